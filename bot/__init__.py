@@ -1,0 +1,1 @@
+"""The conversation: Slack, reviews, jobs and rooms around the commands."""

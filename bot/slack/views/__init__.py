@@ -1,0 +1,1 @@
+"""Dialogs as Block Kit: one pure function each, values in, blocks out."""

@@ -1,0 +1,1 @@
+"""Docker: what the commands ask of a daemon, and the one module that talks to it."""

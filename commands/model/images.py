@@ -1,0 +1,122 @@
+"""Images: as a daemon has them, as a base to build on, and as the specification of one to be made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from commands.model.packages import LockedPackage, OsPackage, PythonRequirement
+from commands.model.references import Reference
+
+ImageId = NewType("ImageId", str)
+"""An image on one daemon, `sha256:<64 hex digits>`."""
+
+Digest = NewType("Digest", str)
+"""A manifest in a registry, `sha256:<64 hex digits>`."""
+
+
+class PackageManager(StrEnum):
+    """The installer of OS packages that a base brings."""
+
+    APT = "apt"
+    APK = "apk"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What runs on it: `os` and `architecture` in Go's words (`linux`, `amd64`, `arm64`)."""
+
+    os: str
+    architecture: str
+
+    def __str__(self) -> str:
+        """Write it as Docker does."""
+        return f"{self.os}/{self.architecture}"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    """One image on the daemon, as it reports it. `size` in bytes; `layers` are diff IDs, lowest first."""
+
+    id: ImageId
+    repo_tags: tuple[str, ...]
+    repo_digests: tuple[str, ...]
+    created: datetime
+    size: int
+    labels: Mapping[str, str]
+    user: str
+    platform: Platform
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PythonRuntime:
+    """The Python of a base: full version (`3.11.2`), where it is, and the C library its wheels must fit."""
+
+    version: str
+    executable: str
+    libc: str
+    """`glibc` or `musl`."""
+    libc_version: str
+    """Such as `2.36`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseImage:
+    """A base, pinned: the same `image_id` stands behind it however its tag moves.
+
+    `digest` is the registry's, None for an image that never was in one. `user` is the image's own, empty for root.
+    """
+
+    reference: Reference
+    image_id: ImageId
+    digest: Digest | None
+    python: PythonRuntime
+    package_manager: PackageManager | None
+    user: str
+    platform: Platform
+    layers: tuple[str, ...]
+
+    @property
+    def pinned(self) -> str:
+        """The reference that a Dockerfile's FROM takes: by digest where there is one."""
+        if self.digest is None:
+            return str(self.reference)
+        return f"{self.reference.repository}@{self.digest}"
+
+    @property
+    def short_digest(self) -> str:
+        """Twelve hexadecimal digits of the digest, or of the image's ID."""
+        return (self.digest or self.image_id).removeprefix("sha256:")[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """Exactly one image to be made: what a person confirms is what gets built.
+
+    `locked` holds every Python distribution, requested and transitive, sorted by name; it is empty when no
+    `requirements` are asked for. `name` is a repository, `tag` is unique and never overwritten.
+    """
+
+    name: str
+    tag: str
+    base: BaseImage
+    requirements: tuple[PythonRequirement, ...]
+    locked: tuple[LockedPackage, ...]
+    os_packages: tuple[OsPackage, ...]
+
+    @property
+    def reference(self) -> str:
+        """The name by which the image will be known."""
+        return f"{self.name}:{self.tag}"
+
+    @property
+    def requested(self) -> tuple[LockedPackage, ...]:
+        """What somebody asked for by name, with the version it got."""
+        return tuple(package for package in self.locked if package.requested)
+
+    @property
+    def transitive(self) -> tuple[LockedPackage, ...]:
+        """What comes along."""
+        return tuple(package for package in self.locked if not package.requested)

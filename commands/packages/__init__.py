@@ -1,0 +1,1 @@
+"""What is asked for in Python and OS packages: resolving it to exact versions and hashes."""
