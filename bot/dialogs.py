@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import NewType, Protocol
 
 from bot.progress import Progress
 from commands.command import ExistingImage, Proposal, Refusal
+from commands.model.images import ImageId
 from commands.model.outcomes import Created, ImportFailure
 
 DialogId = NewType("DialogId", str)
@@ -72,12 +73,31 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
-    """All is installed, some modules do not import: keep the image or discard it?"""
+    """All is installed, some modules do not import: keep the image or discard it?
+
+    `image_id` is the image, which has no name yet; `by` confirmed the build, `progress` is how that went.
+    """
 
     asked: Asked
     proposal: Proposal
+    by: str
+    image_id: ImageId
     failures: tuple[ImportFailure, ...]
+    progress: Progress
     expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """The undecided image is being kept or removed, as `by` decided (None: nobody did in time)."""
+
+    asked: Asked
+    proposal: Proposal
+    by: str | None
+    keep: bool
+    image_id: ImageId
+    failures: tuple[ImportFailure, ...]
+    progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +180,16 @@ class Discarded:
     by: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text file for the dialog's thread. `kind` tells repeated ones apart: `log`, `packages`, `dockerfile`."""
+
+    kind: str
+    name: str
+    title: str
+    content: str
+
+
 Dialog = (
     Preparing
     | UnderReview
@@ -167,6 +197,7 @@ Dialog = (
     | Running
     | Paused
     | Deciding
+    | Settling
     | Done
     | Reused
     | Refused
@@ -177,3 +208,19 @@ Dialog = (
     | Discarded
 )
 """One stage of one command's life."""
+
+
+FINAL = (Done, Reused, Refused, Failed, Cancelled, Expired, Stopped, Discarded)
+"""The stages that nothing follows."""
+
+
+class Screen(Protocol):
+    """Where dialogs are shown. No method waits for the network; the newest stage of a dialog wins."""
+
+    def show(self, dialog: Dialog) -> None:
+        """Show this stage in place of the dialog's earlier one."""
+        ...
+
+    def attach(self, dialog: DialogId, file: Attachment) -> None:
+        """Put a file into the dialog's thread, once per `kind`."""
+        ...

@@ -33,11 +33,15 @@ class ExistingImage:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What would be done, exactly. A person confirms it, then `carry_out` does it."""
+    """What would be done, exactly. A person confirms it, then `carry_out` does it.
+
+    `dockerfile` is what will be built, word for word; `steps` are the titles of its instructions, FROM first.
+    """
 
     title: str
     spec: ImageSpec
     dockerfile: str
+    steps: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     existing: ExistingImage | None = None
 

@@ -72,3 +72,7 @@ class StateUnwritable(Problem):
 
 class Misconfigured(Problem):
     """A setting is missing or wrong."""
+
+
+class ShuttingDown(Problem):
+    """The bot is ending and takes nothing new."""

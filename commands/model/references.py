@@ -1,18 +1,127 @@
 """Docker references: `[registry[:port]/]path[:tag][@digest]`."""
 
+import re
 from dataclasses import dataclass
+from typing import Self
+
+LONGEST_REPOSITORY = 255
+"""Characters of a repository with its registry; Docker's reference package, `NameTotalLengthMax`."""
+
+LONGEST_QUOTE = 60
+"""Characters of somebody's text that a message repeats."""
+
+# The grammar is `reference/regexp.go` of the distribution project, with three differences: a separator is never empty
+# (the same language, without its exponential backtracking), a digest is SHA-256, and there are no IPv6 addresses.
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_REGISTRY = rf"(?:localhost|{_HOST}(?:\.{_HOST})+|{_HOST}(?=:))(?::[0-9]{{1,5}})?"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?P<repository>(?:{_REGISTRY}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+_REGISTRY_PREFIX = re.compile(rf"{_REGISTRY}/")
+_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:VERSION|TAG|NAME|IMAGE|BASE|HERE|YOUR|XXX+)(?![A-Za-z])")
+
+
+def quoted(part: str) -> str:
+    """Put something typed between back-ticks: shortened, on one line, without back-ticks or invisible characters."""
+    seen = "".join(_visible(character) for character in part)
+    short = seen if len(seen) <= LONGEST_QUOTE else f"{seen[: LONGEST_QUOTE - 1]}…"
+    return f"`{short}`"
+
+
+def _visible(character: str) -> str:
+    if character == "`":
+        return "'"
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+class Malformed(ValueError):
+    """A value is not in its grammar: `correction` is the value as it was probably meant, None where nobody can tell."""
+
+    def __init__(self, message: str, *, advice: str, correction: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+        self.correction = correction
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A parsed reference. `repository` keeps its registry and port (`registry:5000/x`), in the short form people type."""
+    """A parsed reference. `repository` keeps its registry and port (`registry:5000/x`), short as people type it."""
 
     repository: str
     tag: str | None = None
     digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a reference by Docker's grammar; raises `Malformed`."""
+        _refuse_what_docker_reserves(text)
+        found = _REFERENCE.fullmatch(text)
+        if found is None or _PLACEHOLDER.search(text):
+            raise _why_not(text)
+        if len(_canonical(found["repository"])) > LONGEST_REPOSITORY:
+            raise Malformed(
+                f"{quoted(text)} is too long for an image name",
+                advice=f"Docker takes {LONGEST_REPOSITORY} characters, with the registry.",
+            )
+        return cls(repository=found["repository"], tag=found["tag"], digest=found["digest"])
 
     def __str__(self) -> str:
         """Write it as Docker takes it."""
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.repository}{tag}{digest}"
+
+
+def _refuse_what_docker_reserves(text: str) -> None:
+    if text.partition(":")[0] == "scratch":
+        raise Malformed(
+            f"{quoted(text)} is Docker's word for the empty image", advice="Give another name, for example `demisto/a`."
+        )
+    if _IMAGE_ID.fullmatch(text):
+        raise Malformed(
+            f"{quoted(text)} is the ID of an image, not a name",
+            advice="Give a name, for example `demisto/python3-deb:3.12.13.11694875`.",
+        )
+
+
+def _canonical(repository: str) -> str:
+    # Docker measures the name after adding what people leave out.
+    if _REGISTRY_PREFIX.match(repository):
+        return repository
+    return f"docker.io/{repository}" if "/" in repository else f"docker.io/library/{repository}"
+
+
+def _why_not(text: str) -> Malformed:
+    if _PLACEHOLDER.search(text):
+        return Malformed(f"{quoted(text)} holds a placeholder", advice="Put your own value in its place.")
+    correction = _corrected(text)
+    if _SCHEME.match(text):
+        message, advice = "is a URL, not an image name", "Leave out everything before the registry."
+    elif correction is not None and correction.lower() == text.lower():
+        message, advice = "is not an image name", "Docker takes lower case only."
+    elif "@" in text:
+        message, advice = "has no complete digest", "A digest is `sha256:` and 64 hexadecimal digits."
+    else:
+        message = "is not an image name"
+        advice = (
+            "Use lower-case letters and digits, with `.`, `_`, `-` or `/` between them and the tag behind a `:`, "
+            "for example `demisto/python3:3.12.13.10404775`."
+        )
+    return Malformed(f"{quoted(text)} {message}", advice=advice, correction=correction)
+
+
+def _corrected(text: str) -> str | None:
+    bare = re.sub(r"\s+", "-", re.sub(r"/{2,}", "/", _SCHEME.sub("", text)).strip(" ./_-:@"))
+    registry = found[0] if (found := _REGISTRY_PREFIX.match(bare)) else ""
+    name, at, digest = bare.removeprefix(registry).partition("@")
+    path, colon, tag = name.partition(":")
+    repository = f"{registry}{path.lower()}"
+    with_tag = f"{repository}{colon}{tag}"
+    # What holds a `/` is no tag but the rest of a name, and the name is not good without it.
+    candidates = (f"{with_tag}{at}{digest.lower()}", with_tag, "" if "/" in tag else repository)
+    return next((good for good in candidates if good != text and _REFERENCE.fullmatch(good)), None)

@@ -1,0 +1,187 @@
+"""The `warroom` command line."""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import structlog
+
+from bot.logs import set_up_logs
+from bot.room.client import RoomClient, RoomError
+from bot.room.console import LiveDialog, Silent, choose
+from bot.room.say import Conversation, Said, Show, Unanswered
+from bot.room.server import Room, RoomAddressError
+from bot.router import COMMANDS
+from bot.settings import Settings, load_settings
+from bot.slack.listeners import Audience
+from bot.slack.manifest import manifest_json
+from bot.wiring import Bot, Doors, make_bot, redactor, scratch_state
+from commands.errors import Misconfigured, Problem
+
+log = structlog.get_logger()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Make, update and list Docker images from a chat channel."""
+
+
+@main.command()
+def slack() -> None:
+    """Run the bot in Slack, by Socket Mode. Needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN."""
+    with _told_plainly():
+        settings = _settings()
+        bot = make_bot(settings, _slack_doors(settings))
+        _run(bot)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8137, show_default=True, help="0 takes any free port.")
+def room(port: int) -> None:
+    """Run a war room on this machine, without Slack; `warroom say --room URL` joins it."""
+    with _told_plainly():
+        settings = _settings()
+        with Room(port, commands=[command.name for command in COMMANDS]) as opened:
+            bot = make_bot(settings, _room_doors(opened))
+            click.echo(
+                f"The room is open. Join it with:\n  warroom say --room {_address(opened)} '/docker_image_create …'"
+            )
+            _run(bot)
+
+
+@main.command()
+@click.argument("line")
+@click.option("--yes", is_flag=True, help="Confirm the review.")
+@click.option("--click", "clicks", multiple=True, metavar="ACTION", help="Press this button when the dialog asks.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end, and nothing else.")
+@click.option("--room", "room_url", metavar="URL", help="Join the room at this address instead of opening one.")
+@click.option("--user", default="U0ALICE", show_default=True, help="Who says it, by id.")
+def say(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_url: str | None, user: str) -> None:
+    """Type one command LINE and stay with its dialog; exit status 0 tells that it was done."""
+    show: Show = Silent() if as_json else LiveDialog()
+    with _told_plainly(as_json=as_json):
+        if room_url:
+            url, _, token = room_url.partition("#")
+            said = _talk(RoomClient(url, token, user=user), show, line, clicks, yes=yes)
+        else:
+            said = _talk_alone(show, line, clicks, yes=yes, user=user)
+    if as_json:
+        click.echo(json.dumps(said.as_json()))
+    elif said.state == "waiting":
+        click.echo("It waits for a button: press one with --yes or --click ACTION.", err=True)
+    sys.exit(0 if said.succeeded else 1)
+
+
+@main.command()
+def manifest() -> None:
+    """Print the app manifest for Slack: paste it where Slack's app set-up asks for one."""
+    click.echo(manifest_json(COMMANDS))
+
+
+def _talk_alone(show: Show, line: str, clicks: tuple[str, ...], *, yes: bool, user: str) -> Said:
+    settings = _settings(log_level="warning")
+    with (
+        scratch_state(settings) as own,
+        Room(commands=[command.name for command in COMMANDS]) as opened,
+    ):
+        bot = make_bot(own, _room_doors(opened))
+        bot.start()
+        try:
+            client = RoomClient(opened.url, opened.user_token, user=user)
+            return _talk(client, show, line, clicks, yes=yes, unanswered=Unanswered.LEAVE)
+        finally:
+            bot.close()
+
+
+def _talk(
+    client: RoomClient,
+    show: Show,
+    line: str,
+    clicks: tuple[str, ...],
+    *,
+    yes: bool,
+    unanswered: Unanswered = Unanswered.KEEP,
+) -> Said:
+    by_hand = choose if sys.stdin.isatty() and isinstance(show, LiveDialog) else None
+    conversation = Conversation(client, show, clicks=clicks, yes=yes, ask=by_hand, unanswered=unanswered)
+    with _interrupt_leaves(conversation), show:
+        return conversation.say(line)
+
+
+@contextmanager
+def _interrupt_leaves(conversation: Conversation) -> Iterator[None]:
+    """Let Ctrl-C press the button that ends the dialog; a second one ends the program."""
+
+    def leave(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        threading.Thread(target=conversation.leave, daemon=True).start()
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run(bot: Bot) -> None:
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    bot.start()
+    over.wait()
+    bot.close()
+
+
+def _settings(**overrides: Any) -> Settings:  # noqa: ANN401 - the values of settings
+    settings = load_settings()
+    level = overrides.get("log_level", settings.log_level)
+    set_up_logs(redactor(settings), form=settings.log_format, level=level)
+    return settings
+
+
+def _slack_doors(settings: Settings) -> Doors:
+    bot_token, app_token = settings.slack_bot_token, settings.slack_app_token
+    if bot_token is None or app_token is None:
+        missing = "SLACK_BOT_TOKEN" if bot_token is None else "SLACK_APP_TOKEN"
+        raise Misconfigured(
+            f"`{missing}` is not set.",
+            hint="Make an app from `warroom manifest`, then set SLACK_BOT_TOKEN (xoxb-…) and SLACK_APP_TOKEN (xapp-…).",
+        )
+    audience = Audience(frozenset(settings.allowed_channels), frozenset(settings.allowed_users))
+    return Doors(bot_token.get_secret_value(), app_token.get_secret_value(), settings.slack_api_url, audience)
+
+
+def _room_doors(opened: Room) -> Doors:
+    audience = Audience(frozenset(channel.id for channel in opened.workspace.channels))
+    return Doors(opened.bot_token, opened.app_token, opened.api_url, audience)
+
+
+def _address(opened: Room) -> str:
+    return f"{opened.url}#{opened.user_token}"
+
+
+@contextmanager
+def _told_plainly(*, as_json: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except Problem as problem:
+        _tell(problem.message, problem.hint, problem.details, as_json=as_json)
+    except (RoomError, RoomAddressError) as error:
+        _tell(str(error), "", (), as_json=as_json)
+
+
+def _tell(message: str, hint: str, details: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(Said("failed", f"{message} {hint}".strip()).as_json()))
+    else:
+        click.echo("\n".join(part for part in (message, hint, *details) if part), err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""The table of dialogs: what every command has come to, stored before anything is said, moved by compare-and-set.
+
+It is the one truth about a command's state; messages and jobs follow it. A row outlives every restart.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from bot.dialogs import FINAL, Dialog, DialogId
+from commands.errors import StateUnwritable
+
+_STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
+_METADATA = sa.MetaData()
+_DIALOGS = sa.Table(
+    "warroom_dialogs",
+    _METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("serial", sa.Integer, nullable=False, unique=True),
+    sa.Column("stage", sa.Text, nullable=False, index=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("changes", sa.Integer, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("deadline", sa.Float, index=True),
+    sa.Column("trigger", sa.Text, nullable=False),
+    sa.Column("response_url", sa.Text, nullable=False),
+    sa.Column("message", sa.Text),
+    sa.Column("shown", sa.Integer, nullable=False),
+    sa.Column("announced", sa.Boolean, nullable=False),
+    sa.Column("attached", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One dialog as stored.
+
+    `trigger` and `response_url` came with the command; `message` is Slack's `ts` once the dialog was posted;
+    `changes` counts the stages it went through and `shown` the last of them that Slack has; `attached` are the kinds
+    of files in its thread.
+    """
+
+    dialog: Dialog
+    trigger: str
+    response_url: str
+    changes: int = 1
+    message: str | None = None
+    shown: int = 0
+    announced: bool = False
+    attached: frozenset[str] = frozenset()
+
+    @property
+    def id(self) -> DialogId:
+        """The dialog's id."""
+        return self.dialog.asked.dialog
+
+
+class Ledger:
+    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` where a write fails."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _tune_sqlite)
+        with _writing(url):
+            _METADATA.create_all(self._engine)
+        self._url = url
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def add(self, entry: Entry) -> None:
+        """Store a new dialog."""
+        serial = sa.select(sa.func.coalesce(sa.func.max(_DIALOGS.c.serial), 0) + 1).scalar_subquery()
+        row = {
+            "id": entry.id,
+            "serial": serial,
+            **_stage_of(entry.dialog),
+            "changes": entry.changes,
+            "since": entry.dialog.asked.at.timestamp(),
+            "trigger": entry.trigger,
+            "response_url": entry.response_url,
+            "message": entry.message,
+            "shown": entry.shown,
+            "announced": entry.announced,
+            "attached": ",".join(sorted(entry.attached)),
+        }
+        with _writing(self._url), self._engine.begin() as connection:
+            connection.execute(sa.insert(_DIALOGS).values(**row))
+
+    def get(self, dialog: DialogId) -> Entry | None:
+        """Look a dialog up."""
+        return next(iter(self._select(_DIALOGS.c.id == dialog)), None)
+
+    def move(self, to: Dialog, *, after: Iterable[type[Any]], now: float, deadline: float | None = None) -> bool:
+        """Put a dialog into its next stage if it still is in one of those in `after`; say whether it was.
+
+        `now` and `deadline`, when `overdue` names it, are epoch seconds.
+        """
+        change = (
+            sa.update(_DIALOGS)
+            .where(_DIALOGS.c.id == to.asked.dialog, _DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
+            .values(**_stage_of(to), changes=_DIALOGS.c.changes + 1, since=now, deadline=deadline)
+        )
+        with _writing(self._url), self._engine.begin() as connection:
+            return connection.execute(change).rowcount == 1
+
+    def overdue(self, now: float) -> tuple[Entry, ...]:
+        """Those whose deadline (epoch seconds) has passed."""
+        return self._select(_DIALOGS.c.deadline <= now)
+
+    def in_stage(self, *stages: type[Any]) -> tuple[Entry, ...]:
+        """Those in one of these stages, in the order in which they were asked."""
+        return self._select(_DIALOGS.c.stage.in_([stage.__name__ for stage in stages]))
+
+    def queue(self, stage: type[Any]) -> tuple[DialogId, ...]:
+        """The ids of those in this stage, in the order in which they came into it, without reading them whole."""
+        query = sa.select(_DIALOGS.c.id).where(_DIALOGS.c.stage == stage.__name__).order_by(_DIALOGS.c.since)
+        with self._engine.connect() as connection:
+            return tuple(DialogId(row[0]) for row in connection.execute(query))
+
+    def unfinished(self) -> tuple[Entry, ...]:
+        """Those that are not in a final stage."""
+        return self._select(_DIALOGS.c.stage.not_in([stage.__name__ for stage in FINAL]))
+
+    def unshown(self) -> tuple[Entry, ...]:
+        """Those whose present stage Slack has not got, or whose end was not announced."""
+        ended = _DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL])
+        return self._select(sa.or_(_DIALOGS.c.shown != _DIALOGS.c.changes, sa.and_(ended, ~_DIALOGS.c.announced)))
+
+    def set_message(self, dialog: DialogId, ts: str | None) -> None:
+        """Note under which `ts` Slack has the dialog; None when it is gone."""
+        self._set(dialog, message=ts)
+
+    def set_shown(self, dialog: DialogId, changes: int) -> None:
+        """Note which stage Slack has got."""
+        self._set(dialog, shown=changes)
+
+    def set_announced(self, dialog: DialogId) -> None:
+        """Note that the requester was told of the end."""
+        self._set(dialog, announced=True)
+
+    def set_attached(self, dialog: DialogId, kind: str) -> bool:
+        """Claim the one upload of this kind of file; False when it was claimed before."""
+        entry = self.get(dialog)
+        if entry is None or kind in entry.attached:
+            return False
+        before = ",".join(sorted(entry.attached))
+        after = ",".join(sorted({*entry.attached, kind}))
+        change = sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog, _DIALOGS.c.attached == before)
+        with _writing(self._url), self._engine.begin() as connection:
+            return connection.execute(change.values(attached=after)).rowcount == 1
+
+    def _set(self, dialog: DialogId, **values: object) -> None:
+        with _writing(self._url), self._engine.begin() as connection:
+            connection.execute(sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog).values(**values))
+
+    def _select(self, where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_DIALOGS).where(where).order_by(_DIALOGS.c.serial))
+            return tuple(_entry(row) for row in rows)
+
+
+def sqlite_url(path: Path) -> str:
+    """Write the address of a SQLite file; creates its folder, readable by nobody else."""
+    with _writing(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return f"sqlite:///{path}"
+
+
+def _stage_of(dialog: Dialog) -> dict[str, str]:
+    stage = type(dialog).__name__
+    return {"stage": stage, "value": _STAGES[stage].dump_json(dialog).decode()}
+
+
+def _entry(row: sa.Row[Any]) -> Entry:
+    return Entry(
+        dialog=_STAGES[row.stage].validate_json(row.value),
+        trigger=row.trigger,
+        response_url=row.response_url,
+        changes=row.changes,
+        message=row.message,
+        shown=row.shown,
+        announced=row.announced,
+        attached=frozenset(filter(None, row.attached.split(","))),
+    )
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own connection has no type
+    # WAL: readers do not wait for writers. NORMAL: safe when the process is killed, and no fsync per change.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+class _writing:  # noqa: N801 - reads as a verb in `with _writing(url):`
+    """Turn a database's refusal to write into a `StateUnwritable`."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, sa.exc.DBAPIError | OSError):
+            reason = str(getattr(error, "orig", None) or error)
+            raise StateUnwritable(
+                f"The bot cannot write its state: {reason}.",
+                hint=f"Make `{_place(self._where)}` writable and free some space, then try again.",
+            ) from error
+
+
+def _place(url: str) -> str:
+    return sa.make_url(url).database or url if "://" in url else url

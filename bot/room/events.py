@@ -1,0 +1,145 @@
+"""What is written in a room, and what can change there: the values that server and client share.
+
+Every change carries the room's sequence number, so that a client can say up to where it has seen.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, TypeAdapter
+
+Block = dict[str, JsonValue]
+
+# Why a command or a click did not reach the bot, in Slack's words.
+Failure = Literal["operation_timeout", "dispatch_failed", "invalid_command_response", "unknown_command"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFile:
+    """A file in a channel or thread; its bytes are fetched apart."""
+
+    id: str
+    name: str
+    title: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """Slack's message metadata: a note by which programs recognise a message."""
+
+    event_type: str
+    event_payload: dict[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message before the room gave it its time stamp; `only_for` makes it ephemeral."""
+
+    channel: str
+    author: str
+    text: str = ""
+    blocks: tuple[Block, ...] = ()
+    thread_ts: str | None = None
+    files: tuple[SharedFile, ...] = ()
+    metadata: Metadata | None = None
+    only_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Draft):
+    """A message in the room; channel and `ts` name it, as in Slack."""
+
+    ts: str
+    edited_ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePosted:
+    """Somebody wrote a message (an ephemeral one when `message.only_for` is set)."""
+
+    sequence: int
+    message: Message
+    kind: Literal["message_posted"] = "message_posted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageEdited:
+    """A message has a new state, which is given whole."""
+
+    sequence: int
+    message: Message
+    kind: Literal["message_edited"] = "message_edited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDeleted:
+    """A message is gone."""
+
+    sequence: int
+    channel: str
+    ts: str
+    only_for: str | None = None
+    kind: Literal["message_deleted"] = "message_deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileShared:
+    """A file was put into a channel, or into the thread of `thread_ts`, with the message `ts`."""
+
+    sequence: int
+    channel: str
+    ts: str
+    thread_ts: str | None
+    file: SharedFile
+    kind: Literal["file_shared"] = "file_shared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acked:
+    """The bot acknowledged a command or a click, so many milliseconds after it was sent to it."""
+
+    sequence: int
+    channel: str
+    user: str
+    trigger_id: str
+    envelope_id: str
+    milliseconds: float
+    kind: Literal["acked"] = "acked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """The bot did not take a command or a click; the person was told so."""
+
+    sequence: int
+    channel: str
+    user: str
+    trigger_id: str
+    reason: Failure
+    kind: Literal["undelivered"] = "undelivered"
+
+
+RoomEvent = MessagePosted | MessageEdited | MessageDeleted | FileShared | Acked | Undelivered
+
+EVENT: TypeAdapter[RoomEvent] = TypeAdapter(Annotated[RoomEvent, Field(discriminator="kind")])
+
+
+def channel_of(event: RoomEvent) -> str:
+    """Name the channel in which the event happened."""
+    match event:
+        case MessagePosted() | MessageEdited():
+            return event.message.channel
+        case MessageDeleted() | FileShared() | Acked() | Undelivered():
+            return event.channel
+
+
+def is_meant_for(event: RoomEvent, viewer: str) -> bool:
+    """Tell whether this person may see the event: what is ephemeral is for one person alone."""
+    match event:
+        case MessagePosted() | MessageEdited():
+            return event.message.only_for in {None, viewer}
+        case MessageDeleted():
+            return event.only_for in {None, viewer}
+        case FileShared() | Acked() | Undelivered():
+            return True

@@ -1,0 +1,68 @@
+"""Response URLs: each lets the bot answer one command or click for half an hour, five times."""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from bot.room.sources import Sources
+
+MOST_USES = 5
+LIFETIME_SECONDS = 30 * 60.0
+
+
+class UrlRefusal(Enum):
+    """Why a response URL cannot be used, in Slack's words."""
+
+    USED = "used_url"
+    EXPIRED = "expired_url"
+    UNKNOWN = "invalid_url"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTarget:
+    """Where an answer goes: to the person who typed or clicked, and for a click to the message with the button."""
+
+    channel: str
+    user: str
+    original_ts: str | None = None
+    thread_ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Issued:
+    target: ReplyTarget
+    expires: float
+    uses: int = 0
+
+
+class ResponseUrls:
+    """The response URLs in force, by their secret part."""
+
+    def __init__(self, *, sources: Sources) -> None:
+        self._clock = sources.clock
+        self._new_secret = sources.new_secret
+        self._issued: dict[str, _Issued] = {}
+
+    def issue(self, target: ReplyTarget) -> str:
+        """Make a URL's secret part."""
+        self._forget_old()
+        secret = self._new_secret()
+        self._issued[secret] = _Issued(target=target, expires=self._clock() + LIFETIME_SECONDS)
+        return secret
+
+    def use(self, secret: str) -> ReplyTarget | UrlRefusal:
+        """Count one use."""
+        issued = self._issued.get(secret)
+        if issued is None:
+            return UrlRefusal.UNKNOWN
+        if self._clock() >= issued.expires:
+            return UrlRefusal.EXPIRED
+        if issued.uses >= MOST_USES:
+            return UrlRefusal.USED
+        self._issued[secret] = replace(issued, uses=issued.uses + 1)
+        return issued.target
+
+    def _forget_old(self) -> None:
+        # One more lifetime is kept, so that a late bot reads `expired_url` and not `invalid_url`.
+        horizon = self._clock() - LIFETIME_SECONDS
+        for secret in [secret for secret, issued in self._issued.items() if issued.expires < horizon]:
+            del self._issued[secret]

@@ -1,0 +1,73 @@
+"""Who and what is in the room: one team, its channels, its people and the bot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# The author of what Slack itself says to a person, as in Slack.
+SLACKBOT = "USLACKBOT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """A Slack workspace, which Slack's protocol calls a team."""
+
+    id: str
+    name: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who types commands and clicks."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """The app as it appears in the workspace."""
+
+    user_id: str
+    bot_id: str
+    app_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A channel, with the people in it: `members=None` means everyone."""
+
+    id: str
+    name: str
+    bot_is_member: bool = True
+    members: frozenset[str] | None = None
+
+    def has(self, user: str) -> bool:
+        """Tell whether this person is in the channel."""
+        return self.members is None or user in self.members
+
+
+TEAM = Team(id="T0WARROOM", name="War room", domain="war-room")
+ALICE = Person(id="U0ALICE", name="alice")
+BOB = Person(id="U0BOB", name="bob")
+BOT = Bot(user_id="U0WARROOM", bot_id="B0WARROOM", app_id="A0WARROOM", name="warroom")
+WAR_ROOM = Channel(id="C0WARROOM", name="war-room")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Everything that has an id before the first message is written."""
+
+    team: Team = TEAM
+    bot: Bot = BOT
+    people: Sequence[Person] = (ALICE, BOB)
+    channels: Sequence[Channel] = (WAR_ROOM,)
+
+    def channel(self, wanted: str) -> Channel | None:
+        """Find a channel by its id."""
+        return next((channel for channel in self.channels if channel.id == wanted), None)
+
+    def person(self, wanted: str) -> Person | None:
+        """Find a person by their id."""
+        return next((person for person in self.people if person.id == wanted), None)

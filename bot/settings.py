@@ -1,0 +1,137 @@
+"""Every setting, from `warroom.toml` and the environment. The only reader of both."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from commands.errors import Misconfigured
+
+SETTINGS_FILE = "warroom.toml"
+"""Read from the working directory; the environment (`WARROOM_<NAME>`) wins over it."""
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Ids = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Times are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="WARROOM_", toml_file=SETTINGS_FILE, extra="forbid")
+
+    state_dir: Path = Field(
+        default_factory=lambda: Path("~/.local/state/warroom").expanduser(),
+        description="Where the database and the build logs live.",
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: Path("~/.cache/warroom").expanduser(),
+        description="What can be fetched again: the index's answers, the installer.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="`postgresql://…`; without it a SQLite file in the state folder is used."
+    )
+    docker_host: str | None = Field(
+        default=None, description="The Docker daemon, `unix://…` or `tcp://…`; without it the one the Docker CLI uses."
+    )
+    default_base: str = Field(
+        default="demisto/python3-deb", description="The base of a new image when `base=` is not given."
+    )
+    build_network: str | None = Field(
+        default=None, description="Network mode of build steps and of resolving in a container, for example `host`."
+    )
+    ca_bundle: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("WARROOM_CA_BUNDLE", "ca_bundle", "SSL_CERT_FILE"),
+        description="Certificates that build steps trust; without it the host's own bundle.",
+    )
+    index_url: SecretStr | None = Field(
+        default=None, description="The Python package index; without it the one this machine is configured for."
+    )
+    builds_at_once: int = Field(default=2, ge=1, le=64, description="Builds at once on the daemon; others queue.")
+    build_seconds: Seconds = Field(default=1800, description="The longest that one build may take.")
+    idle_seconds: Seconds = Field(default=300, description="The longest that a build may say nothing.")
+    review_seconds: Seconds = Field(default=1800, description="How long a proposal waits for a button.")
+    grace_seconds: float = Field(
+        default=20, ge=0, le=3600, description="How long a stopping bot waits for running builds."
+    )
+    slack_bot_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_BOT_TOKEN", "slack_bot_token"),
+        description="Slack's bot token, `xoxb-…`.",
+    )
+    slack_app_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_APP_TOKEN", "slack_app_token"),
+        description="Slack's app-level token for Socket Mode, `xapp-…`.",
+    )
+    slack_api_url: str | None = Field(
+        default=None, description="The Web API's address; without it Slack's own. A room prints its own."
+    )
+    allowed_channels: Ids = Field(
+        default=(), description="Ids of the channels in which commands are taken, comma separated."
+    )
+    allowed_users: Ids = Field(
+        default=(), description="Ids of the people who may use the commands; empty means everybody in those channels."
+    )
+    log_format: Literal["console", "json"] = Field(default="console", description="`console` or `json`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+
+    @field_validator("allowed_channels", "allowed_users", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("state_dir", "cache_dir", "ca_bundle", mode="after")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings calls it by these names
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the program passes, then the environment, then the file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must never be shown or logged."""
+        held = (self.slack_bot_token, self.slack_app_token, self.database_url, self.index_url)
+        return tuple(secret.get_secret_value() for secret in held if secret is not None)
+
+
+def environment() -> Mapping[str, str]:
+    """The environment itself, for a program that is started and takes its own settings from there (`uv`)."""
+    return os.environ
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; raises `Misconfigured` naming each setting that is wrong."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values
+    except ValidationError as error:
+        raise Misconfigured(
+            "Some settings are wrong.",
+            hint=f"Correct them in `{SETTINGS_FILE}` or in the environment (`WARROOM_…`).",
+            details=tuple(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
+        ) from None
+    except ValueError as error:
+        raise Misconfigured(
+            f"`{SETTINGS_FILE}` cannot be read: {error}", hint="It must be TOML: `name = value` lines."
+        ) from None

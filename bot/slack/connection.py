@@ -1,0 +1,90 @@
+"""The Bolt app and its Socket Mode connection: how the bot reaches Slack, or a room, without knowing which."""
+
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import structlog
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from bot.slack.listeners import Listeners
+from commands.errors import Misconfigured
+
+log = structlog.get_logger()
+
+ACK_THREADS = 32
+"""Bolt's own default is 5 for all acks together."""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_TOKEN_ERRORS = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
+
+
+def web_client(token: str, api_url: str | None) -> WebClient:
+    """Make the client of the Web API; without an address it is Slack's."""
+    client = WebClient(token=token, base_url=api_url or WebClient.BASE_URL)
+    if _is_loopback(client.base_url):
+        # The SDK takes a proxy from the environment, even for an address that no proxy can reach.
+        client.proxy = None
+    return client
+
+
+def respond(url: str, text: str) -> bool:
+    """Answer by a response URL, to the person alone; works where the bot may not post. Say whether it was taken."""
+    webhook = WebhookClient(url)
+    if _is_loopback(url):
+        webhook.proxy = None
+    try:
+        return webhook.send(text=text, response_type="ephemeral").status_code == 200  # noqa: PLR2004 - HTTP's OK
+    except (OSError, SlackClientError) as error:
+        log.warning("response_not_sent", reason=str(error))
+        return False
+
+
+class Connection:
+    """Receives commands and clicks by Socket Mode and hands them to the listeners."""
+
+    def __init__(self, client: WebClient, app_token: str, listeners: Listeners) -> None:
+        self._client = client
+        self._app_token = app_token
+        self._listeners = listeners
+        self._threads = ThreadPoolExecutor(ACK_THREADS, thread_name_prefix="warroom-ack")
+        self._handler: SocketModeHandler | None = None
+
+    def open(self) -> None:
+        """Connect; raises `Misconfigured` where Slack does not take the tokens."""
+        try:
+            app = App(client=self._client, listener_executor=self._threads)
+            self._listeners.register(app)
+            handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
+            handler.client.proxy = self._client.proxy
+            handler.connect()  # type: ignore[no-untyped-call]  # the SDK has no types here
+        except SlackApiError as error:
+            raise _not_let_in(error) from error
+        except (OSError, SlackClientError) as error:
+            raise Misconfigured(
+                f"Slack does not answer at `{self._client.base_url}`: {error}.",
+                hint="Check the network and the proxy settings (HTTPS_PROXY), then start again.",
+            ) from error
+        self._handler = handler
+
+    def close(self) -> None:
+        """Disconnect; what has arrived is still acknowledged."""
+        if self._handler is not None:
+            self._handler.close()  # type: ignore[no-untyped-call]  # the SDK has no types here
+        self._threads.shutdown()
+
+
+def _not_let_in(error: SlackApiError) -> Misconfigured:
+    reason = str(error.response.get("error"))
+    hint = (
+        "Check SLACK_BOT_TOKEN (`xoxb-…`) and SLACK_APP_TOKEN (`xapp-…`, scope connections:write)."
+        if reason in _TOKEN_ERRORS
+        else "Look the word up in Slack's documentation of the method, then start again."
+    )
+    return Misconfigured(f"Slack refused the connection: `{reason}`.", hint=hint)
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in _LOOPBACK

@@ -1,0 +1,173 @@
+"""What the Bolt app does with a command or a click: parse, authorise, store, hand on; the ack is the last statement.
+
+Nothing here waits for Docker, an index or Slack's Web API.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+import structlog
+from pydantic import ValidationError
+from slack_bolt import Ack, App
+
+from bot.dialogs import Asked, Attachment, Dialog, DialogId, Refused
+from bot.jobs import Button, Jobs, Press
+from bot.router import Router
+from bot.slack.payloads import Click, SlashCommand
+from bot.slack.views import Message, render
+from bot.slack.views.files import attachment
+from commands.command import Refusal
+from commands.errors import ArgumentError, Problem, StateUnwritable
+
+log = structlog.get_logger()
+
+SHOW = ("show_packages", "show_dockerfile", "packages", "log")
+"""Buttons that change nothing: each puts a file into the dialog's thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who may use the bot, by id, and where: nobody anywhere unless a channel is named; no users means everybody."""
+
+    channels: frozenset[str]
+    users: frozenset[str] = frozenset()
+
+    def refusal(self, user: str, channel: str) -> str | None:
+        """Say why not and what to do, or None when it is allowed."""
+        if channel not in self.channels:
+            return f"I take no commands in this channel. To allow it, add `{channel}` to `WARROOM_ALLOWED_CHANNELS`."
+        if self.users and user not in self.users:
+            return f"You may not use this command here. To allow it, add `{user}` to `WARROOM_ALLOWED_USERS`."
+        return None
+
+
+class Listeners:
+    """The listeners of one Bolt app."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        router: Router,
+        audience: Audience,
+        *,
+        whisper: Callable[[str, str, str], None],
+        new_id: Callable[[], DialogId],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._jobs = jobs
+        self._router = router
+        self._audience = audience
+        self._whisper = whisper
+        self._new_id = new_id
+        self._clock = clock
+
+    def register(self, app: App) -> None:
+        """Bind them to the app: one for each command, one for each button."""
+        for name in self._router.names:
+            app.command(name)(self._on_command)
+        for button in Button:
+            app.action(button.value)(self._on_press)
+        for action in SHOW:
+            app.action(action)(self._on_show)
+
+    def _on_command(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack(**self._command(body))
+
+    def _on_press(self, ack: Ack, body: dict[str, Any]) -> None:
+        self._on_click(body, self._press)
+        ack()
+
+    def _on_show(self, ack: Ack, body: dict[str, Any]) -> None:
+        self._on_click(body, self._show)
+        ack()
+
+    def _on_click(self, body: dict[str, Any], act: Callable[[Click], str | None]) -> None:
+        try:
+            click = Click.model_validate(body)
+        except ValidationError as error:
+            log.warning("click_not_understood", errors=error.errors(include_input=False, include_url=False))
+            return
+        note = self._audience.refusal(click.user.id, click.channel.id) or act(click)
+        if note:
+            self._whisper(click.channel.id, click.user.id, note)
+
+    # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _command(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            command = SlashCommand.model_validate(body)
+        except ValidationError as error:
+            log.warning("command_not_understood", errors=error.errors(include_input=False, include_url=False))
+            return _only_you("I could not read that command. Type it again.")
+        refusal = self._audience.refusal(command.user_id, command.channel_id)
+        if refusal:
+            log.info("command_not_allowed", user=command.user_id, channel=command.channel_id)
+            return _only_you(refusal)
+        asked = Asked(self._new_id(), command.line, command.user_id, command.channel_id, self._clock())
+        return self._accept(asked, command)
+
+    def _accept(self, asked: Asked, command: SlashCommand) -> dict[str, Any]:
+        try:
+            self._router.parse(command.line)
+            self._jobs.accept(asked, trigger=command.trigger_id, response_url=command.response_url)
+        except ArgumentError as error:
+            log.info("command_refused", line=command.line, user=command.user_id, message=error.message)
+            return _privately(self._refused(asked, error))
+        except Problem as problem:
+            return _only_you(f"{problem.message} {problem.hint}")
+        # It shows the typed command to the room; the dialog follows as a message that can be edited.
+        return {"response_type": "in_channel"}
+
+    def _refused(self, asked: Asked, error: ArgumentError) -> Message:
+        refusal = Refusal("That is not quite a command", error.message, error.hint, error.details)
+        return render(Refused(asked, refusal), self._clock())
+
+    # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _press(self, click: Click) -> str | None:
+        action = click.actions[0]
+        try:
+            press = self._jobs.press(DialogId(action.value), Button(action.action_id), click.user.id)
+        except StateUnwritable as problem:
+            return f"{problem.message} {problem.hint}"
+        return _note(press)
+
+    def _show(self, click: Click) -> str | None:
+        action = click.actions[0]
+        dialog = self._jobs.look_up(DialogId(action.value))
+        if dialog is None:
+            return _note(Press.GONE)
+        file = self._file(action.action_id, dialog)
+        if file is None:
+            return "There is nothing to show yet."
+        fresh = self._jobs.attach(dialog.asked.dialog, file)
+        return None if fresh else f"`{file.name}` is in this dialog's thread already."
+
+    def _file(self, action: str, dialog: Dialog) -> Attachment | None:
+        if action == "log":
+            return self._jobs.log_of(dialog.asked.dialog)
+        return attachment(action, dialog)
+
+
+def _note(press: Press) -> str | None:
+    match press:
+        case Press.TAKEN:
+            return None
+        case Press.LATE:
+            return "That is decided already; the dialog shows how."
+        case Press.EXPIRED:
+            return "This proposal has expired. Type the command again for a fresh one."
+        case Press.GONE:
+            return "I no longer know this dialog. Type the command again."
+        case _:
+            assert_never(press)
+
+
+def _only_you(text: str) -> dict[str, Any]:
+    return {"response_type": "ephemeral", "text": text}
+
+
+def _privately(message: Message) -> dict[str, Any]:
+    return {"response_type": "ephemeral", "text": message.text, "blocks": list(message.blocks)}

@@ -1,0 +1,46 @@
+"""The app manifest that Slack asks for, made from the table of commands."""
+
+import json
+from typing import Any
+
+from bot.router import Command
+
+_SCOPES = ("chat:write", "commands", "files:write")
+
+
+def manifest(commands: tuple[Command, ...]) -> dict[str, Any]:
+    """Describe the app as Slack's manifest schema, version 2, has it."""
+    return {
+        "_metadata": {"major_version": 2, "minor_version": 1},
+        "display_information": {
+            "name": "warroom",
+            "description": "Makes Docker images from this channel: review, confirm, watch, done.",
+            "background_color": "#1d3557",
+        },
+        "features": {
+            "bot_user": {"display_name": "warroom", "always_online": True},
+            "slash_commands": [_slash_command(command) for command in commands],
+        },
+        "oauth_config": {"scopes": {"bot": list(_SCOPES)}},
+        "settings": {
+            "interactivity": {"is_enabled": True},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": True,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def manifest_json(commands: tuple[Command, ...]) -> str:
+    """Write the manifest as it is pasted."""
+    return json.dumps(manifest(commands), indent=2)
+
+
+def _slash_command(command: Command) -> dict[str, Any]:
+    return {
+        "command": command.name,
+        "description": command.description,
+        "usage_hint": command.usage,
+        # Slack would turn `discord.py` into a link and `&` into an entity.
+        "should_escape": False,
+    }

@@ -1,0 +1,66 @@
+"""Dialogs of commands that ended without an image because somebody, or nobody, said so."""
+
+from bot.dialogs import Asked, Cancelled, Discarded, Expired, Stopped
+from bot.progress import Progress
+from bot.slack.views import actions
+from bot.slack.views.amounts import duration
+from bot.slack.views.parts import FIELD, NAME, Message, context, message, section
+from bot.slack.views.parts import actions as buttons
+from bot.slack.views.steps import steps_done
+from bot.slack.views.text import Markup, escaped, markup, mention
+
+
+def cancelled(dialog: Cancelled) -> Message:
+    """Say that the review was cancelled."""
+    said = markup(
+        "{} cancelled it: nothing was built. To get it after all, type the command again.", mention(dialog.by)
+    )
+    return _ended("Cancelled", dialog.asked, said)
+
+
+def expired(dialog: Expired) -> Message:
+    """Say that nobody decided."""
+    waited = escaped(duration(dialog.waited_seconds), FIELD)
+    said = markup(
+        "Nobody decided within {}: nothing was built. To get a fresh proposal, type the command again.", waited
+    )
+    return _ended("Expired", dialog.asked, said)
+
+
+def stopped(dialog: Stopped) -> Message:
+    """Say who stopped the job and that nothing is left of it."""
+    said = markup(
+        "{} stopped it{}. Nothing is left on the Docker host. To start over, type the command again.",
+        mention(dialog.by),
+        _reached(dialog.progress),
+    )
+    log = [] if dialog.progress is None else [actions.LOG]
+    return message(
+        f"{dialog.proposal.spec.name[:NAME]} was stopped",
+        (section("summary", said),),
+        context(dialog.asked),
+        buttons(dialog.asked.dialog, *log),
+    )
+
+
+def discarded(dialog: Discarded) -> Message:
+    """Say that the undecided image is gone."""
+    if dialog.by is None:
+        why = markup("Nobody decided in time, so the image was removed.")
+    else:
+        why = markup("{} discarded the image; it is removed.", mention(dialog.by))
+    said = markup("{} To try other versions, change `dependencies` and type the command again.", why)
+    return _ended(f"{dialog.proposal.spec.name[:NAME]} was discarded", dialog.asked, said)
+
+
+def _ended(title: str, asked: Asked, said: Markup) -> Message:
+    return message(title, (section("summary", said),), context(asked))
+
+
+def _reached(progress: Progress | None) -> Markup:
+    if progress is None:
+        return markup(" before it had started")
+    if not progress.steps:
+        return markup("")
+    done, total = f"{steps_done(progress):,}", f"{len(progress.steps):,}"
+    return markup(" after {} of {} steps", escaped(done, FIELD), escaped(total, FIELD))

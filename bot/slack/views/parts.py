@@ -1,0 +1,128 @@
+"""The pieces that every dialog is made of: Block Kit blocks that keep Slack's limits whatever is put in.
+
+A dialog is a title, at most four sections, a context line and a row of buttons. With the budgets below that is less
+than Slack takes in one message.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.dialogs import Asked, DialogId
+from bot.slack import limits
+from bot.slack.views.actions import Button, Question
+from bot.slack.views.amounts import moment
+from bot.slack.views.text import ELLIPSIS, Markup, code, cost, escaped, markup, mention, plain
+
+Block = dict[str, object]
+"""One Block Kit block, or a piece of one."""
+
+SECTION: Final = 2_400
+"""Characters of a section; Slack takes 3,000, but not in every section of a long message."""
+
+FIELD: Final = 250
+LINE: Final = 300
+"""Characters of the typed command line that are shown."""
+
+NAME: Final = 80
+"""Characters of a name in a title."""
+
+_SUMMARY: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is posted: `text` for notifications and screen readers, `blocks` for everybody else."""
+
+    text: str
+    blocks: tuple[Block, ...]
+
+
+def message(
+    title: str, body: Sequence[Block], context: Block, buttons: Block | None = None, *, summary: str = ""
+) -> Message:
+    """Put a dialog together; title and summary are what notifications and screen readers get."""
+    header: Block = {"type": "header", "block_id": "header", "text": _plain_text(title, limits.HEADER_TEXT)}
+    rest = () if buttons is None else (buttons,)
+    name = title.replace("`", "")
+    text = f"{name} · {summary}" if summary else name
+    return Message(text=escaped(text, _SUMMARY), blocks=(header, *body, context, *rest))
+
+
+def section(block_id: str, *lines: Markup) -> Block:
+    """Make a section of lines; those at the end that do not fit are left out, visibly."""
+    kept: list[str] = []
+    spent = cost(ELLIPSIS)
+    for line in lines:
+        spent += cost(line) + cost("\n")
+        if spent > SECTION:
+            kept.append(ELLIPSIS)
+            break
+        kept.append(line)
+    return {"type": "section", "block_id": block_id, "text": _mrkdwn("\n".join(kept))}
+
+
+def fields(block_id: str, *pairs: tuple[str, Markup]) -> Block:
+    """Make a section of labelled values: two columns in a wide window, one in a narrow one."""
+    texts = [_mrkdwn(markup("*{}*\n{}", escaped(label, NAME), value)) for label, value in pairs]
+    return {"type": "section", "block_id": block_id, "fields": texts[: limits.SECTION_FIELDS]}
+
+
+def context(asked: Asked, *notes: Markup, confirmed_by: str | None = None) -> Block:
+    """Make the small print: what was typed, by whom and when, who confirmed it, and further notes."""
+    elements = [code(asked.line, LINE), _people(asked, confirmed_by), *notes]
+    return {
+        "type": "context",
+        "block_id": "context",
+        "elements": [_mrkdwn(element) for element in elements[: limits.CONTEXT_ELEMENTS]],
+    }
+
+
+def actions(dialog: DialogId, *buttons: Button) -> Block | None:
+    """Make the row of buttons, or nothing where there are none."""
+    if not buttons:
+        return None
+    elements = [_button(dialog, button) for button in buttons]
+    return {"type": "actions", "block_id": "actions", "elements": elements}
+
+
+def _people(asked: Asked, confirmed_by: str | None) -> Markup:
+    asker, at = mention(asked.user), escaped(moment(asked.at), FIELD)
+    if confirmed_by is None:
+        return markup("Asked by {} · {}", asker, at)
+    if confirmed_by == asked.user:
+        return markup("Asked and confirmed by {} · {}", asker, at)
+    return markup("Asked by {} · {} · confirmed by {}", asker, at, mention(confirmed_by))
+
+
+def _button(dialog: DialogId, button: Button) -> Block:
+    made: Block = {
+        "type": "button",
+        "action_id": button.action.value,
+        "text": _plain_text(button.label, limits.BUTTON_TEXT),
+        "value": dialog,
+    }
+    if button.style is not None:
+        made["style"] = button.style
+    if button.question is not None:
+        made["confirm"] = _confirm(button.question)
+    return made
+
+
+def _confirm(question: Question) -> Block:
+    return {
+        "title": _plain_text(question.title, limits.CONFIRM_TITLE),
+        "text": _plain_text(question.text, limits.CONFIRM_TEXT),
+        "confirm": _plain_text(question.yes, limits.CONFIRM_BUTTON),
+        "deny": _plain_text(question.no, limits.CONFIRM_BUTTON),
+    }
+
+
+def _plain_text(text: str, limit: int) -> Block:
+    # Without `emoji`, so that `:warning:` in a name stays what it is.
+    return {"type": "plain_text", "text": plain(text, limit), "emoji": False}
+
+
+def _mrkdwn(text: str) -> Block:
+    # Verbatim, so that Slack makes no links or mentions of its own out of `@channel`, `#general` or a host name.
+    return {"type": "mrkdwn", "text": text, "verbatim": True}

@@ -1,0 +1,47 @@
+"""The progress dialog."""
+
+from datetime import datetime
+from typing import Final
+
+from bot.dialogs import Running
+from bot.progress import Progress
+from bot.slack.views import actions
+from bot.slack.views.amounts import duration
+from bot.slack.views.parts import FIELD, NAME, Block, Message, context, message, section
+from bot.slack.views.parts import actions as buttons
+from bot.slack.views.steps import bar, step_lines, steps_done
+from bot.slack.views.text import code, escaped, markup, mention, visible
+
+_LAST_LINE: Final = 200
+
+
+def running(dialog: Running, now: datetime) -> Message:
+    """Show what runs, for how long, and how to stop it."""
+    stopping = dialog.stopping_by is not None
+    doing = "Stopping" if stopping else "Creating"
+    return message(
+        f"{doing} {dialog.proposal.spec.name[:NAME]}",
+        [*_stopping(dialog.stopping_by), *_body(dialog, now)],
+        context(dialog.asked, confirmed_by=dialog.by),
+        None if stopping else buttons(dialog.asked.dialog, actions.STOP),
+        summary=_summary(dialog.progress),
+    )
+
+
+def _summary(progress: Progress) -> str:
+    return f"{steps_done(progress):,} of {len(progress.steps):,} steps done" if progress.steps else "starting"
+
+
+def _stopping(by: str | None) -> list[Block]:
+    return [] if by is None else [section("stopping", markup("Stopping, as {} asked.", mention(by)))]
+
+
+def _body(dialog: Running, now: datetime) -> list[Block]:
+    progress = dialog.progress
+    elapsed = escaped(duration((now - progress.started).total_seconds()), FIELD)
+    if not progress.steps:
+        return [section("progress", markup("Starting · {}", elapsed))]
+    body = [section("progress", markup("{} · {}", bar(progress), elapsed), *step_lines(progress, now))]
+    if visible(progress.last_line).strip():
+        body.append(section("last_line", code(progress.last_line, _LAST_LINE)))
+    return body

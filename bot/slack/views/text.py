@@ -1,0 +1,152 @@
+"""Text that is safe to show: the only place that turns what people, daemons and logs say into Slack's mrkdwn."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Final, LiteralString, NewType
+
+Markup = NewType("Markup", str)
+"""mrkdwn in which everything foreign is escaped. Only the functions of this module make it."""
+
+ELLIPSIS: Final = "…"
+NOTHING: Final = "–"
+"""Shown where there is nothing to show: Slack refuses empty texts."""
+
+_LONGEST: Final = 20_000
+"""Characters of one text that are looked at; the rest of it could never be shown."""
+
+_TERMINAL_SEQUENCE: Final = re.compile(
+    r"""
+      (?:\x1b\[|\x9b) [0-?]* [ -/]* [@-~]             # CSI: colours, cursor
+    | (?:\x1b\]|\x9d) [^\x07\x1b]* (?:\x07|\x1b\\)?   # OSC: titles, links
+    | \x1b [ -/]* [0-~]                               # every other escape
+    """,
+    re.VERBOSE,
+)
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories that reorder, hide or break: controls, bidi and zero-width marks, surrogates, separators."""
+
+_DIGEST: Final = re.compile(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
+_QUOTED: Final = re.compile(r"`([^`\n]+)`")
+_FENCE: Final = re.compile(r"`{3,}")
+_USER_ID: Final = re.compile(r"[UW][A-Z0-9]{1,30}")
+
+
+def visible(text: str) -> str:
+    """Keep what a reader would see on a terminal: no controls, no colours, no invisible or reordering characters."""
+    lines = _TERMINAL_SEQUENCE.sub("", text).replace("\t", " ").split("\n")
+    # A progress bar redraws its line after a carriage return: what was drawn last is what counts.
+    drawn = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    return "\n".join("".join(char for char in line if unicodedata.category(char) not in _INVISIBLE) for line in drawn)
+
+
+def plain(text: str, limit: int) -> str:
+    """Make one non-empty line for a `plain_text` object; there is no markup in it, so back-ticks go."""
+    return _clipped(_one_line(_shown(text)).replace("`", ""), limit) or NOTHING
+
+
+def escaped(text: str, limit: int) -> Markup:
+    """Make one line of running text without any markup of its own."""
+    return Markup(_escape(_clipped(_one_line(_shown(text)).replace("`", "'"), limit) or NOTHING))
+
+
+def prose(text: str, limit: int) -> Markup:
+    """Make sentences in which pairs of back-ticks quote; every other back-tick becomes an apostrophe."""
+    kept = _clipped(_shown(text).strip(), limit) or NOTHING
+    pieces = _QUOTED.split(kept)
+    return Markup("".join(_quoted(piece) if place % 2 else _unquoted(piece) for place, piece in enumerate(pieces)))
+
+
+def code(text: str, limit: int) -> Markup:
+    """Make a one-line code span."""
+    inside = _clipped(_one_line(_shown(text)).replace("`", "'"), limit) or NOTHING
+    return Markup(f"`{_escape(inside)}`")
+
+
+def copyable(text: str, limit: int) -> Markup:
+    """Make a code block of one line that people copy: nothing in it is shortened, unless it is longer than `limit`."""
+    return _fenced([_clipped(_one_line(visible(text[:_LONGEST])), limit) or NOTHING])
+
+
+def log_block(lines: Iterable[str], *, limit: int, line_limit: int) -> Markup:
+    """Make a code block of log lines; where they do not all fit, the last ones stay, since errors come last."""
+    shown = [_clipped(line, line_limit) for text in lines for line in _shown(text).split("\n") if line.strip()]
+    kept = _last_that_fit(shown, limit)
+    return _fenced([*([ELLIPSIS] if len(kept) < len(shown) else []), *kept] or [NOTHING])
+
+
+def mention(user: str) -> Markup:
+    """Mention a person; what is no Slack id is shown as text and mentions nobody."""
+    return Markup(f"<@{user}>") if _USER_ID.fullmatch(user) else code(user, 40)
+
+
+def markup(template: LiteralString, *parts: Markup) -> Markup:
+    """Put safe parts into a text of our own, at its `{}`."""
+    return Markup(template.format(*parts))
+
+
+def several(parts: Sequence[Markup], limit: int, *, separator: LiteralString = ", ") -> Markup:
+    """List parts; those that do not fit are counted: `a, b and 3 more`."""
+    kept: list[Markup] = []
+    spent = 0
+    for part in parts:
+        spent += cost(part) + cost(separator)
+        if spent > limit:
+            break
+        kept.append(part)
+    rest = len(parts) - len(kept)
+    listed = separator.join(kept)
+    return Markup(f"{listed} and {rest:,} more" if rest and kept else f"{rest:,}" if rest else listed or NOTHING)
+
+
+def cost(text: str) -> int:
+    """Count what a text takes of Slack's limits, however Slack counts: as JSON in ASCII, the longest form there is."""
+    return len(json.dumps(text)) - 2
+
+
+def _shown(text: str) -> str:
+    return _DIGEST.sub(rf"\1{ELLIPSIS}", visible(text[:_LONGEST]))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _clipped(text: str, limit: int) -> str:
+    """Cut so that the escaped text costs at most `limit`, with a visible mark at the cut."""
+    if len(text) <= limit and cost(_escape(text)) <= limit:
+        return text
+    spent = cost(ELLIPSIS)
+    for place, char in enumerate(text):
+        spent += cost(_escape(char))
+        if spent > limit:
+            return text[:place].rstrip() + ELLIPSIS
+    return text
+
+
+def _quoted(text: str) -> str:
+    inside = _escape(text.strip())
+    return f"`{inside}`" if inside else "''"
+
+
+def _unquoted(text: str) -> str:
+    return _escape(text.replace("`", "'"))
+
+
+def _last_that_fit(lines: Sequence[str], limit: int) -> list[str]:
+    spent = 0
+    for place in range(len(lines) - 1, -1, -1):
+        spent += cost(_escape(lines[place])) + cost("\n")
+        if spent > limit:
+            return list(lines[place + 1 :])
+    return list(lines)
+
+
+def _fenced(lines: Sequence[str]) -> Markup:
+    inside = "\n".join(_FENCE.sub(lambda run: "'" * len(run[0]), line) for line in lines)
+    return Markup(f"```\n{_escape(inside)}\n```")

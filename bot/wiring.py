@@ -1,0 +1,256 @@
+"""The composition root: the one place that picks implementations and puts the program together."""
+
+import fcntl
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from time import time
+from typing import IO, Self
+
+import structlog
+import uv
+
+from bot.dialogs import DialogId
+from bot.job_logs import JobLogFiles
+from bot.jobs import Jobs, Patience
+from bot.ledger import Ledger, sqlite_url
+from bot.logs import Redactor
+from bot.router import Router
+from bot.runner import Runner, Task
+from bot.settings import Settings, environment
+from bot.slack.channel import Channel
+from bot.slack.connection import Connection, respond, web_client
+from bot.slack.listeners import Audience, Listeners
+from bot.work import CommandWork
+from commands.build.dockerfile import Recipe, write_dockerfile
+from commands.build.tags import BuildNumbers
+from commands.carry_out import Workshop, clean
+from commands.engine.docker_daemon import DockerDaemon
+from commands.engine.interface import Engine
+from commands.errors import Misconfigured, Problem, StateUnwritable
+from commands.model.images import ImageSpec
+from commands.model.references import Reference
+from commands.packages.interface import Resolver
+from commands.packages.toolbox import Toolbox
+from commands.packages.uv_program import UvProgram
+from commands.packages.uv_resolver import UvResolver
+from commands.packages.uv_settings import uv_settings
+from commands.sources import Bases, Sources
+
+log = structlog.get_logger()
+
+_HOST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Debian's place for the certificates that the host trusts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where the bot is let in: Slack's tokens and address, and who may use it there."""
+
+    bot_token: str
+    app_token: str
+    api_url: str | None
+    audience: Audience
+
+
+class StateFolder:
+    """The folder of state, held by one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Take it; raises `StateUnwritable` where it cannot be made, or another process has it."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = (self.path / "lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.__exit__()
+            raise StateUnwritable(
+                f"Another warroom is using the state folder `{self.path}`.",
+                hint="Stop that one first, or give this one a folder of its own with `WARROOM_STATE_DIR`.",
+            ) from None
+        except OSError as error:
+            raise StateUnwritable(
+                f"The state folder `{self.path}` cannot be used: {error.strerror}.",
+                hint="Make it writable for this user, or choose another one with `WARROOM_STATE_DIR`.",
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave it to others."""
+        if self._lock is not None:
+            self._lock.close()
+
+
+class Bot:
+    """The whole bot: `start` goes on where the last one stopped, `close` leaves everything to the next one."""
+
+    def __init__(self, jobs: Jobs, channel: Channel, connection: Connection, resources: ExitStack) -> None:
+        self._jobs = jobs
+        self._channel = channel
+        self._connection = connection
+        self._resources = resources
+
+    def start(self) -> None:
+        """Open the connection and go to work; raises `Misconfigured` and `StateUnwritable`."""
+        self._channel.start()
+        self._jobs.start()
+        self._connection.open()
+        log.info("bot_started")
+
+    def close(self) -> None:
+        """Take nothing new, give running builds their grace, say what is left to say, and end."""
+        log.info("bot_stopping")
+        self._jobs.close()
+        self._channel.close()
+        self._connection.close()
+        self._resources.close()
+        log.info("bot_stopped")
+
+
+def make_bot(
+    settings: Settings, doors: Doors, *, engine: Engine | None = None, resolver: Resolver | None = None
+) -> Bot:
+    """Put a bot together; `engine` and `resolver` take the place of the configured ones. Raises `Misconfigured`."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(StateFolder(settings.state_dir))
+        redact = redactor(settings, doors)
+        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"))
+        stack.callback(ledger.close)
+        client = web_client(doors.bot_token, doors.api_url)
+        channel = Channel(client, ledger, redact=redact, clock=_now, respond=respond)
+        router = Router()
+        jobs = Jobs(
+            ledger=ledger,
+            screen=channel,
+            work=_work(settings, router, engine, resolver),
+            job_log=JobLogFiles(folder.path / "logs", redact),
+            patience=Patience(settings.review_seconds, settings.grace_seconds),
+            clock=_now,
+            runner=_runner(settings, folder.path / "jobs.sqlite"),
+        )
+        listeners = Listeners(jobs, router, doors.audience, whisper=channel.whisper, new_id=_new_id, clock=_now)
+        connection = Connection(client, doors.app_token, listeners)
+        return Bot(jobs, channel, connection, stack.pop_all())
+
+
+def redactor(settings: Settings, doors: Doors | None = None) -> Redactor:
+    """Make the redactor that knows every secret of this process."""
+    tokens = (doors.bot_token, doors.app_token) if doors else ()
+    return Redactor((*settings.secrets, *tokens))
+
+
+def make_engine(settings: Settings) -> DockerDaemon:
+    """Make the engine that the settings name; it is not connected yet."""
+    return DockerDaemon(settings.docker_host)
+
+
+@contextmanager
+def scratch_state(settings: Settings) -> Iterator[Settings]:
+    """Give a bot that lives for one command a state folder of its own; what an earlier one left is cleared away."""
+    root = settings.state_dir / "say"
+    engine = make_engine(settings)
+    for left in root.glob("*"):
+        _clear(left, engine)
+    own = root / token_hex(4)
+    try:
+        yield settings.model_copy(update={"state_dir": own})
+    finally:
+        _clear(own, engine)
+        engine.close()
+
+
+def _clear(folder: Path, engine: Engine) -> None:
+    """Remove a state folder, and first what its unfinished jobs have left on the daemon."""
+    try:
+        with StateFolder(folder):
+            ledger = Ledger(sqlite_url(folder / "dialogs.sqlite"))
+            for entry in ledger.unfinished():
+                clean(entry.id, engine)
+            ledger.close()
+            shutil.rmtree(folder)
+    except Problem as problem:
+        # In use by another process, or the daemon is away: the next one tries again.
+        log.info("state_not_cleared", folder=str(folder), reason=problem.message)
+
+
+def _work(settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None) -> CommandWork:
+    engine = engine or make_engine(settings)
+    bundle = settings.ca_bundle or (_HOST_BUNDLE if _HOST_BUNDLE.exists() else None)
+    program = _uv_program(settings, bundle)
+    toolbox = Toolbox(program, settings.cache_dir / "tools")
+    workshop = Workshop(
+        engine=engine,
+        ensure_installer=lambda platform: toolbox.uv_image(engine, platform),
+        clock=_now,
+        build_seconds=settings.build_seconds,
+        idle_seconds=settings.idle_seconds,
+        network=settings.build_network,
+        ca_bundle=_read(bundle) if bundle else None,
+        uv_config=uv_settings(program.index_environment()),
+    )
+    network = settings.build_network or "bridge"
+    sources = Sources(
+        engine=engine,
+        resolver=resolver or UvResolver(program, toolbox, engine.run, network=network),
+        bases=Bases(engine),
+        numbers=BuildNumbers(),
+        recipe=lambda spec: _recipe(spec, toolbox, workshop),
+        now=time,
+        default_base=Reference.parse(settings.default_base),
+    )
+    return CommandWork(router, sources, workshop)
+
+
+def _recipe(spec: ImageSpec, toolbox: Toolbox, workshop: Workshop) -> Recipe:
+    return write_dockerfile(
+        spec,
+        uv_image=toolbox.reference(spec.base.platform),
+        ca_bundle=workshop.ca_bundle is not None,
+        uv_config=workshop.uv_config is not None,
+    )
+
+
+def _uv_program(settings: Settings, bundle: Path | None) -> UvProgram:
+    return UvProgram(
+        binary=Path(uv.find_uv_bin()),
+        python=Path(sys.executable),
+        cache=settings.cache_dir,
+        environment=environment(),
+        index_url=settings.index_url.get_secret_value() if settings.index_url else None,
+        ca_bundle=bundle,
+    )
+
+
+def _runner(settings: Settings, file: Path) -> Callable[[Mapping[str, Task]], Runner]:
+    url = _database(settings, file)
+    return lambda tasks: Runner(database_url=url, slots=settings.builds_at_once, tasks=tasks)
+
+
+def _database(settings: Settings, file: Path) -> str:
+    return settings.database_url.get_secret_value() if settings.database_url else sqlite_url(file)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Misconfigured(
+            f"The CA bundle `{path}` cannot be read: {error.strerror}.", hint="Correct `WARROOM_CA_BUNDLE`."
+        ) from error
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> DialogId:
+    return DialogId(token_hex(8))

@@ -1,0 +1,42 @@
+"""The work of jobs, done by the commands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.dialogs import Asked, DialogId
+from bot.router import Router
+from commands import carry_out
+from commands.build.labels import JOB
+from commands.carry_out import Commission, Workshop
+from commands.command import Answer, Proposal
+from commands.halt import Halt
+from commands.model.events import Event
+from commands.model.outcomes import Created, Outcome, Undecided
+from commands.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class CommandWork:
+    """Binds a job to the command that was typed, the facts it may ask for, and the workshop it builds in."""
+
+    router: Router
+    sources: Sources
+    workshop: Workshop
+
+    def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
+        """Look the facts up and propose or refuse."""
+        return self.router.answer(asked.line, replace(self.sources, labels={JOB: asked.dialog}), report)
+
+    def carry_out(
+        self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
+    ) -> Outcome:
+        """Make the image."""
+        return carry_out.carry_out(proposal, commission, self.workshop, emit, halt)
+
+    def keep(self, proposal: Proposal, undecided: Undecided) -> Created:
+        """Give an undecided image its name."""
+        return carry_out.keep(proposal, undecided, self.workshop.engine)
+
+    def clean(self, job: DialogId) -> None:
+        """Remove what a job left on the daemon."""
+        carry_out.clean(job, self.workshop.engine)

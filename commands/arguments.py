@@ -1,0 +1,373 @@
+"""The only place that reads what people type behind a slash command: text in, arguments by name out.
+
+Not shlex: chat clients turn quotes curly, link names with a dot and escape signs, and people leave quotes open.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import zip_longest
+from typing import TypeVar
+
+from commands.errors import ArgumentError
+from commands.model.references import quoted
+
+LONGEST_TEXT = 2_000
+"""Characters behind one command."""
+
+MOST_ATTEMPTS = 25
+"""How many corrections are tried before a person gets none."""
+
+Request = TypeVar("Request")
+
+_QUOTES = "\"'`"
+_TYPOGRAPHIC = str.maketrans(
+    {
+        **dict.fromkeys("“”„‟″«»", '"'),
+        **dict.fromkeys("‘’‚‛′", "'"),
+        "´": "`",
+        **dict.fromkeys("–—―", "--"),
+        **dict.fromkeys("‐‑‒−", "-"),
+    }
+)
+_LOOK_ALIKES = dict(
+    zip(
+        "аеорсухіјѕԁһвкмнтАВЕКМНОРСТХІЈЅοαενρτΑΒΕΗΙΚΜΝΟΡΤΧ",
+        "aeopcyxijsdhbkmhtABEKMHOPCTXIJSoaevptABEHIKMNOPTX",
+        strict=True,
+    )
+)
+_ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
+_ENTITY = re.compile("|".join(_ENTITIES))
+_LINK = re.compile(r"<(?P<url>(?:[A-Za-z][A-Za-z0-9+.-]*://|mailto:)[^\s<>|]*)(?:\|(?P<label>[^\s<>|]*))?>")
+_BARE_HOST = re.compile(r"http://([^/?#@]+)/?")
+_ANGLED = re.compile(rf"(?<![^\s,={_QUOTES}])<([^\s<>|,]+)>(?![^\s,{_QUOTES}])")
+_PIECE = re.compile(rf"(\s+)|[{_QUOTES}]([^{_QUOTES}]*)(?:[{_QUOTES}]|$)|(\{{[^{{}}]*\}}?|[^\s{_QUOTES}{{]+)")
+_ANY_NAME = re.compile(r"-{0,2}([A-Za-z][A-Za-z0-9_-]*)\s*=(?!=)")
+_BRACES = re.compile(r"\{[^{}]*\}?|\}")
+_BRACED = re.compile(r"[^,{}]*(?:\{[^{}]*\}?|\})[^,{}]*,?")
+_SHELL = re.compile(r"[^A-Za-z0-9]+")
+_CONTROLS = {"\n": "line break", "\r": "line break", "\t": "tab"}
+_HELP = frozenset({"help", "-h", "--help", "?"})
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a command; `aliases` are names that people use by mistake, `many` says that it takes a list."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """The arguments that a command takes; a word without `=` is most likely meant as the first."""
+
+    command: str
+    arguments: tuple[Argument, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all arguments."""
+        return tuple(argument.name for argument in self.arguments)
+
+    def takes_many(self, name: str | None) -> bool:
+        """Tell whether the argument's value is a list."""
+        return any(argument.name == name and argument.many for argument in self.arguments)
+
+    def nearest(self, name: str) -> tuple[str, ...]:
+        """Name the arguments that an unknown name may mean, the likeliest first."""
+        by_alias = tuple(argument.name for argument in self.arguments if name in argument.aliases)
+        return by_alias or tuple(get_close_matches(name, self.names, n=1))
+
+
+class Mistake(Exception):
+    """The text cannot be read. `candidates` are texts that may be what was meant; `offer` introduces the chosen one."""
+
+    def __init__(
+        self, message: str, *, advice: str, candidates: Sequence[str] = (), offer: str = "Paste this instead:"
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+        self.candidates = candidates
+        self.offer = offer
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A part of the text: `name` is None where it is not `argument=value`."""
+
+    name: str | None
+    value: str
+
+
+def parse(text: str, grammar: Grammar) -> dict[str, str]:
+    """Read the arguments in the order typed; raises `ArgumentError`.
+
+    Lists stay one text in which commas and single spaces separate; an argument without value is an empty text.
+    """
+    return request(text, grammar, dict)
+
+
+def request(text: str, grammar: Grammar, make: Callable[[Mapping[str, str]], Request]) -> Request:
+    """Read the arguments and make a request of them; raises `ArgumentError` for a `Mistake`, also one of `make`.
+
+    The error's `details` hold a corrected line where one can be made; each was read without a mistake.
+    """
+    try:
+        return make(_arguments(text, grammar))
+    except Mistake as mistake:
+        correction = _correction(mistake, grammar, make)
+        if correction is None:
+            raise ArgumentError(mistake.message, hint=mistake.advice) from None
+        offer, line = correction
+        raise ArgumentError(mistake.message, hint=f"{mistake.advice} {offer}", details=(line,)) from None
+
+
+def render(arguments: Mapping[str, str]) -> str:
+    """Write arguments so that they are read back the same."""
+    return " ".join(_written(_Item(name, value)) for name, value in arguments.items())
+
+
+def _written(item: _Item) -> str:
+    value = f'"{item.value}"' if " " in item.value or not item.value else item.value
+    return value if item.name is None else f"{item.name}={value}"
+
+
+def _correction(
+    mistake: Mistake, grammar: Grammar, make: Callable[[Mapping[str, str]], Request]
+) -> tuple[str, str] | None:
+    """Find a corrected line, with what introduces it."""
+    # One line may hold several mistakes: each candidate that still has one is replaced by its own candidates.
+    waiting, tried = _offers(mistake), set[str]()
+    while waiting and len(tried) < MOST_ATTEMPTS:
+        offer, candidate = waiting.pop()
+        if candidate in tried:
+            continue
+        tried.add(candidate)
+        try:
+            arguments = _arguments(candidate, grammar)
+            make(arguments)
+        except Mistake as another:
+            waiting += _offers(another)
+        else:
+            return offer, f"{grammar.command} {render(arguments)}".rstrip()
+    return None
+
+
+def _offers(mistake: Mistake) -> list[tuple[str, str]]:
+    return [(mistake.offer, candidate) for candidate in reversed(mistake.candidates)]
+
+
+def _arguments(text: str, grammar: Grammar) -> dict[str, str]:
+    items = _items(_plain(text), grammar)
+    if items and not grammar.arguments:
+        raise Mistake(
+            f"{quoted(_written(items[0]))} is too much: `{grammar.command}` takes no arguments",
+            advice="Leave it out.",
+            candidates=("",),
+        )
+    for place in range(len(items)):
+        _check(items, place, grammar)
+    return {item.name: item.value for item in items if item.name is not None}
+
+
+# From typed text to plain text.
+
+
+def _plain(text: str) -> str:
+    if text.strip().lower() in _HELP:
+        return ""
+    if len(text) > LONGEST_TEXT:
+        raise Mistake(
+            f"{quoted(text)} is too long: {len(text):,} characters",
+            advice=f"Up to {LONGEST_TEXT:,} are taken. Ask for less, or make two images, one on the other.",
+        )
+    for place, character in enumerate(text, start=1):
+        if not _is_allowed(character):
+            raise _unusual(text, place)
+    plain = "".join(" " if character.isspace() else character for character in text).translate(_TYPOGRAPHIC)
+    plain = _ENTITY.sub(lambda found: _ENTITIES[found[0]], plain)
+    return _ANGLED.sub(r"\1", _LINK.sub(_link_as_typed, plain))
+
+
+def _is_allowed(character: str) -> bool:
+    if character.isascii():
+        return character.isprintable()
+    return ord(character) in _TYPOGRAPHIC or unicodedata.category(character) == "Zs"
+
+
+def _link_as_typed(link: re.Match[str]) -> str:
+    # Slack links `discord.py` as `http://discord.py`. Any other URL without a label was typed as one, and is refused.
+    if link["label"]:
+        return link["label"]
+    host = _BARE_HOST.fullmatch(link["url"])
+    return link["url"] if host is None else host[1]
+
+
+def _unusual(text: str, place: int) -> Mistake:
+    character = text[place - 1]
+    name = _CONTROLS.get(character) or unicodedata.name(character, "control character").lower()
+    ordinary = "".join(map(_ordinary, text))
+    return Mistake(
+        f"{quoted(_around(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
+        advice="Only plain letters, digits and signs on one line are taken.",
+        candidates=(ordinary,) if all(map(_is_allowed, ordinary)) else (),
+    )
+
+
+def _around(text: str, place: int) -> str:
+    before = re.search(r"[^\s=,]{0,20}$", text[: place - 1])
+    after = re.match(r"[^\s=,]{0,20}", text[place:])
+    return f"{before[0] if before else ''}{text[place - 1]}{after[0] if after else ''}"
+
+
+def _ordinary(character: str) -> str:
+    if _is_allowed(character):
+        return character
+    if character.isspace():
+        return " "
+    if unicodedata.category(character) in {"Cc", "Cf", "Mn"}:
+        return ""
+    alike = _LOOK_ALIKES.get(character) or unicodedata.normalize("NFKD", character)
+    return "".join(part for part in alike if unicodedata.category(part) != "Mn")
+
+
+# From plain text to items.
+
+
+def _items(text: str, grammar: Grammar) -> list[_Item]:
+    starts = list(_start(grammar).finditer(text)) if grammar.arguments else []
+    items = _unnamed(text[: starts[0].start()] if starts else text)
+    for start, following in zip_longest(starts, starts[1:]):
+        value, rest = _value(text[start.end() : following.start() if following else len(text)])
+        items += [_Item(start[1].lower(), value), *_unnamed(rest)]
+    return items
+
+
+def _start(grammar: Grammar) -> re.Pattern[str]:
+    # Known names cut the text, even inside quotes: no value holds one, and a quote may have been left open.
+    names = "|".join(map(re.escape, grammar.names))
+    return re.compile(rf"(?<![^\s,{_QUOTES}])[{_QUOTES}]*-{{0,2}}({names})\s*=", re.IGNORECASE)
+
+
+def _unnamed(text: str) -> list[_Item]:
+    items = []
+    while text := text.strip(" ,"):
+        found = _ANY_NAME.match(text)
+        value, text = _value(text[found.end() :] if found else text)
+        if found or value:
+            items.append(_Item(found[1].lower() if found else None, value))
+    return items
+
+
+def _value(text: str) -> tuple[str, str]:
+    """Take one value from the front: what is quoted or in one word, and words that a comma or operator joins to it."""
+    value, apart, begun = "", False, False
+    for piece in _PIECE.finditer(text):
+        if piece[1]:
+            apart = begun
+            continue
+        content = piece[2] if piece[2] is not None else piece[3]
+        if apart and not _joins(value, content):
+            return _tidy(value), text[piece.start() :]
+        value += f" {content}" if apart else content
+        apart, begun = False, True
+    return _tidy(value), ""
+
+
+def _joins(left: str, right: str) -> bool:
+    return left.endswith(tuple(",;<>=!~@[(")) or right.startswith(tuple(",;<>=!~@[]()"))
+
+
+def _tidy(value: str) -> str:
+    return " ".join(value.split()).strip(" ,")
+
+
+# What may be wrong with an item, and what may have been meant.
+
+
+def _check(items: list[_Item], place: int, grammar: Grammar) -> None:
+    item = items[place]
+    if item.name is None:
+        raise _stray(items, place, grammar)
+    if item.name not in grammar.names:
+        raise _unknown(items, place, grammar)
+    if any(other.name == item.name for other in items[:place]):
+        raise _twice(items, place, grammar)
+    if braces := _BRACES.search(item.value):
+        rest = _tidy(_BRACED.sub("", item.value))
+        raise Mistake(
+            f"{quoted(braces[0])} in `{item.name}` is a placeholder",
+            advice=f"Put your own value for `{item.name}` in its place.",
+            candidates=(_with(items, place, *([replace(item, value=rest)] if rest else [])),),
+        )
+
+
+def _with(items: list[_Item], place: int, *instead: _Item) -> str:
+    """Write the items with others, or none, in the place of one."""
+    return " ".join(map(_written, (*items[:place], *instead, *items[place + 1 :])))
+
+
+def _appended(items: list[_Item], place: int, grammar: Grammar) -> tuple[str, ...]:
+    """Write the items with one made an entry of the list before it, if that is what stands there."""
+    if place == 0 or not grammar.takes_many(items[place - 1].name):
+        return ()
+    before = items[place - 1]
+    longer = replace(before, value=f"{before.value},{_written(items[place])}")
+    return (_with([*items[: place - 1], *items[place:]], place - 1, longer),)
+
+
+def _stray(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
+    word = items[place].value
+    first = grammar.names[0]
+    commas = " Separate the entries of a list by commas." if any(map(grammar.takes_many, grammar.names)) else ""
+    if _SHELL.fullmatch(word):
+        # What follows such as `&&` was meant for a shell.
+        candidates: tuple[str, ...] = (_with(items[: place + 1], place),)
+    else:
+        named = () if any(item.name == first for item in items) else (_with(items, place, _Item(first, word)),)
+        candidates = (*_appended(items, place, grammar), *named, _with(items, place))
+    return Mistake(
+        f"{quoted(word)} is not an `argument=value`",
+        advice=f"Known arguments: {_listed(grammar.names)}.{commas}",
+        candidates=candidates,
+    )
+
+
+def _unknown(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
+    item = items[place]
+    given = {other.name for other in items}
+    nearest = sorted(grammar.nearest(item.name or ""), key=lambda name: name in given and not grammar.takes_many(name))
+    renamed = tuple(_with(items, place, replace(item, name=name)) for name in nearest)
+    version = _appended(items, place, grammar) if item.value[:1].isdigit() else ()
+    meant = f"Did you mean `{nearest[0]}`? " if nearest else ""
+    return Mistake(
+        f"{quoted(item.name or '')} is not an argument of `{grammar.command}`",
+        advice=f"{meant}Known arguments: {_listed(grammar.names)}.",
+        candidates=(*renamed, *version, _with(items, place)),
+    )
+
+
+def _twice(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
+    item = items[place]
+    earlier = next(index for index, other in enumerate(items) if other.name == item.name)
+    candidates: tuple[str, ...] = ()
+    if items[earlier].value == item.value:
+        candidates = (_with(items, place),)
+    elif grammar.takes_many(item.name):
+        both = replace(item, value=f"{items[earlier].value},{item.value}".strip(","))
+        candidates = (_with(items[:place] + items[place + 1 :], earlier, both),)
+    return Mistake(
+        f"`{item.name}` is given twice: {quoted(items[earlier].value)} and {quoted(item.value)}",
+        advice="Give it once.",
+        candidates=candidates,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,190 @@
+"""Look at a base image: what must be known before anything can be resolved for it or built on it."""
+
+import re
+from collections.abc import Callable, Mapping
+from secrets import token_hex
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from commands.build.dockerfile import EXECUTABLE, USER
+from commands.build.inside import FOLDER, answers, source
+from commands.engine.interface import Engine, RunOrder, RunOutcome
+from commands.errors import UnusableBase
+from commands.model.images import BaseImage, Digest, LocalImage, PackageManager, Platform, PythonRuntime
+from commands.model.references import Reference
+
+OLDEST_PYTHON = (3, 8)
+"""What `uv` installs into, and what the programs in `inside` are written for."""
+
+_ARCHITECTURES = frozenset({"amd64", "arm64"})
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NO_SUCH_COMMAND = (126, 127)
+
+_SCRIPT = f"""\
+for name in python3 python; do
+    command -v "$name" > /dev/null 2>&1 || continue
+    if "$name" -c 'import sys; sys.exit(sys.version_info < {OLDEST_PYTHON})'; then
+        exec "$name" -I {FOLDER}/look.py "$1"
+    fi
+    "$name" -c 'import sys; sys.stdout.write("%s old %s.%s" % ((sys.argv[1],) + sys.version_info[:2]) + chr(10))' "$1"
+done
+echo "$1 end"
+"""
+
+
+class _Seen(BaseModel):
+    """The answer of `inside/look.py`. A base may print what it likes: nothing outside these grammars is taken."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    python: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4}){2}$")]
+    implementation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")]
+    executable: Annotated[str, StringConstraints(pattern=rf"^{EXECUTABLE.pattern}$", max_length=200)]
+    libc: Annotated[str, StringConstraints(pattern=r"^(glibc|musl)?$")]
+    libc_version: Annotated[str, StringConstraints(pattern=r"^([0-9]{1,3}(\.[0-9]{1,4}){1,2})?$")]
+    installers: Annotated[list[Annotated[str, StringConstraints(max_length=20)]], Field(max_length=10)]
+
+
+def look_at(
+    engine: Engine,
+    image: LocalImage,
+    reference: Reference,
+    *,
+    labels: Mapping[str, str],
+    seconds: float = 30.0,
+    word: Callable[[], str] = token_hex,
+) -> BaseImage:
+    """Find out what a base brings, by asking its Python in a throw-away container without a network.
+
+    Args:
+        engine: The daemon that has the image.
+        image: The base as the daemon knows it.
+        reference: The name it was asked for by.
+        labels: What marks the throw-away container.
+        seconds: How long the container may take.
+        word: Makes a word that the image cannot know beforehand.
+
+    Raises:
+        UnusableBase: Nothing can be built on it; the hint says on what instead.
+        ImageNotFound: It vanished.
+    """
+    _require_platform(reference, image.platform)
+    _require_user(reference, image.user)
+    secret = word()
+    outcome = engine.run(
+        RunOrder(
+            image=image.id,
+            command=("/bin/sh", "-c", _SCRIPT, "sh", secret),
+            labels=labels,
+            seconds=seconds,
+            files={f"{FOLDER}/look.py": source("look")},
+            # Installing will run as root too, with root's view of the image.
+            user="0",
+        )
+    )
+    seen = _read(reference, outcome, secret, seconds)
+    return BaseImage(
+        reference=reference,
+        image_id=image.id,
+        digest=digest_of(image, reference),
+        python=_runtime(reference, seen),
+        package_manager=_package_manager(seen.installers),
+        user=image.user,
+        platform=image.platform,
+        layers=image.layers,
+    )
+
+
+def digest_of(image: LocalImage, reference: Reference) -> Digest | None:
+    """Find the digest by which the registry of `reference` knows the image; None where it was never in it."""
+    for known in image.repo_digests:
+        repository, _, digest = known.rpartition("@")
+        if _familiar(repository) == _familiar(reference.repository) and _DIGEST.fullmatch(digest):
+            return Digest(digest)
+    return None
+
+
+def _familiar(repository: str) -> str:
+    # The daemon writes the short form; people and settings may write the hub's long one.
+    return repository.removeprefix("docker.io/").removeprefix("index.docker.io/").removeprefix("library/")
+
+
+def _require_platform(reference: Reference, platform: Platform) -> None:
+    if platform.os != "linux" or platform.architecture not in _ARCHITECTURES:
+        raise UnusableBase(
+            f"`{reference}` is for {platform}: images can be made for linux/amd64 and linux/arm64.",
+            hint="Choose a base for one of them.",
+        )
+
+
+def _require_user(reference: Reference, user: str) -> None:
+    if user and not USER.fullmatch(user):
+        raise UnusableBase(
+            f"`{reference}` runs as `{user}`, which is no name or number of a user.",
+            hint="Choose another base, or mend the USER line of this one.",
+        )
+
+
+def _read(reference: Reference, outcome: RunOutcome, word: str, seconds: float) -> _Seen:
+    told = list(answers(outcome.output, word))
+    old = [text.removeprefix("old ") for text in told if text.startswith("old ")]
+    if outcome.timed_out:
+        raise _not_understood(reference, f"its Python did not answer within {seconds:g} s", outcome)
+    if told and told[-1].startswith("{"):
+        return _parsed(reference, told[-1], outcome)
+    if old:
+        raise UnusableBase(
+            f"`{reference}` has only Python {old[-1][:20]}; at least {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} is needed.",
+            hint="Choose a base with a newer Python.",
+        )
+    if told == ["end"]:
+        raise UnusableBase(
+            f"`{reference}` has no Python: neither `python3` nor `python` is there.",
+            hint="Choose a base with Python 3, or leave `base` out to get the usual one.",
+        )
+    if outcome.exit_code in _NO_SUCH_COMMAND:
+        raise UnusableBase(
+            f"`{reference}` cannot run a shell, so nothing can be installed in it.",
+            hint="Choose a base with `/bin/sh` and Python 3 for this machine's processor, or leave `base` out.",
+            details=_last_lines(outcome.errors),
+        )
+    raise _not_understood(reference, "its Python gave no answer", outcome)
+
+
+def _parsed(reference: Reference, text: str, outcome: RunOutcome) -> _Seen:
+    try:
+        return _Seen.model_validate_json(text)
+    except ValidationError as fault:
+        raise _not_understood(reference, "its Python's answer makes no sense", outcome) from fault
+
+
+def _runtime(reference: Reference, seen: _Seen) -> PythonRuntime:
+    if seen.implementation != "CPython" or not seen.libc or not seen.libc_version:
+        raise UnusableBase(
+            f"`{reference}` has {seen.implementation} on {seen.libc or 'an unknown C library'}, "
+            "which no packages are made for.",
+            hint="Choose a base with CPython on glibc or musl, such as a Debian or Alpine one.",
+        )
+    return PythonRuntime(
+        version=seen.python, executable=seen.executable, libc=seen.libc, libc_version=seen.libc_version
+    )
+
+
+def _package_manager(installers: list[str]) -> PackageManager | None:
+    if "apt-get" in installers:
+        return PackageManager.APT
+    return PackageManager.APK if "apk" in installers else None
+
+
+def _not_understood(reference: Reference, what: str, outcome: RunOutcome) -> UnusableBase:
+    return UnusableBase(
+        f"`{reference}` was started to look at it, but {what}.",
+        hint=f"See whether `docker run --rm -it {reference} python3` works, or choose another base.",
+        details=_last_lines(outcome.errors),
+    )
+
+
+def _last_lines(text: str, *, most: int = 5) -> tuple[str, ...]:
+    lines = [line.strip()[:300] for line in text.splitlines() if line.strip()]
+    return tuple(lines[-most:])

@@ -1,0 +1,247 @@
+"""Check a built image before it gets its name: is it what was proposed, and does it work?
+
+The questions are asked in a throw-away container without a network (`inside/check.py`), the answers judged here. An
+image may print and pretend what it likes: of its answers nothing is used but names and versions, which are compared
+with the specification, and texts, which are shown.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from secrets import token_hex
+from typing import Annotated, Literal
+
+import structlog
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from commands.build.inside import FOLDER, answers, source
+from commands.engine.interface import Engine, RunOrder, RunOutcome
+from commands.errors import VerificationFailed
+from commands.model.images import ImageId, ImageSpec
+from commands.model.outcomes import ImportFailure, Verdict
+
+log = structlog.get_logger()
+
+IMPORT_SECONDS = 30.0
+"""How long one module may take to import."""
+
+MEMORY = 1 << 30
+"""Bytes that the check may use, imports included: what is given to such images when they run."""
+
+_MARGIN_SECONDS = 5.0
+_LINES_MOST = 20
+_AGAIN = "Create it again; if that ends the same way, name other versions or another base."
+
+Name = Annotated[str, StringConstraints(max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=5_000)]
+
+
+class Facts(BaseModel):
+    """What is installed, as the image tells it: names of distributions normalised, versions as text.
+
+    `requires` holds Requires-Dist lines; `os_packages` the asked-for ones that are there, with their version or "".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: Literal["facts"]
+    installed: dict[Name, Name | None]
+    requires: dict[Name, list[Text]]
+    markers: dict[Name, Text]
+    os_packages: dict[Name, Name]
+
+
+class Imported(BaseModel):
+    """How the import of one module went; `error` is empty where it went well, None where no time was left for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: Literal["import"]
+    distribution: Name
+    module: Name
+    error: Text | None
+
+
+class End(BaseModel):
+    """Everything has been told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: Literal["end"]
+
+
+Told = TypeAdapter[Facts | Imported | End](Annotated[Facts | Imported | End, Field(discriminator="kind")])
+
+
+def verify(
+    engine: Engine,
+    spec: ImageSpec,
+    image_id: ImageId,
+    *,
+    labels: Mapping[str, str],
+    seconds: float = 120.0,
+    word: Callable[[], str] = token_hex,
+) -> Verdict:
+    """Check the image that was built for `spec`, as the user that will run it.
+
+    Modules that do not import are told in the verdict: some need a device or a setting, so a person decides. A `word`
+    marks the answers; the image cannot know it beforehand.
+
+    Raises:
+        VerificationFailed: Something is missing, has another version or does not fit, or the check did not end.
+    """
+    secret = word()
+    outcome = engine.run(
+        RunOrder(
+            image=image_id,
+            command=(spec.base.python.executable, f"{FOLDER}/check.py", secret, f"{FOLDER}/question.json"),
+            labels=labels,
+            seconds=seconds,
+            files={f"{FOLDER}/check.py": source("check"), f"{FOLDER}/question.json": _question(spec, seconds)},
+            memory=MEMORY,
+        )
+    )
+    return judge(spec, outcome, secret, seconds)
+
+
+def judge(spec: ImageSpec, outcome: RunOutcome, word: str, seconds: float) -> Verdict:
+    """Read the outcome of a check; raises VerificationFailed as `verify`."""
+    told = list(_told(outcome.output, word))
+    facts = next((each for each in told if isinstance(each, Facts)), None)
+    if facts is not None:
+        _require_all(spec, facts)
+    imports = [each for each in told if isinstance(each, Imported)]
+    if facts is None or not isinstance(told[-1], End) or any(each.error is None for each in imports):
+        raise _unfinished(outcome, seconds)
+    return Verdict(
+        tuple(ImportFailure(each.distribution, each.module, _shown(each.error)) for each in imports if each.error)
+    )
+
+
+def _question(spec: ImageSpec, seconds: float) -> bytes:
+    manager = spec.base.package_manager
+    question = {
+        "locked": [package.name for package in spec.locked],
+        "requested": [package.name for package in spec.requested],
+        "installer": manager.value if manager else None,
+        "os_packages": [package.name for package in spec.os_packages],
+        "seconds": max(1.0, seconds - _MARGIN_SECONDS),
+        "import_seconds": IMPORT_SECONDS,
+    }
+    return json.dumps(question).encode()
+
+
+def _told(output: str, word: str) -> Iterator[Facts | Imported | End]:
+    for answer in answers(output, word):
+        try:
+            yield Told.validate_json(answer)
+        except ValidationError as fault:
+            # The image knows the word once it runs, so it may forge answers: that does not make it usable.
+            log.warning("verification_answer_refused", reason=str(fault)[:500])
+
+
+def _require_all(spec: ImageSpec, facts: Facts) -> None:
+    wrong = (*_wrong_distributions(spec, facts), *_wrong_os_packages(spec, facts))
+    if wrong:
+        raise VerificationFailed(
+            f"The image was built, but is not what was proposed: {_count(len(wrong))} missing or wrong.",
+            hint=_AGAIN,
+            details=wrong[:_LINES_MOST],
+        )
+    broken = tuple(_broken_requirements(spec, facts))
+    if broken:
+        raise VerificationFailed(
+            "The image was built, but its Python packages do not fit together.",
+            hint="Name versions in `dependencies` that fit: the details say which packages disagree.",
+            details=broken[:_LINES_MOST],
+        )
+
+
+def _wrong_distributions(spec: ImageSpec, facts: Facts) -> Iterator[str]:
+    for package in spec.locked:
+        version = facts.installed.get(package.name)
+        if version is None:
+            yield f"Python package `{package.name}` {package.version} is not installed."
+        elif not _same(version, package.version):
+            yield f"Python package `{package.name}` is installed as {version}, not as {package.version}."
+
+
+def _wrong_os_packages(spec: ImageSpec, facts: Facts) -> Iterator[str]:
+    for package in spec.os_packages:
+        version = facts.os_packages.get(package.name)
+        if version is None:
+            yield f"OS package `{package.name}` is not installed."
+        elif package.version is not None and version != package.version:
+            yield f"OS package `{package.name}` is installed as {version or 'another'}, not as {package.version}."
+
+
+def _broken_requirements(spec: ImageSpec, facts: Facts) -> Iterator[str]:
+    """Find what does not fit, where one of the new packages is part of it: a base's own quarrels are not ours."""
+    locked = {package.name for package in spec.locked}
+    extras = {canonicalize_name(requirement.name): requirement.extras for requirement in spec.requirements}
+    for name, lines in sorted(facts.requires.items()):
+        for needed in _needed(lines, facts.markers, extras.get(canonicalize_name(name), ())):
+            target = canonicalize_name(needed.name)
+            have = facts.installed.get(target)
+            if (name in locked or target in locked) and not _met(needed, have):
+                there = f"{have} is there" if have else "it is missing"
+                yield f"`{name}` needs `{needed.name}{needed.specifier}`, but {there}."
+
+
+def _needed(lines: list[str], markers: Mapping[str, str], extras: tuple[str, ...]) -> Iterator[Requirement]:
+    for line in lines:
+        try:
+            needed = Requirement(line)
+        except InvalidRequirement:
+            continue  # Old packages have lines that no standard knows; no installer heeds them.
+        if needed.marker is None or any(needed.marker.evaluate({**markers, "extra": each}) for each in ("", *extras)):
+            yield needed
+
+
+def _met(needed: Requirement, version: str | None) -> bool:
+    if version is None:
+        return False
+    try:
+        return needed.specifier.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return True  # A distribution's own version scheme (OS packages of Python modules) cannot be compared.
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other
+
+
+def _unfinished(outcome: RunOutcome, seconds: float) -> VerificationFailed:
+    if outcome.out_of_memory:
+        return VerificationFailed(
+            f"The image was built, but checking it took more memory than the {MEMORY >> 20} MiB it may use.",
+            hint="A package takes that much when it is imported: ask for fewer or smaller ones in one image.",
+        )
+    if outcome.exit_code is None and not outcome.timed_out:
+        return VerificationFailed("The check of the image was ended from outside.", hint="Create it again.")
+    if outcome.timed_out or outcome.exit_code == 0:
+        return VerificationFailed(
+            f"The image was built, but its check was not done within {seconds:g} s.",
+            hint="A package takes long to import, or waits for something. Create it again when the host is less busy, "
+            "or ask for fewer packages in one image.",
+        )
+    return VerificationFailed(
+        "The image was built, but its Python could not carry out the check.",
+        hint=_AGAIN,
+        details=tuple(_shown(line) for line in outcome.errors.splitlines()[-5:] if line.strip()),
+    )
+
+
+def _count(number: int) -> str:
+    return "one package is" if number == 1 else f"{number} packages are"
+
+
+def _shown(text: str, *, most: int = 300) -> str:
+    """Make one short line of what an image said: without control characters, its beginning and its end."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"

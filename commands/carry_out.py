@@ -1,0 +1,279 @@
+"""Doing what was confirmed. The only module that changes the host: builds, names and removes images."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+
+import structlog
+
+from commands.build.context import context_for
+from commands.build.dockerfile import Recipe
+from commands.build.labels import JOB, container_labels, make_labels
+from commands.build.tags import BuildNumbers
+from commands.build.verification import verify
+from commands.command import Proposal
+from commands.engine.interface import BuildOrder, Engine
+from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, EngineUnavailable, Problem
+from commands.halt import Halt, HaltReason
+from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepsPlanned, StepStarted
+from commands.model.images import ImageId, ImageSpec, LocalImage, Platform
+from commands.model.outcomes import Created, Outcome, Undecided, Verdict
+
+log = structlog.get_logger()
+
+CHECK_STEP = "Check the result"
+LATEST = "latest"
+_CANCEL_SECONDS = 0.1
+"""How often a build that is to end is told so, until it has: the daemon may not know it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """For whom the host is changed; all of it becomes labels on the image. `job` is the dialog's id."""
+
+    job: str
+    requester: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What building needs: the daemon, limits in seconds, Docker's network mode, certificates, uv's settings.
+
+    `ensure_installer` puts the image that holds uv onto the daemon, for a platform, where it is not there yet.
+    """
+
+    engine: Engine
+    ensure_installer: Callable[[Platform], object]
+    clock: Callable[[], datetime]
+    build_seconds: float = 1800
+    idle_seconds: float = 300
+    network: str | None = None
+    ca_bundle: bytes | None = None
+    uv_config: bytes | None = None
+
+
+def carry_out(
+    proposal: Proposal, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+) -> Outcome:
+    """Build, verify and name the proposed image; leave nothing behind but it.
+
+    May be called again for the same commission: an image that it has named already is returned as it is.
+    Raises `BuildStopped` once `halt` ended it, or another `Problem`.
+    """
+    engine = workshop.engine
+    if made := _made_before(engine, commission):
+        return _created(proposal.spec, made, engine)
+    kept: tuple[ImageId, ...] = ()
+    try:
+        with _guard(engine, commission, halt, workshop.build_seconds):
+            outcome = _make(proposal, commission, workshop, emit, halt)
+        kept = (outcome.image.id if isinstance(outcome, Created) else outcome.image_id,)
+    except Problem as problem:
+        raise _why(problem, halt, workshop) from problem
+    else:
+        return outcome
+    finally:
+        _tidy(engine, commission, kept)
+
+
+def keep(proposal: Proposal, undecided: Undecided, engine: Engine) -> Created:
+    """Name an image although some of its modules do not import."""
+    return _name(proposal.spec, undecided.image_id, engine, Verdict(undecided.import_failures))
+
+
+def clean(job: str, engine: Engine) -> None:
+    """Remove the containers of a job and its images without a name."""
+    engine.sweep(JOB, job)
+
+
+def _make(
+    proposal: Proposal, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+) -> Outcome:
+    spec, engine = proposal.spec, workshop.engine
+    _check_base(spec, engine)
+    emit(StepsPlanned((*proposal.steps, CHECK_STEP)))
+    workshop.ensure_installer(spec.base.platform)
+    image_id = _build(proposal, commission, workshop, emit, halt)
+    with _step(len(proposal.steps) + 1, emit):
+        _go_on(halt)
+        verdict = verify(engine, spec, image_id, labels=container_labels(commission.job))
+    if verdict.import_failures:
+        return Undecided(image_id, verdict.import_failures)
+    _go_on(halt)
+    return _name(spec, image_id, engine, verdict)
+
+
+def _build(
+    proposal: Proposal, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+) -> ImageId:
+    spec, recipe = proposal.spec, Recipe(proposal.dockerfile, proposal.steps)
+    order = BuildOrder(
+        build_id=_build_id(commission),
+        context=context_for(spec, recipe, ca_bundle=workshop.ca_bundle, uv_config=workshop.uv_config),
+        labels=make_labels(
+            spec,
+            job=commission.job,
+            requester=commission.requester,
+            channel=commission.channel,
+            created=workshop.clock(),
+        ),
+        idle_seconds=workshop.idle_seconds,
+        network=workshop.network,
+    )
+    _go_on(halt)
+    image_id: ImageId | None = None
+    for event in workshop.engine.build(order):
+        emit(event)
+        if isinstance(event, ImageBuilt):
+            image_id = event.image_id
+    if image_id is None:
+        raise BuildFailed("The daemon ended the build without an image.", hint="Try again.")
+    _check_layers(spec, workshop.engine, image_id)
+    return image_id
+
+
+def _check_base(spec: ImageSpec, engine: Engine) -> None:
+    now = engine.find_image(spec.base.pinned)
+    if now is None or now.id != spec.base.image_id:
+        raise _base_moved(spec)
+
+
+def _check_layers(spec: ImageSpec, engine: Engine, image_id: ImageId) -> None:
+    # A tag can move between the look and the build; the layers tell which base it really was.
+    image = engine.find_image(image_id)
+    if image is None or image.layers[: len(spec.base.layers)] != spec.base.layers:
+        raise _base_moved(spec)
+
+
+def _base_moved(spec: ImageSpec) -> Problem:
+    return BuildFailed(
+        f"The base `{spec.base.reference}` is no longer the image that was reviewed.",
+        hint="Type the command again to review it on the present base.",
+    )
+
+
+def _name(spec: ImageSpec, image_id: ImageId, engine: Engine, verdict: Verdict) -> Created:
+    tag = _free_tag(spec, image_id, engine)
+    engine.tag(image_id, spec.name, tag)
+    _move_latest(spec.name, image_id, engine)
+    image = engine.find_image(f"{spec.name}:{tag}")
+    if image is None or image.id != image_id:
+        raise EngineUnavailable(
+            f"The daemon took the name `{spec.name}:{tag}` but does not know it.", hint="Try again."
+        )
+    return Created(f"{spec.name}:{tag}", image, _added(spec, image, engine), verdict.import_failures)
+
+
+def _free_tag(spec: ImageSpec, image_id: ImageId, engine: Engine) -> str:
+    # Another process may have taken the tag since it was proposed.
+    numbers, tag = BuildNumbers(), spec.tag
+    while (other := engine.find_image(f"{spec.name}:{tag}")) and other.id != image_id:
+        tag = numbers.next_tag(0, taken=(tag,))
+    return tag
+
+
+def _move_latest(name: str, image_id: ImageId, engine: Engine) -> None:
+    # `latest` follows our newest image, but is never taken from an image that somebody else put there.
+    present = engine.find_image(f"{name}:{LATEST}")
+    if present is None or JOB in present.labels:
+        engine.tag(image_id, name, LATEST)
+
+
+def _made_before(engine: Engine, commission: Commission) -> LocalImage | None:
+    made = engine.images({JOB: commission.job})
+    return next((image for image in made if image.repo_tags), None)
+
+
+def _created(spec: ImageSpec, image: LocalImage, engine: Engine) -> Created:
+    own = [tag for tag in image.repo_tags if tag.startswith(f"{spec.name}:") and not tag.endswith(f":{LATEST}")]
+    return Created(own[0] if own else image.repo_tags[0], image, _added(spec, image, engine))
+
+
+def _added(spec: ImageSpec, image: LocalImage, engine: Engine) -> int:
+    base = engine.find_image(spec.base.image_id)
+    return max(0, image.size - base.size) if base else 0
+
+
+def _build_id(commission: Commission) -> str:
+    return f"warroom-{commission.job}"
+
+
+@contextmanager
+def _step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
+    started = monotonic()
+    emit(StepStarted(number))
+    try:
+        yield
+    except Problem as problem:
+        for line in (problem.message, *problem.details):
+            emit(LogLine(number, line))
+        emit(StepFailed(number, monotonic() - started))
+        raise
+    emit(StepDone(number, monotonic() - started))
+
+
+@contextmanager
+def _guard(engine: Engine, commission: Commission, halt: Halt, seconds: float) -> Iterator[None]:
+    """Watch the clock and the halt from beside; end what runs on the daemon until it has ended."""
+    over = threading.Event()
+
+    def watch() -> None:
+        if not _wait_for(halt, over, seconds):
+            return
+        while not over.wait(_CANCEL_SECONDS):
+            try:
+                engine.cancel_build(_build_id(commission))
+                engine.sweep(JOB, commission.job)
+            except EngineUnavailable as gone:
+                log.warning("halt_not_delivered", job=commission.job, reason=gone.message)
+
+    watcher = threading.Thread(target=watch, name="warroom-guard", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _wait_for(halt: Halt, over: threading.Event, seconds: float) -> bool:
+    end = monotonic() + seconds
+    while not over.is_set():
+        if halt.wait(_CANCEL_SECONDS):
+            return True
+        if monotonic() >= end:
+            halt.ask(HaltReason.TOO_LONG)
+            return True
+    return False
+
+
+def _go_on(halt: Halt) -> None:
+    if halt.reason is not None:
+        raise BuildStopped("The build was stopped.", hint="Type the command again to start over.")
+
+
+def _why(problem: Problem, halt: Halt, workshop: Workshop) -> Problem:
+    """Name the true reason: what a halt did to the build looks like all kinds of failures."""
+    match halt.reason:
+        case None:
+            return problem
+        case HaltReason.TOO_LONG:
+            return BuildTimedOut(
+                f"The build took longer than {workshop.build_seconds / 60:.3g} minutes and was ended.",
+                hint="Ask for less at once, or raise `WARROOM_BUILD_SECONDS`.",
+                details=problem.details,
+            )
+        case HaltReason.STOPPED | HaltReason.SHUTDOWN:
+            return BuildStopped("The build was stopped.", hint="Type the command again to start over.")
+
+
+def _tidy(engine: Engine, commission: Commission, kept: tuple[ImageId, ...]) -> None:
+    try:
+        engine.sweep(JOB, commission.job, keep=kept)
+    except Problem as problem:
+        # The caller cleans again once the daemon answers; what went wrong before is the better news.
+        log.warning("sweep_failed", job=commission.job, reason=problem.message)

@@ -1,0 +1,177 @@
+"""`/docker_image_create`: what may be asked for, and what is proposed."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from packaging.utils import canonicalize_name
+
+from commands.arguments import Argument, Grammar, Mistake, render, request
+from commands.build.labels import JOB, SPEC, spec_hash
+from commands.command import Answer, ExistingImage, Finding, Proposal, Refusal, Severity
+from commands.engine.interface import Engine, PullProgress
+from commands.errors import ImageNotFound, PackageNotFound, ResolutionFailed, UnusableBase
+from commands.model.images import BaseImage, ImageSpec
+from commands.model.packages import LockedPackage
+from commands.model.references import Malformed, Reference, quoted
+from commands.model.requests import CreateImage, parse_dependencies, parse_packages
+from commands.sources import Sources
+
+GRAMMAR = Grammar(
+    command="/docker_image_create",
+    arguments=(
+        Argument("name", aliases=("image", "repository", "repo")),
+        Argument("dependencies", aliases=("deps", "pip", "python", "pypi", "requirements", "modules"), many=True),
+        Argument("packages", aliases=("apt", "apt-get", "apk", "os", "system", "debs"), many=True),
+        Argument("base", aliases=("from", "image", "base_image", "baseimage", "parent")),
+    ),
+)
+EXAMPLE = {"name": "example_name", "dependencies": "mechanize", "packages": "wget"}
+
+Value = TypeVar("Value")
+
+
+def parse(text: str) -> CreateImage:
+    """Read what was typed behind the command; raises `ArgumentError` with a corrected line where one can be made."""
+    return request(text, GRAMMAR, _create_image)
+
+
+def _create_image(arguments: Mapping[str, str]) -> CreateImage:
+    if not arguments.get("name"):
+        raise _name_is_missing(arguments)
+    return CreateImage(
+        name=_value(arguments, "name", _repository),
+        base=_value(arguments, "base", Reference.parse) if arguments.get("base") else None,
+        dependencies=_value(arguments, "dependencies", parse_dependencies),
+        packages=_value(arguments, "packages", parse_packages),
+    )
+
+
+def _value(arguments: Mapping[str, str], name: str, parse_value: Callable[[str], Value]) -> Value:
+    try:
+        return parse_value(arguments.get(name, ""))
+    except Malformed as error:
+        candidates = [render({**arguments, name: error.correction})] if error.correction else []
+        if name in {"name", "base"}:
+            # Without a base the default is taken; without a name one is made of the first package.
+            candidates.append(render(_without(arguments, name)))
+        raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
+
+
+def _repository(text: str) -> str:
+    try:
+        reference = Reference.parse(text)
+    except Malformed as error:
+        correction = error.correction or _with_dashes(text)
+        raise Malformed(error.message, advice=error.advice, correction=correction) from None
+    if reference.tag is not None or reference.digest is not None:
+        raise Malformed(
+            f"{quoted(text.removeprefix(reference.repository))} is too much in {quoted(text)}",
+            advice="Give the name alone: every new image gets a tag of its own.",
+            correction=reference.repository,
+        )
+    return reference.repository
+
+
+def _with_dashes(text: str) -> str:
+    components = re.sub(r"[^A-Za-z0-9./]+", "-", text).split("/")
+    return "/".join(bare for component in components if (bare := component.strip("-.")))
+
+
+def _name_is_missing(arguments: Mapping[str, str]) -> Mistake:
+    advice = "Say what the new image is called."
+    packages = arguments.get("dependencies") or arguments.get("packages") or ""
+    first = re.search(r"[A-Za-z0-9][A-Za-z0-9._-]*", packages)
+    if first is None:
+        return Mistake("`name` is missing", advice=advice, candidates=(render(EXAMPLE),), offer="For example:")
+    suggestion = {"name": canonicalize_name(first[0]).strip("-"), **_without(arguments, "name")}
+    return Mistake("`name` is missing", advice=advice, candidates=(render(suggestion),))
+
+
+def _without(arguments: Mapping[str, str], name: str) -> dict[str, str]:
+    return {other: value for other, value in arguments.items() if other != name}
+
+
+# ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SPEAKS_AGAINST = (ImageNotFound, UnusableBase, PackageNotFound, ResolutionFailed)
+"""What is wrong with the request itself; every other problem is one of the bot's surroundings."""
+
+
+def answer(request: CreateImage, sources: Sources, report: Callable[[str], None]) -> Answer:
+    """Look the facts up and propose exactly one image, or refuse.
+
+    `report` is told what is being done, in a few words. Raises `Problem` where daemon or index fail.
+    """
+    try:
+        spec = _specify(request, sources, report)
+    except _SPEAKS_AGAINST as problem:
+        return Refusal(f"`{request.name}` cannot be made", problem.message, problem.hint, problem.details)
+    recipe = sources.recipe(spec)
+    return Proposal(
+        title=f"Create `{request.name}`?",
+        spec=spec,
+        dockerfile=recipe.text,
+        steps=recipe.steps,
+        findings=_findings(spec),
+        existing=_existing(spec, sources.engine),
+    )
+
+
+def _specify(request: CreateImage, sources: Sources, report: Callable[[str], None]) -> ImageSpec:
+    base = _base(request.base or sources.default_base, sources, report)
+    if request.packages and base.package_manager is None:
+        raise UnusableBase(
+            f"The base `{base.reference}` has neither apt-get nor apk, so no OS packages can be added.",
+            hint="Leave `packages` out, or take a base made from Debian, Ubuntu or Alpine.",
+        )
+    locked: tuple[LockedPackage, ...] = ()
+    if request.dependencies:
+        report(f"Resolving {len(request.dependencies)} Python packages")
+        locked = sources.resolver.resolve(request.dependencies, base, labels=sources.labels)
+    return ImageSpec(
+        name=request.name,
+        tag=_tag(request.name, sources),
+        base=base,
+        requirements=request.dependencies,
+        locked=locked,
+        os_packages=request.packages,
+    )
+
+
+def _base(reference: Reference, sources: Sources, report: Callable[[str], None]) -> BaseImage:
+    report(f"Looking at the base {reference}")
+    image = sources.engine.find_image(str(reference))
+    if image is None:
+        report(f"Pulling the base {reference}")
+        image = sources.engine.pull(reference, lambda progress: report(_pulled(reference, progress)))
+    return sources.bases.look_at(image, reference, sources.labels)
+
+
+def _pulled(reference: Reference, progress: PullProgress) -> str:
+    megabytes = f"{progress.bytes_done / 1e6:.0f} of {progress.bytes / 1e6:.0f} MB"
+    return f"Pulling the base {reference}: {progress.layers_done} of {progress.layers} layers, {megabytes}"
+
+
+def _tag(name: str, sources: Sources) -> str:
+    made = sources.engine.images({JOB: ""})
+    tags = (name_and_tag.rpartition(":") for image in made for name_and_tag in image.repo_tags)
+    return sources.numbers.next_tag(sources.now(), taken=[tag for repository, _, tag in tags if repository == name])
+
+
+def _findings(spec: ImageSpec) -> tuple[Finding, ...]:
+    if spec.requirements or spec.os_packages:
+        return ()
+    message = "Neither `dependencies` nor `packages` are given: the image will equal its base, under a name of its own."
+    return (Finding("nothing-added", Severity.NOTE, message),)
+
+
+def _existing(spec: ImageSpec, engine: Engine) -> ExistingImage | None:
+    """Find an image made to the same specification, one of the same name first."""
+    same = [
+        ExistingImage(reference, image)
+        for image in engine.images({SPEC: spec_hash(spec)})
+        for reference in image.repo_tags
+        if not reference.endswith(":latest")
+    ]
+    return min(same, key=lambda existing: existing.reference.rpartition(":")[0] != spec.name, default=None)

@@ -1,0 +1,284 @@
+"""The connection to a Docker daemon: the only importer of the Docker SDK.
+
+The SDK finds the daemon, speaks to it over its socket, TLS or SSH and knows the registries' credentials. The Engine API
+itself is called by path: the SDK's own calls have no time-outs on streams and overlook errors in them.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import docker
+import requests
+import structlog
+import urllib3.exceptions
+from docker.auth import get_config_header, resolve_repository_name
+from docker.context import ContextAPI
+from docker.errors import DockerException
+from docker.utils import kwargs_from_env
+
+from commands.engine.streams import Malformed, records
+from commands.errors import DiskFull, EngineUnavailable, Misconfigured, Problem
+
+log = structlog.get_logger()
+
+_OLDEST_API = "1.41"
+"""Docker 20.10, the first whose `POST /build?version=2` needs no session. Newer daemons are asked for theirs."""
+
+_USUAL = "unix:///var/run/docker.sock"
+
+_POOLED = 32
+"""Connections that are kept open at most; further ones are opened and closed as needed."""
+
+_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+_MISCONFIGURED = (DockerException, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
+
+
+Answer = TypeVar("Answer")
+
+
+class DaemonSilent(EngineUnavailable):
+    """The daemon holds the connection but said nothing for too long."""
+
+
+class NotUnderstood(EngineUnavailable):
+    """What answered does not speak as a Docker daemon does."""
+
+
+class Refused(Problem):
+    """The daemon answered with an error: `status` is HTTP's, `reason` its own words."""
+
+    def __init__(self, doing: str, status: int, reason: str) -> None:
+        super().__init__(
+            f"The Docker daemon could not {doing}: {reason}",
+            hint="The daemon's own log (`journalctl -u docker`) may tell more.",
+        )
+        self.status = status
+        self.reason = reason
+
+
+def no_space(text: str) -> bool:
+    """Say whether an error of the daemon is that its disk is full."""
+    return "no space left on device" in text.casefold()
+
+
+def disk_full(reason: str) -> DiskFull:
+    """Tell that the daemon's disk is full."""
+    return DiskFull(
+        "The Docker daemon has no space left on its disk.",
+        hint="Free some (`docker system df` shows what takes it, `docker builder prune` empties the build cache), "
+        "then try again.",
+        details=(reason,),
+    )
+
+
+class Connection:
+    """A daemon that may be down now and come back later: opened when first used, and again after it was lost.
+
+    Used by many threads at once. No call waits for ever: `lookup_seconds` bounds a question, each longer task brings
+    its own limit.
+    """
+
+    def __init__(self, docker_host: str | None, *, lookup_seconds: float) -> None:
+        self._docker_host = docker_host
+        self._lookup_seconds = lookup_seconds
+        self._lock = threading.Lock()
+        self._client: docker.APIClient | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The daemon's address, found without talking to it."""
+        with self._faults_told("find the daemon"):
+            return _address(str(_found(self._docker_host).get("base_url") or ""))
+
+    @property
+    def api_version(self) -> str:
+        """The version of the API that is spoken with the daemon."""
+        with self._faults_told("tell its version"):
+            return self._opened().api_version
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        doing: str,
+        seconds: float | None = None,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        data: bytes | None = None,
+    ) -> bytes:
+        """Call the API and give its whole answer; raises `Refused` when the daemon says no."""
+        with self._faults_told(doing):
+            response = self._send(
+                method, path, seconds=seconds or self._lookup_seconds, params=params, json=json, data=data
+            )
+            _accepted(response, doing)
+            return response.content
+
+    @contextmanager
+    def stream(
+        self,
+        path: str,
+        *,
+        doing: str,
+        idle_seconds: float,
+        params: Mapping[str, str | list[str]],
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[Iterator[dict[str, Any]]]:
+        """Post to the API and give its answer record by record; the connection is closed at the end, heard out or not.
+
+        Faults of the connection, in here and in the body of the `with`, are told as by `ask`.
+        """
+        with self._faults_told(doing):
+            response = self._send(
+                "POST", path, seconds=idle_seconds, params=params, data=data, headers=headers, stream=True
+            )
+            try:
+                _accepted(response, doing)
+                yield records(response.raw.stream(decode_content=True))
+            finally:
+                response.close()
+
+    def read(
+        self,
+        reader: Callable[[bytes], Answer],
+        path: str,
+        *,
+        doing: str,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Look something up; `reader` raises `ValueError` for an answer that is not what the API says."""
+        return self.understood(reader, self.ask("GET", path, doing=doing, params=params))
+
+    def understood(self, reader: Callable[[bytes], Answer], answer: bytes) -> Answer:
+        """Read an answer; `reader` raises `ValueError` for one that is not what the API says."""
+        try:
+            return reader(answer)
+        except ValueError as fault:
+            raise self._not_understood() from fault
+
+    def credentials(self, repository: str) -> dict[str, str]:
+        """Give the header that logs in to a repository's registry, if the machine's Docker configuration has one."""
+        with self._faults_told("read the registry's credentials"):
+            registry, _ = resolve_repository_name(repository)
+            header = get_config_header(self._opened(), registry)
+        return {"X-Registry-Auth": header.decode("ascii")} if header else {}
+
+    def close(self) -> None:
+        """Close what is open; the next use opens it again."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _send(self, method: str, path: str, *, seconds: float, **how: Any) -> requests.Response:  # noqa: ANN401  # as requests
+        client = self._opened()
+        url = f"{client.base_url}/v{client.api_version}{path}"
+        return client.request(method, url, timeout=(self._lookup_seconds, seconds), **how)
+
+    def _opened(self) -> docker.APIClient:
+        with self._lock:
+            if self._client is None:
+                self._client = self._open()
+            return self._client
+
+    def _open(self) -> docker.APIClient:
+        probe = self._new_client(_OLDEST_API)
+        try:
+            answer = probe.get(f"{probe.base_url}/version", timeout=self._lookup_seconds)
+            version = answer.json()["ApiVersion"]
+        except (ValueError, KeyError, TypeError) as fault:
+            raise Malformed("no version") from fault
+        finally:
+            probe.close()
+        log.info("engine_connected", endpoint=self.endpoint, api_version=version)
+        return self._new_client(str(version))
+
+    def _new_client(self, version: str) -> docker.APIClient:
+        client = docker.APIClient(version=version, max_pool_size=_POOLED, **_found(self._docker_host))
+        # A daemon is never behind the proxy that the environment names for the web, not even one on TCP.
+        client.trust_env = False
+        return client
+
+    def _not_understood(self) -> NotUnderstood:
+        return NotUnderstood(
+            f"What answers at `{self.endpoint}` is not a Docker daemon that this program understands.",
+            hint=f"Set DOCKER_HOST to the address of a Docker daemon of version 20.10 (API {_OLDEST_API}) or newer.",
+        )
+
+    @contextmanager
+    def _faults_told(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except _MISCONFIGURED as fault:
+            raise Misconfigured(
+                f"The Docker daemon cannot be addressed: {fault}",
+                hint="Set DOCKER_HOST to an address such as `unix:///var/run/docker.sock` or `tcp://host:2376`.",
+            ) from fault
+        except Malformed as fault:
+            raise self._not_understood() from fault
+        except _FAULTS as fault:
+            raise _told(fault, self.endpoint, doing) from fault
+
+
+def _found(docker_host: str | None) -> dict[str, Any]:
+    """Find the daemon as Docker's command line does: DOCKER_HOST, or its current context, or the usual socket."""
+    found: dict[str, Any] = dict(kwargs_from_env())
+    if docker_host:
+        found["base_url"] = docker_host
+    elif "base_url" not in found:
+        found.update(ContextAPI.kwargs_from_context())
+    return found
+
+
+def _address(base_url: str) -> str:
+    return (base_url or _USUAL).replace("http+unix://", "unix://")
+
+
+def _accepted(response: requests.Response, doing: str) -> None:
+    if response.status_code < requests.codes.bad_request:
+        return
+    reason = _reason(response)
+    if no_space(reason):
+        raise disk_full(reason)
+    raise Refused(doing, response.status_code, reason)
+
+
+def _reason(response: requests.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text.strip() or f"HTTP status {response.status_code}"
+
+
+def _told(fault: Exception, endpoint: str, doing: str) -> EngineUnavailable:
+    if _within(fault, PermissionError):
+        return EngineUnavailable(
+            f"The Docker daemon at `{endpoint}` does not let this user in.",
+            hint="Add the user to the group `docker` (`sudo usermod -aG docker USER`, then log in again), or set "
+            "DOCKER_HOST to a daemon that the user may use.",
+        )
+    if _within(fault, FileNotFoundError, ConnectionRefusedError):
+        return EngineUnavailable(
+            f"No Docker daemon answers at `{endpoint}`.",
+            hint="Start it (`systemctl start docker`), or set DOCKER_HOST to the address of one that runs.",
+        )
+    if _within(fault, TimeoutError, urllib3.exceptions.TimeoutError):
+        return DaemonSilent(
+            f"The Docker daemon at `{endpoint}` took too long to {doing}.",
+            hint="It may be overloaded or hung: look at its log (`journalctl -u docker`), then try again.",
+        )
+    return EngineUnavailable(
+        f"The connection to the Docker daemon at `{endpoint}` was lost while it was to {doing}.",
+        hint="See whether it runs (`systemctl status docker`), then try again.",
+        details=(str(fault),),
+    )
+
+
+def _within(fault: BaseException, *kinds: type[BaseException]) -> bool:
+    """Say whether a fault is of these kinds or wraps one that is; requests and urllib3 wrap in several ways."""
+    inner = [fault.__cause__, fault.__context__, getattr(fault, "reason", None), *fault.args]
+    return isinstance(fault, kinds) or any(_within(one, *kinds) for one in inner if isinstance(one, BaseException))

@@ -1,0 +1,238 @@
+"""The Docker daemon as an `Engine`, over its HTTP API."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import quote
+
+import structlog
+
+from commands.engine.building import Builds
+from commands.engine.connection import Connection, NotUnderstood, Refused, disk_full, no_space
+from commands.engine.inspection import ids_in, image_in, mapping_in
+from commands.engine.interface import (
+    BuildEvent,
+    BuildOrder,
+    EngineDescription,
+    PullProgress,
+    RunOrder,
+    RunOutcome,
+    Swept,
+)
+from commands.engine.pulling import PullStory, pull_problem
+from commands.engine.throwaway import Throwaway
+from commands.errors import ImageNotFound
+from commands.model.images import ImageId, LocalImage, Platform
+from commands.model.references import Reference
+
+log = structlog.get_logger()
+
+WORK_SECONDS = 120.0
+"""How long the daemon may take to create, remove or start something."""
+
+TRANSFER_SECONDS = 300.0
+"""The longest silence that is borne while an image is pulled or imported."""
+
+_BAD_REQUEST = 400
+_GONE = 404
+_CONFLICT = 409
+_SERVER_ERROR = 500
+
+
+class DockerDaemon:
+    """The real engine. `docker_host` is an address, or None for what Docker's own command line would use.
+
+    Nothing is connected before it is needed: a daemon that is down now may be up for the next call. Used by many
+    threads at once. `clock` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self, docker_host: str | None, *, lookup_seconds: float = 10.0, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._connection = Connection(docker_host, lookup_seconds=lookup_seconds)
+        self._builds = Builds(self._connection, holds=lambda image: self.find_image(image) is not None, clock=clock)
+        self._throwaway = Throwaway(self._connection, WORK_SECONDS)
+
+    @property
+    def endpoint(self) -> str:
+        """The daemon's address, known also while it is down."""
+        return self._connection.endpoint
+
+    def close(self) -> None:
+        """Close the connections that are kept open; the engine can be used again afterwards."""
+        self._connection.close()
+
+    def describe(self) -> EngineDescription:
+        """Say which daemon this is."""
+        version = self._connection.read(mapping_in, "/version", doing="tell its version")
+        info = self._connection.read(mapping_in, "/info", doing="describe itself")
+        return EngineDescription(
+            endpoint=self.endpoint,
+            version=str(version.get("Version", "")),
+            api_version=str(version.get("ApiVersion", "")),
+            platform=Platform(str(version.get("Os", "")), str(version.get("Arch", ""))),
+            storage=str(info.get("Driver", "")),
+        )
+
+    def find_image(self, reference: str) -> LocalImage | None:
+        """Look an image up by reference or ID; None when the daemon has no such image."""
+        if not reference:
+            return None  # The API's path would become that of the list.
+        try:
+            return self._connection.read(image_in, f"/images/{quote(reference)}/json", doing=f"inspect `{reference}`")
+        except Refused as refusal:
+            if refusal.status in (_GONE, _BAD_REQUEST):  # What is no reference at all names no image either.
+                return None
+            raise
+
+    def images(self, labels: Mapping[str, str]) -> tuple[LocalImage, ...]:
+        """List the images that carry all these labels (a value of "" asks for the key alone), newest first."""
+        listed = self._listed("/images/json", doing="list its images", label=_words(labels))
+        found = (self._find_listed(image) for image in listed)
+        return tuple(sorted((image for image in found if image), key=lambda image: image.created, reverse=True))
+
+    def _listed(self, path: str, *, doing: str, **filters: list[str]) -> tuple[str, ...]:
+        # `all` makes the list of containers whole; that of images gets the steps of old builders with it, unlabelled.
+        params = {"all": "1", "filters": json.dumps(filters)}
+        return self._connection.read(ids_in, path, doing=doing, params=params)
+
+    def _find_listed(self, image: str) -> LocalImage | None:
+        # Between the list and this question it may vanish; one that cannot be read must not hide the others.
+        try:
+            return self.find_image(image)
+        except NotUnderstood as problem:
+            log.warning("image_unreadable", image=image, reason=str(problem.__cause__))
+            return None
+
+    def pull(self, reference: Reference, report: Callable[[PullProgress], None]) -> LocalImage:
+        """Fetch an image from its registry; raises `ImageNotFound` or `PullFailed`."""
+        # Without a tag the daemon would fetch all of them.
+        wanted = reference if reference.tag or reference.digest else Reference(reference.repository, tag="latest")
+        story = PullStory()
+        try:
+            self._follow_pull(wanted, story, report)
+        except Refused as refusal:
+            raise pull_problem(wanted, refusal.reason) from refusal
+        if story.error is not None:
+            raise disk_full(story.error) if no_space(story.error) else pull_problem(wanted, story.error)
+        return self._pulled(wanted, story.digest)
+
+    def _follow_pull(self, wanted: Reference, story: PullStory, report: Callable[[PullProgress], None]) -> None:
+        with self._connection.stream(
+            "/images/create",
+            doing=f"pull `{wanted}`",
+            idle_seconds=TRANSFER_SECONDS,
+            params={"fromImage": wanted.repository, "tag": wanted.digest or wanted.tag or ""},
+            headers=self._connection.credentials(wanted.repository),
+        ) as records:
+            for record in records:
+                progress = story.hear(record)
+                if progress is not None:
+                    report(progress)
+
+    def _pulled(self, wanted: Reference, digest: str | None) -> LocalImage:
+        # A pull that breaks in the middle can end without an error and leave the old image under the name.
+        image = self.find_image(str(wanted))
+        if image is None:
+            raise pull_problem(wanted, "the daemon has no such image after the pull")
+        if digest is None or not any(known.endswith(f"@{digest}") for known in image.repo_digests):
+            raise pull_problem(wanted, f"the daemon holds another image than the one it pulled ({digest})")
+        return image
+
+    def build(self, order: BuildOrder) -> Iterator[BuildEvent]:
+        """Build; yields live, `ImageBuilt` last and only after the daemon confirmed that it holds the image."""
+        return self._builds.follow(order)
+
+    def cancel_build(self, build_id: str) -> None:
+        """End a build; a build that is unknown or over is no error. Returns before the build has ended."""
+        self._builds.cancel(build_id)
+
+    def run(self, order: RunOrder) -> RunOutcome:
+        """Run a command in a throw-away container and remove it; raises `ImageNotFound`."""
+        return self._throwaway.run(order)
+
+    def tag(self, image: ImageId, repository: str, tag: str) -> None:
+        """Give an image a name; moves the name when another image has it. Raises `ImageNotFound`."""
+        try:
+            self._connection.ask(
+                "POST",
+                f"/images/{quote(image)}/tag",
+                doing=f"name an image `{repository}:{tag}`",
+                seconds=WORK_SECONDS,
+                params={"repo": repository, "tag": tag},
+            )
+        except Refused as refusal:
+            if refusal.status == _GONE:
+                raise ImageNotFound(
+                    f"The image `{image}` is not on the Docker daemon any more.",
+                    hint="Somebody may have removed it: make it again.",
+                ) from refusal
+            raise
+
+    def remove_image(self, reference: str) -> None:
+        """Remove a name, and the image with its last name. An image that is not there is no error."""
+        try:
+            self._remove(reference)
+        except Refused as refusal:
+            if refusal.status != _GONE:
+                raise
+
+    def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:
+        """Make an image of a tar of a root file system; raises `ValueError` for a label of more than one line."""
+        name = f"{repository}:{tag}"
+        with self._connection.stream(
+            "/images/create",
+            doing=f"import `{name}`",
+            idle_seconds=TRANSFER_SECONDS,
+            params={"fromSrc": "-", "repo": repository, "tag": tag, "changes": _label_instructions(labels)},
+            data=filesystem,
+            headers={"Content-Type": "application/x-tar"},
+        ) as records:
+            errors = [str(record["error"]) for record in records if "error" in record]
+        if errors:
+            raise disk_full(errors[0]) if no_space(errors[0]) else Refused(f"import `{name}`", _SERVER_ERROR, errors[0])
+        image = self.find_image(name)
+        if image is None:
+            raise Refused(f"import `{name}`", _GONE, "it took it in but does not hold it")
+        return image.id
+
+    def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:
+        """Remove what a job left: its containers, running or not, and its images that have no name.
+
+        A build in progress is no container to the daemon: end it with `cancel_build`.
+        """
+        labels = _words({label: value})
+        containers = self._listed("/containers/json", doing="list its containers", label=labels)
+        removed = [self._throwaway.remove(container) for container in containers]
+        nameless = self._listed("/images/json", doing="list its images", label=labels, dangling=["true"])
+        return Swept(sum(removed), sum(self._discard(image) for image in nameless if image not in keep))
+
+    def _discard(self, image: str) -> bool:
+        try:
+            # No pruning: it would take parents along that are to be kept.
+            self._remove(image, params={"noprune": "1"})
+        except Refused as refusal:
+            if refusal.status in (_GONE, _CONFLICT):  # Taken away, named or used by somebody since it was listed.
+                return False
+            raise
+        return True
+
+    def _remove(self, reference: str, *, params: Mapping[str, str] | None = None) -> None:
+        path = f"/images/{quote(reference)}"
+        self._connection.ask("DELETE", path, doing=f"remove `{reference}`", seconds=WORK_SECONDS, params=params)
+
+
+def _words(labels: Mapping[str, str]) -> list[str]:
+    """Write labels as the daemon's filters take them."""
+    return [f"{key}={value}" if value else key for key, value in labels.items()]
+
+
+def _label_instructions(labels: Mapping[str, str]) -> list[str]:
+    return [f"LABEL {_quoted(key)}={_quoted(value)}" for key, value in labels.items()]
+
+
+def _quoted(text: str) -> str:
+    """Quote a word for a Dockerfile, in which back-slash, quote and dollar have a meaning."""
+    if "\n" in text:
+        raise ValueError(f"A label cannot have more than one line: {text!r}")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'

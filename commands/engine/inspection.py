@@ -1,0 +1,132 @@
+"""What the daemon tells about images and containers.
+
+Images are read leniently: an odd one on a host must not hide the others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
+
+from commands.model.images import ImageId, LocalImage, Platform
+
+_UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
+
+
+def _names(value: object) -> object:
+    """Leave out what stands for "no name": `<none>:<none>`, `<none>@<none>`, null."""
+    if not isinstance(value, list):
+        return []
+    return [name for name in value if isinstance(name, str) and not name.startswith("<none>")]
+
+
+def _moment(value: object) -> datetime:
+    """Read a time of the daemon, which leaves it out or writes the year 1 where it knows none."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return _UNKNOWN_TIME
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(moment.astimezone(UTC), _UNKNOWN_TIME) if moment.year > 1 else _UNKNOWN_TIME
+
+
+def _or_empty(value: object) -> object:
+    return {} if value is None else value
+
+
+_Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
+class _Config(BaseModel):
+    labels: Annotated[dict[str, str], BeforeValidator(_or_empty)] = Field({}, alias="Labels")
+    user: Annotated[str, BeforeValidator(lambda user: user or "")] = Field("", alias="User")
+
+
+class _RootFs(BaseModel):
+    layers: _Names = Field((), alias="Layers")
+
+
+class _Image(BaseModel):
+    id: str = Field(alias="Id")
+    repo_tags: _Names = Field((), alias="RepoTags")
+    repo_digests: _Names = Field((), alias="RepoDigests")
+    created: Annotated[datetime, BeforeValidator(_moment)] = Field(_UNKNOWN_TIME, alias="Created")
+    size: int = Field(0, alias="Size")
+    config: Annotated[_Config, BeforeValidator(_or_empty)] = Field(_Config(), alias="Config")
+    os: str = Field("linux", alias="Os")
+    architecture: str = Field("", alias="Architecture")
+    root_fs: Annotated[_RootFs, BeforeValidator(_or_empty)] = Field(_RootFs(), alias="RootFS")
+
+
+class _Identified(BaseModel):
+    id: str = Field(alias="Id")
+
+
+class _Ended(BaseModel):
+    status_code: int = Field(alias="StatusCode")
+
+
+class _State(BaseModel):
+    status: str = Field(alias="Status")
+    out_of_memory: bool = Field(alias="OOMKilled")
+
+
+class _Container(BaseModel):
+    state: _State = Field(alias="State")
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """How a container is: `being_removed` when somebody is taking it away."""
+
+    being_removed: bool
+    out_of_memory: bool
+
+
+_LISTING = TypeAdapter(list[_Identified] | None)
+_MAPPING: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+def image_in(answer: bytes) -> LocalImage:
+    """Read the answer of `GET /images/{name}/json`; raises `ValueError` when it is none."""
+    image = _Image.model_validate_json(answer)
+    return LocalImage(
+        id=ImageId(image.id),
+        repo_tags=image.repo_tags,
+        repo_digests=image.repo_digests,
+        created=image.created,
+        size=image.size,
+        labels=image.config.labels,
+        user=image.config.user,
+        platform=Platform(image.os, image.architecture),
+        layers=image.root_fs.layers,
+    )
+
+
+def ids_in(answer: bytes) -> tuple[str, ...]:
+    """Read the IDs in a list of images or containers; raises `ValueError` when it is none."""
+    return tuple(dict.fromkeys(one.id for one in _LISTING.validate_json(answer) or ()))
+
+
+def id_in(answer: bytes) -> str:
+    """Read the ID of what was created; raises `ValueError` when there is none."""
+    return _Identified.model_validate_json(answer).id
+
+
+def exit_code_in(answer: bytes) -> int:
+    """Read the answer of `POST /containers/{id}/wait`; raises `ValueError` when it is none."""
+    return _Ended.model_validate_json(answer).status_code
+
+
+def state_in(answer: bytes) -> ContainerState:
+    """Read the answer of `GET /containers/{id}/json`; raises `ValueError` when it is none."""
+    state = _Container.model_validate_json(answer).state
+    return ContainerState(being_removed=state.status in ("removing", "dead"), out_of_memory=state.out_of_memory)
+
+
+def mapping_in(answer: bytes) -> Mapping[str, Any]:
+    """Read an answer that is one JSON object; raises `ValueError` when it is none."""
+    return _MAPPING.validate_json(answer)

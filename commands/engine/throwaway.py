@@ -1,0 +1,195 @@
+"""Commands in throw-away containers on a Docker daemon."""
+
+import struct
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from commands.engine.connection import Connection, DaemonSilent, Refused
+from commands.engine.inspection import exit_code_in, id_in, state_in
+from commands.engine.interface import RunOrder, RunOutcome
+from commands.errors import ImageNotFound
+
+OUTPUT_LIMIT = 1_000_000
+"""Bytes that are kept of stdout, and of stderr: the last ones."""
+
+_LOG_FILES = {"Type": "json-file", "Config": {"max-size": "4m", "max-file": "2"}}
+"""What a container prints is kept in files of this size, so that a mad one cannot fill the daemon's disk."""
+
+_GONE = 404
+_CONFLICT = 409
+_STDOUT, _STDERR = 1, 2
+_FRAME = struct.Struct(">BxxxL")
+_NOT_EXECUTABLE = 126
+_NOT_FOUND = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Throwaway:
+    """Runs commands; `work_seconds` is how long the daemon may take to create, fill, start or remove a container."""
+
+    connection: Connection
+    work_seconds: float
+
+    def run(self, order: RunOrder) -> RunOutcome:
+        """Run a command, as `Engine.run`."""
+        container = self._create(order)
+        try:
+            if order.files:
+                self._put(container, order.files)
+            return self._start(container) or self._waited_for(container, order)
+        except Refused as refusal:
+            if _is_gone(refusal):  # A sweep took it away: that is an end from outside.
+                return RunOutcome(exit_code=None, output="", errors="")
+            raise
+        finally:
+            self.remove(container)
+
+    def remove(self, container: str) -> bool:
+        """Remove a container, running or not, with its volumes; False when it was gone already."""
+        try:
+            self._ask("DELETE", container, "", doing="remove a container", params={"force": "1", "v": "1"})
+        except Refused as refusal:
+            if _is_gone(refusal):
+                return False
+            raise
+        return True
+
+    def _create(self, order: RunOrder) -> str:
+        try:
+            answer = self.connection.ask(
+                "POST",
+                "/containers/create",
+                doing=f"create a container of `{order.image}`",
+                seconds=self.work_seconds,
+                json=_configuration(order),
+            )
+        except Refused as refusal:
+            if refusal.status == _GONE:
+                raise ImageNotFound(
+                    f"The image `{order.image}` is not on the Docker daemon.",
+                    hint="Somebody may have removed it: pull it or make it again.",
+                ) from refusal
+            raise
+        return self.connection.understood(id_in, answer)
+
+    def _put(self, container: str, files: Mapping[str, bytes]) -> None:
+        self._ask(
+            "PUT", container, "/archive", doing="put files into a container", params={"path": "/"}, data=_tar(files)
+        )
+
+    def _start(self, container: str) -> RunOutcome | None:
+        """Start it; the outcome if it does not even start because the image has no such command."""
+        try:
+            self._ask("POST", container, "/start", doing="start a container")
+        except Refused as refusal:
+            exit_code = _shell_code(refusal.reason)
+            if exit_code is None:
+                raise
+            return RunOutcome(exit_code, output="", errors=refusal.reason)
+        return None
+
+    def _waited_for(self, container: str, order: RunOrder) -> RunOutcome:
+        exit_code = self._wait(container, order.seconds)
+        if exit_code is None:
+            self._kill(container)
+        state = self.connection.read(state_in, f"/containers/{container}/json", doing="inspect a container")
+        both = {"stdout": "1", "stderr": "1"}
+        output, errors = _separated(
+            self._ask("GET", container, "/logs", doing="give a container's output", params=both)
+        )
+        return RunOutcome(
+            exit_code=None if state.being_removed else exit_code,
+            output=output,
+            errors=errors,
+            timed_out=exit_code is None,
+            out_of_memory=state.out_of_memory,
+        )
+
+    def _wait(self, container: str, seconds: float) -> int | None:
+        try:
+            answer = self.connection.ask(
+                "POST", f"/containers/{container}/wait", doing="wait for a container", seconds=seconds
+            )
+        except DaemonSilent:
+            return None
+        return self.connection.understood(exit_code_in, answer)
+
+    def _kill(self, container: str) -> None:
+        try:
+            self._ask("POST", container, "/kill", doing="end a container")
+        except Refused as refusal:
+            if refusal.status != _CONFLICT:  # It ended by itself in this very moment.
+                raise
+
+    def _ask(
+        self,
+        method: str,
+        container: str,
+        path: str,
+        *,
+        doing: str,
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> bytes:
+        path = f"/containers/{container}{path}"
+        return self.connection.ask(method, path, doing=doing, seconds=self.work_seconds, params=params, data=data)
+
+
+def _configuration(order: RunOrder) -> dict[str, Any]:
+    configuration: dict[str, Any] = {
+        "Image": order.image,
+        "Cmd": list(order.command),
+        "Entrypoint": [],  # An empty list clears the image's own; null would keep it.
+        "Env": [f"{name}={value}" for name, value in order.environment.items()],
+        "Labels": dict(order.labels),
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {
+            "NetworkMode": order.network or "none",
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "Memory": order.memory,
+            "MemorySwap": order.memory,  # of both together, so no swap
+            "PidsLimit": order.pids,
+            "LogConfig": _LOG_FILES,
+        },
+    }
+    return configuration if order.user is None else {**configuration, "User": order.user}
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    # Files only: the daemon makes missing folders, and an entry for an existing one would change its mode.
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size, entry.mode = len(content), 0o755
+            tar.addfile(entry, BytesIO(content))
+    return packed.getvalue()
+
+
+def _separated(logs: bytes) -> tuple[str, str]:
+    """Take stdout and stderr apart: frames of one byte for the stream, three of nothing, four for the length."""
+    outputs = {_STDOUT: bytearray(), _STDERR: bytearray()}
+    position = 0
+    while position + _FRAME.size <= len(logs):
+        stream, length = _FRAME.unpack_from(logs, position)
+        position += _FRAME.size
+        outputs.get(stream, outputs[_STDERR]).extend(logs[position : position + length])
+        position += length
+    output, errors = (bytes(text[-OUTPUT_LIMIT:]).decode(errors="replace") for text in outputs.values())
+    return output, errors
+
+
+def _shell_code(reason: str) -> int | None:
+    """Say how a shell would have ended if a command cannot be started; None when it is not the command's fault."""
+    lowered = reason.casefold()
+    if "executable file not found" in lowered or "no such file or directory" in lowered:
+        return _NOT_FOUND
+    return _NOT_EXECUTABLE if "permission denied" in lowered else None
+
+
+def _is_gone(refusal: Refused) -> bool:
+    return refusal.status == _GONE or (refusal.status == _CONFLICT and "removal" in refusal.reason)

@@ -1,0 +1,39 @@
+"""The one way to end work that is under way, from another thread."""
+
+import threading
+from enum import StrEnum
+
+
+class HaltReason(StrEnum):
+    """Why work is to end."""
+
+    STOPPED = "stopped"
+    """A person pressed Stop."""
+    TOO_LONG = "too long"
+    """It took longer than allowed in all."""
+    SHUTDOWN = "shutdown"
+    """The bot is ending; the work will be done again by the next process."""
+
+
+class Halt:
+    """A request to end; the first reason given stays."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._reason: HaltReason | None = None
+
+    @property
+    def reason(self) -> HaltReason | None:
+        """Why, or None while nobody has asked."""
+        return self._reason
+
+    def ask(self, reason: HaltReason) -> None:
+        """Ask the work to end."""
+        with self._lock:
+            self._reason = self._reason or reason
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until somebody asks, at most so long; say whether somebody did."""
+        return self._event.wait(seconds)

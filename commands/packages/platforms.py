@@ -1,0 +1,45 @@
+"""Bases as `uv` names them in `--python-platform`: which ready-made wheels fit."""
+
+from commands.errors import UnusableBase
+from commands.model.images import Platform, PythonRuntime
+
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+# What uv 0.13 knows (`uv pip compile --help`). Wheels for an older glibc run on a newer one, never the other way round.
+_GLIBC = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34), (2, 35), (2, 36), (2, 37), (2, 38), (2, 39), (2, 40))
+# uv's musl targets are musllinux_1_2: https://peps.python.org/pep-0656/
+_MUSL = (1, 2)
+
+
+def machine(platform: Platform) -> str:
+    """Name a machine as wheels do; raises `UnusableBase` where hardly any wheels are made for it."""
+    found = _MACHINES.get(platform.architecture) if platform.os == "linux" else None
+    if found is None:
+        raise UnusableBase(
+            f"Python packages cannot be resolved for {platform}.",
+            hint=f"Use a base for {' or '.join(f'linux/{name}' for name in sorted(_MACHINES))}.",
+        )
+    return found
+
+
+def python_platform(platform: Platform, python: PythonRuntime) -> str:
+    """Name the newest wheels that run on this base; raises `UnusableBase` where its C library is too old for any."""
+    libc = _numbers(python.libc_version)
+    if python.libc == "musl" and libc >= _MUSL:
+        return f"{machine(platform)}-unknown-linux-musl"
+    fitting = [known for known in _GLIBC if python.libc == "glibc" and known <= libc]
+    if not fitting:
+        raise UnusableBase(
+            f"No ready-made Python packages run on {python.libc} {python.libc_version}, which this base has.",
+            hint=f"Use a newer base: glibc {_dotted(_GLIBC[0])} or musl {_dotted(_MUSL)} at least.",
+        )
+    major, minor = fitting[-1]
+    return f"{machine(platform)}-manylinux_{major}_{minor}"
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    parts = [int(part) if part.isdecimal() else 0 for part in version.split(".")[:2]]
+    return parts[0], parts[1] if len(parts) > 1 else 0
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

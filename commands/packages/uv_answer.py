@@ -1,0 +1,269 @@
+"""Reads what `uv pip compile` prints: the locked packages, or in plain words why there are none. Pure.
+
+The texts are those of uv 0.13, recorded in `tests/recordings/uv_pip_compile.json`. A text that nobody foresaw still
+gives one clear message: its own first line.
+"""
+
+import re
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+from commands.engine.interface import RunOutcome
+from commands.errors import IndexUnreachable, PackageNotFound, Problem, ResolutionFailed
+from commands.model.packages import LockedPackage, PythonRequirement
+from commands.packages.uv_reasons import Reason, read_reason, without_controls
+
+_LOCKED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.+!]+)(?: \\)?")
+_HASH = re.compile(r" +--hash=(?P<kind>[a-z0-9]+):(?P<digest>[0-9a-f]+)(?: \\)?")
+# Comments and index addresses, which somebody's uv.toml may ask for.
+_ASIDE = re.compile(r" *#|--(?:index-url|extra-index-url|find-links) ")
+_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_TRY_LATER = "Try again in a minute. If it stays so, whoever runs the bot should look at the index and the network."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `uv` was asked, as far as an answer has to mention it. `secrets` are never repeated."""
+
+    requirements: tuple[PythonRequirement, ...]
+    python_version: str
+    seconds: float
+    secrets: tuple[str, ...] = ()
+
+
+def locked_packages(outcome: RunOutcome, question: Question) -> tuple[LockedPackage, ...]:
+    """Read the locked set, sorted by name; raises the `Problem` of an answer that is none."""
+    if outcome.exit_code != 0:
+        raise problem(outcome, question)
+    hashes: dict[tuple[str, str], list[str]] = {}
+    current: list[str] | None = None
+    for line in outcome.output.splitlines():
+        if found := _LOCKED.fullmatch(line):
+            current = hashes.setdefault((canonicalize_name(found["name"]), found["version"]), [])
+        elif current is not None and (found := _HASH.fullmatch(line)):
+            current.extend([f"sha256:{found['digest']}"] if found["kind"] == "sha256" else [])
+        elif line.strip() and not _ASIDE.match(line):
+            raise _unreadable(line)
+    return _with_requested(hashes, {canonicalize_name(requirement.name) for requirement in question.requirements})
+
+
+def _with_requested(hashes: dict[tuple[str, str], list[str]], requested: set[str]) -> tuple[LockedPackage, ...]:
+    for (name, version), found in hashes.items():
+        if not found:
+            raise ResolutionFailed(
+                f"The package index gives no SHA-256 checksum for {quoted(f'{name}=={version}')}.",
+                hint="Ask for another version: nothing is installed without a checksum.",
+            )
+    if missing := requested - {name for name, _ in hashes}:
+        raise _unreadable(f"nothing is said of {', '.join(sorted(missing))}")
+    return tuple(
+        LockedPackage(name, version, tuple(found), requested=name in requested)
+        for (name, version), found in sorted(hashes.items())
+    )
+
+
+def _unreadable(line: str) -> ResolutionFailed:
+    return ResolutionFailed(
+        "The resolver answered with something that is no list of packages.",
+        hint="Whoever runs the bot should look at the version of uv that is installed.",
+        details=(without_controls(line)[:200],),
+    )
+
+
+def missing_wheels(outcome: RunOutcome) -> tuple[str, ...]:
+    """Name the packages that cannot be had without building them, as far as `uv` says: it stops at the first.
+
+    A package that some version of does have wheels (it "depends on" something) has another problem than that.
+    """
+    if outcome.exit_code in {0, None}:
+        return ()
+    reason = read_reason(outcome.errors)
+    blamed = set(re.findall(r"Wheels are required for `([^`\s]+)` because building from source", reason.hints))
+    return tuple(sorted(name for name in blamed if not any(name == _name(need.who) for need in reason.needs)))
+
+
+def problem(outcome: RunOutcome, question: Question) -> Problem:
+    """Say in plain words why there is no answer."""
+    if outcome.timed_out:
+        return IndexUnreachable(f"Resolving was ended after {question.seconds:g} s without an answer.", hint=_TRY_LATER)
+    if outcome.out_of_memory or outcome.exit_code is None or outcome.exit_code > 128:  # noqa: PLR2004 - by a signal
+        return ResolutionFailed(
+            "Resolving was ended because it used too much memory or gave too long an answer.", hint=_TRY_LATER
+        )
+    reason = read_reason(_redacted(outcome.errors, question.secrets))
+    for explain in _EXPLANATIONS:
+        if found := explain(reason, question):
+            return found
+    return ResolutionFailed(
+        f"The requirements cannot be resolved: {reason.headline[:200] or 'the resolver gives no reason'}",
+        hint="Change the requirements and try again.",
+        details=reason.lines,
+    )
+
+
+def quoted(text: str) -> str:
+    """Write foreign text so that it stays inside its back-ticks."""
+    return f"`{text.replace('`', '')[:120]}`"
+
+
+def _redacted(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return _CREDENTIALS.sub("//***@", text)
+
+
+# What uv says → what a person is told after "The package index".
+_INDEX_TROUBLES = (
+    ("Connection refused", "refused the connection"),
+    ("dns error", "has a name that is not known here (DNS)"),
+    ("invalid peer certificate", "shows a certificate that is not trusted here"),
+    ("timed out", "did not answer in time"),
+    ("lack of valid authentication credentials|40[13] (?:Unauthorized|Forbidden)", "refused the bot's credentials"),
+    ("network was disabled", "is not asked, because the machine's settings switch the network off"),
+    (r"HTTP status \w+ error \((\d{3}) ", "answered with HTTP status {}"),
+    ("Received some unexpected|Unsupported `Content-Type`", "answered with something that is no package index"),
+    ("Failed to (?:download|extract)", "delivered a file that cannot be read"),
+    ("Failed to fetch|error sending request|failed to build HTTP client", "could not be reached"),
+)
+
+
+def _index_trouble(reason: Reason, _question: Question) -> Problem | None:
+    for pattern, words in _INDEX_TROUBLES:
+        if found := re.search(pattern, reason.own_words, re.IGNORECASE):
+            told = words.format(*found.groups())
+            return IndexUnreachable(f"The package index {told}.", hint=_TRY_LATER, details=reason.lines)
+    return None
+
+
+_LACKS_TOOLS = re.compile(
+    r"No such file or directory: '(?:cpp|cc|gcc|g\+\+|c\+\+|make|cmake|cargo|rustc|swig|pkg-config)'"
+    r"|command '[^']*(?:gcc|g\+\+|cc|clang)' failed|unable to execute|No working compiler|Python\.h"
+    r"|pg_config|pkg-config|can't find Rust compiler|Could not run curl-config",
+    re.IGNORECASE,
+)
+
+
+def _failed_build(reason: Reason, _question: Question) -> Problem | None:
+    found = re.search(r"Failed to build `?([^`\s]+)`?", reason.headline)
+    if found is None:
+        return None
+    lacking = _LACKS_TOOLS.search(reason.raw)
+    why = "the base lacks a compiler or header files" if lacking else "its own build script ends with an error"
+    return ResolutionFailed(
+        f"{quoted(found[1])} has no ready-made wheel for this base and cannot be built to learn what it needs: {why}.",
+        hint="Ask for another version, for a package that has wheels, or build on a base that brings the compiler.",
+        details=reason.lines,
+    )
+
+
+def _damaged(reason: Reason, _question: Question) -> Problem | None:
+    if found := re.search(r"(\S+) ha(?:s|ve) an? (?:invalid|inconsistent) (?:package format|metadata)", reason.text):
+        message = f"{quoted(found[1])} is damaged in the package index: its own description contradicts its name."
+    elif found := re.search(r"dependencies for package `([^`]+)`.*Package `([^`]+)` was included as a URL", reason.all):
+        message = f"{quoted(found[1])} wants {quoted(found[2])} from a web address, which is not allowed."
+    else:
+        return None
+    return ResolutionFailed(message, hint="Ask for another version of it.", details=reason.lines)
+
+
+def _unknown_package(reason: Reason, _question: Question) -> Problem | None:
+    found = re.search(r"(\S+) was not found in the (?:package registry|provided package locations|cache)", reason.text)
+    found = found or re.search(r"there are no versions of ([^\s=<>!~,]+)(?= |$)", reason.text)
+    if found is None:
+        return None
+    name = found[1]
+    needed_by = next((need.who for need in reason.needs if _name(need.what) == name), None)
+    if needed_by:
+        message = f"{quoted(needed_by)} needs {quoted(name)}, which does not exist in the package index."
+        return PackageNotFound(message, hint=f"Ask for another version of {quoted(_name(needed_by))}.")
+    return PackageNotFound(
+        f"There is no Python package {quoted(name)} in the package index.",
+        hint="Check the spelling. A package of the operating system belongs into `packages=`.",
+    )
+
+
+def _wrong_python(reason: Reason, question: Question) -> Problem | None:
+    found = re.search(r"(\S+) depends? on Python(\S+?),?(?: |$)", reason.text)
+    if found is None:
+        return None
+    return ResolutionFailed(
+        f"{quoted(found[1])} needs Python {found[2]}; the base has Python {question.python_version}.",
+        hint=f"Ask for another version of {quoted(_name(found[1]))}, or use a base with a Python that fits.",
+        details=reason.lines,
+    )
+
+
+def _no_file(reason: Reason, question: Question) -> Problem | None:
+    found = re.findall(r"(\S+) ha(?:s|ve) no wheels with a matching (Python|platform)", reason.text)
+    if not found:
+        return None
+    which, lack = found[-1]
+    platform = lack == "platform"
+    wanted = "the base's platform" if platform else f"Python {question.python_version}"
+    offered = re.search(r"on the following platforms?: (.+)" if platform else r"tags?: (.+)", reason.hints)
+    have = f"; it has them for {_readable(offered[1])}" if offered else ""
+    return ResolutionFailed(
+        f"{quoted(which)} has no files for {wanted}{have}.",
+        hint=f"Ask for another version of {quoted(_name(which))}, or use another base.",
+        details=reason.lines,
+    )
+
+
+def _readable(tags: str) -> str:
+    """Write "`cp38`, `cp39`" as "3.8, 3.9"; platforms stay as they are."""
+    names = (re.sub(r"^cp(\d)(\d+)\w*$", r"\1.\2", tag.strip("` ")) for tag in tags.split(","))
+    return ", ".join(dict.fromkeys(names))[:120]
+
+
+def _no_version(reason: Reason, _question: Question) -> Problem | None:
+    if found := re.search(r"there (?:is|are) no versions? of (\S+)", reason.text):
+        message = f"There is no {quoted(found[1])} in the package index."
+    elif found := re.match(
+        r"Because only (\S+) (?:is|are) available and (?:you require|\S+ depends? on) (\S+?), we can", reason.text
+    ):
+        message = f"There is no {quoted(found[2])} in the package index, only {quoted(found[1])}."
+    else:
+        return None
+    return ResolutionFailed(message, hint="Ask for a version that exists, or for any.", details=reason.lines)
+
+
+def _no_wheel(reason: Reason, _question: Question) -> Problem | None:
+    found = re.search(r"(?:all versions of )?(\S+) ha(?:s|ve) no usable wheels", reason.text)
+    if found is None or reason.needs:
+        return None
+    return ResolutionFailed(
+        f"{quoted(found[1])} has no ready-made wheel for this base.",
+        hint="Ask for another version, or for a package that has wheels.",
+        details=reason.lines,
+    )
+
+
+_SHORT = 3
+
+
+def _contradiction(reason: Reason, _question: Question) -> Problem | None:
+    asked = dict.fromkeys(reason.asked)
+    if not asked:
+        return None
+    if reason.needs and len(reason.needs) <= _SHORT:
+        needs = [f"{quoted(need.who)} needs {quoted(need.what)}" for need in reason.needs]
+        others = [quoted(each) for each in asked if _name(each) not in {_name(need.who) for need in reason.needs}]
+        told = ", ".join(needs) + (f", but {' and '.join(others)} is asked for" if others else "")
+    else:
+        told = " and ".join(quoted(each) for each in asked) + " exclude each other"
+    return ResolutionFailed(
+        f"These requirements cannot be met together: {told}.",
+        hint=f"Loosen or drop the version of {' or '.join(quoted(name) for name in dict.fromkeys(map(_name, asked)))}.",
+        details=reason.lines,
+    )
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[=<>!~]", requirement, maxsplit=1)[0]
+
+
+_EXPLANATIONS = (
+    _index_trouble, _failed_build, _damaged, _unknown_package, _wrong_python, _no_file, _no_version, _no_wheel,
+    _contradiction,
+)  # fmt: skip

@@ -1,0 +1,44 @@
+"""Where a command learns the facts that it answers with. Reads only, but for pulling a base that is not there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from commands.build.base import look_at
+from commands.build.dockerfile import Recipe
+from commands.build.tags import BuildNumbers
+from commands.engine.interface import Engine
+from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
+from commands.model.references import Reference
+from commands.packages.interface import Resolver
+
+
+class Bases:
+    """Looks into bases, and remembers what it saw: an image never changes under its ID."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[tuple[ImageId, Reference], BaseImage] = {}
+
+    def look_at(self, image: LocalImage, reference: Reference, labels: Mapping[str, str]) -> BaseImage:
+        """Tell what can be built on an image; the container that looks carries `labels`. Raises `UnusableBase`."""
+        key = (image.id, reference)
+        if key not in self._known:
+            self._known[key] = look_at(self._engine, image, reference, labels=labels)
+        return self._known[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The daemon, the index, and what is configured.
+
+    `recipe` writes the Dockerfile of a specification; `now` is epoch seconds; `labels` mark every throw-away container.
+    """
+
+    engine: Engine
+    resolver: Resolver
+    bases: Bases
+    numbers: BuildNumbers
+    recipe: Callable[[ImageSpec], Recipe]
+    now: Callable[[], float]
+    default_base: Reference
+    labels: Mapping[str, str] = field(default_factory=dict)

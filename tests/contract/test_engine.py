@@ -1,0 +1,398 @@
+"""What every engine does, the fake like the real one; the real one needs a Docker daemon (`-m engine`)."""
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from commands.engine.docker_daemon import DockerDaemon
+from commands.engine.interface import PullProgress, RunOutcome, Swept
+from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, ImageNotFound, Problem
+from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
+from commands.model.images import ImageId
+from commands.model.references import Reference
+from tests.engine_bench import LABEL, EngineBench, cleared, failed, packed, without_times
+from tests.fakes.engine import FakeEngine
+from tests.fakes.registry import serving
+
+UNKNOWN = ImageId(f"sha256:{'0' * 64}")
+
+
+@contextmanager
+def fake_bench() -> Iterator[EngineBench]:
+    fake = FakeEngine()
+    elsewhere = FakeEngine()
+    fake.add_image("base:1")
+
+    def offer(name: str) -> Reference:
+        digest = f"hub.test/{name}@sha256:{uuid4().hex * 2}"
+        image = elsewhere.add_image(repo_digests=(digest,))
+        fake.hub[f"hub.test/{name}:latest"] = replace(image, id=ImageId(f"sha256:{uuid4().hex * 2}"))
+        return Reference(f"hub.test/{name}", tag="latest")
+
+    yield EngineBench(fake, base="base:1", offer=offer)
+
+
+@contextmanager
+def daemon_bench(daemon: DockerDaemon, base: str, network: str | None) -> Iterator[EngineBench]:
+    with serving(daemon.describe().platform) as registry:
+
+        def offer(name: str) -> Reference:
+            return registry.put(name, "latest", uuid4().bytes)
+
+        yield EngineBench(daemon, base, network, offer)
+
+
+@pytest.fixture(params=["fake", pytest.param("daemon", marks=pytest.mark.engine)])
+def bench(request: pytest.FixtureRequest) -> Iterator[EngineBench]:
+    ask = request.getfixturevalue
+    made = (
+        fake_bench()
+        if request.param == "fake"
+        else daemon_bench(ask("daemon"), ask("base_reference"), ask("build_network"))
+    )
+    with made as one, cleared(one):
+        yield one
+
+
+def test_an_engine_says_which_one_it_is(bench: EngineBench) -> None:
+    description = bench.engine.describe()
+
+    assert "://" in description.endpoint
+    assert description.platform.os == "linux"
+    assert all((description.version, description.api_version, description.platform.architecture, description.storage))
+
+
+def test_a_build_tells_each_step_in_order_and_the_image_last(bench: EngineBench) -> None:
+    order = bench.order(f"RUN echo {bench.mark}; echo zwölf", "ENV A=1", "WORKDIR /srv")
+
+    *events, last = without_times(bench.engine.build(order))
+
+    assert [replace(event, cached=False) if isinstance(event, StepDone) else event for event in events] == [
+        StepStarted(1),
+        StepDone(1, 0),
+        StepStarted(2),
+        LogLine(2, bench.mark),
+        LogLine(2, "zwölf"),
+        StepDone(2, 0),
+        StepStarted(3),
+        StepDone(3, 0),
+    ]
+    assert isinstance(last, ImageBuilt)
+
+
+def test_a_built_image_has_the_labels_its_base_below_and_no_name_yet(bench: EngineBench) -> None:
+    base = bench.engine.find_image(bench.base)
+
+    image = bench.engine.find_image(bench.built(f"RUN echo {bench.mark}"))
+
+    assert image is not None
+    assert base is not None
+    assert image.labels[LABEL] == bench.mark
+    assert image.layers[: len(base.layers)] == base.layers
+    assert image.repo_tags == ()
+    assert image.platform == base.platform
+
+
+def test_what_was_built_before_is_taken_from_the_cache(bench: EngineBench) -> None:
+    bench.built(f"RUN echo {bench.mark}")
+
+    events = without_times(bench.engine.build(bench.order(f"RUN echo {bench.mark}")))
+
+    assert StepDone(2, 0, cached=True) in events
+    assert not [event for event in events if isinstance(event, LogLine)]
+
+
+def test_steps_of_the_last_stage_are_counted_not_those_before(bench: EngineBench) -> None:
+    order = bench.order(f"RUN echo {bench.mark}", "FROM scratch", "COPY Dockerfile /a", "COPY Dockerfile /b")
+
+    events = without_times(bench.engine.build(order))
+
+    assert [event for event in events if not isinstance(event, ImageBuilt)] == [
+        StepStarted(1),
+        StepDone(1, 0),
+        StepStarted(2),
+        StepDone(2, 0),
+    ]
+
+
+def test_a_failed_build_names_the_step_and_shows_the_end_of_its_log(bench: EngineBench) -> None:
+    lines = [f"{bench.mark}-{number}" for number in range(30)]
+    script = "; ".join(f"echo {line}" for line in lines)
+
+    _, problem = failed(bench.engine.build(bench.order(f"RUN {script}; exit 3", "RUN true")))
+
+    assert isinstance(problem, BuildFailed)
+    assert problem.message.startswith("Step 2 of 3, `RUN echo")
+    assert problem.message.endswith("ended with exit code 3.")
+    assert problem.details == tuple(lines[-20:])
+
+
+def test_a_failed_step_is_told_before_the_reason_is_raised(bench: EngineBench) -> None:
+    told, _ = failed(bench.engine.build(bench.order(f"RUN echo {bench.mark}; exit 1", "RUN true")))
+
+    assert told[-3:] == [StepStarted(2), LogLine(2, bench.mark), StepFailed(2, 0)]
+
+
+def test_a_base_that_is_nowhere_is_named(bench: EngineBench) -> None:
+    with pytest.raises(BuildFailed, match="no-such-base:1"):
+        list(bench.engine.build(bench.order("RUN true", base="no-such-base:1")))
+
+
+def test_a_cancelled_build_ends_as_stopped_within_two_seconds(bench: EngineBench) -> None:
+    order = bench.order(f"RUN echo {bench.mark}; sleep 100")
+    asked = []
+
+    def cancel() -> None:
+        asked.append(time.monotonic())
+        bench.engine.cancel_build(order.build_id)
+
+    told, problem = failed(bench.engine.build(order), at_line=cancel)
+
+    assert isinstance(problem, BuildStopped)
+    assert time.monotonic() - asked[0] < 2
+    assert told[-2:] == [LogLine(2, bench.mark), StepFailed(2, 0)]
+
+
+def test_cancelling_a_build_that_is_unknown_or_over_is_no_error(bench: EngineBench) -> None:
+    order = bench.order(f"RUN echo {bench.mark}")
+    list(bench.engine.build(order))
+
+    bench.engine.cancel_build(order.build_id)
+    bench.engine.cancel_build("never-heard-of")
+
+
+def test_a_build_that_says_nothing_for_too_long_is_ended(bench: EngineBench) -> None:
+    order = bench.order(f"RUN echo {bench.mark}; sleep 100", idle_seconds=2)
+
+    told, problem = failed(bench.engine.build(order))
+
+    assert isinstance(problem, BuildTimedOut)
+    assert told[-2:] == [LogLine(2, bench.mark), StepFailed(2, 0)]
+
+
+def test_closing_the_events_early_leaves_the_engine_free_for_the_next_build(bench: EngineBench) -> None:
+    events = bench.engine.build(bench.order(f"RUN echo {bench.mark}; sleep 100"))
+    assert isinstance(events, Generator)
+
+    with closing(events):
+        assert next(event for event in events if isinstance(event, LogLine)) == LogLine(2, bench.mark)
+
+    assert bench.engine.find_image(bench.built(f"RUN echo after {bench.mark}")) is not None
+
+
+def test_builds_run_beside_each_other(bench: EngineBench) -> None:
+    orders = [bench.order(f"RUN echo {bench.mark}-{number}; sleep 0.2") for number in range(3)]
+
+    with ThreadPoolExecutor(3) as pool:
+        ends = [events[-1] for events in pool.map(lambda order: list(bench.engine.build(order)), orders)]
+
+    assert len({end.image_id for end in ends if isinstance(end, ImageBuilt)}) == 3
+
+
+@pytest.mark.parametrize("reference", ["no-such-image", "no/such:1", "Not A Reference", "", "sha256:12", "a/../b"])
+def test_an_image_that_is_not_there_is_none(bench: EngineBench, reference: str) -> None:
+    assert bench.engine.find_image(reference) is None
+
+
+def test_an_image_is_found_by_each_of_its_names_and_by_its_id(bench: EngineBench) -> None:
+    image_id = bench.built(f"RUN echo {bench.mark}")
+    bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "1.0")
+    bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "latest")
+
+    names = (f"warroom-test/{bench.mark}:1.0", f"warroom-test/{bench.mark}", image_id)
+    found = [bench.engine.find_image(name) for name in names]
+
+    assert [image.id for image in found if image] == [image_id] * 3
+    assert found[0]
+    assert set(found[0].repo_tags) == {f"warroom-test/{bench.mark}:1.0", f"warroom-test/{bench.mark}:latest"}
+
+
+def test_a_name_moves_to_the_image_that_gets_it(bench: EngineBench) -> None:
+    older, newer = (bench.built(f"RUN echo {bench.mark}-{number}") for number in range(2))
+    name = f"warroom-test/{bench.mark}"
+
+    bench.engine.tag(older, name, "latest")
+    bench.engine.tag(newer, name, "latest")
+
+    found = bench.engine.find_image(name)
+    left = bench.engine.find_image(older)
+    assert found
+    assert left
+    assert (found.id, left.repo_tags) == (newer, ())
+
+
+def test_an_image_that_is_gone_gets_no_name(bench: EngineBench) -> None:
+    with pytest.raises(ImageNotFound):
+        bench.engine.tag(UNKNOWN, "warroom-test/gone", "1")
+
+
+def test_an_image_goes_with_its_last_name(bench: EngineBench) -> None:
+    image_id = bench.built(f"RUN echo {bench.mark}")
+    name = f"warroom-test/{bench.mark}"
+    bench.engine.tag(image_id, name, "1")
+    bench.engine.tag(image_id, name, "2")
+
+    bench.engine.remove_image(f"{name}:1")
+    assert bench.engine.find_image(image_id) is not None
+    bench.engine.remove_image(f"{name}:2")
+
+    assert bench.engine.find_image(image_id) is None
+
+
+def test_an_image_without_a_name_is_removed_by_its_id(bench: EngineBench) -> None:
+    image_id = bench.built(f"RUN echo {bench.mark}")
+
+    bench.engine.remove_image(image_id)
+
+    assert bench.engine.find_image(image_id) is None
+
+
+def test_an_image_with_names_in_several_repositories_is_not_removed_by_its_id(bench: EngineBench) -> None:
+    image_id = bench.built(f"RUN echo {bench.mark}")
+    bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "1")
+    bench.engine.tag(image_id, f"warroom-test/{bench.mark}-too", "1")
+
+    with pytest.raises(Problem):
+        bench.engine.remove_image(image_id)
+
+    assert bench.engine.find_image(image_id) is not None
+
+
+@pytest.mark.parametrize("reference", ["warroom-test/never-was:1", UNKNOWN])
+def test_removing_what_is_not_there_is_no_error(bench: EngineBench, reference: str) -> None:
+    bench.engine.remove_image(reference)
+
+
+def test_images_are_listed_by_label_newest_first(bench: EngineBench) -> None:
+    first = bench.built(f"RUN echo {bench.mark}-1; sleep 0.1")
+    second = bench.built(f"RUN echo {bench.mark}-2; sleep 0.1")
+
+    assert [image.id for image in bench.engine.images({LABEL: bench.mark})] == [second, first]
+    assert bench.engine.images({LABEL: bench.mark, "another.label": ""}) == ()
+    assert bench.engine.images({LABEL: f"not-{bench.mark}"}) == ()
+    assert {first, second} <= {image.id for image in bench.engine.images({LABEL: ""})}
+
+
+@pytest.mark.parametrize("value", ["plain", "", "two words", "a=b", 'quote"d', "$HOME", "back\\slash", "zwölf"])
+def test_an_imported_image_has_its_name_and_labels(bench: EngineBench, value: str) -> None:
+    name = f"warroom-test/{bench.mark}"
+
+    image_id = bench.engine.import_image(packed({"a": b"content"}), name, "1", {**bench.labels, "odd.value": value})
+
+    image = bench.engine.find_image(f"{name}:1")
+    assert image
+    assert (image.id, image.labels, len(image.layers)) == (image_id, {**bench.labels, "odd.value": value}, 1)
+
+
+def test_a_command_gives_its_exit_code_and_both_outputs_apart(bench: EngineBench) -> None:
+    outcome = bench.engine.run(bench.script("echo out; echo err >&2; echo zwölf; exit 3"))
+
+    assert outcome == RunOutcome(3, "out\nzwölf\n", "err\n")
+
+
+def test_a_command_that_the_image_does_not_have_ends_as_in_a_shell(bench: EngineBench) -> None:
+    outcome = bench.engine.run(replace(bench.script(""), command=("no-such-command",)))
+
+    assert outcome.exit_code == 127
+    assert "no-such-command" in outcome.errors
+
+
+def test_a_command_finds_the_files_that_are_put_in(bench: EngineBench) -> None:
+    files = {"/warroom/new/deep/one": "zwölf\n".encode(), "/tmp/two": b"2\n"}  # noqa: S108  # in the container
+
+    outcome = bench.engine.run(bench.script("cat /warroom/new/deep/one; cat /tmp/two", files=files))
+
+    assert outcome == RunOutcome(0, "zwölf\n2\n", "")
+
+
+def test_a_command_runs_as_the_user_that_is_asked_for(bench: EngineBench) -> None:
+    assert bench.engine.run(bench.script("id -un", user="nobody")) == RunOutcome(0, "nobody\n", "")
+
+
+def test_a_command_that_takes_too_long_is_ended(bench: EngineBench) -> None:
+    started = time.monotonic()
+
+    outcome = bench.engine.run(bench.script("echo before; sleep 100", seconds=1.5))
+
+    assert outcome == RunOutcome(None, "before\n", "", timed_out=True)
+    assert time.monotonic() - started < 10
+
+
+def test_no_command_runs_in_an_image_that_is_not_there(bench: EngineBench) -> None:
+    with pytest.raises(ImageNotFound):
+        bench.engine.run(bench.script("true", image=UNKNOWN))
+
+
+def test_a_run_leaves_nothing_to_sweep(bench: EngineBench) -> None:
+    bench.engine.run(bench.script("exit 1"))
+    bench.engine.run(bench.script("sleep 100", seconds=0.5))
+    bench.engine.run(replace(bench.script(""), command=("no-such-command",)))
+
+    assert bench.engine.sweep(LABEL, bench.mark) == Swept(containers=0, images=0)
+
+
+def test_a_sweep_ends_the_running_containers_of_a_job(bench: EngineBench) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(bench.engine.run, bench.script("sleep 100"))
+        assert swept_sooner_or_later(bench) == 1
+
+        assert running.result(timeout=20).exit_code is None
+        assert not running.result().timed_out
+
+
+def swept_sooner_or_later(bench: EngineBench) -> int:
+    patience = threading.Event()
+    for _ in range(200):
+        swept = bench.engine.sweep(LABEL, bench.mark).containers
+        if swept or patience.wait(0.05):
+            return swept
+    return 0
+
+
+def test_a_sweep_removes_nameless_images_of_its_label_only(bench: EngineBench) -> None:
+    nameless, kept, named = (bench.built(f"RUN echo {bench.mark}-{number}") for number in range(3))
+    bench.engine.tag(named, f"warroom-test/{bench.mark}", "1")
+
+    assert bench.engine.sweep(LABEL, f"not-{bench.mark}") == Swept(0, 0)
+    assert bench.engine.sweep(LABEL, bench.mark, keep=(kept,)) == Swept(containers=0, images=1)
+
+    assert bench.engine.find_image(nameless) is None
+    assert {image.id for image in bench.engine.images(bench.labels)} == {kept, named}
+
+
+def test_a_pulled_image_is_on_the_engine_under_its_name(bench: EngineBench) -> None:
+    assert bench.offer
+    reference = bench.offer(f"warroom-test/{bench.mark}")
+    told: list[PullProgress] = []
+
+    image = bench.engine.pull(reference, told.append)
+
+    assert image.repo_tags == (str(reference),)
+    assert [digest.partition("@")[0] for digest in image.repo_digests] == [reference.repository]
+    assert bench.engine.find_image(str(reference)) == image
+    assert (told[-1].layers_done, told[-1].layers) == (1, 1)
+    bench.engine.remove_image(str(reference))
+
+
+def test_a_pull_without_a_tag_takes_the_latest(bench: EngineBench) -> None:
+    assert bench.offer
+    reference = bench.offer(f"warroom-test/{bench.mark}")
+
+    image = bench.engine.pull(Reference(reference.repository), lambda _: None)
+
+    assert image.repo_tags == (f"{reference.repository}:latest",)
+    bench.engine.remove_image(f"{reference.repository}:latest")
+
+
+def test_a_pull_of_what_the_registry_does_not_have_says_so(bench: EngineBench) -> None:
+    assert bench.offer
+    reference = replace(bench.offer(f"warroom-test/{bench.mark}"), tag="no-such-tag")
+
+    with pytest.raises(ImageNotFound, match="no-such-tag"):
+        bench.engine.pull(reference, lambda _: None)

@@ -1,0 +1,354 @@
+"""What every `Resolver` keeps to: the fake in memory, and uv asking the index that this machine is configured for."""
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import uv
+
+from commands.engine.docker_daemon import DockerDaemon
+from commands.engine.interface import RunOrder, RunOutcome
+from commands.errors import IndexUnreachable, PackageNotFound, Problem, ResolutionFailed
+from commands.model.images import BaseImage, ImageId, PackageManager, Platform, PythonRuntime
+from commands.model.packages import PythonRequirement
+from commands.model.references import Reference
+from commands.packages.interface import Resolver
+from commands.packages.toolbox import TOOL_LABEL, Toolbox, is_static_program
+from commands.packages.uv_program import UvProgram
+from commands.packages.uv_resolver import UvResolver
+from tests.fakes.resolver import FakeResolver
+
+LABELS = {"warroom.job": "test-resolver"}
+BASE = os.environ.get("WARROOM_TEST_BASE", "localbase:1")
+"""An image with Python 3 and no compiler, on the engine that `DOCKER_HOST` names."""
+
+Make = Callable[[bool], Resolver]
+"""Makes a resolver whose index can be reached, or cannot."""
+
+
+def no_container(order: RunOrder) -> RunOutcome:
+    raise AssertionError(f"no container is needed: {order.command}")
+
+
+def uv_program(cache: Path, **settings: str) -> UvProgram:
+    return UvProgram(
+        binary=Path(uv.find_uv_bin()),
+        python=Path(sys.executable),
+        cache=cache,
+        environment={**os.environ, "UV_HTTP_RETRIES": "0"},
+        index_url=settings.get("index_url"),
+    )
+
+
+def uv_resolver(cache: Path, index_url: str | None, *, seconds: float = 60) -> UvResolver:
+    program = uv_program(cache) if index_url is None else uv_program(cache, index_url=index_url)
+    return UvResolver(program, Toolbox(program, cache / "tools"), no_container, seconds=seconds)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("uv")
+
+
+@pytest.fixture(params=["fake", pytest.param("uv", marks=pytest.mark.engine)])
+def make(request: pytest.FixtureRequest, cache: Path, closed_port: str) -> Make:
+    if request.param == "fake":
+        return lambda reachable: FakeResolver(reachable=reachable)
+    return lambda reachable: uv_resolver(cache, None if reachable else closed_port)
+
+
+@pytest.fixture
+def closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return f"http://somebody:canary-password@127.0.0.1:{port}/simple"
+
+
+def base(python: str = "3.11.2") -> BaseImage:
+    return BaseImage(
+        reference=Reference("debian-python", "1"),
+        image_id=ImageId(f"sha256:{'0' * 64}"),
+        digest=None,
+        python=PythonRuntime(python, "/usr/bin/python3", "glibc", "2.36"),
+        package_manager=PackageManager.APT,
+        user="",
+        platform=Platform("linux", "amd64"),
+        layers=(),
+    )
+
+
+def wanted(name: str, specifier: str = "", *extras: str) -> PythonRequirement:
+    return PythonRequirement(name, extras, specifier)
+
+
+def test_nothing_asked_for_is_nothing_locked(make: Make) -> None:
+    assert make(True).resolve((), base(), labels=LABELS) == ()
+
+
+def test_what_a_package_needs_comes_along_and_is_told_apart_from_what_was_asked_for(make: Make) -> None:
+    locked = make(True).resolve((wanted("mechanize"),), base(), labels=LABELS)
+    assert {package.name: package.requested for package in locked} == {
+        "html5lib": False,
+        "mechanize": True,
+        "six": False,
+        "webencodings": False,
+    }
+
+
+def test_the_locked_set_is_sorted_and_every_package_has_hashes(make: Make) -> None:
+    locked = make(True).resolve((wanted("six"), wanted("mechanize")), base(), labels=LABELS)
+    assert [package.name for package in locked] == sorted(package.name for package in locked)
+    hashes = [digest for package in locked for digest in package.hashes]
+    assert all(package.hashes for package in locked)
+    assert all(digest.startswith("sha256:") and len(digest) == len("sha256:") + 64 for digest in hashes)
+
+
+def test_an_exact_version_is_obeyed(make: Make) -> None:
+    locked = make(True).resolve((wanted("mechanize", "==0.4.9"),), base(), labels=LABELS)
+    assert "mechanize==0.4.9" in [str(package) for package in locked]
+
+
+def test_a_prerelease_comes_only_to_those_who_name_it(make: Make) -> None:
+    named = make(True).resolve((wanted("Django", "==5.0rc1"),), base(), labels=LABELS)
+    unnamed = make(True).resolve((wanted("Django", ">=5.0rc1,<=5.0"),), base(), labels=LABELS)
+    assert "django==5.0rc1" in [str(package) for package in named]
+    assert "django==5.0" in [str(package) for package in unnamed]
+
+
+def test_an_extra_brings_its_packages(make: Make) -> None:
+    without = make(True).resolve((wanted("requests", "==2.31.0"),), base(), labels=LABELS)
+    with_extra = make(True).resolve((wanted("requests", "==2.31.0", "socks"),), base(), labels=LABELS)
+    assert {package.name for package in with_extra} - {package.name for package in without} == {"pysocks"}
+
+
+def test_names_come_out_normalised_however_they_were_typed(make: Make) -> None:
+    locked = make(True).resolve((wanted("PySocks"),), base(), labels=LABELS)
+    assert [(package.name, package.requested) for package in locked] == [("pysocks", True)]
+
+
+def test_a_package_that_does_not_exist_is_named(make: Make) -> None:
+    with pytest.raises(PackageNotFound) as caught:
+        make(True).resolve((wanted("mechanize"), wanted("warroom-no-such-package")), base(), labels=LABELS)
+    assert "`warroom-no-such-package`" in caught.value.message
+    assert_is_clear(caught.value)
+
+
+def test_versions_that_conflict_are_both_named(make: Make) -> None:
+    with pytest.raises(ResolutionFailed) as caught:
+        make(True).resolve((wanted("requests", "==2.31.0"), wanted("urllib3", "==1.20")), base(), labels=LABELS)
+    assert "`requests==2.31.0` needs `urllib3" in caught.value.message
+    assert "`urllib3==1.20` is asked for" in caught.value.message
+    assert_is_clear(caught.value)
+
+
+def test_a_version_for_a_newer_python_says_which_python(make: Make) -> None:
+    with pytest.raises(ResolutionFailed) as caught:
+        make(True).resolve((wanted("django", "==5.0"),), base("3.8.1"), labels=LABELS)
+    assert caught.value.message == "`django==5.0` needs Python >=3.10; the base has Python 3.8.1."
+    assert_is_clear(caught.value)
+
+
+def test_an_index_that_is_not_there_is_told_without_its_password(make: Make) -> None:
+    with pytest.raises(IndexUnreachable) as caught:
+        make(False).resolve((wanted("six"),), base(), labels=LABELS)
+    assert caught.value.message == "The package index refused the connection."
+    assert "canary-password" not in "\n".join(caught.value.details)
+    assert_is_clear(caught.value)
+
+
+def assert_is_clear(problem: Problem) -> None:
+    assert "\n" not in problem.message
+    assert problem.message.isprintable()
+    assert len(problem.message) < 500
+    assert problem.hint
+    assert all(line.isprintable() and len(line) <= 200 for line in problem.details)
+    assert len(problem.details) <= 20
+
+
+# What an index may do to the real resolver; on loopback.
+
+
+class OddIndex(BaseHTTPRequestHandler):
+    """Answers each project in a way of its own."""
+
+    def do_GET(self) -> None:
+        match self.path.strip("/").split("/")[-1]:
+            case "login-page":
+                self.answer(200, "text/html", b"<html><h1>Please log in</h1></html>")
+            case "broken":
+                self.answer(200, "application/vnd.pypi.simple.v1+json", b'{"files": ')
+            case "plain":
+                self.answer(200, "text/plain", b"\x1b[31mhello\x07")
+            case "down":
+                self.answer(503, "text/html", b"")
+            case "secret":
+                self.answer(401, "text/html", b"")
+            case "endless":
+                self.answer_without_end()
+            case _:
+                self.answer(404, "text/html", b"")
+
+    def answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer_without_end(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"<p>" + b"x" * 65536 + b"</p>")
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Say nothing."""
+
+
+@pytest.fixture
+def odd_index() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), OddIndex) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("project", "kind", "message"),
+    [
+        ("login-page", PackageNotFound, "There is no Python package `login-page` in the package index."),
+        ("broken", IndexUnreachable, "The package index answered with something that is no package index."),
+        ("plain", IndexUnreachable, "The package index answered with something that is no package index."),
+        ("down", IndexUnreachable, "The package index answered with HTTP status 503."),
+        ("secret", IndexUnreachable, "The package index refused the bot's credentials."),
+        ("missing", PackageNotFound, "There is no Python package `missing` in the package index."),
+    ],
+)
+def test_an_odd_index_gives_one_clear_message(
+    odd_index: str, tmp_path: Path, project: str, kind: type[Problem], message: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        uv_resolver(tmp_path, odd_index).resolve((wanted(project),), base(), labels=LABELS)
+    assert caught.value.message == message
+    assert_is_clear(caught.value)
+
+
+def test_an_index_that_never_ends_its_answer_uses_up_no_memory(odd_index: str, tmp_path: Path) -> None:
+    program = UvProgram(
+        binary=Path(uv.find_uv_bin()),
+        python=Path(sys.executable),
+        cache=tmp_path,
+        environment={"PATH": os.environ["PATH"]},
+        index_url=odd_index,
+        memory=256 << 20,
+    )
+    resolver = UvResolver(program, Toolbox(program, tmp_path / "tools"), no_container)
+    with pytest.raises(ResolutionFailed) as caught:
+        resolver.resolve((wanted("endless"),), base(), labels=LABELS)
+    assert caught.value.message == "Resolving was ended because it used too much memory or gave too long an answer."
+
+
+def test_an_index_that_accepts_and_never_answers_costs_no_more_than_the_time_given(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        resolver = uv_resolver(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}/simple", seconds=1)
+        with pytest.raises(IndexUnreachable) as caught:
+            resolver.resolve((wanted("six"),), base(), labels=LABELS)
+    assert caught.value.message == "Resolving was ended after 1 s without an answer."
+
+
+def test_project_settings_in_folders_above_are_not_read(odd_index: str, tmp_path: Path, closed_port: str) -> None:
+    (tmp_path / "uv.toml").write_text(f'index-url = "{closed_port}"\n', encoding="utf-8")
+    with pytest.raises(PackageNotFound):
+        uv_resolver(tmp_path / "state", odd_index).resolve((wanted("missing"),), base(), labels=LABELS)
+
+
+# What needs a real engine.
+
+
+@pytest.fixture
+def daemon() -> Iterator[DockerDaemon]:
+    engine = DockerDaemon(os.environ.get("DOCKER_HOST"))
+    yield engine
+    engine.close()
+
+
+def real_base(daemon: DockerDaemon) -> BaseImage:
+    image = daemon.find_image(BASE)
+    assert image is not None, f"no image {BASE} on the Docker daemon"
+    order = RunOrder(
+        image.id,
+        ("python3", "-c", "import json,platform;print(json.dumps([platform.python_version(),*platform.libc_ver()]))"),
+        labels=LABELS,
+        seconds=30,
+    )
+    version, libc, libc_version = json.loads(daemon.run(order).output)
+    python = PythonRuntime(version, "/usr/bin/python3", libc, libc_version)
+    return BaseImage(Reference(BASE), image.id, None, python, None, image.user, image.platform, image.layers)
+
+
+def resolver_with_containers(daemon: DockerDaemon, cache: Path) -> UvResolver:
+    bundle = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+    program = UvProgram(
+        binary=Path(uv.find_uv_bin()),
+        python=Path(sys.executable),
+        cache=cache,
+        environment=os.environ,
+        ca_bundle=bundle if bundle.is_file() else None,
+    )
+    return UvResolver(program, Toolbox(program, cache / "tools"), daemon.run)
+
+
+@pytest.mark.engine
+def test_packages_without_wheels_are_resolved_in_a_container_that_is_gone_afterwards(
+    daemon: DockerDaemon, cache: Path
+) -> None:
+    resolver = resolver_with_containers(daemon, cache)
+    asked = (wanted("docopt", "==0.6.2"), wanted("python-libnmap", "==0.7.3"), wanted("six", "==1.17.0"))
+    locked = resolver.resolve(asked, real_base(daemon), labels=LABELS)
+    assert [str(package) for package in locked] == ["docopt==0.6.2", "python-libnmap==0.7.3", "six==1.17.0"]
+    assert locked[0].hashes == ("sha256:49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491",)
+    assert daemon.sweep("warroom.job", LABELS["warroom.job"]).containers == 0
+
+
+@pytest.mark.engine
+def test_a_package_that_wants_a_compiler_says_so(daemon: DockerDaemon, cache: Path) -> None:
+    with pytest.raises(ResolutionFailed) as caught:
+        resolver_with_containers(daemon, cache).resolve(
+            (wanted("M2Crypto", "==0.30.1"),), real_base(daemon), labels=LABELS
+        )
+    assert caught.value.message == (
+        "`m2crypto==0.30.1` has no ready-made wheel for this base and cannot be built to learn what it needs: "
+        "the base lacks a compiler or header files."
+    )
+    assert_is_clear(caught.value)
+
+
+@pytest.mark.engine
+def test_a_static_uv_is_fetched_once_and_becomes_an_image(daemon: DockerDaemon, cache: Path) -> None:
+    program = uv_program(cache)
+    platform = daemon.describe().platform
+    toolbox = Toolbox(program, cache / "tools")
+    fetched = toolbox.static_uv(platform)
+    before = fetched.stat().st_mtime_ns
+    assert is_static_program(fetched.read_bytes(), {"amd64": "x86_64", "arm64": "aarch64"}[platform.architecture])
+    assert toolbox.static_uv(platform).stat().st_mtime_ns == before
+    reference = toolbox.uv_image(daemon, platform)
+    image = daemon.find_image(reference)
+    assert image is not None
+    assert image.labels == {TOOL_LABEL: "uv"}
+    assert toolbox.uv_image(daemon, platform) == reference
+    again = daemon.find_image(reference)
+    assert again is not None
+    assert again.id == image.id

@@ -1,0 +1,679 @@
+"""The room is taken for Slack by Slack's own SDK and by Bolt, and treats both as strictly."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from queue import Queue
+from typing import Any, TypeVar
+
+import pytest
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from bot.room.client import EventStream, RoomClient, RoomClosedError, RoomError
+from bot.room.events import (
+    Acked,
+    FileShared,
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    Metadata,
+    RoomEvent,
+    Undelivered,
+)
+from bot.room.rates import RateLimits
+from bot.room.server import Room
+from bot.room.workspace import ALICE, BOB, BOT, SLACKBOT, WAR_ROOM, Channel, Person, Workspace
+
+Kind = TypeVar("Kind", bound=RoomEvent)
+
+COMMAND = "/docker_images"
+ELSEWHERE = Channel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
+CAROL = Person(id="U0CAROL", name="carol")
+PRIVATE = Channel(id="C0PRIVATE", name="private", members=frozenset({ALICE.id}))
+WORKSPACE = Workspace(people=(ALICE, BOB, CAROL), channels=(WAR_ROOM, ELSEWHERE, PRIVATE))
+DIALOG: list[dict[str, Any]] = [
+    {"type": "header", "text": {"type": "plain_text", "text": "Create image?"}},
+    {
+        "type": "actions",
+        "block_id": "review",
+        "elements": [
+            {
+                "type": "button",
+                "text": {"type": "plain_text", "text": "Create"},
+                "action_id": "create",
+                "value": "p1",
+            },
+            {
+                "type": "overflow",
+                "action_id": "more",
+                "options": [{"text": {"type": "plain_text", "text": "Export"}, "value": "export"}],
+            },
+        ],
+    },
+]
+
+
+@contextmanager
+def room_with(**more: Any) -> Iterator[Room]:
+    with Room(commands=[COMMAND], workspace=WORKSPACE, **{"limits": RateLimits.boundless()} | more) as room:
+        yield room
+
+
+@pytest.fixture(scope="module")
+def room() -> Iterator[Room]:
+    with room_with() as room:
+        yield room
+
+
+@pytest.fixture
+def web(room: Room) -> WebClient:
+    return web_client(room)
+
+
+def web_client(room: Room) -> WebClient:
+    return WebClient(token=room.bot_token, base_url=room.api_url, retry_handlers=[])
+
+
+def person(room: Room, user: Person = ALICE, channel: Channel = WAR_ROOM) -> RoomClient:
+    return RoomClient(room.url, room.user_token, user=user.id, channel=channel.id)
+
+
+@contextmanager
+def connected(room: Room, app: App) -> Iterator[SocketModeHandler]:
+    handler = SocketModeHandler(app, room.app_token)
+    handler.connect()
+    try:
+        yield handler
+    finally:
+        hang_up(handler)
+
+
+def hang_up(handler: SocketModeHandler) -> None:
+    """Close without the SDK's waits: it sits in `recv` for 3 s and in `queue.get` for 1 s."""
+    handler.client.auto_reconnect_enabled = False
+    handler.client.closed = True
+    session = handler.client.current_session
+    if session is not None and session.sock is not None:
+        session.sock.shutdown(socket.SHUT_RDWR)
+    handler.client.message_queue.put(None)
+    handler.close()
+
+
+def bolt_app(room: Room) -> App:
+    return App(client=web_client(room), request_verification_enabled=False)
+
+
+def expect(events: EventStream, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True) -> Kind:
+    """Read on to the first such event; a test that waits in vain ends here."""
+    while (event := events.wait(10)) is not None:
+        if isinstance(event, kind) and where(event):
+            return event
+    raise AssertionError(f"no such {kind.__name__} came")
+
+
+def error_of(call: Callable[[], object]) -> str:
+    with pytest.raises(SlackApiError) as caught:
+        call()
+    return str(caught.value.response["error"])
+
+
+def test_a_command_becomes_a_dialog_that_a_click_changes(room: Room) -> None:
+    app = bolt_app(room)
+    bodies: Queue[dict[str, Any]] = Queue()
+
+    @app.command(COMMAND)
+    def show(ack: Any, body: dict[str, Any], client: WebClient) -> None:
+        bodies.put(body)
+        client.chat_postMessage(
+            channel=body["channel_id"],
+            text="Create image?",
+            blocks=DIALOG,
+            metadata={"event_type": "warroom_dialog", "event_payload": {"trigger": body["trigger_id"]}},
+        )
+        ack(response_type="in_channel")
+
+    @app.action("create")
+    def create(ack: Any, body: dict[str, Any], client: WebClient) -> None:
+        bodies.put(body)
+        client.chat_update(channel=body["channel"]["id"], ts=body["message"]["ts"], text="Building", blocks=DIALOG[:1])
+        ack()
+
+    alice = person(room)
+    with connected(room, app), alice.events() as events:
+        sent = alice.type(f"{COMMAND}  name=x  all=true ")
+        posted = expect(events, MessagePosted, lambda event: event.message.author == BOT.user_id)
+        assert posted.message.metadata == Metadata(
+            event_type="warroom_dialog", event_payload={"trigger": sent.trigger_id}
+        )
+        acked = expect(events, Acked, lambda event: event.trigger_id == sent.trigger_id)
+        assert acked.milliseconds < 3_000
+        echo = expect(events, MessagePosted).message
+        assert (echo.author, echo.text, echo.only_for) == (ALICE.id, f"{COMMAND} name=x  all=true", None)
+
+        clicked = alice.click(posted.message.ts, "create")
+        edited = expect(events, MessageEdited)
+        assert (edited.message.ts, edited.message.text) == (posted.message.ts, "Building")
+        assert [block["type"] for block in edited.message.blocks] == ["header"]
+        expect(events, Acked, lambda event: event.trigger_id == clicked.trigger_id)
+
+    command, click = bodies.get(timeout=5), bodies.get(timeout=5)
+    assert {key: command[key] for key in ("command", "text", "user_id", "channel_id", "team_id")} == {
+        "command": COMMAND,
+        "text": "name=x  all=true",
+        "user_id": ALICE.id,
+        "channel_id": WAR_ROOM.id,
+        "team_id": WORKSPACE.team.id,
+    }
+    assert click["user"] == {"id": ALICE.id, "username": "alice", "name": "alice", "team_id": WORKSPACE.team.id}
+    assert click["container"]["message_ts"] == posted.message.ts
+    assert click["message"]["blocks"][1]["block_id"] == "review"
+    [action] = click["actions"]
+    assert (action["action_id"], action["block_id"], action["value"]) == ("create", "review", "p1")
+
+
+def test_a_choice_from_a_menu_reaches_the_bot(room: Room, web: WebClient) -> None:
+    app = bolt_app(room)
+    chosen: Queue[str] = Queue()
+
+    @app.action("more")
+    def more(ack: Any, action: dict[str, Any]) -> None:
+        chosen.put(action["selected_option"]["value"])
+        ack()
+
+    ts = web.chat_postMessage(channel=WAR_ROOM.id, text="x", blocks=DIALOG)["ts"]
+    with connected(room, app):
+        with pytest.raises(RoomError, match="has no option `burn`"):
+            person(room).click(ts, "more", value="burn")
+        person(room).click(ts, "more", value="export")
+        assert chosen.get(timeout=5) == "export"
+
+
+def test_an_answer_in_the_acknowledgement_is_shown_as_the_bots(room: Room) -> None:
+    app = bolt_app(room)
+
+    @app.command(COMMAND)
+    def whisper(ack: Any) -> None:
+        ack(text="Only you see this.")
+
+    alice = person(room)
+    with connected(room, app), alice.events() as events:
+        since = alice.type(COMMAND).sequence
+        answer = expect(events, MessagePosted, lambda event: event.sequence > since).message
+    assert (answer.author, answer.text, answer.only_for) == (BOT.user_id, "Only you see this.", ALICE.id)
+    assert answer not in person(room, BOB).messages()
+
+
+def test_an_answer_with_bad_blocks_is_reported(room: Room) -> None:
+    app = bolt_app(room)
+
+    @app.command(COMMAND)
+    def babble(ack: Any) -> None:
+        ack(text="x", blocks=[{"type": "nonsense"}])
+
+    alice = person(room)
+    with connected(room, app), alice.events() as events:
+        sent = alice.type(COMMAND)
+        failed = expect(events, Undelivered, lambda event: event.trigger_id == sent.trigger_id)
+    assert failed.reason == "invalid_command_response"
+
+
+def test_without_an_acknowledgement_the_person_is_told() -> None:
+    with room_with(ack_seconds=0.2) as room:
+        app = bolt_app(room)
+        late = threading.Event()
+
+        @app.command(COMMAND)
+        def sleep(ack: Any) -> None:
+            late.wait(10)
+            ack("Too late.")
+
+        alice = person(room)
+        with connected(room, app), alice.events() as events:
+            sent = alice.type(COMMAND)
+            failed = expect(events, Undelivered)
+            assert (failed.trigger_id, failed.reason) == (sent.trigger_id, "operation_timeout")
+            told = expect(events, MessagePosted).message
+            assert (told.author, told.only_for) == (SLACKBOT, ALICE.id)
+            assert "operation_timeout" in told.text
+            late.set()
+            alice.type("/nothing_else_came")
+            expect(events, MessagePosted, lambda event: "not a valid command" in event.message.text)
+        assert "Too late." not in [message.text for message in alice.messages()]
+
+
+def test_without_a_bot_a_command_fails_at_once() -> None:
+    with room_with() as room, person(room).events() as events:
+        sent = person(room).type(COMMAND)
+        failed = expect(events, Undelivered)
+        assert (failed.trigger_id, failed.reason) == (sent.trigger_id, "dispatch_failed")
+
+
+def test_an_unknown_command_never_reaches_the_bot(room: Room) -> None:
+    alice = person(room)
+    sent = alice.type("/docker_image name=x")
+    with alice.events(since=sent.sequence) as events:
+        assert expect(events, Undelivered).reason == "unknown_command"
+        assert "`/docker_image` is not a valid command" in expect(events, MessagePosted).message.text
+
+
+def test_one_click_can_be_delivered_twice(room: Room, web: WebClient) -> None:
+    app = bolt_app(room)
+    seen: Queue[tuple[str, list[str] | None]] = Queue()
+
+    @app.action("create")
+    def create(ack: Any, body: dict[str, Any], request: Any) -> None:
+        seen.put((body["actions"][0]["action_ts"], request.headers.get("x-slack-retry-num")))
+        ack()
+
+    ts = web.chat_postMessage(channel=WAR_ROOM.id, text="x", blocks=DIALOG)["ts"]
+    with connected(room, app):
+        person(room).click(ts, "create", deliveries=2)
+        first, second = sorted((seen.get(timeout=5) for _ in range(2)), key=lambda one: one[1] or [])
+    assert first[0] == second[0]
+    assert (first[1], second[1]) == (None, ["1"])
+
+
+def test_what_the_message_does_not_show_cannot_be_clicked_but_a_screen_may_lag(room: Room, web: WebClient) -> None:
+    app = bolt_app(room)
+    clicks: Queue[str] = Queue()
+
+    @app.action("create")
+    def create(ack: Any, action: dict[str, Any]) -> None:
+        clicks.put(action["value"])
+        ack()
+
+    ts = web.chat_postMessage(channel=WAR_ROOM.id, text="x", blocks=DIALOG)["ts"]
+    web.chat_update(channel=WAR_ROOM.id, ts=ts, text="done", blocks=[])
+    with connected(room, app):
+        with pytest.raises(RoomError, match="no `create`; it offers nothing"):
+            person(room).click(ts, "create")
+        person(room).click(ts, "create", stale=True)
+        assert clicks.get(timeout=5) == "p1"
+
+
+def test_the_bot_comes_back_when_it_is_asked_to_reconnect(room: Room) -> None:
+    app = bolt_app(room)
+    hellos: Queue[str] = Queue()
+
+    @app.command(COMMAND)
+    def answer(ack: Any) -> None:
+        ack("Here again.")
+
+    alice = person(room)
+    with connected(room, app) as handler, alice.events() as events:
+        handler.client.on_message_listeners.append(
+            lambda frame: hellos.put(frame) if json.loads(frame)["type"] == "hello" else None
+        )
+        room.ask_bot_to_reconnect()
+        hellos.get(timeout=10)
+        since = alice.type(COMMAND).sequence
+        expect(events, MessagePosted, lambda event: event.sequence > since and event.message.text == "Here again.")
+
+
+def test_a_ticket_opens_one_connection_and_there_are_ten_at_most() -> None:
+    with room_with() as room:
+        client = web_client(room)
+        urls = [client.apps_connections_open(app_token=room.app_token)["url"] for _ in range(11)]
+        sockets = [connect(url, proxy=None) for url in urls]
+        greetings = []
+        for number, context in enumerate(sockets):
+            link = context.__enter__()
+            greetings.append(json.loads(link.recv(timeout=5)))
+            assert (number < 10) == (greetings[-1]["type"] == "hello")
+        with pytest.raises(InvalidStatus), connect(urls[0], proxy=None):
+            pass
+        for context in sockets:
+            context.__exit__(None, None, None)
+    assert [greeting.get("num_connections") for greeting in greetings[:10]] == list(range(1, 11))
+    assert greetings[10]["reason"] == "too_many_websockets"
+
+
+def test_a_file_is_uploaded_into_a_thread_and_read_back(room: Room, web: WebClient) -> None:
+    alice = person(room)
+    ts = web.chat_postMessage(channel=WAR_ROOM.id, text="Building")["ts"]
+    content = "step 1 ✓\n" * 1_000
+    with alice.events() as events:
+        reply = web.files_upload_v2(
+            channel=WAR_ROOM.id, thread_ts=ts, filename="build.log", title="Log", content=content
+        )
+        shared = expect(events, FileShared)
+    assert (shared.thread_ts, shared.file.name, shared.file.title) == (ts, "build.log", "Log")
+    assert alice.file(shared.file.id).decode() == content
+    assert web.files_info(file=shared.file.id)["file"]["size"] == len(content.encode())
+    assert reply["file"]["id"] == shared.file.id
+    assert alice.messages()[-1].files == (shared.file,)
+
+
+def test_an_upload_of_another_length_than_announced_is_refused(room: Room, web: WebClient) -> None:
+    announced = web.files_getUploadURLExternal(filename="x", length=3)
+    path = announced["upload_url"].removeprefix(room.url)
+    assert _request(room, "POST", path, body="1234") == 400
+    assert (
+        error_of(lambda: web.files_completeUploadExternal(files=[{"id": announced["file_id"], "title": "x"}]))
+        == "file_not_found"
+    )
+
+
+def test_bad_blocks_are_refused_with_the_place(web: WebClient) -> None:
+    with pytest.raises(SlackApiError) as caught:
+        web.chat_postMessage(channel=WAR_ROOM.id, text="x", blocks=[{"type": "header", "text": {"type": "plain_text"}}])
+    assert caught.value.response["error"] == "invalid_blocks"
+    assert caught.value.response["response_metadata"]["messages"] == [
+        "[ERROR] missing required field: text [json-pointer:/blocks/0/text]"
+    ]
+
+
+HERE = WAR_ROOM.id
+PARAGRAPH = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2_900}}
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("chat.postMessage", {"channel": HERE}, "no_text"),
+    ("chat.postMessage", {"channel": HERE, "text": "", "blocks": []}, "no_text"),
+    ("chat.postMessage", {"text": "x"}, "invalid_arguments"),
+    ("chat.postMessage", {"channel": "C0NOWHERE", "text": "x"}, "channel_not_found"),
+    ("chat.postMessage", {"channel": ELSEWHERE.id, "text": "x"}, "not_in_channel"),
+    ("chat.postMessage", {"channel": HERE, "text": "x" * 40_001}, "msg_too_long"),
+    ("chat.postMessage", {"channel": HERE, "blocks": [PARAGRAPH] * 5}, "msg_blocks_too_long"),
+    ("chat.postMessage", {"channel": HERE, "blocks": "not JSON"}, "invalid_blocks_format"),
+    ("chat.postMessage", {"channel": HERE, "blocks": "{}"}, "invalid_blocks_format"),
+    ("chat.postMessage", {"channel": HERE, "text": "x", "thread_ts": "1.0"}, "thread_not_found"),
+    ("chat.update", {"channel": HERE, "ts": "1.0", "text": "x"}, "message_not_found"),
+    ("chat.delete", {"channel": HERE, "ts": "1.0"}, "message_not_found"),
+    ("chat.getPermalink", {"channel": HERE, "message_ts": "1.0"}, "message_not_found"),
+    ("chat.postEphemeral", {"channel": PRIVATE.id, "user": BOB.id, "text": "x"}, "user_not_in_channel"),
+    ("conversations.info", {"channel": "C0NOWHERE"}, "channel_not_found"),
+    ("files.getUploadURLExternal", {"filename": "x", "length": 0}, "invalid_arguments"),
+    ("files.getUploadURLExternal", {"filename": "x", "length": 10**9}, "file_upload_size_restricted"),
+    ("files.completeUploadExternal", {"files": [{"id": "F404"}], "channel_id": HERE}, "file_not_found"),
+    ("files.completeUploadExternal", {"files": [{"id": "F404"}], "channel_id": ELSEWHERE.id}, "not_in_channel"),
+    ("files.info", {"file": "F404"}, "file_not_found"),
+    ("views.open", {"trigger_id": "x", "view": {}}, "unknown_method"),
+    ("api.test", {"error": "on_purpose"}, "on_purpose"),
+]
+
+
+@pytest.mark.parametrize(("method", "arguments", "error"), REFUSED)
+def test_json_and_forms_are_refused_alike(web: WebClient, method: str, arguments: dict[str, Any], error: str) -> None:
+    form = {key: value if isinstance(value, str) else json.dumps(value) for key, value in arguments.items()}
+    assert error_of(lambda: web.api_call(method, json=arguments)) == error
+    assert error_of(lambda: web.api_call(method, params=form)) == error
+
+
+def test_a_form_with_blocks_as_text_is_taken(room: Room, web: WebClient) -> None:
+    ts = web.api_call("chat.postMessage", params={"channel": HERE, "blocks": json.dumps(DIALOG)})["ts"]
+    assert _message(person(room), ts).blocks[1]["block_id"] == "review"
+
+
+def test_an_edit_is_shorter_than_a_post_and_keeps_blocks_that_are_not_sent(room: Room, web: WebClient) -> None:
+    ts = web.chat_postMessage(channel=HERE, text="x" * 40_000, blocks=DIALOG)["ts"]
+    assert error_of(lambda: web.chat_update(channel=HERE, ts=ts, text="x" * 4_001)) == "msg_too_long"
+    web.chat_update(channel=HERE, ts=ts, text="x" * 4_000)
+    assert len(_message(person(room), ts).blocks) == 2
+    web.chat_update(channel=HERE, ts=ts, text="bare", blocks=[])
+    assert _message(person(room), ts).blocks == ()
+
+
+def test_a_deleted_message_is_gone_for_everyone(room: Room, web: WebClient) -> None:
+    ts = web.chat_postMessage(channel=HERE, text="x")["ts"]
+    with person(room).events() as events:
+        web.chat_delete(channel=HERE, ts=ts)
+        assert expect(events, MessageDeleted).ts == ts
+    assert ts not in [message.ts for message in person(room).messages()]
+
+
+def test_other_peoples_messages_cannot_be_changed(room: Room, web: WebClient) -> None:
+    app = bolt_app(room)
+
+    @app.command(COMMAND)
+    def show(ack: Any) -> None:
+        ack(response_type="in_channel")
+
+    alice = person(room)
+    with connected(room, app), alice.events() as events:
+        since = alice.type(COMMAND).sequence
+        typed = expect(events, MessagePosted, lambda event: event.sequence > since).message
+    assert error_of(lambda: web.chat_update(channel=HERE, ts=typed.ts, text="x")) == "cant_update_message"
+    assert error_of(lambda: web.chat_delete(channel=HERE, ts=typed.ts)) == "cant_delete_message"
+
+
+def test_an_ephemeral_message_is_for_one_person_and_out_of_the_web_apis_reach(room: Room, web: WebClient) -> None:
+    ts = web.chat_postEphemeral(channel=HERE, user=BOB.id, text="psst")["message_ts"]
+    assert _message(person(room, BOB), ts).only_for == BOB.id
+    assert ts not in [message.ts for message in person(room, ALICE).messages()]
+    assert error_of(lambda: web.chat_update(channel=HERE, ts=ts, text="x")) == "message_not_found"
+
+
+def test_an_ephemeral_dialog_is_changed_and_removed_through_the_response_url(room: Room, web: WebClient) -> None:
+    app = bolt_app(room)
+    urls: Queue[str] = Queue()
+
+    @app.action("create")
+    def create(ack: Any, body: dict[str, Any]) -> None:
+        assert "message" not in body
+        urls.put(body["response_url"])
+        ack()
+
+    bob = person(room, BOB)
+    ts = web.chat_postEphemeral(channel=HERE, user=BOB.id, text="x", blocks=DIALOG)["message_ts"]
+    with connected(room, app):
+        with pytest.raises(RoomError, match="message_not_found"):
+            person(room, ALICE).click(ts, "create")
+        bob.click(ts, "create")
+        answer = WebhookClient(urls.get(timeout=5))
+    answer.send(text="changed", blocks=[], replace_original=True)
+    assert (_message(bob, ts).text, _message(bob, ts).blocks) == ("changed", ())
+    answer.send(delete_original=True)
+    assert ts not in [message.ts for message in bob.messages()]
+
+
+def test_a_response_url_works_where_the_bot_is_no_member_five_times(room: Room) -> None:
+    app = bolt_app(room)
+    urls: Queue[str] = Queue()
+
+    @app.command(COMMAND)
+    def keep(ack: Any, body: dict[str, Any]) -> None:
+        urls.put(body["response_url"])
+        ack()
+
+    alice = person(room, ALICE, ELSEWHERE)
+    with connected(room, app):
+        alice.type(COMMAND)
+        answer = WebhookClient(urls.get(timeout=5))
+    assert [answer.send(text=f"{number}").status_code for number in range(4)] == [200] * 4
+    assert answer.send(text="for all", response_type="in_channel").body == "ok"
+    refused = answer.send(text="once more")
+    assert (refused.status_code, json.loads(refused.body)["error"]) == (404, "used_url")
+    assert [(message.text, message.only_for) for message in alice.messages()[-2:]] == [
+        ("3", ALICE.id),
+        ("for all", None),
+    ]
+
+
+def test_too_many_posts_are_answered_with_429_and_a_time() -> None:
+    with room_with(limits=replace(RateLimits(), post_burst=2, edits_per_minute=1)) as room:
+        web = web_client(room)
+        ts = [web.chat_postMessage(channel=HERE, text="x")["ts"] for _ in range(2)][0]
+        with pytest.raises(SlackApiError) as caught:
+            web.chat_postMessage(channel=HERE, text="x")
+        assert caught.value.response.status_code == 429
+        assert caught.value.response["error"] == "ratelimited"
+        assert caught.value.response.headers["Retry-After"] == "1"
+        web.chat_update(channel=HERE, ts=ts, text="y")
+        with pytest.raises(SlackApiError) as caught:
+            web.chat_update(channel=HERE, ts=ts, text="z")
+        assert 59 <= int(caught.value.response.headers["Retry-After"]) <= 60
+
+
+def test_each_token_opens_its_own_door(room: Room) -> None:
+    def ask(method: str, token: str | None) -> Callable[[], object]:
+        return lambda: WebClient(token=token, base_url=room.api_url).api_call(method)
+
+    assert error_of(ask("auth.test", None)) == "not_authed"
+    assert error_of(ask("auth.test", "xoxb-guess")) == "invalid_auth"
+    assert error_of(ask("auth.test", room.user_token)) == "invalid_auth"
+    assert error_of(ask("auth.test", room.app_token)) == "not_allowed_token_type"
+    assert error_of(ask("apps.connections.open", room.bot_token)) == "not_allowed_token_type"
+    with pytest.raises(RoomError, match="invalid_auth"):
+        RoomClient(room.url, room.bot_token).messages()
+    with pytest.raises(RoomError, match="does not let us listen"):
+        RoomClient(room.url, room.bot_token).events()
+
+
+def test_the_bot_learns_who_it_is(web: WebClient) -> None:
+    reply = web.auth_test()
+    assert (reply["user_id"], reply["bot_id"], reply["team_id"]) == (BOT.user_id, BOT.bot_id, WORKSPACE.team.id)
+
+
+def _request(
+    room: Room, method: str, path: str, *, body: str | None = None, headers: dict[str, str] | None = None
+) -> int:
+    connection = http.client.HTTPConnection(room.url.removeprefix("http://"), timeout=5)
+    try:
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", ""])
+def test_a_foreign_host_name_is_refused_before_any_token_is_looked_at(room: Room, host: str) -> None:
+    headers = {"Host": host, "Authorization": f"Bearer {room.user_token}"}
+    assert _request(room, "GET", f"/room/messages?user={ALICE.id}&channel={HERE}", headers=headers) == 403
+    assert _request(room, "POST", "/api/auth.test", headers=headers) == 403
+
+
+def test_people_send_json_only(room: Room) -> None:
+    headers = {"Authorization": f"Bearer {room.user_token}", "Content-Type": "text/plain"}
+    body = json.dumps({"user": ALICE.id, "channel": HERE, "text": COMMAND})
+    assert _request(room, "POST", "/room/commands", body=body, headers=headers) == 415
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", '{"user": "U0ALICE"}', '{"user": 1, "channel": 2, "text": 3}'])
+def test_a_bad_request_of_a_person_is_refused(room: Room, body: str) -> None:
+    headers = {"Authorization": f"Bearer {room.user_token}", "Content-Type": "application/json"}
+    assert _request(room, "POST", "/room/commands", body=body, headers=headers) == 422
+
+
+@pytest.mark.parametrize(
+    ("user", "channel", "error"),
+    [
+        ("U0NOBODY", HERE, "user_not_found"),
+        (BOB.id, PRIVATE.id, "channel_not_found"),
+        (BOB.id, "C9", "channel_not_found"),
+    ],
+)
+def test_strangers_are_refused(room: Room, user: str, channel: str, error: str) -> None:
+    stranger = RoomClient(room.url, room.user_token, user=user, channel=channel)
+    with pytest.raises(RoomError, match=error):
+        stranger.messages()
+    with pytest.raises(RoomError, match=error):
+        stranger.type(COMMAND)
+
+
+def test_what_is_not_a_command_is_refused_with_advice(room: Room) -> None:
+    with pytest.raises(RoomError, match="begins with `/`"):
+        person(room).type("hello")
+
+
+def test_who_is_not_in_a_channel_hears_nothing_of_it(room: Room, web: WebClient) -> None:
+    with person(room, BOB).events() as events:
+        web.chat_postMessage(channel=PRIVATE.id, text="secret")
+        ts = web.chat_postMessage(channel=HERE, text="public")["ts"]
+        heard = []
+        expect(events, MessagePosted, lambda event: bool(heard.append(event.message)) or event.message.ts == ts)
+    assert all(message.channel == HERE for message in heard)
+
+
+def test_a_late_listener_catches_up_from_where_it_was(room: Room, web: WebClient) -> None:
+    alice = person(room)
+    ts = web.chat_postMessage(channel=HERE, text="seen")["ts"]
+    with alice.events() as events:
+        seen = expect(events, MessagePosted, lambda event: event.message.ts == ts).sequence
+    web.chat_update(channel=HERE, ts=ts, text="changed")
+    with alice.events(since=seen) as events:
+        first = events.wait(5)
+    assert isinstance(first, MessageEdited)
+    assert (first.message.ts, first.message.text) == (ts, "changed")
+
+
+def test_a_listener_is_freed_by_a_close_from_another_thread(room: Room) -> None:
+    events = person(room).events(since=10**9)
+    ended = threading.Event()
+
+    def listen() -> None:
+        for _ in events:
+            pass
+        ended.set()
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    events.close()
+    listener.join(5)
+    assert ended.is_set()
+
+
+def test_a_listener_is_freed_when_the_room_closes() -> None:
+    with room_with() as room:
+        events = person(room).events()
+    with pytest.raises(RoomClosedError):
+        events.wait(5)
+    events.close()
+
+
+def test_a_room_can_be_stopped_twice_and_leaves_no_thread() -> None:
+    room = Room()
+    room.start()
+    room.stop()
+    room.stop()
+    assert "room" not in [thread.name for thread in threading.enumerate() if thread.is_alive()]
+    with pytest.raises(RoomError, match="does not answer"):
+        RoomClient(room.url, room.user_token).messages()
+
+
+def test_the_client_never_asks_a_proxy(room: Room) -> None:
+    program = (
+        "import sys; from bot.room.client import RoomClient; "
+        "client = RoomClient(sys.argv[1], sys.argv[2]); client.messages(); client.events().close()"
+    )
+    nowhere = "http://127.0.0.1:9"
+    proxies = {name: nowhere for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    subprocess.run(
+        [sys.executable, "-c", program, room.url, room.user_token],
+        check=True,
+        timeout=30,
+        env=os.environ | proxies,
+    )
+
+
+def test_a_burst_of_commands_is_acknowledged_entirely(room: Room) -> None:
+    app = bolt_app(room)
+
+    @app.command(COMMAND)
+    def show(ack: Any) -> None:
+        ack(response_type="in_channel")
+
+    alice = person(room)
+    with connected(room, app), alice.events() as events:
+        waiting = {alice.type(f"{COMMAND} {number}").trigger_id for number in range(40)}
+        while waiting:
+            waiting.discard(expect(events, Acked).trigger_id)
+
+
+def _message(client: RoomClient, ts: str) -> Message:
+    [message] = [message for message in client.messages() if message.ts == ts]
+    return message

@@ -1,0 +1,111 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.model.references import LONGEST_QUOTE, Malformed, Reference, quoted
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("wget", Reference("wget")),
+        ("demisto/python3", Reference("demisto/python3")),
+        ("demisto/python3-deb:3.12.13.11694875", Reference("demisto/python3-deb", "3.12.13.11694875")),
+        ("registry:5000", Reference("registry", "5000")),
+        ("registry:5000/x", Reference("registry:5000/x")),
+        ("registry:5000/x/y:1", Reference("registry:5000/x/y", "1")),
+        ("localhost/directory/container_name", Reference("localhost/directory/container_name")),
+        ("localhost:5000/x", Reference("localhost:5000/x")),
+        ("Registry.Example.com/x", Reference("Registry.Example.com/x")),
+        ("127.0.0.1:5000/a/b", Reference("127.0.0.1:5000/a/b")),
+        (f"a@{DIGEST}", Reference("a", None, DIGEST)),
+        (f"registry:5000/a:1.0@{DIGEST}", Reference("registry:5000/a", "1.0", DIGEST)),
+        ("a__b/c---d/e.f_g", Reference("a__b/c---d/e.f_g")),
+        ("xn--7o8h.com/myimage", Reference("xn--7o8h.com/myimage")),
+        ("a:" + "t" * 128, Reference("a", "t" * 128)),
+        ("a:_Tag-1.0", Reference("a", "_Tag-1.0")),
+        ("a/" * 122 + "a", Reference("a/" * 122 + "a")),
+    ],
+)
+def test_a_reference_is_split_where_docker_splits_it(text: str, reference: Reference) -> None:
+    assert Reference.parse(text) == reference
+    assert str(reference) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "correction"),
+    [
+        ("Demisto/Python3", "demisto/python3"),
+        ("demisto/Python3:RC1", "demisto/python3:RC1"),
+        (f"Demisto/A@{DIGEST}", f"demisto/a@{DIGEST}"),
+        ("https://registry.example/x:1", "registry.example/x:1"),
+        ("my image", "my-image"),
+        ("demisto//a", "demisto/a"),
+        ("/demisto/a/", "demisto/a"),
+        ("a@sha256:12", "a"),
+        ("a:1@md5:d41d8cd98f00b204e9800998ecf8427e", "a:1"),
+        (f"a@{DIGEST}0", "a"),
+        ("a:", "a"),
+        ("-a", "a"),
+        ("a-", "a"),
+        ("a:" + "t" * 129, "a"),
+        ("", None),
+        (".", None),
+        ("a..b", None),
+        ("a___b", None),
+        ("a._b", None),
+        ("a$b", None),
+        ("[::1]:5000/a", None),
+        ("registry:port/a", None),
+        ("registry:123456/a", None),
+        ("scratch", None),
+        ("scratch:1", None),
+        ("0123456789abcdef" * 4, None),
+        (DIGEST, None),
+        ("a/" * 123 + "a", None),
+        ("demisto/python3-VERSION", None),
+        ("python:TAG", None),
+        ("dеmisto/a", None),  # with a Cyrillic letter
+        ("a\n", None),
+        ("٣", None),
+    ],
+)
+def test_what_docker_does_not_take_is_refused(text: str, correction: str | None) -> None:
+    with pytest.raises(Malformed) as refused:
+        Reference.parse(text)
+    assert quoted(text) in refused.value.message
+    assert refused.value.correction == correction
+
+
+@given(st.text(alphabet="aB0./:@_-# é"))
+def test_whatever_is_parsed_is_written_back_the_same(text: str) -> None:
+    match outcome(text):
+        case Malformed(correction=correction):
+            assert correction is None or str(Reference.parse(correction)) == correction
+        case reference:
+            assert str(reference) == text
+            assert re.fullmatch(r"[A-Za-z0-9./:@_-]+", text)
+
+
+def outcome(text: str) -> Reference | Malformed:
+    try:
+        return Reference.parse(text)
+    except Malformed as refused:
+        return refused
+
+
+def test_a_long_text_that_is_almost_a_name_is_refused_at_once() -> None:
+    with pytest.raises(Malformed):
+        Reference.parse("a-" * 900 + "a!")
+
+
+@given(st.text())
+def test_a_quote_is_one_short_printable_line_with_two_back_ticks(text: str) -> None:
+    quote = quoted(text)
+    assert quote.count("`") == 2
+    assert len(quote) <= LONGEST_QUOTE + 2
+    assert quote.isprintable()

@@ -1,0 +1,352 @@
+"""Whatever a dialog is made of, Slack takes it, nobody is called by it and no terminal is controlled by it.
+
+Three judges look at every message: a small one in this file, written from Slack's documentation and independent of the
+views; the room's own; and `slackblocks`, which has to be able to build the very same blocks from its own classes.
+"""
+
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import slackblocks
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from bot.dialogs import (
+    Asked,
+    Cancelled,
+    Deciding,
+    Dialog,
+    DialogId,
+    Discarded,
+    Done,
+    Expired,
+    Failed,
+    Paused,
+    Preparing,
+    Queued,
+    Refused,
+    Reused,
+    Running,
+    Settling,
+    Stopped,
+    UnderReview,
+)
+from bot.progress import Progress, Step, StepState
+from bot.room.blocks import are_too_long, block_errors
+from bot.room.terminal import to_rich
+from bot.slack.views import Message, announcement, render
+from bot.slack.views.text import Markup, cost, log_block, prose
+from commands.command import ExistingImage, Finding, Proposal, Refusal, Severity
+from commands.model.images import (
+    BaseImage,
+    Digest,
+    ImageId,
+    ImageSpec,
+    LocalImage,
+    PackageManager,
+    Platform,
+    PythonRuntime,
+)
+from commands.model.outcomes import Created, ImportFailure
+from commands.model.packages import LockedPackage, OsPackage
+from commands.model.references import Reference
+
+T = TypeVar("T")
+
+# ── Absurd input ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ABSURD: Final = (
+    "",
+    " ",
+    "`",
+    "```",
+    "`open",
+    "*bold* _it_ ~no~ :tada:",
+    "<!channel> <!here> <@U0EVE> <https://example.com|click> @channel",
+    "\x1b[31mred\x1b[0m\x1b]0;title\x07\x9b2J\r\x08",
+    "\u202eevil\u2066\u200b\ufeff\U000e0041",
+    "\ud800 lone \udfff",
+    "\n\n\n",
+    "a" * 10_000,
+    "`" * 10_000,
+    '"\\' * 5_000,
+    "&" * 5_000,
+    "🎉" * 3_000,
+    "שלום " * 2_000,
+    "line\n" * 2_000,
+    "\x00" * 5_000,
+    "sha256:" + "0123456789abcdef" * 4,
+    "0123456789abcdef" * 400,
+)
+any_character = st.one_of(st.characters(), st.characters(categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Zs"]))
+texts = st.one_of(st.sampled_from(ABSURD), st.text(any_character, max_size=30), st.sampled_from(["mechanize", "1.2.3"]))
+optional_texts = st.none() | texts
+users = st.sampled_from(["U0ALICE", "W0BOB"]) | texts
+moments = st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
+seconds = st.floats()
+counts = st.integers(min_value=-(10**20), max_value=10**20)
+
+
+def many(one: st.SearchStrategy[T], most: int) -> st.SearchStrategy[tuple[T, ...]]:
+    """Few different ones, repeated up to `most` times in all: long tuples that are quickly made."""
+    few = st.lists(one, max_size=3).map(tuple)
+    return st.builds(lambda items, times: (items * times)[:most], few, st.sampled_from([1, 1, 7, most]))
+
+
+digests = texts.map(ImageId)
+askeds = st.builds(Asked, st.from_regex(r"[0-9a-f]{1,40}", fullmatch=True).map(DialogId), texts, users, texts, moments)
+platforms = st.builds(Platform, texts, texts)
+references = st.builds(Reference, texts, optional_texts, optional_texts)
+runtimes = st.builds(PythonRuntime, texts, texts, texts, texts)
+bases = st.builds(
+    BaseImage,
+    references,
+    digests,
+    st.none() | texts.map(Digest),
+    runtimes,
+    st.none() | st.sampled_from(PackageManager),
+    texts,
+    platforms,
+    st.just(()),
+)
+locked = st.builds(LockedPackage, texts, texts, st.just(()), st.booleans())
+os_packages = st.builds(OsPackage, texts, optional_texts)
+specs = st.builds(ImageSpec, texts, texts, bases, st.just(()), many(locked, 300), many(os_packages, 300))
+images = st.builds(
+    LocalImage, digests, st.just(()), st.just(()), moments, counts, st.just({}), texts, platforms, st.just(())
+)
+existing = st.builds(ExistingImage, texts, images)
+findings = st.builds(Finding, texts, st.sampled_from(Severity), texts)
+proposals = st.builds(Proposal, texts, specs, texts, st.just(()), many(findings, 50), st.none() | existing)
+steps = st.builds(Step, texts, st.sampled_from(StepState), st.none() | moments, st.none() | seconds)
+progresses = st.builds(Progress, moments, many(steps, 5_000), texts)
+failures = many(st.builds(ImportFailure, texts, texts, texts), 200)
+created = st.builds(Created, texts, images, counts, failures)
+refusals = st.builds(Refusal, texts, texts, texts, many(texts, 1_000))
+dialogs: st.SearchStrategy[Dialog] = st.one_of(
+    st.builds(Preparing, askeds, texts),
+    st.builds(UnderReview, askeds, proposals, moments),
+    st.builds(Queued, askeds, proposals, users, counts),
+    st.builds(Running, askeds, proposals, users, progresses, st.none() | users),
+    st.builds(Paused, askeds, proposals, users),
+    st.builds(Deciding, askeds, proposals, users, digests, failures, progresses, moments),
+    st.builds(Settling, askeds, proposals, st.none() | users, st.booleans(), digests, failures, progresses),
+    st.builds(Done, askeds, proposals, users, created, progresses, moments),
+    st.builds(Reused, askeds, proposals, users, existing),
+    st.builds(Refused, askeds, refusals),
+    st.builds(Failed, askeds, texts, texts, many(texts, 1_000), st.none() | proposals, st.none() | progresses),
+    st.builds(Cancelled, askeds, users),
+    st.builds(Expired, askeds, seconds),
+    st.builds(Stopped, askeds, proposals, users, st.none() | progresses),
+    st.builds(Discarded, askeds, proposals, st.none() | users),
+)
+
+
+# ── The judge of this file ──────────────────────────────────────────────────────────────────────────────────────────
+
+MOST_BLOCKS = 50
+MOST_CHARACTERS = 13_000
+MOST_TEXT = 4_000
+KEYS: Final[dict[str, set[str]]] = {
+    "header": {"type", "block_id", "text"},
+    "section": {"type", "block_id", "text", "fields"},
+    "context": {"type", "block_id", "elements"},
+    "actions": {"type", "block_id", "elements"},
+    "button": {"type", "action_id", "text", "value", "style", "confirm"},
+    "plain_text": {"type", "text", "emoji"},
+    "mrkdwn": {"type", "text", "verbatim"},
+}
+
+
+def complaints(message: Message) -> Iterator[str]:
+    """Say what Slack would refuse, and what might call somebody or hide something."""
+    if not 1 <= len(message.blocks) <= MOST_BLOCKS:
+        yield f"{len(message.blocks)} blocks"
+    # In ASCII, where one character may take twelve: the longest of all ways to count.
+    if (length := len(json.dumps(message.blocks))) > MOST_CHARACTERS:
+        yield f"{length} characters in all"
+    if len({block["block_id"] for block in message.blocks}) != len(message.blocks):
+        yield "a block_id twice"
+    if not 1 <= len(message.text) <= MOST_TEXT:
+        yield f"text of {len(message.text)} characters"
+    yield from _of_markup(message.text)
+    for block in message.blocks:
+        yield from _of_block(block)
+
+
+def _of_block(block: Any) -> Iterator[str]:
+    match block:
+        case {"type": "header", "text": text}:
+            yield from _of_text(text, 150, "plain_text")
+        case {"type": "section", "text": text}:
+            yield from _of_text(text, 3_000, "mrkdwn")
+        case {"type": "section", "fields": [_, *_] as fields} if len(fields) <= 10:
+            for field in fields:
+                yield from _of_text(field, 2_000, "mrkdwn")
+        case {"type": "context", "elements": [_, *_] as elements} if len(elements) <= 10:
+            for element in elements:
+                yield from _of_text(element, 3_000, "mrkdwn")
+        case {"type": "actions", "elements": [_, *_] as elements} if len(elements) <= 25:
+            yield from _of_buttons(elements)
+        case _:
+            yield f"not a block: {str(block)[:100]}"
+            return
+    yield from _of_keys(block)
+
+
+def _of_buttons(buttons: list[Any]) -> Iterator[str]:
+    if len({button["action_id"] for button in buttons}) != len(buttons):
+        yield "an action_id twice"
+    if sum(button.get("style") == "primary" for button in buttons) > 1:
+        yield "two primary buttons"
+    for button in buttons:
+        yield from _of_keys(button)
+        yield from _of_text(button["text"], 75, "plain_text")
+        if not 1 <= len(button["value"]) <= 2_000:
+            yield "a value too long or empty"
+        for part, limit in (("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)):
+            if "confirm" in button:
+                yield from _of_text(button["confirm"][part], limit, "plain_text")
+
+
+def _of_text(text: Any, limit: int, kind: str) -> Iterator[str]:
+    yield from _of_keys(text)
+    if text["type"] != kind:
+        yield f"{text['type']} in place of {kind}"
+    if not text["text"].strip() or len(text["text"]) > limit:
+        yield f"{len(text['text'])} characters, allowed are 1 to {limit}: {text['text'][:100]!r}"
+    yield from _of_markup(text["text"]) if kind == "mrkdwn" else _of_characters(text["text"])
+    if kind == "mrkdwn" and not text.get("verbatim"):
+        yield "Slack would make links and mentions of its own"
+
+
+def _of_keys(thing: Any) -> Iterator[str]:
+    if unknown := set(thing) - KEYS[thing["type"]]:
+        yield f"unknown keys {unknown}"
+
+
+def _of_markup(text: str) -> Iterator[str]:
+    yield from _of_characters(text)
+    rest = re.sub(r"<@[UW][A-Z0-9]+>", "", text)
+    if "<" in rest or ">" in rest:
+        yield f"unescaped: {rest[:200]!r}"
+    if re.search(r"&(?!amp;|lt;|gt;)", text):
+        yield f"a broken entity: {text[:200]!r}"
+    outside = re.sub(r"```\n.*?\n```", "", text, flags=re.DOTALL)
+    if "```" in outside or any(line.count("`") % 2 for line in outside.split("\n")):
+        yield f"unbalanced back-ticks: {text[:200]!r}"
+
+
+def _of_characters(text: str) -> Iterator[str]:
+    bad = {char for char in text if char != "\n" and unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
+    if bad:
+        yield f"characters {bad}"
+
+
+# ── The other judges ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_slackblocks(message: Message) -> list[dict[str, Any]]:
+    """Build the message anew from the classes of `slackblocks`, which raise where Slack would refuse."""
+    blocks: list[slackblocks.Block] = [_as_block(block) for block in message.blocks]
+    made: list[dict[str, Any]] = slackblocks.Message("C0", message.text, blocks).to_dict()["blocks"]
+    return made
+
+
+def _as_block(block: dict[str, Any]) -> slackblocks.Block:
+    if block["type"] == "actions":
+        return slackblocks.ActionsBlock([_as_button(element) for element in block["elements"]], block["block_id"])
+    return slackblocks.Block.from_dict(block)
+
+
+def _as_button(button: dict[str, Any]) -> slackblocks.Button:
+    confirm = button.get("confirm")
+    return slackblocks.Button(
+        text=slackblocks.Text.from_dict(button["text"]),
+        action_id=button["action_id"],
+        value=button["value"],
+        style=button.get("style"),
+        confirm=None if confirm is None else slackblocks.ConfirmationDialogue.from_dict(confirm),
+    )
+
+
+def without_defaults(piece: Any) -> Any:
+    """Leave out `emoji: false`, which `slackblocks` never writes."""
+    match piece:
+        case dict():
+            return {key: without_defaults(value) for key, value in piece.items() if (key, value) != ("emoji", False)}
+        case list() | tuple():
+            return [without_defaults(value) for value in piece]
+        case _:
+            return piece
+
+
+# ── Properties ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+thorough = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+@thorough
+@given(dialogs, moments)
+def test_every_dialog_keeps_slacks_limits_whatever_is_in_it(dialog: Dialog, now: datetime) -> None:
+    message = render(dialog, now)
+
+    assert list(complaints(message)) == []
+    assert block_errors(list(message.blocks)) == ()
+    assert not are_too_long(list(message.blocks))
+    assert as_slackblocks(message) == without_defaults(message.blocks)
+
+
+@thorough
+@given(dialogs, moments, st.sampled_from([10, 60, 200]))
+def test_every_dialog_is_shown_in_a_terminal_without_control_characters(
+    dialog: Dialog, now: datetime, width: int
+) -> None:
+    screen = io.StringIO()
+
+    Console(file=screen, width=width, color_system=None).print(to_rich(render(dialog, now).blocks))
+
+    assert list(_of_characters(screen.getvalue())) == []
+
+
+@thorough
+@given(dialogs)
+def test_every_announcement_is_one_short_line_that_calls_nobody_else(dialog: Dialog) -> None:
+    said = announcement(dialog)
+
+    assert said is None or (len(said) <= MOST_TEXT and "\n" not in said and list(_of_markup(said)) == [])
+
+
+@thorough
+@given(dialogs.filter(lambda dialog: not isinstance(dialog, Refused)), moments)
+def test_no_dialog_shows_a_whole_digest(dialog: Dialog, now: datetime) -> None:
+    # A refusal may: the line to paste in it must work.
+    assert not re.search(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", json.dumps(render(dialog, now).blocks))
+
+
+@given(texts, st.integers(min_value=10, max_value=500))
+@example("&" * 100, 18)
+def test_text_costs_at_most_its_limit(text: str, limit: int) -> None:
+    assert cost(prose(text, limit)) <= limit
+
+
+@given(many(texts, 1_000), st.integers(min_value=20, max_value=500))
+def test_a_log_costs_little_more_than_its_limit(lines: tuple[str, ...], limit: int) -> None:
+    fences = cost("```\n…\n\n```")
+
+    assert cost(log_block(lines, limit=limit, line_limit=20)) <= limit + fences
+
+
+def test_the_judge_of_this_file_finds_what_it_looks_for() -> None:
+    text: Any = {"type": "mrkdwn", "text": Markup("<!here> `a & \x1b"), "surprise": 1}
+    bad = Message("", ({"type": "section", "block_id": "a", "text": text}, {"type": "video", "block_id": "a"}))
+
+    assert len(list(complaints(bad))) == 9
