@@ -1,5 +1,7 @@
 """The Bolt app and its Socket Mode connection: how the bot reaches Slack, or a room, without knowing which."""
 
+import contextlib
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -72,8 +74,20 @@ class Connection:
     def close(self) -> None:
         """Disconnect; what has arrived is still acknowledged."""
         if self._handler is not None:
+            _wake(self._handler)
             self._handler.close()  # type: ignore[no-untyped-call]  # the SDK has no types here
         self._threads.shutdown()
+
+
+def _wake(handler: SocketModeHandler) -> None:
+    """End the client's wait for the next message: `close` would otherwise sit through it, up to three seconds."""
+    handler.client.auto_reconnect_enabled = False
+    session = handler.client.current_session
+    sock = session.sock if session else None
+    if sock is not None:
+        # The other side may have hung up already.
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def _not_let_in(error: SlackApiError) -> Misconfigured:

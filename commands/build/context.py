@@ -14,9 +14,9 @@ from commands.model.packages import LockedPackage, OsPackage
 PYTHON_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PYTHON_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
-# No name ends in `-`: apt-get would remove such a package instead of installing it.
+# Neither ends in `-`: apt-get would remove such a package instead of installing it. (A `+` means: install it.)
 OS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9+._-]*[A-Za-z0-9+._])?")
-OS_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:_-]*")
+OS_VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.+~:_-]*[A-Za-z0-9.~])?")
 
 # apt reads this file after its own, so it holds whatever a base has in /etc/apt. Its paths are mount points.
 _APT_CONF = """\

@@ -6,6 +6,7 @@ In the records of `POST /build?version=2` progress comes as `moby.buildkit.trace
 
 import base64
 import binascii
+import math
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -169,7 +170,8 @@ class Failure:
 class BuildStory:
     """Folds the records of one build: `hear` gives the events; afterwards `image_id` or `failure` is set, or neither.
 
-    Every step of the stage is told as started once and as ended once, however often BuildKit repeats itself.
+    Every step of the stage is told as started once and as ended once, however often BuildKit repeats itself. One that it
+    shares with another stage (the same FROM) is not told: BuildKit names it after the other.
     """
 
     def __init__(self, stage: str) -> None:
@@ -197,14 +199,17 @@ class BuildStory:
                 yield from self._end(replace(known.vertex, completed=now, error=known.vertex.error or "broken off"))
 
     def _follow(self, trace: Trace) -> Iterator[StepEvent]:
-        # Starts before output before ends: one report may hold all three of one step, in any order.
-        for vertex in trace.vertices:
+        # One report may hold the start, output and end of several steps, each kind in a list of its own.
+        unread = list(trace.logs)
+        for vertex in sorted(trace.vertices, key=_when_started):
             yield from self._start(vertex)
-        for log in trace.logs:
-            yield from self._print(log)
-        for vertex in trace.vertices:
             if vertex.completed is not None:
+                for log in [log for log in unread if log.vertex == vertex.digest]:
+                    unread.remove(log)
+                    yield from self._print(log)
                 yield from self._end(vertex)
+        for log in unread:
+            yield from self._print(log)
 
     def _start(self, vertex: Vertex) -> Iterator[StepEvent]:
         known = self._known.setdefault(vertex.digest, _Known(vertex))
@@ -250,3 +255,7 @@ class BuildStory:
         if not causes:
             return Failure(error)
         return Failure(error, causes[0].vertex.name, tuple(causes[0].tail))
+
+
+def _when_started(vertex: Vertex) -> float:
+    return math.inf if vertex.started is None else vertex.started

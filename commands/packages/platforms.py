@@ -1,5 +1,7 @@
 """Bases as `uv` names them in `--python-platform`: which ready-made wheels fit."""
 
+import re
+
 from commands.errors import UnusableBase
 from commands.model.images import Platform, PythonRuntime
 
@@ -37,8 +39,8 @@ def python_platform(platform: Platform, python: PythonRuntime) -> str:
 
 
 def _numbers(version: str) -> tuple[int, int]:
-    parts = [int(part) if part.isdecimal() else 0 for part in version.split(".")[:2]]
-    return parts[0], parts[1] if len(parts) > 1 else 0
+    found = re.match(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?", version)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
 
 def _dotted(version: tuple[int, int]) -> str:

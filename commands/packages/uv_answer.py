@@ -95,8 +95,9 @@ def problem(outcome: RunOutcome, question: Question) -> Problem:
     for explain in _EXPLANATIONS:
         if found := explain(reason, question):
             return found
+    headline = reason.headline.replace("`", "")[:200] or "the resolver gives no reason"
     return ResolutionFailed(
-        f"The requirements cannot be resolved: {reason.headline[:200] or 'the resolver gives no reason'}",
+        f"The requirements cannot be resolved: {headline}",
         hint="Change the requirements and try again.",
         details=reason.lines,
     )
@@ -240,15 +241,17 @@ def _no_wheel(reason: Reason, _question: Question) -> Problem | None:
 
 
 _SHORT = 3
+_MANY = 6
 
 
 def _contradiction(reason: Reason, _question: Question) -> Problem | None:
-    asked = dict.fromkeys(reason.asked)
+    asked = list(dict.fromkeys(reason.asked))[:_MANY]
     if not asked:
         return None
     if reason.needs and len(reason.needs) <= _SHORT:
         needs = [f"{quoted(need.who)} needs {quoted(need.what)}" for need in reason.needs]
-        others = [quoted(each) for each in asked if _name(each) not in {_name(need.who) for need in reason.needs}]
+        explained = {_name(need.who) for need in reason.needs}
+        others = [quoted(each) for each in asked if _name(each) not in explained]
         told = ", ".join(needs) + (f", but {' and '.join(others)} is asked for" if others else "")
     else:
         told = " and ".join(quoted(each) for each in asked) + " exclude each other"

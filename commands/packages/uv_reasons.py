@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _MARKER = re.compile(r"\{[^{}]*\}")
 _NO_SOLUTION = "error: No solution found when resolving dependencies"
 _LINES = 20
@@ -75,7 +74,8 @@ def read_reason(errors: str) -> Reason:
 
 def without_controls(text: str) -> str:
     """Take out everything that could move a cursor, change a colour or turn the writing direction; line ends stay."""
-    return _CONTROL.sub("", _ESCAPE.sub("", text.replace("\t", " ")))
+    spaced = _ESCAPE.sub("", text.replace("\t", " "))
+    return "".join(character for character in spaced if character == "\n" or character.isprintable())
 
 
 def _evidence(body: str) -> tuple[str, ...]:

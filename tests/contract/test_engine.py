@@ -145,7 +145,7 @@ def test_a_base_that_is_nowhere_is_named(bench: EngineBench) -> None:
 
 
 def test_a_cancelled_build_ends_as_stopped_within_two_seconds(bench: EngineBench) -> None:
-    order = bench.order(f"RUN echo {bench.mark}; sleep 100")
+    order = bench.order(f"RUN echo {bench.mark}; sleep 50")
     asked = []
 
     def cancel() -> None:
@@ -339,7 +339,7 @@ def test_a_run_leaves_nothing_to_sweep(bench: EngineBench) -> None:
 
 def test_a_sweep_ends_the_running_containers_of_a_job(bench: EngineBench) -> None:
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(bench.engine.run, bench.script("sleep 100"))
+        running = pool.submit(bench.engine.run, bench.script("sleep 50"))
         assert swept_sooner_or_later(bench) == 1
 
         assert running.result(timeout=20).exit_code is None

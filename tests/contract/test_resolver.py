@@ -25,8 +25,6 @@ from commands.packages.uv_resolver import UvResolver
 from tests.fakes.resolver import FakeResolver
 
 LABELS = {"warroom.job": "test-resolver"}
-BASE = os.environ.get("WARROOM_TEST_BASE", "localbase:1")
-"""An image with Python 3 and no compiler, on the engine that `DOCKER_HOST` names."""
 
 Make = Callable[[bool], Resolver]
 """Makes a resolver whose index can be reached, or cannot."""
@@ -278,15 +276,10 @@ def test_project_settings_in_folders_above_are_not_read(odd_index: str, tmp_path
 
 
 @pytest.fixture
-def daemon() -> Iterator[DockerDaemon]:
-    engine = DockerDaemon(os.environ.get("DOCKER_HOST"))
-    yield engine
-    engine.close()
-
-
-def real_base(daemon: DockerDaemon) -> BaseImage:
-    image = daemon.find_image(BASE)
-    assert image is not None, f"no image {BASE} on the Docker daemon"
+def real_base(daemon: DockerDaemon, base_reference: str) -> BaseImage:
+    """A base without a compiler, on the daemon that the settings name."""
+    image = daemon.find_image(base_reference)
+    assert image is not None, f"no image {base_reference} on the Docker daemon"
     order = RunOrder(
         image.id,
         ("python3", "-c", "import json,platform;print(json.dumps([platform.python_version(),*platform.libc_ver()]))"),
@@ -295,10 +288,13 @@ def real_base(daemon: DockerDaemon) -> BaseImage:
     )
     version, libc, libc_version = json.loads(daemon.run(order).output)
     python = PythonRuntime(version, "/usr/bin/python3", libc, libc_version)
-    return BaseImage(Reference(BASE), image.id, None, python, None, image.user, image.platform, image.layers)
+    return BaseImage(
+        Reference.parse(base_reference), image.id, None, python, None, image.user, image.platform, image.layers
+    )
 
 
-def resolver_with_containers(daemon: DockerDaemon, cache: Path) -> UvResolver:
+@pytest.fixture
+def building_resolver(daemon: DockerDaemon, cache: Path, build_network: str | None) -> UvResolver:
     bundle = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
     program = UvProgram(
         binary=Path(uv.find_uv_bin()),
@@ -307,27 +303,24 @@ def resolver_with_containers(daemon: DockerDaemon, cache: Path) -> UvResolver:
         environment=os.environ,
         ca_bundle=bundle if bundle.is_file() else None,
     )
-    return UvResolver(program, Toolbox(program, cache / "tools"), daemon.run)
+    return UvResolver(program, Toolbox(program, cache / "tools"), daemon.run, network=build_network or "bridge")
 
 
 @pytest.mark.engine
 def test_packages_without_wheels_are_resolved_in_a_container_that_is_gone_afterwards(
-    daemon: DockerDaemon, cache: Path
+    daemon: DockerDaemon, building_resolver: UvResolver, real_base: BaseImage
 ) -> None:
-    resolver = resolver_with_containers(daemon, cache)
     asked = (wanted("docopt", "==0.6.2"), wanted("python-libnmap", "==0.7.3"), wanted("six", "==1.17.0"))
-    locked = resolver.resolve(asked, real_base(daemon), labels=LABELS)
+    locked = building_resolver.resolve(asked, real_base, labels=LABELS)
     assert [str(package) for package in locked] == ["docopt==0.6.2", "python-libnmap==0.7.3", "six==1.17.0"]
     assert locked[0].hashes == ("sha256:49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491",)
     assert daemon.sweep("warroom.job", LABELS["warroom.job"]).containers == 0
 
 
 @pytest.mark.engine
-def test_a_package_that_wants_a_compiler_says_so(daemon: DockerDaemon, cache: Path) -> None:
+def test_a_package_that_wants_a_compiler_says_so(building_resolver: UvResolver, real_base: BaseImage) -> None:
     with pytest.raises(ResolutionFailed) as caught:
-        resolver_with_containers(daemon, cache).resolve(
-            (wanted("M2Crypto", "==0.30.1"),), real_base(daemon), labels=LABELS
-        )
+        building_resolver.resolve((wanted("M2Crypto", "==0.30.1"),), real_base, labels=LABELS)
     assert caught.value.message == (
         "`m2crypto==0.30.1` has no ready-made wheel for this base and cannot be built to learn what it needs: "
         "the base lacks a compiler or header files."

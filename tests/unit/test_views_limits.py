@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import slackblocks
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -81,15 +81,14 @@ ABSURD: Final = (
     "שלום " * 2_000,
     "line\n" * 2_000,
     "\x00" * 5_000,
-    "sha256:" + "0123456789abcdef" * 4,
     "0123456789abcdef" * 400,
 )
+DIGEST: Final = "0123456789abcdef" * 4
 any_character = st.one_of(st.characters(), st.characters(categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Zs"]))
-texts = st.one_of(st.sampled_from(ABSURD), st.text(any_character, max_size=30), st.sampled_from(["mechanize", "1.2.3"]))
-optional_texts = st.none() | texts
-users = st.sampled_from(["U0ALICE", "W0BOB"]) | texts
-moments = st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
-seconds = st.floats()
+any_text = st.one_of(
+    st.sampled_from(ABSURD), st.text(any_character, max_size=30), st.sampled_from(["mechanize", "1.2.3"])
+)
+moments = st.datetimes(timezones=st.just(UTC))
 counts = st.integers(min_value=-(10**20), max_value=10**20)
 
 
@@ -99,53 +98,68 @@ def many(one: st.SearchStrategy[T], most: int) -> st.SearchStrategy[tuple[T, ...
     return st.builds(lambda items, times: (items * times)[:most], few, st.sampled_from([1, 1, 7, most]))
 
 
-digests = texts.map(ImageId)
-askeds = st.builds(Asked, st.from_regex(r"[0-9a-f]{1,40}", fullmatch=True).map(DialogId), texts, users, texts, moments)
-platforms = st.builds(Platform, texts, texts)
-references = st.builds(Reference, texts, optional_texts, optional_texts)
-runtimes = st.builds(PythonRuntime, texts, texts, texts, texts)
-bases = st.builds(
-    BaseImage,
-    references,
-    digests,
-    st.none() | texts.map(Digest),
-    runtimes,
-    st.none() | st.sampled_from(PackageManager),
-    texts,
-    platforms,
-    st.just(()),
-)
-locked = st.builds(LockedPackage, texts, texts, st.just(()), st.booleans())
-os_packages = st.builds(OsPackage, texts, optional_texts)
-specs = st.builds(ImageSpec, texts, texts, bases, st.just(()), many(locked, 300), many(os_packages, 300))
-images = st.builds(
-    LocalImage, digests, st.just(()), st.just(()), moments, counts, st.just({}), texts, platforms, st.just(())
-)
-existing = st.builds(ExistingImage, texts, images)
-findings = st.builds(Finding, texts, st.sampled_from(Severity), texts)
-proposals = st.builds(Proposal, texts, specs, texts, st.just(()), many(findings, 50), st.none() | existing)
-steps = st.builds(Step, texts, st.sampled_from(StepState), st.none() | moments, st.none() | seconds)
-progresses = st.builds(Progress, moments, many(steps, 5_000), texts)
-failures = many(st.builds(ImportFailure, texts, texts, texts), 200)
-created = st.builds(Created, texts, images, counts, failures)
-refusals = st.builds(Refusal, texts, texts, texts, many(texts, 1_000))
-dialogs: st.SearchStrategy[Dialog] = st.one_of(
-    st.builds(Preparing, askeds, texts),
-    st.builds(UnderReview, askeds, proposals, moments),
-    st.builds(Queued, askeds, proposals, users, counts),
-    st.builds(Running, askeds, proposals, users, progresses, st.none() | users),
-    st.builds(Paused, askeds, proposals, users),
-    st.builds(Deciding, askeds, proposals, users, digests, failures, progresses, moments),
-    st.builds(Settling, askeds, proposals, st.none() | users, st.booleans(), digests, failures, progresses),
-    st.builds(Done, askeds, proposals, users, created, progresses, moments),
-    st.builds(Reused, askeds, proposals, users, existing),
-    st.builds(Refused, askeds, refusals),
-    st.builds(Failed, askeds, texts, texts, many(texts, 1_000), st.none() | proposals, st.none() | progresses),
-    st.builds(Cancelled, askeds, users),
-    st.builds(Expired, askeds, seconds),
-    st.builds(Stopped, askeds, proposals, users, st.none() | progresses),
-    st.builds(Discarded, askeds, proposals, st.none() | users),
-)
+def specs_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[ImageSpec]:
+    """Make specifications of up to 300 packages of each kind out of such texts."""
+    references = st.builds(Reference, texts, st.none() | texts, st.none() | texts)
+    bases = st.builds(
+        BaseImage,
+        references,
+        texts.map(ImageId),
+        st.none() | texts.map(Digest),
+        st.builds(PythonRuntime, texts, texts, texts, texts),
+        st.none() | st.sampled_from(PackageManager),
+        texts,
+        st.builds(Platform, texts, texts),
+        st.just(()),
+    )
+    locked = many(st.builds(LockedPackage, texts, texts, st.just(()), st.booleans()), 300)
+    os_packages = many(st.builds(OsPackage, texts, st.none() | texts), 300)
+    return st.builds(ImageSpec, texts, texts, bases, st.just(()), locked, os_packages)
+
+
+def images_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[LocalImage]:
+    """Make images out of such texts."""
+    ids, platforms = texts.map(ImageId), st.builds(Platform, texts, texts)
+    return st.builds(
+        LocalImage, ids, st.just(()), st.just(()), moments, counts, st.just({}), texts, platforms, st.just(())
+    )
+
+
+def dialogs_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Dialog]:
+    """Make dialogs of every kind out of such texts."""
+    users = st.sampled_from(["U0ALICE", "W0BOB"]) | texts
+    ids = st.from_regex(r"[0-9a-f]{1,40}", fullmatch=True).map(DialogId)
+    askeds = st.builds(Asked, ids, texts, users, texts, moments)
+    existing = st.builds(ExistingImage, texts, images_of(texts))
+    findings = many(st.builds(Finding, texts, st.sampled_from(Severity), texts), 50)
+    proposals = st.builds(Proposal, texts, specs_of(texts), texts, many(texts, 9), findings, st.none() | existing)
+    steps = st.builds(Step, texts, st.sampled_from(StepState), st.none() | moments, st.none() | st.floats())
+    progresses = st.builds(Progress, moments, many(steps, 5_000), texts)
+    failures = many(st.builds(ImportFailure, texts, texts, texts), 200)
+    created = st.builds(Created, texts, images_of(texts), counts, failures)
+    lines, images = many(texts, 1_000), texts.map(ImageId)
+    return st.one_of(
+        st.builds(Preparing, askeds, texts),
+        st.builds(UnderReview, askeds, proposals, moments),
+        st.builds(Queued, askeds, proposals, users, counts),
+        st.builds(Running, askeds, proposals, users, progresses, st.none() | users),
+        st.builds(Paused, askeds, proposals, users),
+        st.builds(Deciding, askeds, proposals, users, images, failures, progresses, moments),
+        st.builds(Settling, askeds, proposals, st.none() | users, st.booleans(), images, failures, progresses),
+        st.builds(Done, askeds, proposals, users, created, progresses, moments),
+        st.builds(Reused, askeds, proposals, users, existing),
+        st.builds(Refused, askeds, st.builds(Refusal, texts, texts, texts, lines)),
+        st.builds(Failed, askeds, texts, texts, lines, st.none() | proposals, st.none() | progresses),
+        st.builds(Cancelled, askeds, users),
+        st.builds(Expired, askeds, st.floats()),
+        st.builds(Stopped, askeds, proposals, users, st.none() | progresses),
+        st.builds(Discarded, askeds, proposals, st.none() | users),
+    )
+
+
+# Limits are hardest to keep where the same absurd text stands everywhere at once.
+monotonous = [dialogs_of(st.just(text)) for text in ABSURD]
+dialogs: st.SearchStrategy[Dialog] = dialogs_of(any_text) | st.sampled_from(monotonous).flatmap(lambda same: same)
 
 
 # ── The judge of this file ──────────────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +194,7 @@ def complaints(message: Message) -> Iterator[str]:
         yield from _of_block(block)
 
 
-def _of_block(block: Any) -> Iterator[str]:
+def _of_block(block: dict[str, Any]) -> Iterator[str]:
     match block:
         case {"type": "header", "text": text}:
             yield from _of_text(text, 150, "plain_text")
@@ -200,7 +214,7 @@ def _of_block(block: Any) -> Iterator[str]:
     yield from _of_keys(block)
 
 
-def _of_buttons(buttons: list[Any]) -> Iterator[str]:
+def _of_buttons(buttons: list[dict[str, Any]]) -> Iterator[str]:
     if len({button["action_id"] for button in buttons}) != len(buttons):
         yield "an action_id twice"
     if sum(button.get("style") == "primary" for button in buttons) > 1:
@@ -215,7 +229,7 @@ def _of_buttons(buttons: list[Any]) -> Iterator[str]:
                 yield from _of_text(button["confirm"][part], limit, "plain_text")
 
 
-def _of_text(text: Any, limit: int, kind: str) -> Iterator[str]:
+def _of_text(text: dict[str, Any], limit: int, kind: str) -> Iterator[str]:
     yield from _of_keys(text)
     if text["type"] != kind:
         yield f"{text['type']} in place of {kind}"
@@ -226,7 +240,7 @@ def _of_text(text: Any, limit: int, kind: str) -> Iterator[str]:
         yield "Slack would make links and mentions of its own"
 
 
-def _of_keys(thing: Any) -> Iterator[str]:
+def _of_keys(thing: dict[str, Any]) -> Iterator[str]:
     if unknown := set(thing) - KEYS[thing["type"]]:
         yield f"unknown keys {unknown}"
 
@@ -276,7 +290,7 @@ def _as_button(button: dict[str, Any]) -> slackblocks.Button:
     )
 
 
-def without_defaults(piece: Any) -> Any:
+def without_defaults(piece: object) -> object:
     """Leave out `emoji: false`, which `slackblocks` never writes."""
     match piece:
         case dict():
@@ -290,7 +304,7 @@ def without_defaults(piece: Any) -> Any:
 # ── Properties ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 thorough = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -298,10 +312,11 @@ thorough = settings(
 @given(dialogs, moments)
 def test_every_dialog_keeps_slacks_limits_whatever_is_in_it(dialog: Dialog, now: datetime) -> None:
     message = render(dialog, now)
+    sent = json.loads(json.dumps(message.blocks))
 
     assert list(complaints(message)) == []
-    assert block_errors(list(message.blocks)) == ()
-    assert not are_too_long(list(message.blocks))
+    assert block_errors(sent) == ()
+    assert not are_too_long(sent)
     assert as_slackblocks(message) == without_defaults(message.blocks)
 
 
@@ -311,8 +326,8 @@ def test_every_dialog_is_shown_in_a_terminal_without_control_characters(
     dialog: Dialog, now: datetime, width: int
 ) -> None:
     screen = io.StringIO()
-
-    Console(file=screen, width=width, color_system=None).print(to_rich(render(dialog, now).blocks))
+    sent = json.loads(json.dumps(render(dialog, now).blocks))
+    Console(file=screen, width=width, color_system=None).print(to_rich(sent))
 
     assert list(_of_characters(screen.getvalue())) == []
 
@@ -326,19 +341,21 @@ def test_every_announcement_is_one_short_line_that_calls_nobody_else(dialog: Dia
 
 
 @thorough
-@given(dialogs.filter(lambda dialog: not isinstance(dialog, Refused)), moments)
+@given(dialogs_of(st.sampled_from([DIGEST, f"sha256:{DIGEST}", f"`x@sha256:{DIGEST}`"])), moments)
 def test_no_dialog_shows_a_whole_digest(dialog: Dialog, now: datetime) -> None:
-    # A refusal may: the line to paste in it must work.
-    assert not re.search(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", json.dumps(render(dialog, now).blocks))
+    # But for a line to paste, which must work.
+    assume(not isinstance(dialog, Refused | Done | Reused))
+
+    assert DIGEST not in json.dumps(render(dialog, now).blocks)
 
 
-@given(texts, st.integers(min_value=10, max_value=500))
+@given(any_text, st.integers(min_value=10, max_value=500))
 @example("&" * 100, 18)
 def test_text_costs_at_most_its_limit(text: str, limit: int) -> None:
     assert cost(prose(text, limit)) <= limit
 
 
-@given(many(texts, 1_000), st.integers(min_value=20, max_value=500))
+@given(many(any_text, 20), st.integers(min_value=20, max_value=500))
 def test_a_log_costs_little_more_than_its_limit(lines: tuple[str, ...], limit: int) -> None:
     fences = cost("```\n…\n\n```")
 

@@ -3,7 +3,8 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, LiteralString, NewType
 
 Markup = NewType("Markup", str)
@@ -35,10 +36,12 @@ _USER_ID: Final = re.compile(r"[UW][A-Z0-9]{1,30}")
 
 def visible(text: str) -> str:
     """Keep what a reader would see on a terminal: no controls, no colours, no invisible or reordering characters."""
+    if text.isprintable():
+        return text
     lines = _TERMINAL_SEQUENCE.sub("", text).replace("\t", " ").split("\n")
     # A progress bar redraws its line after a carriage return: what was drawn last is what counts.
     drawn = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    return "\n".join("".join(char for char in line if unicodedata.category(char) not in _INVISIBLE) for line in drawn)
+    return "\n".join("".join(filter(_is_visible, line)) for line in drawn)
 
 
 def plain(text: str, limit: int) -> str:
@@ -69,11 +72,18 @@ def copyable(text: str, limit: int) -> Markup:
     return _fenced([_clipped(_one_line(visible(text[:_LONGEST])), limit) or NOTHING])
 
 
-def log_block(lines: Iterable[str], *, limit: int, line_limit: int) -> Markup:
+def log_block(lines: Sequence[str], *, limit: int, line_limit: int) -> Markup:
     """Make a code block of log lines; where they do not all fit, the last ones stay, since errors come last."""
-    shown = [_clipped(line, line_limit) for text in lines for line in _shown(text).split("\n") if line.strip()]
-    kept = _last_that_fit(shown, limit)
-    return _fenced([*([ELLIPSIS] if len(kept) < len(shown) else []), *kept] or [NOTHING])
+    kept: deque[str] = deque()
+    spent = 0
+    for line in _lines_from_the_end(lines):
+        shown = _clipped(line, line_limit)
+        spent += cost(_escape(shown)) + cost("\n")
+        if spent > limit:
+            kept.appendleft(ELLIPSIS)
+            break
+        kept.appendleft(shown)
+    return _fenced(kept or [NOTHING])
 
 
 def mention(user: str) -> Markup:
@@ -109,6 +119,10 @@ def _shown(text: str) -> str:
     return _DIGEST.sub(rf"\1{ELLIPSIS}", visible(text[:_LONGEST]))
 
 
+def _is_visible(char: str) -> bool:
+    return char.isprintable() or unicodedata.category(char) not in _INVISIBLE
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
@@ -138,15 +152,10 @@ def _unquoted(text: str) -> str:
     return _escape(text.replace("`", "'"))
 
 
-def _last_that_fit(lines: Sequence[str], limit: int) -> list[str]:
-    spent = 0
-    for place in range(len(lines) - 1, -1, -1):
-        spent += cost(_escape(lines[place])) + cost("\n")
-        if spent > limit:
-            return list(lines[place + 1 :])
-    return list(lines)
+def _lines_from_the_end(texts: Sequence[str]) -> Iterator[str]:
+    return (line for text in reversed(texts) for line in reversed(_shown(text).split("\n")) if line.strip())
 
 
-def _fenced(lines: Sequence[str]) -> Markup:
+def _fenced(lines: Iterable[str]) -> Markup:
     inside = "\n".join(_FENCE.sub(lambda run: "'" * len(run[0]), line) for line in lines)
     return Markup(f"```\n{_escape(inside)}\n```")

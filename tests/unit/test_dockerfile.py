@@ -1,0 +1,217 @@
+import io
+import re
+import tarfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.build.context import context_for
+from commands.build.dockerfile import write_dockerfile
+from commands.model.images import ImageSpec, PackageManager
+from commands.model.packages import OsPackage
+from commands.model.references import Reference
+from tests.build_specs import DIGEST, a_base, a_package, a_spec
+
+UV = "warroom/uv:1.2.3-amd64"
+
+SEED = """\
+# Which packages: os/os-packages.txt and python/requirements.txt, beside this file.
+FROM demisto/python3-deb:3.12.13.1
+
+# Installing takes root.
+USER root
+
+# The installer reads the names from a file. apt.conf keeps lists, downloads and logs out of the image,
+# and works beside the docker-clean settings of Debian's own images.
+RUN --mount=type=bind,source=os,target=/mnt \\
+    --mount=type=cache,id=warroom-apt-lists,target=/mnt/lists,sharing=private \\
+    --mount=type=cache,id=warroom-apt-cache,target=/mnt/cache,sharing=private \\
+    export DEBIAN_FRONTEND=noninteractive \\
+    && apt-get -c /mnt/apt.conf update \\
+    && xargs apt-get -c /mnt/apt.conf install -y --no-install-recommends -- < /mnt/os-packages.txt
+
+# Exactly the locked versions, each file checked against its hash. uv comes from an image of its own and,
+# like its cache and the certificates, does not stay. This step runs no code of any package.
+RUN --mount=type=bind,source=python,target=/mnt \\
+    --mount=type=bind,from=warroom/uv:1.2.3-amd64,target=/mnt/uv \\
+    --mount=type=cache,id=warroom-uv-0,target=/mnt/cache,sharing=shared \\
+    SSL_CERT_FILE=/mnt/ca-bundle.crt UV_CACHE_DIR=/mnt/cache TMPDIR=/mnt/cache UV_LINK_MODE=copy NO_COLOR=1 \\
+    /mnt/uv/uv --no-config pip install \\
+    --python /usr/bin/python3 --break-system-packages \\
+    --no-deps --require-hashes --no-build -r /mnt/requirements.txt \\
+    || { status=$?; [ "$status" = 1 ] || exit "$status"; }
+
+# What has no wheel is built from source, without the cache that builds share. Then bytecode, so that
+# modules import fast for users who cannot write it.
+RUN --mount=type=bind,source=python,target=/mnt \\
+    --mount=type=bind,from=warroom/uv:1.2.3-amd64,target=/mnt/uv \\
+    export TMPDIR=$(mktemp -d) \\
+    && SSL_CERT_FILE=/mnt/ca-bundle.crt NO_COLOR=1 \\
+    /mnt/uv/uv --no-config pip install \\
+    --python /usr/bin/python3 --break-system-packages \\
+    --no-deps --require-hashes --no-cache -r /mnt/requirements.txt \\
+    && /usr/bin/python3 /mnt/compile.py \\
+    && rm -r "$TMPDIR"
+
+# As the base has it.
+USER demisto
+
+# How the image can tell its own name.
+ENV DOCKER_IMAGE=example_name:1.0.0.1700000000
+"""
+
+
+def test_the_seeds_example_is_readable_from_top_to_bottom() -> None:
+    recipe = write_dockerfile(a_spec(base=a_base(user="demisto")), uv_image=UV, ca_bundle=True)
+    assert recipe.text == SEED
+    assert recipe.steps == (
+        "Base demisto/python3-deb:3.12.13.1",
+        "OS packages: wget",
+        "Python packages: 2",
+        "Compile Python packages",
+    )
+
+
+def test_nothing_to_install_leaves_a_base_with_a_name() -> None:
+    recipe = write_dockerfile(a_spec(locked=(), os_packages=(), base=a_base(user="demisto")), uv_image=UV)
+    assert instructions(recipe.text) == [
+        "FROM demisto/python3-deb:3.12.13.1",
+        "ENV DOCKER_IMAGE=example_name:1.0.0.1700000000",
+    ]
+    assert recipe.steps == ("Base demisto/python3-deb:3.12.13.1",)
+
+
+def test_the_base_is_pinned_by_digest_where_it_has_one() -> None:
+    recipe = write_dockerfile(a_spec(base=a_base(digest=DIGEST)), uv_image=UV)
+    assert f"FROM demisto/python3-deb@{DIGEST}" in instructions(recipe.text)
+
+
+def test_a_registry_with_a_port_stands_in_from() -> None:
+    base = a_base(reference=Reference("registry.example:5000/team/x", "1"))
+    assert "FROM registry.example:5000/team/x:1" in write_dockerfile(a_spec(base=base), uv_image=UV).text
+
+
+@pytest.mark.parametrize("user", ["", "root", "0", "0:0", "root:root"])
+def test_a_base_that_runs_as_root_needs_no_user_lines(user: str) -> None:
+    assert "USER" not in write_dockerfile(a_spec(base=a_base(user=user)), uv_image=UV).text
+
+
+@pytest.mark.parametrize("user", ["demisto", "1000", "1000:1000", "www-data:www-data", "app_1"])
+def test_the_bases_user_comes_back_after_the_installations(user: str) -> None:
+    lines = instructions(write_dockerfile(a_spec(base=a_base(user=user)), uv_image=UV).text)
+    assert [line for line in lines if line.startswith("USER")] == ["USER root", f"USER {user}"]
+    assert lines.index(f"USER {user}") > max(place for place, line in enumerate(lines) if line.startswith("RUN"))
+
+
+def test_the_name_that_differs_each_time_stands_last_so_that_everything_before_it_is_cached() -> None:
+    one = write_dockerfile(a_spec(tag="1.0.0.1"), uv_image=UV).text
+    other = write_dockerfile(a_spec(tag="1.0.0.2"), uv_image=UV).text
+    assert one.replace("1.0.0.1", "1.0.0.2") == other
+    assert instructions(one)[:-1] == instructions(other)[:-1]
+
+
+def test_os_packages_come_before_python_packages() -> None:
+    text = write_dockerfile(a_spec(), uv_image=UV).text
+    assert text.index("os-packages.txt <") if "os-packages.txt <" in text else True
+    assert text.index("< /mnt/os-packages.txt") < text.index("-r /mnt/requirements.txt")
+
+
+def test_alpines_installer_reads_the_same_list() -> None:
+    base = a_base(package_manager=PackageManager.APK)
+    assert (
+        "RUN --mount=type=bind,source=os,target=/mnt"
+        " --mount=type=cache,id=warroom-apk,target=/mnt/cache,sharing=private"
+        " SSL_CERT_FILE=/mnt/ca-bundle.crt SSL_CA_CERT_FILE=/mnt/ca-bundle.crt"
+        " xargs apk add --update-cache --cache-dir /mnt/cache --no-progress < /mnt/os-packages.txt"
+    ) in instructions(write_dockerfile(a_spec(base=base, locked=()), uv_image=UV, ca_bundle=True).text)
+
+
+def test_os_packages_without_an_installer_are_an_error_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="no package manager"):
+        write_dockerfile(a_spec(base=a_base(package_manager=None)), uv_image=UV)
+
+
+def test_without_a_bundle_nothing_is_said_about_certificates() -> None:
+    assert "ca-bundle" not in write_dockerfile(a_spec(), uv_image=UV).text
+
+
+def test_the_index_is_read_from_a_file_and_never_named() -> None:
+    text = write_dockerfile(a_spec(), uv_image=UV, uv_config=True).text
+    assert text.count("/mnt/uv/uv --config-file /mnt/uv.toml pip install") == 2
+    assert "--no-config" not in text
+    assert not re.search(r"index|ARG ", "\n".join(instructions(text)))
+
+
+def test_no_code_of_a_package_runs_where_the_shared_cache_is() -> None:
+    for step in instructions(write_dockerfile(a_spec(), uv_image=UV).text):
+        if "warroom-uv-0" in step:
+            assert "--no-build" in step
+            assert "compile" not in step
+
+
+def test_no_frontend_is_fetched_from_a_hub() -> None:
+    assert "syntax=" not in write_dockerfile(a_spec(), uv_image=UV).text
+
+
+def test_many_os_packages_make_a_short_title() -> None:
+    packages = tuple(OsPackage(f"package{number}") for number in range(46))
+    recipe = write_dockerfile(a_spec(os_packages=packages), uv_image=UV)
+    assert recipe.steps[1] == "OS packages: package0, package1, package2, package3 and 42 more"
+
+
+NAMES = st.from_regex(r"zz[a-z0-9]{4,20}", fullmatch=True)
+
+
+@given(python=st.lists(NAMES, max_size=5, unique=True), os=st.lists(NAMES, max_size=5, unique=True))
+def test_what_somebody_asked_for_never_stands_in_the_dockerfile(python: list[str], os: list[str]) -> None:
+    spec = a_spec(
+        locked=tuple(a_package(name) for name in python), os_packages=tuple(OsPackage(name, "1:2-3") for name in os)
+    )
+    recipe = write_dockerfile(spec, uv_image=UV)
+    assert not [name for name in (*python, *os) if name in recipe.text]
+    assert len(recipe.steps) == sum(line.startswith(("FROM", "RUN")) for line in instructions(recipe.text))
+
+
+@given(python=st.booleans(), os=st.booleans(), ca=st.booleans(), index=st.booleans(), apk=st.booleans())
+def test_every_file_that_a_step_reads_is_in_the_context(
+    *, python: bool, os: bool, ca: bool, index: bool, apk: bool
+) -> None:
+    base = a_base(package_manager=PackageManager.APK if apk else PackageManager.APT)
+    full = a_spec()
+    spec = a_spec(base=base, locked=full.locked if python else (), os_packages=full.os_packages if os else ())
+    recipe = write_dockerfile(spec, uv_image=UV, ca_bundle=ca, uv_config=index)
+    context = context_for(spec, recipe, ca_bundle=b"bundle" if ca else None, uv_config=b"" if index else None)
+    with tarfile.open(fileobj=io.BytesIO(context)) as archive:
+        present = set(archive.getnames())
+    for step in instructions(recipe.text):
+        if step.startswith("RUN"):
+            (source,) = re.findall(r"source=(\w+)", step)
+            read = {
+                path.removeprefix("uv/") if path == "uv/uv" else path for path in re.findall(r"/mnt/([\w./-]+)", step)
+            }
+            assert {f"{source}/{path}" for path in read} <= present
+
+
+HOSTILE = ["x\nRUN evil", "x y", "$(evil)", "x;evil", "x`evil`", "", "-x", "x\\", 'x"', "ｘ", "x\n"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_value_raises_instead_of_becoming_a_line(text: str) -> None:
+    specs: list[tuple[ImageSpec, str]] = [
+        (a_spec(name=text), UV),
+        (a_spec(tag=text), UV),
+        (a_spec(base=a_base(executable=f"/usr/{text}")), UV),
+        (a_spec(base=a_base(reference=Reference(text, None))), UV),
+        (a_spec(), text),
+        *([(a_spec(base=a_base(user=text)), UV)] if text else []),
+    ]
+    for spec, uv_image in specs:
+        with pytest.raises(ValueError, match="cannot stand in a Dockerfile"):
+            write_dockerfile(spec, uv_image=uv_image)
+
+
+def instructions(text: str) -> list[str]:
+    """Give a Dockerfile's instructions, one a line, without comments."""
+    joined = re.sub(r" \\\n +", " ", text)
+    return [line for line in joined.splitlines() if line and not line.startswith("#")]

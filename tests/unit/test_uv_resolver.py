@@ -1,0 +1,652 @@
+"""What uv is asked, what it answers, and how its reasons are told; the answers are recordings of the real one."""
+
+import io
+import json
+import struct
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.engine.interface import RunOrder, RunOutcome
+from commands.errors import IndexUnreachable, Misconfigured, PackageNotFound, Problem, ResolutionFailed, UnusableBase
+from commands.model.images import BaseImage, ImageId, PackageManager, Platform, PythonRuntime
+from commands.model.packages import LockedPackage, PythonRequirement
+from commands.model.references import Reference
+from commands.packages.platforms import python_platform
+from commands.packages.toolbox import Toolbox, fetch_command, is_static_program, one_file_system
+from commands.packages.uv_answer import Question, locked_packages, missing_wheels, problem
+from commands.packages.uv_program import UvProgram
+from commands.packages.uv_resolver import UvResolver, container_command, host_command
+from tests.fakes.engine import FakeEngine
+
+RECORDINGS = json.loads((Path(__file__).parents[1] / "recordings" / "uv_pip_compile.json").read_text(encoding="utf-8"))
+FAILURES = [name for name, recording in RECORDINGS["recordings"].items() if recording["exit_code"] != 0]
+AMD64 = Platform("linux", "amd64")
+BASE = BaseImage(
+    reference=Reference("debian-python", "1"),
+    image_id=ImageId(f"sha256:{'0' * 64}"),
+    digest=None,
+    python=PythonRuntime("3.11.2", "/usr/bin/python3", "glibc", "2.36"),
+    package_manager=PackageManager.APT,
+    user="",
+    platform=AMD64,
+    layers=(),
+)
+DIGEST = "a" * 64
+
+
+def recorded(name: str) -> RunOutcome:
+    recording = RECORDINGS["recordings"][name]
+    return RunOutcome(recording["exit_code"], recording["output"], recording["errors"])
+
+
+def question(name: str = "resolved") -> Question:
+    python = RECORDINGS["recordings"][name]["python"]
+    return Question((PythonRequirement("mechanize"), PythonRequirement("six", (), ">=1.16")), python, 60)
+
+
+# Reasons, in plain words.
+
+TOLD: list[tuple[str, type[Problem], str]] = [
+    ("not_found", PackageNotFound, "There is no Python package `mechanizzzze` in the package index."),
+    ("login_page", PackageNotFound, "There is no Python package `html` in the package index."),
+    (
+        "missing_dependency",
+        PackageNotFound,
+        "`missdep` needs `nosuchthing`, which does not exist in the package index.",
+    ),
+    (
+        "conflict",
+        ResolutionFailed,
+        (
+            "These requirements cannot be met together: `requests==2.31.0` needs `urllib3>=1.21.1,<3`, "
+            "but `urllib3==1.20` is asked for."
+        ),
+    ),
+    (
+        "conflict_reversed",
+        ResolutionFailed,
+        (
+            "These requirements cannot be met together: `boto3==1.34.0` needs `botocore>=1.34.0,<1.35.0`, "
+            "but `botocore==1.30.0` is asked for."
+        ),
+    ),
+    (
+        "conflict_one_of",
+        ResolutionFailed,
+        (
+            "These requirements cannot be met together: `tensorflow==2.12.0` needs "
+            "`protobuf>=3.20.3,<4.21.0 … protobuf>4.21.5,<5.0.0.dev0`, but `protobuf>5` is asked for."
+        ),
+    ),
+    (
+        "conflict_long",
+        ResolutionFailed,
+        "These requirements cannot be met together: `pandas` and `numpy<1.20` exclude each other.",
+    ),
+    (
+        "conflict_in_container",
+        ResolutionFailed,
+        (
+            "These requirements cannot be met together: `pandas==3.0.0` needs `numpy>=1.26.0`, "
+            "but `numpy==1.21.0` is asked for."
+        ),
+    ),
+    (
+        "two_pins",
+        ResolutionFailed,
+        "These requirements cannot be met together: `requests==2.0.0` and `requests==2.1.0` exclude each other.",
+    ),
+    (
+        "empty_range",
+        ResolutionFailed,
+        "These requirements cannot be met together: `requests<2` and `requests>3` exclude each other.",
+    ),
+    ("no_such_version", ResolutionFailed, "There is no `requests==99` in the package index."),
+    ("too_new", ResolutionFailed, "There is no `requests>99` in the package index, only `requests<=2.34.2`."),
+    ("python_too_old", ResolutionFailed, "`django==5.0` needs Python >=3.10; the base has Python 3.8.1."),
+    (
+        "python_too_old_in_container",
+        ResolutionFailed,
+        "`django==6.0` needs Python >=3.12; the base has Python 3.11.2.",
+    ),
+    (
+        "python_too_new",
+        ResolutionFailed,
+        "`tensorflow==2.12.0` has no files for Python 3.13.1; it has them for 3.8, 3.9, 3.10, 3.11.",
+    ),
+    (
+        "other_platform",
+        ResolutionFailed,
+        "`pywin32>=303` has no files for the base's platform; it has them for win32, win_amd64, win_arm64.",
+    ),
+    ("source_only", ResolutionFailed, "`docopt` has no ready-made wheel for this base."),
+    (
+        "build_failed",
+        ResolutionFailed,
+        (
+            "`mysql-python==1.2.5` has no ready-made wheel for this base and cannot be built to learn what it needs: "
+            "its own build script ends with an error."
+        ),
+    ),
+    (
+        "compiler_missing",
+        ResolutionFailed,
+        (
+            "`m2crypto==0.30.1` has no ready-made wheel for this base and cannot be built to learn what it needs: "
+            "the base lacks a compiler or header files."
+        ),
+    ),
+    (
+        "damaged",
+        ResolutionFailed,
+        "`badmeta==1.0` is damaged in the package index: its own description contradicts its name.",
+    ),
+    ("url_dependency", ResolutionFailed, "`urldep==1.0` wants `six` from a web address, which is not allowed."),
+    ("refused", IndexUnreachable, "The package index refused the connection."),
+    ("unknown_host", IndexUnreachable, "The package index has a name that is not known here (DNS)."),
+    ("untrusted", IndexUnreachable, "The package index shows a certificate that is not trusted here."),
+    ("silent", IndexUnreachable, "The package index did not answer in time."),
+    ("unavailable", IndexUnreachable, "The package index answered with HTTP status 503."),
+    ("unauthorized", IndexUnreachable, "The package index refused the bot's credentials."),
+    ("forbidden", IndexUnreachable, "The package index refused the bot's credentials."),
+    ("not_a_wheel", IndexUnreachable, "The package index delivered a file that cannot be read."),
+    (
+        "offline",
+        IndexUnreachable,
+        "The package index is not asked, because the machine's settings switch the network off.",
+    ),
+    ("broken_json", IndexUnreachable, "The package index answered with something that is no package index."),
+    ("broken_html", IndexUnreachable, "The package index answered with something that is no package index."),
+    ("not_an_index", IndexUnreachable, "The package index answered with something that is no package index."),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "message"), TOLD)
+def test_a_reason_is_told_in_plain_words(name: str, kind: type[Problem], message: str) -> None:
+    told = problem(recorded(name), question(name))
+    assert (type(told), told.message) == (kind, message)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_every_recorded_failure_gives_one_clear_message(name: str) -> None:
+    assert_is_clear(problem(recorded(name), question(name)))
+
+
+def test_the_evidence_of_a_failed_build_is_the_end_of_its_output() -> None:
+    told = problem(recorded("build_failed"), question())
+    assert told.details[-1] == "ModuleNotFoundError: No module named 'ConfigParser'"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "message"),
+    [
+        (
+            RunOutcome(None, "", "", timed_out=True),
+            IndexUnreachable,
+            "Resolving was ended after 60 s without an answer.",
+        ),
+        (
+            RunOutcome(None, "", "memory allocation of 417792 bytes failed"),
+            ResolutionFailed,
+            "Resolving was ended because it used too much memory or gave too long an answer.",
+        ),
+        (
+            RunOutcome(137, "", "", out_of_memory=True),
+            ResolutionFailed,
+            "Resolving was ended because it used too much memory or gave too long an answer.",
+        ),
+        (
+            RunOutcome(2, "", "error: something nobody foresaw\n  cause: of its own"),
+            ResolutionFailed,
+            "The requirements cannot be resolved: something nobody foresaw",
+        ),
+        (RunOutcome(1, "", ""), ResolutionFailed, "The requirements cannot be resolved: the resolver gives no reason"),
+    ],
+)
+def test_an_end_without_a_known_reason_is_told_too(outcome: RunOutcome, kind: type[Problem], message: str) -> None:
+    told = problem(outcome, question())
+    assert (type(told), told.message) == (kind, message)
+    assert_is_clear(told)
+
+
+@given(
+    st.text() | st.text("Because andyourequire==`\n\x1b[31m:cause hint").map(lambda text: f"error: x\n  cause: {text}")
+)
+def test_no_text_of_a_resolver_makes_an_unclear_message(errors: str) -> None:
+    assert_is_clear(problem(RunOutcome(1, "", errors), question()))
+
+
+def test_credentials_are_not_repeated() -> None:
+    errors = (
+        "error: Failed to fetch: https://somebody:canary-one@index.invalid/simple/\n  cause: canary-two was refused\n"
+    )
+    asked = Question((), "3.11.2", 60, secrets=("canary-two", ""))
+    told = problem(RunOutcome(2, "", errors), asked)
+    assert told.details == ("Failed to fetch: https://***@index.invalid/simple/", "*** was refused")
+
+
+def assert_is_clear(told: Problem) -> None:
+    assert told.message.isprintable()
+    assert told.message.count("`") % 2 == 0
+    assert 0 < len(told.message) < 600
+    assert told.hint.isprintable()
+    assert told.hint
+    assert len(told.details) <= 20
+    assert all(line.isprintable() and 0 < len(line) <= 200 for line in told.details)
+
+
+# Packages without wheels.
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [
+        ("resolved", ()),
+        ("not_found", ()),
+        ("conflict", ()),
+        ("refused", ()),
+        ("other_platform", ()),
+        ("python_too_new", ()),
+        ("build_failed", ()),
+        ("source_only", ("docopt",)),
+        ("source_only_pinned", ("docopt",)),
+        ("source_only_mixed", ("cx-oracle",)),
+        ("source_only_old_python", ("pandas",)),
+        ("source_only_beside_missing", ("docopt",)),
+        # Newer versions of pandas do have wheels: what is wrong is the conflict.
+        ("conflict_long", ()),
+    ],
+)
+def test_what_has_to_be_built_is_found_in_the_words_of_uv(name: str, packages: tuple[str, ...]) -> None:
+    assert missing_wheels(recorded(name)) == packages
+
+
+# The locked set.
+
+
+def test_the_recorded_set_is_read_whole() -> None:
+    assert locked_packages(recorded("resolved"), question()) == (
+        LockedPackage(
+            "html5lib",
+            "1.1",
+            (
+                "sha256:0d78f8fde1c230e99fe37986a60526d7049ed4bf8a9fadbad5f00e22e58e041d",
+                "sha256:b2e5b40261e20f354d198eae92afc10d750afb487ed5e50f9c4eaf07c184146f",
+            ),
+            requested=False,
+        ),
+        LockedPackage(
+            "mechanize",
+            "0.4.10",
+            (
+                "sha256:1dea947f9be7ea0ab610f7bbc4a4e36b45d6bfdfceea29ad3d389a88a1957ddf",
+                "sha256:246e21aa30a74ca608c2a06a922454e699fcb37edc9b79fcbba0c67712c2ec79",
+            ),
+            requested=True,
+        ),
+        LockedPackage(
+            "six",
+            "1.17.0",
+            (
+                "sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274",
+                "sha256:ff70335d468e7eb6ec65b95b99d3a2836546063f63acc5171de367e834932a81",
+            ),
+            requested=True,
+        ),
+        LockedPackage(
+            "webencodings",
+            "0.6.1",
+            (
+                "sha256:565f9ad031c702dae404e27a099e3e09186a3ab1b9520f06d215502b651fd910",
+                "sha256:7fab6269c8bf237c657876b52058ccb182e861518d1c695c1a9aaa8c1c105d5b",
+            ),
+            requested=False,
+        ),
+    )
+
+
+def test_what_a_uv_toml_adds_to_the_output_is_passed_over() -> None:
+    output = f"--index-url https://index.invalid/simple\n\nsix==1.0 \\\n    --hash=sha256:{DIGEST}\n    # via -r x\n"
+    asked = Question((PythonRequirement("Six"),), "3.11.2", 60)
+    locked = locked_packages(RunOutcome(0, output, ""), asked)
+    assert locked == (LockedPackage("six", "1.0", (f"sha256:{DIGEST}",), requested=True),)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "",
+        f"    --hash=sha256:{DIGEST}\nsix==1.0 \\\n    --hash=sha256:{DIGEST}\n",
+        "six==1.0\n",
+        f"six==1.0 \\\n    --hash=md5:{DIGEST}\n",
+        f"six @ https://files.invalid/six.whl \\\n    --hash=sha256:{DIGEST}\n",
+        f"six==1.0 ; sys_platform == 'linux' \\\n    --hash=sha256:{DIGEST}\n",
+        f"six==1.0 \\\n    --hash=sha256:{DIGEST} --config-settings=x\n",
+        f"-r other.txt\nsix==1.0 \\\n    --hash=sha256:{DIGEST}\n",
+        f"other==1.0 \\\n    --hash=sha256:{DIGEST}\n",
+        "\x1b[31msix\x07",
+    ],
+)
+def test_an_answer_that_is_no_full_list_with_hashes_is_refused(output: str) -> None:
+    with pytest.raises(ResolutionFailed) as caught:
+        locked_packages(RunOutcome(0, output, ""), Question((PythonRequirement("six"),), "3.11.2", 60))
+    assert_is_clear(caught.value)
+
+
+versions = st.from_regex(
+    r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}(rc[0-9]|\.post[0-9]|\.dev[0-9])?(\+[a-z0-9]{1,5})?", fullmatch=True
+)
+names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True).filter(lambda name: "--" not in name)
+digests = st.lists(
+    st.binary(min_size=32, max_size=32).map(lambda digest: f"sha256:{digest.hex()}"), min_size=1, max_size=3
+)
+
+
+@given(st.dictionaries(names, st.tuples(versions, digests, st.booleans()), min_size=1, max_size=5))
+def test_what_is_written_as_a_requirements_file_is_read_back(
+    packages: dict[str, tuple[str, list[str], bool]],
+) -> None:
+    expected = tuple(
+        LockedPackage(name, version, tuple(hashes), requested=requested)
+        for name, (version, hashes, requested) in sorted(packages.items())
+    )
+    lines = [f"{package} \\\n    --hash=" + " \\\n    --hash=".join(package.hashes) for package in expected]
+    asked = tuple(PythonRequirement(package.name) for package in expected if package.requested)
+    assert locked_packages(RunOutcome(0, "\n".join(lines) + "\n", ""), Question(asked, "3.11.2", 60)) == expected
+
+
+# What uv is asked.
+
+
+def test_on_the_host_nothing_is_ever_built() -> None:
+    assert host_command(BASE, python="/bot/python") == (
+        "pip", "compile", "requirements.in", "--generate-hashes", "--no-header", "--no-annotate", "--no-sources",
+        "--no-python-downloads", "--quiet", "--no-build", "--python-version", "3.11.2", "--python-platform",
+        "x86_64-manylinux_2_36", "--python", "/bot/python",
+    )  # fmt: skip
+
+
+def test_in_the_container_only_what_has_no_wheel_is_built() -> None:
+    assert container_command(BASE, built=("docopt", "netifaces")) == (
+        "/warroom/uv", "pip", "compile", "/warroom/requirements.in", "--generate-hashes", "--no-header",
+        "--no-annotate", "--no-sources", "--no-python-downloads", "--quiet", "--only-binary", ":all:",
+        "--no-binary", "docopt", "--no-binary", "netifaces", "--python", "/usr/bin/python3", "--no-config",
+        "--no-cache", "--color", "never",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("architecture", "libc", "libc_version", "expected"),
+    [
+        ("amd64", "glibc", "2.36", "x86_64-manylinux_2_36"),
+        ("arm64", "glibc", "2.36", "aarch64-manylinux_2_36"),
+        ("amd64", "glibc", "2.41", "x86_64-manylinux_2_40"),
+        ("amd64", "glibc", "2.30", "x86_64-manylinux_2_28"),
+        ("amd64", "glibc", "2.17", "x86_64-manylinux_2_17"),
+        ("amd64", "glibc", "2.36-9+deb12u10", "x86_64-manylinux_2_36"),
+        ("amd64", "glibc", "3", "x86_64-manylinux_2_40"),
+        ("amd64", "musl", "1.2.5", "x86_64-unknown-linux-musl"),
+        ("arm64", "musl", "1.2", "aarch64-unknown-linux-musl"),
+    ],
+)
+def test_the_newest_wheels_that_run_on_a_base_are_asked_for(
+    architecture: str, libc: str, libc_version: str, expected: str
+) -> None:
+    python = PythonRuntime("3.11.2", "/usr/bin/python3", libc, libc_version)
+    assert python_platform(Platform("linux", architecture), python) == expected
+
+
+@pytest.mark.parametrize(
+    ("platform", "libc", "libc_version"),
+    [
+        (Platform("linux", "arm"), "glibc", "2.36"),
+        (Platform("windows", "amd64"), "glibc", "2.36"),
+        (AMD64, "glibc", "2.12"),
+        (AMD64, "musl", "1.1.24"),
+        (AMD64, "glibc", ""),
+        (AMD64, "uclibc", "1.0"),
+    ],
+)
+def test_a_base_for_which_no_wheels_are_made_is_refused(platform: Platform, libc: str, libc_version: str) -> None:
+    with pytest.raises(UnusableBase):
+        python_platform(platform, PythonRuntime("3.11.2", "/usr/bin/python3", libc, libc_version))
+
+
+# The program, as small scripts in uv's place.
+
+
+def script(folder: Path, body: str, **environment: str) -> UvProgram:
+    binary = folder / "uv"
+    binary.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    binary.chmod(0o755)
+    cache = folder / "cache"
+    return UvProgram(
+        binary=binary, python=Path(sys.executable), cache=cache, environment={"PATH": "/usr/bin:/bin", **environment}
+    )
+
+
+def test_uv_gets_its_settings_and_nothing_else_of_the_environment(tmp_path: Path) -> None:
+    program = script(
+        tmp_path,
+        "exec env",
+        UV_INDEX_COMPANY_PASSWORD="canary",
+        UV_PROJECT="/elsewhere",
+        UV_HTTP_RETRIES="5",
+        HTTPS_PROXY="http://127.0.0.1:3128",
+        SLACK_BOT_TOKEN="xoxb-canary",
+        PYTHONPATH="/elsewhere",
+    )
+    lines = set(program.run((), seconds=10).output.splitlines())
+    assert {line for line in lines if not line.startswith(("PWD=", "_=", "SHLVL=", "OLDPWD="))} == {
+        "PATH=/usr/bin:/bin",
+        "UV_INDEX_COMPANY_PASSWORD=canary",
+        "UV_HTTP_RETRIES=5",
+        "UV_HTTP_TIMEOUT=15",
+        "HTTPS_PROXY=http://127.0.0.1:3128",
+    }
+    assert program.secrets() == ("canary",)
+
+
+def test_settings_of_the_bot_come_before_those_of_the_machine(tmp_path: Path) -> None:
+    plain = script(tmp_path, "exec env", UV_DEFAULT_INDEX="https://machine.invalid", SSL_CERT_FILE="/machine.pem")
+    program = UvProgram(
+        binary=plain.binary,
+        python=plain.python,
+        cache=plain.cache,
+        environment=plain.environment,
+        index_url="https://bot.invalid",
+        ca_bundle=Path("/bot.pem"),
+    )
+    lines = program.run((), seconds=10).output.splitlines()
+    assert "UV_DEFAULT_INDEX=https://bot.invalid" in lines
+    assert "SSL_CERT_FILE=/bot.pem" in lines
+    assert program.index_environment()["UV_DEFAULT_INDEX"] == "https://bot.invalid"
+
+
+def test_uv_works_in_an_empty_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
+    program = script(tmp_path, "pwd; ls -A; cat requirements.in")
+    folder, *rest = program.run((), seconds=10, files={"requirements.in": "six\n"}).output.splitlines()
+    assert rest == ["requirements.in", "uv.toml", "six"]
+    assert not Path(folder).exists()
+
+
+def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
+    outcome = script(tmp_path, "echo begun; exec sleep 600").run((), seconds=0.3)
+    assert outcome == RunOutcome(None, "begun\n", "", timed_out=True)
+
+
+def test_a_program_that_talks_without_end_is_ended(tmp_path: Path) -> None:
+    outcome = script(tmp_path, "exec yes").run((), seconds=60)
+    assert outcome.exit_code is None
+    assert len(outcome.output) == 4 << 20
+    assert not outcome.timed_out
+
+
+def test_a_program_that_is_not_there_is_a_matter_of_settings(tmp_path: Path) -> None:
+    program = UvProgram(binary=tmp_path / "none", python=Path(sys.executable), cache=tmp_path, environment={})
+    with pytest.raises(Misconfigured, match="cannot be started: No such file or directory"):
+        program.run((), seconds=10)
+
+
+def test_a_program_that_says_no_version_is_a_matter_of_settings(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="does not say its version"):
+        script(tmp_path, "exit 1").version()
+
+
+# Resolving in a container, played by a list of outcomes.
+
+
+class Containers:
+    """Answers each order with the next outcome."""
+
+    def __init__(self, *outcomes: RunOutcome) -> None:
+        self.outcomes = list(outcomes)
+        self.orders: list[RunOrder] = []
+
+    def run(self, order: RunOrder) -> RunOutcome:
+        self.orders.append(order)
+        return self.outcomes.pop(0)
+
+
+def elf(*, machine: int = 62, segment: int = 1, size: int = 1 << 20) -> bytes:
+    header = struct.pack("<4sBB10xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 2, machine, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    return (header + struct.pack("<I52x", segment)).ljust(size, b"\0")
+
+
+def uv_of(folder: Path, delivered: bytes, *, compiled: str = "source_only") -> UvProgram:
+    """Play a uv: it installs `delivered`, and cannot compile for the recorded reason."""
+    (folder / "delivered").write_bytes(delivered)
+    (folder / "reason").write_text(recorded(compiled).errors, encoding="utf-8")
+    body = f"""
+    case "$1 $2" in
+        "pip install")
+            echo fetched >> {folder}/fetches
+            while [ "$1" != --target ]; do shift; done
+            mkdir "$2/bin" && cp {folder}/delivered "$2/bin/uv" ;;
+        "pip compile") cat {folder}/reason >&2; exit 1 ;;
+        *) echo "uv 9.8.7 (x86_64-unknown-linux-gnu)" ;;
+    esac"""
+    return script(folder, body, UV_INDEX_URL="https://index.invalid/simple")
+
+
+def resolver(folder: Path, containers: Containers, *, compiled: str = "source_only") -> UvResolver:
+    program = uv_of(folder, elf(), compiled=compiled)
+    return UvResolver(program, Toolbox(program, folder / "tools"), containers.run, network="host", seconds=20)
+
+
+def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path) -> None:
+    containers = Containers(RunOutcome(0, f"docopt==0.6.2 \\\n    --hash=sha256:{DIGEST}\n", ""))
+    asked = (PythonRequirement("docopt", (), "<1"),)
+    locked = resolver(tmp_path, containers).resolve(asked, BASE, labels={"warroom.job": "7"})
+    assert locked == (LockedPackage("docopt", "0.6.2", (f"sha256:{DIGEST}",), requested=True),)
+    assert containers.orders == [
+        RunOrder(
+            image=BASE.image_id,
+            command=container_command(BASE, built=("docopt",)),
+            labels={"warroom.job": "7"},
+            seconds=20,
+            files={"/warroom/uv": elf(), "/warroom/requirements.in": b"docopt<1\n"},
+            environment={
+                "HOME": "/tmp",  # noqa: S108 - in the container
+                "UV_HTTP_TIMEOUT": "15",
+                "UV_HTTP_RETRIES": "2",
+                "UV_INDEX_URL": "https://index.invalid/simple",
+            },
+            network="host",
+            memory=2 << 30,
+        )
+    ]
+
+
+def test_each_further_package_without_wheels_costs_one_more_round(tmp_path: Path) -> None:
+    containers = Containers(
+        recorded("source_only_mixed"), RunOutcome(0, f"docopt==0.6.2 \\\n    --hash=sha256:{DIGEST}\n", "")
+    )
+    resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
+    assert [order.command for order in containers.orders] == [
+        container_command(BASE, built=("docopt",)),
+        container_command(BASE, built=("docopt", "cx-oracle")),
+    ]
+
+
+def test_a_package_that_still_has_no_wheel_ends_the_search(tmp_path: Path) -> None:
+    containers = Containers(recorded("source_only"))
+    with pytest.raises(ResolutionFailed, match="has no ready-made wheel"):
+        resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
+
+
+def test_no_container_is_started_for_another_reason(tmp_path: Path) -> None:
+    containers = Containers()
+    with pytest.raises(ResolutionFailed, match="cannot be met together"):
+        resolver(tmp_path, containers, compiled="conflict").resolve((PythonRequirement("requests"),), BASE, labels={})
+    assert containers.orders == []
+
+
+# The static uv.
+
+
+def test_the_static_uv_is_fetched_once_for_each_machine(tmp_path: Path) -> None:
+    toolbox = Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools")
+    kept = toolbox.static_uv(AMD64)
+    assert kept == toolbox.static_uv(AMD64)
+    assert (kept.name, kept.read_bytes(), kept.stat().st_mode & 0o777) == ("uv-9.8.7-x86_64", elf(), 0o755)
+    assert [path.name for path in kept.parent.iterdir()] == ["uv-9.8.7-x86_64"]
+    assert (tmp_path / "fetches").read_text(encoding="utf-8") == "fetched\n"
+
+
+def test_a_damaged_static_uv_is_fetched_again(tmp_path: Path) -> None:
+    toolbox = Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools")
+    toolbox.static_uv(AMD64).write_bytes(elf()[:1000])
+    assert toolbox.static_uv(AMD64).read_bytes() == elf()
+
+
+@pytest.mark.parametrize("delivered", [b"", b"#!/bin/sh\n", elf(segment=3), elf(machine=183), elf(size=4096)])
+def test_a_uv_that_would_not_run_everywhere_is_refused_and_not_kept(tmp_path: Path, delivered: bytes) -> None:
+    with pytest.raises(Misconfigured, match="no static program for x86_64"):
+        Toolbox(uv_of(tmp_path, delivered), tmp_path / "tools").static_uv(AMD64)
+    assert list((tmp_path / "tools").iterdir()) == []
+
+
+def test_a_uv_that_cannot_be_fetched_says_why(tmp_path: Path) -> None:
+    (tmp_path / "reason").write_text(recorded("refused").errors, encoding="utf-8")
+    program = script(tmp_path, f'[ "$1" = --version ] && echo uv 9.8.7 || {{ cat {tmp_path}/reason >&2; exit 2; }}')
+    with pytest.raises(IndexUnreachable, match="refused the connection"):
+        Toolbox(program, tmp_path / "tools").static_uv(AMD64)
+
+
+def test_uv_is_fetched_as_a_wheel_for_musl() -> None:
+    assert fetch_command("9.8.7", "aarch64", "/there") == (
+        "pip", "install", "--no-deps", "--only-binary", ":all:", "--python-platform", "aarch64-unknown-linux-musl",
+        "--no-python-downloads", "--quiet", "--target", "/there", "--link-mode", "copy", "uv==9.8.7",
+    )  # fmt: skip
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_upset_the_check_of_a_program(content: bytes) -> None:
+    assert not is_static_program(content, "x86_64")
+    assert isinstance(is_static_program(elf()[:64] + content.ljust(1 << 20, b"\0"), "x86_64"), bool)
+
+
+def test_the_image_of_a_tool_holds_one_program_and_is_always_the_same() -> None:
+    packed = one_file_system("uv", b"content")
+    assert packed == one_file_system("uv", b"content")
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        entries = [(entry.name, entry.mode, entry.mtime, entry.size) for entry in archive]
+    assert entries == [("uv", 0o755, 0, 7)]
+
+
+def test_the_tool_image_is_imported_once(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    toolbox = Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools")
+    reference = toolbox.uv_image(engine, AMD64)
+    assert reference == "warroom/uv:9.8.7-amd64"
+    first = engine.find_image(reference)
+    assert first is not None
+    assert toolbox.uv_image(engine, AMD64) == reference
+    assert engine.find_image(reference) == first
+    assert len(engine.images({"warroom.tool": "uv"})) == 1
