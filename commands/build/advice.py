@@ -109,7 +109,8 @@ _SIGNS = (
         re.compile(
             r"No such file or directory: '(?:[\w-]+-)?(?:gcc|g\+\+|cc|c\+\+|clang)'"
             r"|command '(?:[\w-]+-)?(?:gcc|g\+\+|cc|c\+\+|clang)' failed: No such file"
-            r"|unable to execute '(?:[\w-]+-)?(?:gcc|g\+\+|cc|c\+\+|clang)'|Microsoft Visual C\+\+|Unknown compiler\(s\)"
+            r"|unable to execute '(?:[\w-]+-)?(?:gcc|g\+\+|cc|c\+\+|clang)'"
+            r"|Unknown compiler\(s\)"
         ),
         "A Python package has to be compiled, but the base has no compiler.",
         _COMPILER,

@@ -170,8 +170,8 @@ class Failure:
 class BuildStory:
     """Folds the records of one build: `hear` gives the events; afterwards `image_id` or `failure` is set, or neither.
 
-    Every step of the stage is told as started once and as ended once, however often BuildKit repeats itself. One that it
-    shares with another stage (the same FROM) is not told: BuildKit names it after the other.
+    Every step of the stage is told as started once and as ended once, however often BuildKit repeats itself. A step
+    that it shares with another stage (the same FROM) is not told: BuildKit names it after the other.
     """
 
     def __init__(self, stage: str) -> None:

@@ -102,7 +102,7 @@ def serving(platform: Platform) -> Iterator[FakeRegistry]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815  # the names that http.server calls
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
             """Say nothing."""

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands.build.inside import source
-from commands.build.inside.check import fault_of, modules_of
+from commands.build.inside.check import modules_of
 from commands.build.verification import judge, verify
 from commands.engine.interface import RunOutcome
 from commands.errors import VerificationFailed
@@ -285,11 +286,14 @@ def test_a_distribution_with_very_many_modules_is_checked_by_some() -> None:
     assert len(modules_of([f"space/m{number}.py" for number in range(500)])) == 20
 
 
-@pytest.fixture
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    # Not a stand-in: the processes that import take their path from the environment.
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return tmp_path
+def fault_in(folder: Path, *, seconds: float) -> str:
+    """Import `sample_module` from the folder, as the check does: in a process that finds it on Python's path."""
+    call = f"from commands.build.inside.check import fault_of; print(end=fault_of('sample_module', {seconds}))"
+    path = os.pathsep.join([str(folder), *sys.path])
+    called = subprocess.run(
+        [sys.executable, "-c", call], env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=True, text=True
+    )
+    return called.stdout
 
 
 @pytest.mark.parametrize(
@@ -308,21 +312,21 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("def broken(:", "SyntaxError: "),
     ],
 )
-def test_each_way_an_import_can_end_is_told(modules: Path, code: str, fault: str) -> None:
-    (modules / "sample_module.py").write_text(code)
-    told = fault_of("sample_module", 20)
+def test_each_way_an_import_can_end_is_told(tmp_path: Path, code: str, fault: str) -> None:
+    (tmp_path / "sample_module.py").write_text(code)
+    told = fault_in(tmp_path, seconds=20)
     assert told.startswith(fault) if fault else told == ""
 
 
-def test_an_import_that_never_ends_is_ended_with_its_children(modules: Path) -> None:
-    mark = modules / "child"
-    (modules / "sample_module.py").write_text(
+def test_an_import_that_never_ends_is_ended_with_its_children(tmp_path: Path) -> None:
+    mark = tmp_path / "child"
+    (tmp_path / "sample_module.py").write_text(
         "import subprocess, time\n"
         f"child = subprocess.Popen(['sleep', '600']); open({str(mark)!r}, 'w').write(str(child.pid))\n"
         "time.sleep(600)"
     )
     began = time.monotonic()
-    assert fault_of("sample_module", 2.0) == "it was not done after 2 s"
+    assert fault_in(tmp_path, seconds=2) == "it was not done after 2 s"
     assert time.monotonic() - began < 10
     assert not is_alive(int(mark.read_text()))
 

@@ -187,6 +187,7 @@ def fault_of(module: str, seconds: float) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            cwd="/",  # an image's folder for work may hold files that are called like modules
             start_new_session=True,
         )
         os.close(writing)

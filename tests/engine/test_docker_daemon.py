@@ -1,0 +1,358 @@
+"""The real engine where a fake cannot follow: processes, limits, and a daemon that stops, hangs or fills up."""
+
+import signal
+import threading
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import docker
+import pytest
+
+from commands.engine.docker_daemon import DockerDaemon
+from commands.engine.interface import Swept
+from commands.engine.throwaway import OUTPUT_LIMIT
+from commands.errors import (
+    BuildFailed,
+    BuildStopped,
+    BuildTimedOut,
+    DiskFull,
+    EngineUnavailable,
+    Problem,
+    PullFailed,
+)
+from commands.model.events import LogLine, StepFailed, StepStarted
+from commands.model.references import Reference
+from tests.engine_bench import LABEL, EngineBench, cleared, failed, packed
+from tests.fakes.registry import FakeRegistry, serving
+from tests.private_engine import PrivateEngine, private_engine, tiny_root
+
+pytestmark = pytest.mark.engine
+
+TINY = "tiny:1"
+
+
+@pytest.fixture
+def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineBench]:
+    with cleared(EngineBench(daemon, base_reference, build_network)) as one:
+        yield one
+
+
+@pytest.fixture
+def registry(daemon: DockerDaemon) -> Iterator[FakeRegistry]:
+    with serving(daemon.describe().platform) as one:
+        yield one
+
+
+def is_running(word: str) -> bool:
+    """Say whether a process of this machine has this word as an argument."""
+    return any(word.encode() in arguments.split(b"\0") for arguments in map(_arguments, Path("/proc").glob("[0-9]*")))
+
+
+def _arguments(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:  # It ended since it was listed.
+        return b""
+
+
+def ends(word: str, *, within: float = 2) -> bool:
+    """Say whether a process ends soon."""
+    patience, end = threading.Event(), time.monotonic() + within
+    while is_running(word) and time.monotonic() < end:
+        patience.wait(0.02)
+    return not is_running(word)
+
+
+def unique_seconds(bench: EngineBench) -> str:
+    """Give a long time for `sleep` that no other process has as its argument."""
+    return f"50.{int(bench.mark, 16)}"
+
+
+# --- builds
+
+
+def test_lines_arrive_while_the_step_runs(bench: EngineBench) -> None:
+    arrived = [
+        time.monotonic()
+        for event in bench.engine.build(bench.order(f"RUN echo {bench.mark}; sleep 1; echo end"))
+        if isinstance(event, LogLine)
+    ]
+
+    assert 0.8 < arrived[1] - arrived[0] < 3
+
+
+def test_the_process_of_a_cancelled_build_is_gone(bench: EngineBench) -> None:
+    seconds = unique_seconds(bench)
+    order = bench.order(f"RUN echo {bench.mark}; sleep {seconds}")
+
+    def cancel() -> None:
+        wait_for(seconds)
+        bench.engine.cancel_build(order.build_id)
+
+    _, problem = failed(bench.engine.build(order), at_line=cancel)
+
+    assert isinstance(problem, BuildStopped)
+    assert ends(seconds)
+
+
+def wait_for(word: str) -> None:
+    """Wait until a process of this machine has this word as an argument."""
+    patience = threading.Event()
+    for _ in range(500):
+        if is_running(word):
+            return
+        patience.wait(0.01)
+    raise AssertionError(f"no process with `{word}` appeared")
+
+
+def test_a_build_whose_events_are_closed_early_is_gone(bench: EngineBench) -> None:
+    seconds = unique_seconds(bench)
+    events = bench.engine.build(bench.order(f"RUN echo {bench.mark}; sleep {seconds}"))
+    assert isinstance(events, Generator)
+
+    with closing(events):
+        next(event for event in events if isinstance(event, LogLine))
+        wait_for(seconds)
+
+    assert ends(seconds)
+
+
+def test_a_build_that_timed_out_is_gone(bench: EngineBench) -> None:
+    seconds = unique_seconds(bench)
+
+    _, problem = failed(bench.engine.build(bench.order(f"RUN echo {bench.mark}; sleep {seconds}", idle_seconds=2)))
+
+    assert isinstance(problem, BuildTimedOut)
+    assert ends(seconds)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
+def test_a_build_that_is_stopped_in_its_first_moments_ends_within_two_seconds(bench: EngineBench, after: float) -> None:
+    order, patience = bench.order(f"RUN echo {bench.mark}; sleep 50"), threading.Event()
+
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(failed, bench.engine.build(order))
+        patience.wait(after)
+        asked = time.monotonic()
+        while not ended.done():
+            bench.engine.cancel_build(order.build_id)
+            patience.wait(0.05)
+
+    assert isinstance(ended.result()[1], BuildStopped)
+    assert time.monotonic() - asked < 2
+
+
+def test_a_file_of_the_context_can_be_mounted_into_a_step(bench: EngineBench) -> None:
+    order = bench.order("RUN --mount=type=bind,source=note,target=/note cat /note")
+    dockerfile = f"FROM {bench.base}\nRUN --mount=type=bind,source=note,target=/note cat /note\n"
+    context = packed({"Dockerfile": dockerfile.encode(), "note": f"zwölf {bench.mark}\n".encode()})
+
+    told = list(bench.engine.build(replace(order, context=context)))
+
+    assert LogLine(2, f"zwölf {bench.mark}") in told
+
+
+def test_a_build_argument_reaches_the_step(bench: EngineBench) -> None:
+    order = replace(bench.order("ARG note", "RUN echo $note"), build_args={"note": f"noted {bench.mark}"})
+
+    assert LogLine(2, f"noted {bench.mark}") in list(bench.engine.build(order))
+
+
+def test_a_context_that_is_none_is_refused(bench: EngineBench) -> None:
+    for context in (b"no tar", packed({"another": b""})):
+        told, problem = failed(bench.engine.build(replace(bench.order(), context=context)))
+
+        assert told == []
+        assert isinstance(problem, BuildFailed)
+
+
+# --- runs
+
+
+def test_a_container_has_no_network_no_privileges_and_no_way_to_get_some(bench: EngineBench) -> None:
+    script = "ls /sys/class/net; grep -E '^(CapEff|NoNewPrivs)' /proc/self/status"
+
+    outcome = bench.engine.run(bench.script(script))
+
+    assert outcome.output == "lo\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n"
+
+
+def test_a_container_that_takes_too_much_memory_is_ended(bench: EngineBench) -> None:
+    outcome = bench.engine.run(bench.script("tail /dev/zero", memory=64 << 20))
+
+    assert outcome.out_of_memory
+    assert not outcome.timed_out
+    assert outcome.exit_code not in (0, None)
+
+
+def test_a_container_cannot_start_more_processes_than_it_may(bench: EngineBench) -> None:
+    outcome = bench.engine.run(bench.script("for i in $(seq 40); do sleep 1 & done; wait", pids=20))
+
+    assert "fork" in outcome.errors
+
+
+def test_an_entrypoint_is_not_run_and_the_images_own_user_is_kept(bench: EngineBench) -> None:
+    image_id = bench.built(f"RUN echo {bench.mark}", 'ENTRYPOINT ["echo", "entrypoint"]', "USER nobody")
+
+    outcome = bench.engine.run(bench.script("id -un; echo $A", image=image_id, environment={"A": "a b"}))
+
+    assert (outcome.exit_code, outcome.output) == (0, "nobody\na b\n")
+
+
+def test_of_much_output_the_end_is_kept(bench: EngineBench) -> None:
+    outcome = bench.engine.run(bench.script("yes 0123456789 | head -c 12000000; echo; echo end"))
+
+    assert len(outcome.output) <= OUTPUT_LIMIT
+    assert outcome.output.endswith("\nend\n")
+
+
+def test_a_file_that_is_put_in_may_be_run_and_leaves_its_folder_as_it_was(bench: EngineBench) -> None:
+    order = bench.script("stat -c %a /tmp; exec /tmp/tool", files={"/tmp/tool": b"#!/bin/sh\necho ran\n"})  # noqa: S108  # in the container
+
+    assert bench.engine.run(order).output == "1777\nran\n"
+
+
+def test_a_container_that_cannot_start_is_removed(bench: EngineBench) -> None:
+    with pytest.raises(Problem, match="no-such-user"):
+        bench.engine.run(bench.script("true", user="no-such-user"))
+
+    assert bench.engine.sweep(LABEL, bench.mark) == Swept(0, 0)
+
+
+# --- pulls
+
+
+def test_a_pull_that_breaks_in_the_middle_does_not_pass_the_old_image_off(
+    bench: EngineBench, registry: FakeRegistry
+) -> None:
+    reference = registry.put("warroom-test/moving", "1", b"old")
+    old = bench.engine.pull(reference, lambda _: None)
+    registry.put("warroom-test/moving", "1", b"new")
+    registry.limited = True
+
+    with pytest.raises(PullFailed) as problem:
+        bench.engine.pull(reference, lambda _: None)
+
+    assert "toomanyrequests" in " ".join(problem.value.details)
+    assert "limit" in problem.value.hint
+    assert bench.engine.find_image(str(reference)) == old
+    bench.engine.remove_image(str(reference))
+
+
+def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineBench, registry: FakeRegistry) -> None:
+    reference = registry.put("warroom-test/moving", "1", b"old")
+    old = bench.engine.pull(reference, lambda _: None)
+    registry.put("warroom-test/moving", "1", b"new")
+
+    new = bench.engine.pull(reference, lambda _: None)
+    again = bench.engine.pull(Reference(reference.repository, digest=old.repo_digests[0].partition("@")[2]), print)
+
+    assert new.id != old.id
+    assert again.id == old.id
+    bench.engine.remove_image(str(reference))
+    bench.engine.remove_image(old.repo_digests[0])
+
+
+def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineBench) -> None:
+    with pytest.raises(PullFailed) as problem:
+        bench.engine.pull(Reference("127.0.0.1:1/nothing", tag="1"), lambda _: None)
+
+    assert "reaches the registry" in problem.value.hint
+
+
+# --- daemons that stop, hang and fill up
+
+
+@pytest.fixture
+def private() -> Iterator[PrivateEngine]:
+    with private_engine() as one:
+        yield one
+
+
+@pytest.fixture
+def private_bench(private: PrivateEngine) -> Iterator[EngineBench]:
+    yield from benches_on(private)
+
+
+def benches_on(private: PrivateEngine) -> Iterator[EngineBench]:
+    engine = DockerDaemon(private.host, lookup_seconds=3)
+    engine.import_image(tiny_root("sh", "sleep", "echo", "dd"), "tiny", "1", {})
+    yield EngineBench(engine, TINY, network="host")
+    engine.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_daemon_that_ends_in_mid_build_is_told_and_used_again_when_it_is_back(
+    private: PrivateEngine, private_bench: EngineBench, number: signal.Signals
+) -> None:
+    order = private_bench.order("RUN echo begun; sleep 10")
+
+    told, problem = failed(private_bench.engine.build(order), at_line=lambda: private.send(number))
+
+    assert isinstance(problem, EngineUnavailable), problem.message
+    assert private.host in problem.message
+    assert told[-3:] == [StepStarted(2), LogLine(2, "begun"), StepFailed(2, 0)]
+    private.end(number)
+    with pytest.raises(EngineUnavailable, match="No Docker daemon answers"):
+        private_bench.engine.describe()
+    private.start()
+    assert private_bench.engine.find_image(private_bench.built("RUN echo again")) is not None
+
+
+def test_a_daemon_that_hangs_is_told_in_time(private: PrivateEngine, private_bench: EngineBench) -> None:
+    order = private_bench.order("RUN echo begun; sleep 10", idle_seconds=3)
+    started = time.monotonic()
+
+    private.send(signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineUnavailable, match="took too long to inspect"):
+            private_bench.engine.find_image(TINY)
+        _, problem = failed(private_bench.engine.build(order))
+    finally:
+        private.send(signal.SIGCONT)
+
+    assert isinstance(problem, EngineUnavailable)
+    assert time.monotonic() - started < 15
+    assert private_bench.engine.find_image(TINY) is not None
+
+
+def test_a_run_leaves_no_volume(private: PrivateEngine, private_bench: EngineBench) -> None:
+    image_id = private_bench.built("VOLUME /kept")
+    raw = docker.APIClient(base_url=private.host, version="auto")
+
+    private_bench.engine.run(private_bench.script("echo x > /kept/x", image=image_id))
+
+    assert not raw.volumes()["Volumes"]
+    raw.close()
+
+
+@pytest.fixture(scope="module")
+def full_bench() -> Iterator[EngineBench]:
+    with private_engine(small=64 << 20) as private:
+        yield from benches_on(private)
+
+
+def test_a_disk_that_a_step_fills_is_told_as_such(full_bench: EngineBench) -> None:
+    told, problem = failed(full_bench.engine.build(full_bench.order("RUN dd if=/dev/zero of=/big bs=1M")))
+
+    assert isinstance(problem, DiskFull), problem.message
+    assert "docker builder prune" in problem.hint
+    assert told[-1] == StepFailed(2, 0)
+
+
+def test_a_disk_that_the_build_context_fills_is_told_as_such(full_bench: EngineBench) -> None:
+    dockerfile = f"FROM {TINY}\nCOPY big /\n".encode()
+    order = replace(full_bench.order(), context=packed({"Dockerfile": dockerfile, "big": bytes(80 << 20)}))
+
+    _, problem = failed(full_bench.engine.build(order))
+
+    assert isinstance(problem, DiskFull), problem.message
+
+
+def test_a_disk_that_an_import_fills_is_told_as_such(full_bench: EngineBench) -> None:
+    with pytest.raises(DiskFull):
+        full_bench.engine.import_image(packed({"big": bytes(80 << 20)}), "big", "1", {})
