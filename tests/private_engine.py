@@ -69,6 +69,9 @@ class PrivateEngine:
             self.send(number)
             self.process.wait(timeout=START_SECONDS)
             self.process = None
+        if number == signal.SIGKILL:
+            # As after a power cut: what stood under /run is gone, and with it the old containerd's process number.
+            shutil.rmtree(self.folder / "exec", ignore_errors=True)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
-"""The connection to a Docker daemon: the only importer of the Docker SDK.
+"""The connection to a Docker daemon: what it is asked, and its faults told as problems.
 
-The SDK finds the daemon, speaks to it over its socket, TLS or SSH and knows the registries' credentials. The Engine API
-itself is called by path: the SDK's own calls have no time-outs on streams and overlook errors in them.
+The Engine API is called by path: the SDK's own calls have no time-outs on streams and overlook errors in them.
 """
 
 import threading
@@ -9,16 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import docker
 import requests
 import structlog
 import urllib3.exceptions
-from docker.auth import get_config_header, resolve_repository_name
-from docker.context import ContextAPI
-from docker.errors import DockerException
-from docker.utils import kwargs_from_env
 
 from commands.engine.streams import Malformed, records
+from commands.engine.transport import MISCONFIGURED, Client, credentials, endpoint_of, new_client
 from commands.errors import DiskFull, EngineUnavailable, Misconfigured, Problem
 
 log = structlog.get_logger()
@@ -26,15 +21,7 @@ log = structlog.get_logger()
 _OLDEST_API = "1.41"
 """Docker 20.10, the first whose `POST /build?version=2` needs no session. Newer daemons are asked for theirs."""
 
-_USUAL = "unix:///var/run/docker.sock"
-
-_POOLED = 32
-"""Connections that are kept open at most; further ones are opened and closed as needed."""
-
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-_MISCONFIGURED = (DockerException, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
-
-
 Answer = TypeVar("Answer")
 
 
@@ -84,13 +71,13 @@ class Connection:
         self._docker_host = docker_host
         self._lookup_seconds = lookup_seconds
         self._lock = threading.Lock()
-        self._client: docker.APIClient | None = None
+        self._client: Client | None = None
 
     @property
     def endpoint(self) -> str:
         """The daemon's address, found without talking to it."""
         with self._faults_told("find the daemon"):
-            return _address(str(_found(self._docker_host).get("base_url") or ""))
+            return endpoint_of(self._docker_host)
 
     @property
     def api_version(self) -> str:
@@ -163,9 +150,7 @@ class Connection:
     def credentials(self, repository: str) -> dict[str, str]:
         """Give the header that logs in to a repository's registry, if the machine's Docker configuration has one."""
         with self._faults_told("read the registry's credentials"):
-            registry, _ = resolve_repository_name(repository)
-            header = get_config_header(self._opened(), registry)
-        return {"X-Registry-Auth": header.decode("ascii")} if header else {}
+            return credentials(self._opened(), repository)
 
     def close(self) -> None:
         """Close what is open; the next use opens it again."""
@@ -179,14 +164,14 @@ class Connection:
         url = f"{client.base_url}/v{client.api_version}{path}"
         return client.request(method, url, timeout=(self._lookup_seconds, seconds), **how)
 
-    def _opened(self) -> docker.APIClient:
+    def _opened(self) -> Client:
         with self._lock:
             if self._client is None:
                 self._client = self._open()
             return self._client
 
-    def _open(self) -> docker.APIClient:
-        probe = self._new_client(_OLDEST_API)
+    def _open(self) -> Client:
+        probe = new_client(self._docker_host, _OLDEST_API)
         try:
             answer = probe.get(f"{probe.base_url}/version", timeout=self._lookup_seconds)
             version = answer.json()["ApiVersion"]
@@ -195,13 +180,7 @@ class Connection:
         finally:
             probe.close()
         log.info("engine_connected", endpoint=self.endpoint, api_version=version)
-        return self._new_client(str(version))
-
-    def _new_client(self, version: str) -> docker.APIClient:
-        client = docker.APIClient(version=version, max_pool_size=_POOLED, **_found(self._docker_host))
-        # A daemon is never behind the proxy that the environment names for the web, not even one on TCP.
-        client.trust_env = False
-        return client
+        return new_client(self._docker_host, str(version))
 
     def _not_understood(self) -> NotUnderstood:
         return NotUnderstood(
@@ -213,7 +192,7 @@ class Connection:
     def _faults_told(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except _MISCONFIGURED as fault:
+        except MISCONFIGURED as fault:
             raise Misconfigured(
                 f"The Docker daemon cannot be addressed: {fault}",
                 hint="Set DOCKER_HOST to an address such as `unix:///var/run/docker.sock` or `tcp://host:2376`.",
@@ -222,20 +201,6 @@ class Connection:
             raise self._not_understood() from fault
         except _FAULTS as fault:
             raise _told(fault, self.endpoint, doing) from fault
-
-
-def _found(docker_host: str | None) -> dict[str, Any]:
-    """Find the daemon as Docker's command line does: DOCKER_HOST, or its current context, or the usual socket."""
-    found: dict[str, Any] = dict(kwargs_from_env())
-    if docker_host:
-        found["base_url"] = docker_host
-    elif "base_url" not in found:
-        found.update(ContextAPI.kwargs_from_context())
-    return found
-
-
-def _address(base_url: str) -> str:
-    return (base_url or _USUAL).replace("http+unix://", "unix://")
 
 
 def _accepted(response: requests.Response, doing: str) -> None:

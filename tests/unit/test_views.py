@@ -582,12 +582,13 @@ def test_only_slack_ids_are_mentioned() -> None:
 
 
 def test_what_does_not_fit_into_a_list_is_counted() -> None:
-    parts = [code(name, 20) for name in ("a", "b", "c", "d")]
+    def listed(names: str, limit: int) -> str:
+        return several(names, limit, lambda name: code(name, 20))
 
-    assert several(parts, 100) == "`a`, `b`, `c`, `d`"
-    assert several(parts, 11) == "`a`, `b` and 2 more"
-    assert several(parts, 1) == "4"
-    assert several([], 1) == "–"
+    assert listed("abcd", 100) == "`a`, `b`, `c`, `d`"
+    assert listed("abcd", 11) == "`a`, `b` and 2 more"
+    assert listed("abcd", 1) == "4"
+    assert listed("", 1) == "–"
 
 
 @pytest.mark.parametrize(

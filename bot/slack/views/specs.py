@@ -45,8 +45,8 @@ def package_lines(spec: ImageSpec) -> list[Markup]:
     if spec.locked:
         lines.append(markup("*Python packages:* {}{}", _requested(spec), _come_along(len(spec.transitive))))
     if spec.os_packages:
-        names = [code(str(package), _PACKAGE) for package in spec.os_packages]
-        lines.append(markup("*OS packages:* {}", several(names, _PACKAGES)))
+        names = several(spec.os_packages, _PACKAGES, lambda package: code(str(package), _PACKAGE))
+        lines.append(markup("*OS packages:* {}", names))
     return lines
 
 
@@ -76,7 +76,7 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def _requested(spec: ImageSpec) -> Markup:
-    return several([code(f"{package.name} {package.version}", _PACKAGE) for package in spec.requested], _PACKAGES)
+    return several(spec.requested, _PACKAGES, lambda package: code(f"{package.name} {package.version}", _PACKAGE))
 
 
 def _come_along(count: int) -> Markup:

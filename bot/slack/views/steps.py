@@ -48,12 +48,8 @@ def failed_step(progress: Progress | None) -> tuple[int, Step] | None:
 
 def times(progress: Progress) -> Markup:
     """Say how long each step took, in one line."""
-    taken = [
-        markup("{} ({})", escaped(step.title, _TITLE), _time(step))
-        for step in progress.steps
-        if step.seconds is not None or step.state is StepState.CACHED
-    ]
-    return several(taken, _TIMES)
+    taken = [step for step in progress.steps if step.seconds is not None or step.state is StepState.CACHED]
+    return several(taken, _TIMES, lambda step: markup("{} ({})", escaped(step.title, _TITLE), _time(step)))
 
 
 def _first_shown(steps: tuple[Step, ...]) -> int:

@@ -4,8 +4,10 @@ import json
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, LiteralString, NewType
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, LiteralString, NewType, TypeVar
+
+Item = TypeVar("Item")
 
 Markup = NewType("Markup", str)
 """mrkdwn in which everything foreign is escaped. Only the functions of this module make it."""
@@ -96,17 +98,17 @@ def markup(template: LiteralString, *parts: Markup) -> Markup:
     return Markup(template.format(*parts))
 
 
-def several(parts: Sequence[Markup], limit: int, *, separator: LiteralString = ", ") -> Markup:
-    """List parts; those that do not fit are counted: `a, b and 3 more`."""
+def several(items: Sequence[Item], limit: int, show: Callable[[Item], Markup]) -> Markup:
+    """List items; those that do not fit are counted: `a, b and 3 more`."""
     kept: list[Markup] = []
     spent = 0
-    for part in parts:
-        spent += cost(part) + cost(separator)
+    for shown in map(show, items):
+        spent += cost(shown) + cost(", ")
         if spent > limit:
             break
-        kept.append(part)
-    rest = len(parts) - len(kept)
-    listed = separator.join(kept)
+        kept.append(shown)
+    rest = len(items) - len(kept)
+    listed = ", ".join(kept)
     return Markup(f"{listed} and {rest:,} more" if rest and kept else f"{rest:,}" if rest else listed or NOTHING)
 
 

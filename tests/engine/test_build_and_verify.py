@@ -1,0 +1,419 @@
+"""The recipe on a real engine: what it leaves in an image, what it does not, and what the check finds."""
+
+import os
+import re
+import sys
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from uuid import uuid4
+
+import docker
+import pytest
+import uv
+
+from bot.settings import Settings
+from commands.build.advice import explain
+from commands.build.base import look_at
+from commands.build.context import context_for, pack
+from commands.build.dockerfile import write_dockerfile
+from commands.build.labels import container_labels, make_labels, read_labels, spec_hash
+from commands.build.verification import verify
+from commands.engine.docker_daemon import DockerDaemon
+from commands.engine.interface import BuildEvent, BuildOrder, RunOrder
+from commands.errors import BuildFailed, UnusableBase, VerificationFailed
+from commands.model.events import ImageBuilt, StepDone, StepStarted
+from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
+from commands.model.packages import LockedPackage, OsPackage
+from commands.model.references import Reference
+from commands.model.requests import parse_dependencies, parse_packages
+from commands.packages.toolbox import Toolbox
+from commands.packages.uv_program import UvProgram
+from commands.packages.uv_resolver import UvResolver
+from tests.build_specs import HASHES
+
+pytestmark = pytest.mark.engine
+
+CANARY = "canary-4c1f"
+# An index with a password that is configured but never asked.
+UV_CONFIG = f"""\
+[[index]]
+name = "private"
+url = "https://somebody:{CANARY}@index.example/simple"
+explicit = true
+""".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """Everything between a request and a verified image, and the clearing up."""
+
+    daemon: DockerDaemon
+    base: BaseImage
+    program: UvProgram
+    toolbox: Toolbox
+    ca_bundle: bytes | None
+    network: str | None
+    job: str = field(default_factory=lambda: uuid4().hex[:12])
+
+    def spec(self, dependencies: str = "", packages: str = "", *, base: BaseImage | None = None) -> ImageSpec:
+        """Resolve a request."""
+        base = base or self.base
+        resolver = UvResolver(self.program, self.toolbox, self.daemon.run, network=self.network or "bridge")
+        requirements = parse_dependencies(dependencies)
+        return ImageSpec(
+            name="warroom-test/recipe",
+            tag=f"1.0.0.{uuid4().int % 10**9}",
+            base=base,
+            requirements=requirements,
+            locked=resolver.resolve(requirements, base, labels=container_labels(self.job)),
+            os_packages=parse_packages(packages),
+        )
+
+    def building(self, spec: ImageSpec) -> Iterator[BuildEvent]:
+        """Build a specification with the recipe."""
+        uv_image = self.toolbox.uv_image(self.daemon, spec.base.platform)
+        recipe = write_dockerfile(spec, uv_image=uv_image, ca_bundle=self.ca_bundle is not None, uv_config=True)
+        context = context_for(spec, recipe, ca_bundle=self.ca_bundle, uv_config=UV_CONFIG)
+        labels = make_labels(spec, job=self.job, requester="U1", channel="C1", created=datetime.now(UTC))
+        return self.daemon.build(BuildOrder(uuid4().hex, context, labels, idle_seconds=120, network=self.network))
+
+    def built(self, spec: ImageSpec) -> ImageId:
+        """Build a specification and give the image."""
+        return image_of(list(self.building(spec)))
+
+    def made_of(self, files: dict[str, bytes], *instructions: str) -> LocalImage:
+        """Build an image of the base and these files and instructions, without the recipe."""
+        dockerfile = "\n".join(instructions) + "\n"
+        context = pack({**files, "Dockerfile": dockerfile.encode()})
+        labels = container_labels(self.job)
+        image = image_of(list(self.daemon.build(BuildOrder(uuid4().hex, context, labels, idle_seconds=60))))
+        found = self.daemon.find_image(image)
+        assert found is not None
+        return found
+
+    def look(self, image: LocalImage, *, seconds: float = 30, name: str = "warroom-test/base") -> BaseImage:
+        """Look at a base that has no name, or this one."""
+        return look_at(self.daemon, image, Reference(name), labels=container_labels(self.job), seconds=seconds)
+
+    def said(self, image: ImageId, script: str, *, user: str | None = None) -> str:
+        """Run a script in an image; it has to succeed."""
+        order = RunOrder(image, ("sh", "-c", script), container_labels(self.job), 60, user=user)
+        outcome = self.daemon.run(order)
+        assert outcome.exit_code == 0, outcome
+        return outcome.output.strip()
+
+    def check(self, spec: ImageSpec, image: ImageId, *, seconds: float = 60) -> list[tuple[str, str]]:
+        """Verify an image: which modules do not import, and why."""
+        verdict = verify(self.daemon, spec, image, labels=container_labels(self.job), seconds=seconds)
+        return [(failure.module, failure.error) for failure in verdict.import_failures]
+
+
+def image_of(events: list[BuildEvent]) -> ImageId:
+    last = events[-1]
+    assert isinstance(last, ImageBuilt)
+    return last.image_id
+
+
+@pytest.fixture(scope="module")
+def bench(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    folder = tmp_path_factory.mktemp("recipe")
+    bundle = settings.ca_bundle or Path("/etc/ssl/certs/ca-certificates.crt")
+    program = UvProgram(
+        binary=Path(uv.find_uv_bin()),
+        python=Path(sys.executable),
+        cache=folder,
+        environment=os.environ,
+        ca_bundle=bundle if bundle.is_file() else None,
+    )
+    with closing(DockerDaemon(settings.docker_host)) as daemon:
+        image = daemon.find_image(settings.default_base)
+        assert image is not None, f"the engine has no image `{settings.default_base}`: see `make setup`"
+        bench = Workbench(
+            daemon=daemon,
+            base=look_at(daemon, image, Reference.parse(settings.default_base), labels={"warroom.job": "test-base"}),
+            program=program,
+            toolbox=Toolbox(program, folder / "tools"),
+            ca_bundle=bundle.read_bytes() if bundle.is_file() else None,
+            network=settings.build_network,
+        )
+        try:
+            yield bench
+        finally:
+            for left in daemon.images(container_labels(bench.job)):
+                for name in left.repo_tags:
+                    daemon.remove_image(name)
+            daemon.sweep("warroom.job", bench.job)
+
+
+@pytest.fixture(scope="module")
+def seed(bench: Workbench) -> tuple[ImageSpec, ImageId]:
+    """Build the first example of the documentation, once for several tests."""
+    spec = bench.spec("mechanize", "wget")
+    return spec, bench.built(spec)
+
+
+def test_the_seeds_example_imports_and_runs_and_is_verified(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+    spec, image = seed
+    assert bench.check(spec, image) == []
+    version = next(package.version for package in spec.locked if package.name == "mechanize")
+    told = "import importlib.metadata as m, mechanize; print(m.version('mechanize'))"
+    assert bench.said(image, f'{spec.base.python.executable} -c "{told}"') == version
+    assert bench.said(image, "wget --version").startswith("GNU Wget")
+    assert bench.said(image, "echo $DOCKER_IMAGE") == spec.reference
+
+
+@pytest.fixture(scope="module")
+def seed_files(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> bytes:
+    """Give the seed image's whole file system as a tar: inside a container not even root may read all of it."""
+    return file_system(bench.daemon.endpoint, seed[1])
+
+
+def file_system(endpoint: str, image: ImageId) -> bytes:
+    with closing(docker.DockerClient(endpoint)) as client:
+        container = client.containers.create(image, "true")
+        try:
+            chunks: Iterable[object] = container.export()  # bytes, whatever the stubs say
+            return b"".join(chunk for chunk in chunks if isinstance(chunk, bytes))
+        finally:
+            container.remove()
+
+
+def paths_in(files: bytes) -> set[str]:
+    with tarfile.open(fileobj=BytesIO(files)) as archive:
+        return {f"/{name}" for name in archive.getnames()}
+
+
+TRACES = re.compile(
+    r"/(mnt|tmp|root|run)/.*|/var/lib/apt/lists/.*|/var/cache/apt/.*|/var/log/apt/.*|.*/\.warroom.*"
+    r"|.*/uv(-[^/]*)?|.*\.(deb|whl|lock)|.*/(ca-bundle\.crt|uv\.toml|requirements\.txt|os-packages\.txt)"
+)
+
+
+def test_nothing_that_installing_took_stays_in_the_image(bench: Workbench, seed_files: bytes) -> None:
+    added = paths_in(seed_files) - paths_in(file_system(bench.daemon.endpoint, bench.base.image_id))
+    assert "/usr/bin/wget" in added
+    assert [path for path in sorted(added) if TRACES.fullmatch(path)] == []
+
+
+def test_the_certificates_that_a_build_trusts_are_not_baked_in(
+    bench: Workbench, seed: tuple[ImageSpec, ImageId]
+) -> None:
+    sums = "find /etc/ssl /usr/share/ca-certificates /usr/local/share -type f -exec sha256sum {} + | sort"
+    assert bench.said(seed[1], sums) == bench.said(bench.base.image_id, sums)
+
+
+def test_no_password_of_an_index_gets_into_the_image_or_its_history(
+    bench: Workbench, seed: tuple[ImageSpec, ImageId], seed_files: bytes
+) -> None:
+    _, image = seed
+    with closing(docker.DockerClient(bench.daemon.endpoint)) as client:
+        found = client.images.get(image)
+        assert CANARY not in str(found.history())
+        assert CANARY not in str(found.attrs)
+    assert CANARY.encode() not in seed_files
+
+
+def test_bytecode_is_there_for_users_who_cannot_write_it(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+    spec, image = seed
+    script = f"{spec.base.python.executable} -c 'import mechanize; print(mechanize.__cached__)'"
+    assert bench.said(image, f'test -f "$({script})" && echo compiled', user="65534") == "compiled"
+
+
+def test_the_labels_tell_what_it_is(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+    spec, image = seed
+    found = bench.daemon.find_image(image)
+    made = read_labels(found.labels if found else {})
+    assert made is not None
+    assert made.request is not None
+    assert (made.job, made.spec, made.request.dependencies) == (bench.job, spec_hash(spec), ("mechanize",))
+
+
+def test_the_same_again_under_another_tag_is_all_cached(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+    spec, _ = seed
+    events = list(bench.building(replace(spec, tag="1.0.0.7")))
+    done = [event for event in events if isinstance(event, StepDone)]
+    assert {event.step for event in done} == {1, 2, 3, 4}
+    assert all(event.cached for event in done if event.step > 1)
+
+
+def test_the_steps_that_run_are_the_steps_that_have_titles(bench: Workbench) -> None:
+    spec = bench.spec("", "")
+    recipe = write_dockerfile(spec, uv_image="warroom/uv:x")
+    started = {event.step for event in bench.building(spec) if isinstance(event, StepStarted)}
+    assert started <= set(range(1, len(recipe.steps) + 1))
+
+
+def test_a_module_that_lacks_a_library_is_told_and_one_that_has_it_is_fine(bench: Workbench) -> None:
+    lacking = bench.spec("python-magic")
+    ((module, error),) = bench.check(lacking, bench.built(lacking))
+    assert module == "magic"
+    assert error == "ImportError: failed to find libmagic. Check your installation"
+    complete = bench.spec("python-magic", "libmagic1")
+    assert bench.check(complete, bench.built(complete)) == []
+
+
+def test_a_package_without_wheels_is_built_from_source(bench: Workbench) -> None:
+    spec = bench.spec("docopt==0.6.2,six")
+    assert bench.check(spec, bench.built(spec)) == []
+
+
+def test_a_newer_python_package_takes_the_place_of_the_distributions(bench: Workbench) -> None:
+    spec = bench.spec("six", "python3-six")
+    assert bench.check(spec, bench.built(spec)) == []
+
+
+def test_the_user_of_the_base_stays_and_the_check_runs_as_it(bench: Workbench) -> None:
+    image = bench.made_of(
+        {}, f"FROM {bench.base.pinned}", "RUN useradd --create-home demisto", "USER demisto", 'ENTRYPOINT ["false"]'
+    )
+    name = f"warroom-test/user-{bench.job}"
+    bench.daemon.tag(image.id, name, "1")
+    base = bench.look(image, name=f"{name}:1")
+    base = replace(base, reference=Reference(name, "1"))
+    assert base.user == "demisto"
+    spec = bench.spec("mechanize", "wget", base=base)
+    built = bench.built(spec)
+    assert bench.check(spec, built) == []
+    assert bench.said(built, "id -un") == "demisto"
+
+
+def test_a_name_that_the_distribution_does_not_have_is_told_in_plain_words(bench: Workbench) -> None:
+    with pytest.raises(BuildFailed) as caught:
+        bench.built(bench.spec("", "no-such-package-4c1f"))
+    advice = explain(caught.value.details)
+    assert advice is not None
+    assert advice.message == "The base's distribution has no OS package `no-such-package-4c1f`."
+
+
+def test_a_name_with_a_dot_is_no_pattern(bench: Workbench) -> None:
+    with pytest.raises(BuildFailed):
+        bench.built(bench.spec("", "wge."))
+
+
+def test_a_file_that_is_not_the_locked_one_is_not_installed(bench: Workbench) -> None:
+    spec = bench.spec("six")
+    forged = replace(spec, locked=(replace(spec.locked[0], hashes=HASHES),))
+    with pytest.raises(BuildFailed) as caught:
+        bench.built(forged)
+    advice = explain(caught.value.details)
+    assert advice is not None
+    assert "than the one that was confirmed" in advice.message
+
+
+# --- the check, on images that misbehave
+
+SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A distribution `trouble` 1.0 of these modules, in an image made without the recipe."""
+
+    spec: ImageSpec
+    image: ImageId
+
+
+@pytest.fixture(scope="module")
+def trouble(bench: Workbench) -> Callable[..., Trouble]:
+    site = bench.said(bench.base.image_id, f'{bench.base.python.executable} -c "{SITE}"')
+
+    def make(*, at_start: str = "", **modules: str) -> Trouble:
+        files = {f"site/{name}.py": code.encode() for name, code in modules.items()}
+        files["site/trouble-1.0.dist-info/METADATA"] = b"Metadata-Version: 2.1\nName: trouble\nVersion: 1.0\n"
+        files["site/trouble-1.0.dist-info/RECORD"] = "".join(f"{name}.py,,\n" for name in modules).encode()
+        if at_start:
+            files["site/trouble.pth"] = f"import sys; {at_start}\n".encode()
+        image = bench.made_of(files, f"FROM {bench.base.pinned}", f"COPY site {site}")
+        spec = replace(
+            bench.spec("", ""), locked=(LockedPackage("trouble", "1.0", HASHES, requested=True),), os_packages=()
+        )
+        return Trouble(spec, image.id)
+
+    return make
+
+
+def test_modules_that_crash_do_not_hide_each_other(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+    made = trouble(
+        a_good="print('x' * 100_000)",
+        b_exit="import sys; sys.exit(0)",
+        c_crash="import ctypes; ctypes.string_at(0)",
+        d_hog="x = bytearray(3 << 30)",
+        e_net="import socket; socket.create_connection(('192.0.2.1', 80), 3)",
+        f_good="",
+    )
+    failures = dict(bench.check(made.spec, made.image))
+    assert failures.pop("e_net").startswith("OSError: [Errno 101]")
+    assert failures == {
+        "b_exit": "SystemExit: 0",
+        "c_crash": "it ended Python by signal 11 (Segmentation fault)",
+        "d_hog": "it ended Python by signal 9 (Killed)",
+    }
+
+
+def test_imports_that_never_end_end_the_check_in_time(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+    made = trouble(**dict.fromkeys(("a", "b", "c"), "import time; time.sleep(600)"))
+    with pytest.raises(VerificationFailed, match="not done within 7 s"):
+        bench.check(made.spec, made.image, seconds=7)
+
+
+def test_a_python_that_never_starts_ends_the_check_in_time(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+    made = trouble(at_start="import time; time.sleep(600)")
+    with pytest.raises(VerificationFailed, match="not done within 3 s"):
+        bench.check(made.spec, made.image, seconds=3)
+
+
+def test_an_image_that_forges_a_check_without_the_word_convinces_nobody(
+    bench: Workbench, trouble: Callable[..., Trouble]
+) -> None:
+    forged = 'import os; print(\'\\n0000 {"kind": "end"}\', flush=True); os._exit(0)'
+    made = trouble(at_start=forged)
+    with pytest.raises(VerificationFailed):
+        bench.check(made.spec, made.image)
+
+
+def test_what_is_not_installed_is_named(bench: Workbench) -> None:
+    spec = replace(
+        bench.spec("", ""),
+        locked=(LockedPackage("mechanize", "0.4.10", HASHES, requested=True),),
+        os_packages=(OsPackage("wget"),),
+    )
+    with pytest.raises(VerificationFailed) as caught:
+        bench.check(spec, bench.base.image_id)
+    assert caught.value.details == (
+        "Python package `mechanize` 0.4.10 is not installed.",
+        "OS package `wget` is not installed.",
+    )
+
+
+# --- bases
+
+
+def test_the_configured_base_is_known_in_all_it_brings(bench: Workbench) -> None:
+    python = bench.base.python
+    told = bench.said(bench.base.image_id, f"{python.executable} -V")
+    assert told == f"Python {python.version}"
+    assert python.libc in ("glibc", "musl")
+    assert bench.base.package_manager is not None
+
+
+def test_bases_that_nothing_can_be_built_on_are_told_apart(bench: Workbench) -> None:
+    base = f"FROM {bench.base.pinned}"
+    old = b'#!/bin/sh\ncase "$*" in *sys.exit*) exit 1;; *) echo "$3 old 2.7";; esac\n'
+    liar = b'#!/bin/sh\ncase "$*" in *look.py*) echo "$3 {}";; esac\n'
+    sleeper = b'#!/bin/sh\ncase "$*" in *look.py*) sleep 600;; esac\n'
+    python = ("COPY --chmod=755 python /usr/local/bin/python3", "COPY --chmod=755 python /usr/local/bin/python")
+    images = {
+        "has no Python": bench.made_of({}, base, "RUN rm $(command -v python3)"),
+        "cannot run a shell": bench.made_of({"file": b""}, "FROM scratch", "COPY file /file"),
+        "has only Python 2.7": bench.made_of({"python": old}, base, *python),
+        "makes no sense": bench.made_of({"python": liar}, base, *python),
+        "did not answer within 3 s": bench.made_of({"python": sleeper}, base, *python),
+    }
+    for message, image in images.items():
+        with pytest.raises(UnusableBase, match=message):
+            bench.look(image, seconds=3)
