@@ -73,7 +73,7 @@ from commands.carry_out import Commission
 from commands.command import Answer, Proposal, Refusal
 from commands.errors import BuildStopped, EngineUnavailable, Problem, ShuttingDown, StateUnwritable
 from commands.halt import Halt, HaltReason
-from commands.model.events import Event, LogLine
+from commands.model.events import Event, LogLine, StepStarted
 from commands.model.outcomes import Created, Outcome, Undecided
 
 log = structlog.get_logger()
@@ -408,6 +408,7 @@ class Jobs:
         def report(doing: str) -> None:
             if self._closing.is_set():
                 raise Interrupted
+            log.debug("preparation_reported", job=asked.dialog, doing=doing)
             self._screen.show(replace(dialog, doing=doing))
 
         try:
@@ -493,8 +494,13 @@ class Jobs:
 
     def _happened(self, run: _Run, event: Event) -> None:
         dialog = run.happened(event, self._clock())
-        if isinstance(event, LogLine):
-            self._log.write(dialog.asked.dialog, event.text)
+        match event:
+            case LogLine(text=text):
+                self._log.write(dialog.asked.dialog, text)
+            case StepStarted(step):
+                log.info("step_started", job=dialog.asked.dialog, step=step)
+            case _:
+                pass
         self._screen.show(dialog)
 
     def _settle(self, key: str) -> None:

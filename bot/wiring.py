@@ -34,7 +34,7 @@ from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine
 from commands.errors import Misconfigured, Problem, StateUnwritable
 from commands.model.images import ImageSpec
-from commands.model.references import Reference
+from commands.model.references import Malformed, Reference
 from commands.packages.interface import Resolver
 from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
@@ -205,9 +205,16 @@ def _work(settings: Settings, router: Router, engine: Engine | None, resolver: R
         numbers=BuildNumbers(),
         recipe=lambda spec: _recipe(spec, toolbox, workshop),
         now=time,
-        default_base=Reference.parse(settings.default_base),
+        default_base=_default_base(settings),
     )
     return CommandWork(router, sources, workshop)
+
+
+def _default_base(settings: Settings) -> Reference:
+    try:
+        return Reference.parse(settings.default_base)
+    except Malformed as error:
+        raise Misconfigured(f"`default_base`: {error.message}.", hint=error.advice) from error
 
 
 def _recipe(spec: ImageSpec, toolbox: Toolbox, workshop: Workshop) -> Recipe:

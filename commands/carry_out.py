@@ -159,6 +159,7 @@ def _base_moved(spec: ImageSpec) -> Problem:
 def _name(spec: ImageSpec, image_id: ImageId, engine: Engine, verdict: Verdict) -> Created:
     tag = _free_tag(spec, image_id, engine)
     engine.tag(image_id, spec.name, tag)
+    log.info("image_named", reference=f"{spec.name}:{tag}", image_id=image_id)
     _move_latest(spec.name, image_id, engine)
     image = engine.find_image(f"{spec.name}:{tag}")
     if image is None or image.id != image_id:

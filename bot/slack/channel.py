@@ -228,6 +228,7 @@ class Channel:
             return
         if entry.message is None:
             self._ledger.set_message(entry.id, str(answer["ts"]))
+            log.info("dialog_posted", job=entry.id, ts=str(answer["ts"]))
         if type(stage) is type(entry.dialog):
             self._ledger.set_shown(entry.id, entry.changes)
         with self._changed:
@@ -259,6 +260,7 @@ class Channel:
             if self._attempt(entry, box, self._uploads, lambda: self._client.files_upload_v2(**arguments)) is None:
                 return
             self._ledger.set_attached(entry.id, file.kind)
+            log.info("file_attached", job=entry.id, kind=file.kind)
         with self._changed:
             box.files.remove(file)
         self._settle(entry, box)
@@ -273,6 +275,7 @@ class Channel:
             if self._call(entry, box, window, "chat.postMessage", reply) is None:
                 return
         self._ledger.set_announced(entry.id)
+        log.info("end_announced", job=entry.id)
         self._forget(entry.id, box)
 
     def _body(self, entry: Entry, box: _Outbox, stage: Dialog) -> dict[str, Any]:
