@@ -23,7 +23,7 @@ from bot.logs import Redactor
 from bot.router import Router
 from bot.runner import Runner, Task
 from bot.settings import Settings, environment
-from bot.slack.channel import Channel
+from bot.slack.channel import Channel, Pace
 from bot.slack.connection import Connection, respond, web_client
 from bot.slack.listeners import Audience, Listeners
 from bot.work import CommandWork
@@ -117,16 +117,24 @@ class Bot:
 
 
 def make_bot(
-    settings: Settings, doors: Doors, *, engine: Engine | None = None, resolver: Resolver | None = None
+    settings: Settings,
+    doors: Doors,
+    *,
+    engine: Engine | None = None,
+    resolver: Resolver | None = None,
+    pace: Pace | None = None,
 ) -> Bot:
-    """Put a bot together; `engine` and `resolver` take the place of the configured ones. Raises `Misconfigured`."""
+    """Put a bot together; raises `Misconfigured`.
+
+    `engine` and `resolver` take the place of the configured ones, `pace` that of Slack's own rate limits.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(StateFolder(settings.state_dir))
         redact = redactor(settings, doors)
         ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"))
         stack.callback(ledger.close)
         client = web_client(doors.bot_token, doors.api_url)
-        channel = Channel(client, ledger, redact=redact, clock=_now, respond=respond)
+        channel = Channel(client, ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         router = Router()
         jobs = Jobs(
             ledger=ledger,

@@ -1,10 +1,30 @@
-"""How fast the bot may talk: Slack's rate limits, kept on our side of the line."""
+"""How fast the bot may talk: Slack's rate limits, kept on our side of the line. Times are of a monotonic clock."""
 
 from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Calls a minute and posts a second; a little under Slack's own numbers, so that clocks may differ."""
+
+    edits: int = 48
+    uploads: int = 30
+    whispers: int = 90
+    posts: int = 4
+    posts_seconds: float = 4.4
+    progress_burst: int = 10
+    """Progress edits of all dialogs together: so many at once, then one each `progress_every` seconds. That is 30 a
+    minute; the others are left to edits that say more than how far a job is."""
+    progress_every: float = 3.0
+    progress_seconds: float = 1.0
+    """The shortest time between two progress edits of one dialog."""
+    log_seconds: float = 0.3
+    """How long an announcement waits for the log, which should stand above it in the thread."""
 
 
 class Window:
-    """At most `calls` in any `seconds`, as Slack counts. Times are seconds of a monotonic clock."""
+    """At most `calls` in any `seconds`, as Slack counts."""
 
     def __init__(self, calls: int, seconds: float) -> None:
         self._calls = calls
@@ -12,15 +32,14 @@ class Window:
         self._times: deque[float] = deque()
         self._closed_until = float("-inf")
 
-    def wait(self, now: float, *, reserve: int = 0) -> float:
-        """Return for how many seconds no call may be made; `reserve` calls of the window are left to others."""
-        while self._times and self._times[0] <= now - self._seconds:
+    def wait(self, now: float) -> float:
+        """Return for how many seconds no call may be made."""
+        while self._times and self._times[0] + self._seconds <= now:
             self._times.popleft()
         wait = max(0.0, self._closed_until - now)
-        allowed = self._calls - reserve
-        if len(self._times) < allowed:
+        if len(self._times) < self._calls:
             return wait
-        return max(wait, self._times[len(self._times) - allowed] + self._seconds - now)
+        return max(wait, self._times[len(self._times) - self._calls] + self._seconds - now)
 
     def spend(self, now: float) -> None:
         """Count a call."""
@@ -29,3 +48,20 @@ class Window:
     def close(self, until: float) -> None:
         """Make no call before this time (Slack said `Retry-After`)."""
         self._closed_until = max(self._closed_until, until)
+
+
+class Drip:
+    """A burst of calls, then one each `every` seconds: a short job is watched closely, a long one never stalls."""
+
+    def __init__(self, burst: int, every: float) -> None:
+        self._every = every
+        self._depth = (burst - 1) * every
+        self._full_again = float("-inf")
+
+    def wait(self, now: float) -> float:
+        """Return for how many seconds no call may be made."""
+        return max(0.0, self._full_again - self._depth - now)
+
+    def spend(self, now: float) -> None:
+        """Count a call."""
+        self._full_again = max(self._full_again, now) + self._every

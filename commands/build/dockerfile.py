@@ -37,11 +37,6 @@ _APK_CACHE = "--mount=type=cache,id=warroom-apk,target=/mnt/cache,sharing=privat
 _UV_CACHE = "--mount=type=cache,id=warroom-uv-0,target=/mnt/cache,sharing=shared"
 
 
-# No code of a package may run where it could change the cache that all later builds install from. So the first step
-# only unpacks wheels. Building from source, and starting Python with the new packages (their `.pth` files are code),
-# happen in the next one, without the cache.
-# Bytecode: measured with pandas, requests and stix2 on two cores, compiling takes 2.4 s and 55 MB of image (343 → 398
-# MB), and importing them 0.28 s instead of 1.06 s in every container ever started: only root could keep bytecode there.
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """A Dockerfile and what its steps are called, in BuildKit's count: FROM is 1, then each RUN."""
@@ -183,6 +178,11 @@ def _apk_step(title: str, *, ca_bundle: bool) -> _Step:
     )
 
 
+# No code of a package may run where it could change the cache that all later builds install from. So the first step
+# only unpacks wheels. Building from source, and starting Python with the new packages (their `.pth` files are code),
+# happen in the next one, without the cache.
+# Bytecode: measured with pandas, requests and stix2 on two cores, compiling takes 2.4 s and 55 MB of image (343 → 398
+# MB), and importing them 0.28 s instead of 1.06 s in every container ever started: only root could keep bytecode there.
 def _wheels_step(uv: _Uv, count: int) -> _Step:
     return _Step(
         title=f"Python packages: {count}",

@@ -24,6 +24,7 @@ _STDOUT, _STDERR = 1, 2
 _FRAME = struct.Struct(">BxxxL")
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
+_KILLED = 137  # 128 + SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class Throwaway:
             output=output,
             errors=errors,
             timed_out=exit_code is None,
-            out_of_memory=state.out_of_memory,
+            # Not every daemon gets to know it from every kernel; but nobody else sends SIGKILL in there.
+            out_of_memory=state.out_of_memory or (exit_code == _KILLED and not state.being_removed),
         )
 
     def _wait(self, container: str, seconds: float) -> int | None:

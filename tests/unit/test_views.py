@@ -276,7 +276,7 @@ def test_a_failure_shows_the_step_the_decisive_lines_and_what_to_do() -> None:
 
 def test_progress_shows_a_bar_the_steps_the_last_line_and_the_time() -> None:
     assert render(Running(ASKED, PROPOSAL, "U0ALICE", BEGUN), NOW) == Message(
-        text="Creating example_name · 2 of 4 steps done",
+        text="Creating example_name · 2 of 4 steps done · Python packages: 4",
         blocks=(
             header("Creating example_name"),
             section(

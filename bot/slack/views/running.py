@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.dialogs import Running
-from bot.progress import Progress
+from bot.progress import Progress, StepState
 from bot.slack.views import actions
 from bot.slack.views.amounts import duration
 from bot.slack.views.parts import FIELD, NAME, Block, Message, context, message, section
@@ -29,7 +29,11 @@ def running(dialog: Running, now: datetime) -> Message:
 
 
 def _summary(progress: Progress) -> str:
-    return f"{steps_done(progress):,} of {len(progress.steps):,} steps done" if progress.steps else "starting"
+    if not progress.steps:
+        return "starting"
+    done = f"{steps_done(progress):,} of {len(progress.steps):,} steps done"
+    now = next((step.title for step in progress.steps if step.state is StepState.RUNNING), None)
+    return done if now is None else f"{done} · {now[:NAME]}"
 
 
 def _stopping(by: str | None) -> list[Block]:

@@ -1,0 +1,79 @@
+"""What one dialog still owes to Slack, and what is remembered of it in between."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.dialogs import FINAL, Attachment, Dialog, Running
+
+_NEVER = float("-inf")
+
+Look = tuple[type[Any], str | None]
+
+
+def look(dialog: Dialog) -> Look:
+    """Tell stages apart: two dialogs that look the same differ in their progress only."""
+    return type(dialog), dialog.stopping_by if isinstance(dialog, Running) else None
+
+
+@dataclass(slots=True)
+class Outbox:
+    """The parts of a dialog that wait to be sent: its newest stage, then its files, then its announcement."""
+
+    dialog: Dialog | None = None
+    files: list[Attachment] = field(default_factory=list)
+    ended: bool = False
+    """The final stage is in Slack, its announcement is owed."""
+
+    shown: Look | None = None
+    """What Slack shows now."""
+    edited_at: float = _NEVER
+    unsaved_ts: str | None = None
+    """Where the dialog was posted, while the ledger could not be told."""
+
+    not_before: float = _NEVER
+    attempts: int = 0
+    """Refusals in a row of the part that is to be sent."""
+    reposted: bool = False
+    plain: type[Any] | None = None
+    """The stage whose blocks Slack refused: text alone is better than silence."""
+    turned_away: bool = False
+    """The person was told that the bot may not write there."""
+
+    def put(self, dialog: Dialog) -> None:
+        """Take the newest stage; nothing comes after a final one."""
+        if isinstance(self.dialog, FINAL) and not isinstance(dialog, FINAL):
+            return
+        self.dialog = dialog
+        self.attempts = 0
+        self.reposted = False
+
+    def put_file(self, file: Attachment) -> None:
+        """Take a file; of two of one kind the newer."""
+        self.files = [*(waiting for waiting in self.files if waiting.kind != file.kind), file]
+
+    @property
+    def owes(self) -> bool:
+        """Whether anything waits."""
+        return self.dialog is not None or bool(self.files) or self.ended
+
+    @property
+    def is_progress(self) -> bool:
+        """Whether what waits says no more than how far the job is."""
+        return isinstance(self.dialog, Running) and self.shown == look(self.dialog)
+
+    @property
+    def rank(self) -> int:
+        """Its place among what waits: ends first, mere progress last."""
+        if isinstance(self.dialog, FINAL):
+            return 0
+        return 2 if self.is_progress else 1
+
+    def give_up(self) -> None:
+        """Let go of the part that Slack refuses; the others may still be taken."""
+        self.attempts = 0
+        if self.dialog is not None:
+            self.dialog = None
+        elif self.files:
+            del self.files[0]
+        else:
+            self.ended = False

@@ -1,0 +1,56 @@
+"""What the tests of the whole program on a real engine share."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from commands.engine.docker_daemon import DockerDaemon
+from tests.engine_bench import EngineBench, cleared
+from tests.ground import Ground, long_seconds
+from tests.program import Scene, scene
+
+MakeGround = Callable[..., Ground]
+
+
+@pytest.fixture
+def raw(docker_host: str | None) -> Iterator[docker.APIClient]:
+    """The Docker SDK itself, for questions that the program never asks."""
+    address = {"base_url": docker_host} if docker_host else docker.utils.kwargs_from_env()
+    client = docker.APIClient(version="auto", **address)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def make_ground(
+    daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
+) -> Iterator[MakeGround]:
+    """Make the test's ground; its base is the configured one with these Dockerfile instructions on top.
+
+    `LONG` in an instruction becomes the seconds of the ground's own `sleep`.
+    """
+    plain = EngineBench(daemon, base_reference, build_network)
+
+    def make(*instructions: str) -> Ground:
+        own_words = [instruction.replace("LONG", long_seconds(plain.mark)) for instruction in instructions]
+        daemon.tag(plain.built(*own_words), "warroom-test/base", plain.mark)
+        own = EngineBench(daemon, f"warroom-test/base:{plain.mark}", build_network, mark=plain.mark)
+        return Ground(own, raw, tmp_path / "state")
+
+    with cleared(plain):
+        yield make
+
+
+@pytest.fixture
+def ground(make_ground: MakeGround) -> Ground:
+    """The test's ground, on the configured base as it is."""
+    return make_ground()
+
+
+@pytest.fixture
+def play(ground: Ground) -> Iterator[Scene]:
+    """A room in this process, for bots that work on the ground."""
+    with scene(ground.environment) as opened:
+        yield opened

@@ -1,0 +1,245 @@
+"""`warroom say` and `warroom room` as people start them, against the real engine, index and mirror."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from commands.build.labels import JOB
+from commands.engine.interface import RunOrder, RunOutcome
+from tests.ground import Ground, installer
+from tests.program import ROOT, Program, becomes, is_running
+
+pytestmark = pytest.mark.engine
+
+MakeGround = Callable[..., Ground]
+
+ENDLESS = installer("echo patience", "exec sleep LONG")
+"""OS packages of this base take an hour to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How `warroom say` ended."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """The one JSON object that it printed."""
+        (line,) = self.output.splitlines()
+        told = json.loads(line)
+        assert isinstance(told, dict)
+        return told
+
+
+def say(ground: Ground, line: str, *options: str, **settings: str) -> Answer:
+    with Program("say", line, *options, environment={**ground.environment, **settings}) as program:
+        return Answer(program.ended(within=300), program.output, program.errors)
+
+
+def command(ground: Ground, **arguments: str) -> str:
+    """Type a command; the image's name is the test's own."""
+    return " ".join(
+        ["/docker_image_create", f"name={ground.name('image')}", *(f"{name}={value}" for name, value in arguments.items())]
+    )
+
+
+def run_in(ground: Ground, told: Mapping[str, Any], *words: str) -> RunOutcome:
+    """Run a command in a throw-away container of an image that was made."""
+    image = ground.bench.engine.find_image(f"{told['image']}:{told['tag']}")
+    assert image is not None
+    return ground.bench.engine.run(RunOrder(image.id, words, ground.bench.labels, seconds=60))
+
+
+# ── What works ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_example_makes_an_image_that_has_what_was_asked_for(ground: Ground) -> None:
+    answer = say(ground, command(ground, dependencies="mechanize", packages="wget"), "--yes", "--json")
+    assert (answer.status, answer.told["state"]) == (0, "done"), answer
+    assert run_in(ground, answer.told, "python3", "-c", "import mechanize").exit_code == 0
+    assert "GNU Wget" in run_in(ground, answer.told, "wget", "--version").output
+    assert ground.left_behind() == ()
+
+
+def test_the_answer_for_scripts_says_what_was_made_and_how_long_each_phase_took(ground: Ground) -> None:
+    answer = say(ground, command(ground, dependencies="mechanize"), "--yes", "--json")
+    (image,) = ground.images()
+    told = answer.told
+    assert set(told) == {"state", "image", "tag", "id", "digest", "seconds", "message"}
+    assert (told["image"], told["id"], told["digest"]) == (ground.name("image"), image.id, None)
+    assert set(image.repo_tags) == {f"{told['image']}:{told['tag']}", f"{told['image']}:latest"}
+    assert {"ack", "preparing", "review", "running", "steps"} <= set(told["seconds"])
+    assert "Check the result" in told["seconds"]["steps"]
+
+
+def test_in_a_pipe_each_state_of_the_dialog_is_printed(ground: Ground) -> None:
+    answer = say(ground, command(ground, dependencies="mechanize"), "--yes")
+    assert answer.status == 0
+    assert "dockerimage: " in answer.output
+    assert ground.name("image") in answer.output
+    assert "\x1b" not in answer.output
+
+
+def test_an_image_that_exists_already_is_used_instead_of_building_it_again(ground: Ground) -> None:
+    line = command(ground, dependencies="mechanize")
+    first = say(ground, line, "--yes", "--json").told
+    again = say(ground, line, "--yes", "--json")
+    assert (again.status, again.told["state"], again.told["id"]) == (0, "reused", first["id"])
+    assert len(ground.images()) == 1
+
+
+def test_whoever_wants_it_built_again_gets_a_new_tag(ground: Ground) -> None:
+    line = command(ground, dependencies="mechanize")
+    first = say(ground, line, "--yes", "--json").told
+    again = say(ground, line, "--click", "build_anyway", "--json")
+    assert (again.status, again.told["state"]) == (0, "done")
+    assert again.told["tag"] != first["tag"]
+    assert int(again.told["tag"].rpartition(".")[2]) > int(first["tag"].rpartition(".")[2])
+
+
+def test_neither_dependencies_nor_packages_give_an_image_that_equals_its_base(ground: Ground) -> None:
+    answer = say(ground, command(ground), "--yes", "--json")
+    assert (answer.status, answer.told["state"]) == (0, "done")
+
+
+# ── What is refused, and what fails ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_wrong_line_is_answered_with_a_corrected_one(ground: Ground) -> None:
+    answer = say(ground, "/docker_image_create name=Example_Name dependecies=mechanize")
+    assert answer.status == 1
+    assert "/docker_image_create name=example_name dependencies=mechanize" in " ".join(answer.output.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "state", "words"),
+    [
+        ({"dependencies": "no-such-package-of-warroom-7e1c"}, "refused", ["no-such-package-of-warroom-7e1c"]),
+        ({"dependencies": "requests==2.31.0,urllib3==1.20"}, "refused", ["requests", "urllib3"]),
+        ({"dependencies": "requests==99.0"}, "refused", ["requests"]),
+        ({"packages": "no-such-package-of-warroom-7e1c"}, "failed", ["no-such-package-of-warroom-7e1c"]),
+    ],
+    ids=["unknown package", "versions that conflict", "unknown version", "unknown OS package"],
+)
+def test_what_cannot_be_installed_is_named(
+    ground: Ground, arguments: dict[str, str], state: str, words: list[str]
+) -> None:
+    answer = say(ground, command(ground, **arguments), "--yes", "--json")
+    assert (answer.status, answer.told["state"]) == (1, state), answer
+    for word in words:
+        assert word in answer.told["message"]
+    assert (ground.images(), ground.left_behind()) == ((), ())
+
+
+def test_a_failed_step_shows_the_decisive_lines_of_its_log(ground: Ground) -> None:
+    answer = say(ground, command(ground, packages="no-such-package-of-warroom-7e1c"), "--yes")
+    assert answer.status == 1
+    assert "E: Unable to locate package no-such-package-of-warroom-7e1c" in " ".join(answer.output.split())
+    assert "Check the spelling" in " ".join(answer.output.split())
+
+
+def test_a_base_that_nobody_has_is_refused_by_name(ground: Ground) -> None:
+    answer = say(ground, command(ground, base=f"localhost:1/nobody/{ground.mark}:1"), "--yes", "--json")
+    assert answer.status == 1
+    assert f"localhost:1/nobody/{ground.mark}:1" in answer.told["message"]
+
+
+def test_a_base_without_python_is_refused(make_ground: MakeGround) -> None:
+    ground = make_ground("RUN rm -f $(command -v python3 python) /usr/bin/python3*")
+    answer = say(ground, command(ground, dependencies="mechanize"), "--yes", "--json")
+    assert (answer.status, answer.told["state"]) == (1, "refused")
+    assert "has no Python" in answer.told["message"]
+    assert ground.left_behind() == ()
+
+
+def test_cancel_makes_nothing(ground: Ground) -> None:
+    answer = say(ground, command(ground, dependencies="mechanize"), "--click", "cancel", "--json")
+    assert (answer.status, answer.told["state"]) == (1, "cancelled")
+    assert (ground.images(), ground.left_behind()) == ((), ())
+
+
+def test_without_a_click_nothing_is_made(ground: Ground) -> None:
+    answer = say(ground, command(ground, dependencies="mechanize"), "--json")
+    assert (answer.status, answer.told["state"]) == (1, "cancelled")
+    assert ground.images() == ()
+
+
+# `python-magic` is installed without the library that it loads when it is imported.
+
+
+def test_an_image_with_a_module_that_does_not_import_is_kept_when_somebody_says_so(ground: Ground) -> None:
+    answer = say(ground, command(ground, dependencies="python-magic"), "--click", "create", "--click", "keep", "--json")
+    assert (answer.status, answer.told["state"]) == (0, "done"), answer
+    (image,) = ground.images()
+    assert (image.id, len(image.repo_tags)) == (answer.told["id"], 2)
+    assert ground.left_behind() == ()
+
+
+def test_an_image_with_a_module_that_does_not_import_is_discarded_when_somebody_says_so(ground: Ground) -> None:
+    line = command(ground, dependencies="python-magic")
+    answer = say(ground, line, "--click", "create", "--click", "discard", "--json")
+    assert (answer.status, answer.told["state"]) == (1, "discarded"), answer
+    assert (ground.images(), ground.left_behind()) == ((), ())
+
+
+def test_yes_alone_does_not_keep_what_does_not_import(ground: Ground) -> None:
+    answer = say(ground, command(ground, dependencies="python-magic"), "--yes", "--json")
+    assert (answer.status, answer.told["state"]) == (1, "discarded"), answer
+    assert (ground.images(), ground.left_behind()) == ((), ())
+
+
+# ── Rooms, and signals ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_people_who_ask_for_one_name_at_once_get_two_tags(ground: Ground) -> None:
+    with Program("room", "--port", "0", environment=ground.environment) as room:
+        url = room.until_printed("--room ").partition("--room ")[2].split()[0]
+
+        def ask(user: str) -> Answer:
+            line = command(ground, dependencies="mechanize")
+            return say(ground, line, "--click", "create", "--json", "--room", url, "--user", user)
+
+        with ThreadPoolExecutor(2) as people:
+            answers = list(people.map(ask, ["U0ALICE", "U0BOB"]))
+        assert [answer.status for answer in answers] == [0, 0], answers
+        assert room.ended(signal.SIGTERM) == 0
+    tags = {answer.told["tag"] for answer in answers}
+    assert len(tags) == 2
+    assert ground.left_behind() == ()
+
+
+def test_ctrl_c_stops_the_build_and_leaves_nothing(make_ground: MakeGround) -> None:
+    ground = make_ground(ENDLESS)
+    with Program("say", command(ground, packages="wget"), "--yes", environment=ground.environment) as program:
+        assert becomes(lambda: is_running(ground.long_seconds))
+        status = program.ended(signal.SIGINT)
+        assert "was stopped" in program.output
+    assert status == 1
+    assert not is_running(ground.long_seconds)
+    assert (ground.images(), ground.left_behind()) == ((), ())
+
+
+def test_a_room_that_is_told_to_end_pauses_its_builds_and_ends_in_time(make_ground: MakeGround) -> None:
+    ground = make_ground(ENDLESS)
+    grace = {"WARROOM_GRACE_SECONDS": "0.2"}
+    with Program("room", "--port", "0", environment={**ground.environment, **grace}) as room:
+        url = room.until_printed("--room ").partition("--room ")[2].split()[0]
+        with Program(
+            "say", command(ground, packages="wget"), "--yes", "--room", url, environment=ground.environment
+        ) as person:
+            assert becomes(lambda: is_running(ground.long_seconds))
+            assert room.ended(signal.SIGTERM, within=10) == 0
+            person.ended()
+            assert "restart" in person.output
+    assert becomes(lambda: not is_running(ground.long_seconds), within=2)
+    assert (ground.images(), ground.left_behind()) == ((), ())

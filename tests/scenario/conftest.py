@@ -1,0 +1,61 @@
+"""A stage for each scenario: a room, the bot, a Docker host and a package index."""
+
+import struct
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from bot.room.rates import RateLimits
+from bot.room.workspace import Workspace
+from bot.slack.channel import Pace
+from bot.slack.listeners import Audience
+from tests.fakes.host import Host
+from tests.fakes.resolver import FakeResolver
+from tests.scenario.driver import EVERYWHERE, HASTE, Stage, make_settings, open_room
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bot's cache, with an installer for builds in it: the real one would be fetched from an index."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "tools").mkdir()
+    # The header of a static ELF program for x86-64, and nothing behind it: the fake daemon never runs it.
+    header = struct.pack("<4sBB10xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 2, 62, 1, 0, 0, 0, 0, 64, 56, 0, 0, 0, 0)
+    (folder / "tools" / f"uv-{version('uv')}-x86_64").write_bytes(header.ljust(1 << 20, b"\0"))
+    return folder
+
+
+@pytest.fixture
+def set_stage(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Stage]]:
+    """Set a stage with settings and limits of the test's own; the bot is started unless `start` says otherwise."""
+    stages: list[Stage] = []
+
+    def set_one(
+        *,
+        limits: RateLimits | None = None,
+        workspace: Workspace | None = None,
+        audience: Audience = EVERYWHERE,
+        pace: Pace = HASTE,
+        start: bool = True,
+        **settings: object,
+    ) -> Stage:
+        room = open_room(limits, workspace)
+        stage = Stage(
+            make_settings(tmp_path / "state", cache, **settings), Host(), FakeResolver(), room, audience, pace
+        )
+        stages.append(stage)
+        if start:
+            stage.start_bot()
+        return stage
+
+    yield set_one
+    for stage in stages:
+        stage.close()
+
+
+@pytest.fixture
+def stage(set_stage: Callable[..., Stage]) -> Stage:
+    """A stage with everything as usual."""
+    return set_stage()

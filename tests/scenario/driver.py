@@ -1,0 +1,344 @@
+"""Drives the whole program as people do: types and clicks in a room, and reads what stands there.
+
+The bot is the production one, connected by Socket Mode; only the Docker daemon and the package index are fakes.
+Nothing here sleeps: every wait is for an event of the room.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bot.dialogs import FINAL
+from bot.ledger import Entry, Ledger, sqlite_url
+from bot.room.client import RoomClient
+from bot.room.events import Message, MessageDeleted, MessageEdited, MessagePosted, RoomEvent, Undelivered
+from bot.room.rates import RateLimits
+from bot.room.say import ENDS
+from bot.room.server import Room
+from bot.room.workspace import ALICE, BOB, BOT, WAR_ROOM, Workspace
+from bot.router import COMMANDS
+from bot.settings import Settings
+from bot.slack.channel import Pace
+from bot.slack.listeners import Audience
+from bot.wiring import Bot, Doors, make_bot
+from commands.build.labels import JOB
+from commands.engine.interface import Engine
+from commands.packages.interface import Resolver
+from tests.fakes.host import PATIENCE_SECONDS, Host
+
+Found = TypeVar("Found")
+
+HASTE = Pace(edits=10**6, edits_kept_for_stages=0, uploads=10**6, posts=10**6, posts_seconds=1.0, progress_seconds=0.02)
+"""For tests about something else than Slack's rate limits; the room's are off too."""
+EVERYWHERE = Audience(frozenset({WAR_ROOM.id}))
+EXAMPLE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"
+
+
+# ── What a person sees ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def words(message: Message) -> str:
+    """Give all text in a message's blocks as a person reads it, a piece a line; buttons are left to `buttons`."""
+    return "\n".join(text for block in message.blocks if block["type"] != "actions" for text in _texts(block))
+
+
+def buttons(message: Message) -> dict[str, str]:
+    """Name the buttons of a message by their action id."""
+    found: dict[str, str] = {}
+    for block in message.blocks:
+        elements = block.get("elements") if block["type"] == "actions" else None
+        for element in elements if isinstance(elements, list) else ():
+            assert isinstance(element, dict)
+            found[str(element["action_id"])] = " ".join(_texts(element["text"]))
+    return found
+
+
+def title(message: Message) -> str:
+    """Give the header of a dialog."""
+    return next((" ".join(_texts(block)) for block in message.blocks if block["type"] == "header"), "")
+
+
+def fact(message: Message, name: str) -> str:
+    """Read the dialog's metadata, as programs do; empty where it is not there."""
+    payload = message.metadata.event_payload if message.metadata else {}
+    return str(payload.get(name, ""))
+
+
+def _texts(block: object) -> Iterator[str]:
+    match block:
+        case {"type": "plain_text" | "mrkdwn", "text": str(text)}:
+            yield text
+        case dict():
+            for value in block.values():
+                yield from _texts(value)
+        case list():
+            for value in block:
+                yield from _texts(value)
+        case _:
+            pass
+
+
+class Person:
+    """Somebody in the room: everything that was ever on their screen, and the keyboard."""
+
+    def __init__(self, room: Room, user: str, channel: str = WAR_ROOM.id) -> None:
+        self.user = user
+        self.client = RoomClient(room.url, room.user_token, user=user, channel=channel)
+        self.history: dict[str, list[Message]] = {}
+        self.undelivered: list[Undelivered] = []
+        self._deleted: set[str] = set()
+        self._changed = threading.Condition()
+        self._stream = self.client.events()
+        self._reader = threading.Thread(target=self._read, name=f"reader-{user}", daemon=True)
+        self._reader.start()
+
+    def close(self) -> None:
+        """Leave."""
+        self._stream.close()
+        self._reader.join()
+
+    def type(self, line: str) -> "Dialog":
+        """Type a command line; the dialog may or may not come."""
+        return Dialog(self, self.client.type(line).trigger_id)
+
+    def until(self, look: Callable[[], Found | None], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
+        """Wait until `look` finds something; it is asked again after every change in the room."""
+        with self._changed:
+            found = self._changed.wait_for(look, seconds)
+        assert found, f"{what}: not within {seconds:g} s. On the screen:\n{self.screen()}"
+        return found
+
+    @property
+    def messages(self) -> list[Message]:
+        """What is on the screen now, oldest first."""
+        return [states[-1] for ts, states in sorted(self.history.items()) if ts not in self._deleted]
+
+    @property
+    def whispers(self) -> list[str]:
+        """What only this person sees."""
+        return [_all_text(message) for message in self.messages if message.only_for == self.user]
+
+    def until_whispered(self, part: str) -> str:
+        """Wait for a note that only this person sees."""
+        return self.until(lambda: next((note for note in self.whispers if part in note), None), f"a note “{part}”")
+
+    def screen(self) -> str:
+        """Write down what is on the screen."""
+        shown = (f"[{message.author} {fact(message, 'state')}] {_all_text(message)}" for message in self.messages)
+        return "\n---\n".join(shown)
+
+    def _read(self) -> None:
+        for event in self._stream:
+            with self._changed:
+                self._take(event)
+                self._changed.notify_all()
+
+    def _take(self, event: RoomEvent) -> None:
+        match event:
+            case MessagePosted(message=message) | MessageEdited(message=message):
+                self.history.setdefault(message.ts, []).append(message)
+            case MessageDeleted(ts=ts):
+                self._deleted.add(ts)
+            case Undelivered():
+                self.undelivered.append(event)
+            case _:
+                pass
+
+
+def _all_text(message: Message) -> str:
+    return f"{message.text}\n{words(message)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Dialog:
+    """The bot's message for one typed line, as a person follows it."""
+
+    person: Person
+    trigger: str
+
+    @property
+    def shown(self) -> list[Message]:
+        """All that this message has ever shown, in order; empty before it was posted."""
+        for states in self.person.history.values():
+            if fact(states[0], "trigger") == self.trigger:
+                return states
+        return []
+
+    @property
+    def now(self) -> Message:
+        """What it shows now."""
+        return self.shown[-1]
+
+    @property
+    def ts(self) -> str:
+        """The name of the message."""
+        return self.now.ts
+
+    @property
+    def id(self) -> str:
+        """The dialog's id, which is the job's too."""
+        return fact(self.now, "dialog")
+
+    @property
+    def states(self) -> list[str]:
+        """The states that it went through."""
+        passed = [fact(message, "state") for message in self.shown]
+        return [state for place, state in enumerate(passed) if place == 0 or passed[place - 1] != state]
+
+    def until(self, *states: str, seconds: float = PATIENCE_SECONDS) -> Message:
+        """Wait until it is in one of these states; a message in an end state is final, so another one fails at once."""
+
+        def look() -> Message | None:
+            now = self.shown[-1] if self.shown else None
+            state = fact(now, "state") if now else ""
+            assert state not in ENDS or state in states, f"it ended {state}:\n{_all_text(self.now)}"
+            return now if state in states else None
+
+        return self.person.until(look, f"{' or '.join(states)}", seconds)
+
+    def until_says(self, part: str, seconds: float = PATIENCE_SECONDS) -> Message:
+        """Wait until it shows these words, now or in a state that has passed already."""
+
+        def look() -> Message | None:
+            return next((message for message in self.shown if part in words(message)), None)
+
+        return self.person.until(look, f"“{part}”", seconds)
+
+    def click(self, action: str, *, by: Person | None = None, stale: bool = False, deliveries: int = 1) -> None:
+        """Press a button."""
+        (by or self.person).client.click(self.ts, action, stale=stale, deliveries=deliveries)
+
+    @property
+    def thread(self) -> list[Message]:
+        """What stands in its thread."""
+        return [message for message in self.person.messages if message.thread_ts == self.ts]
+
+    @property
+    def replies(self) -> list[str]:
+        """What the bot said in its thread, files aside."""
+        return [message.text for message in self.thread if not message.files]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files in its thread, with their content; of a name that is there twice, both fail the test."""
+        shared = [file for message in self.thread for file in message.files]
+        assert len({file.name for file in shared}) == len(shared), f"a file is there twice: {shared}"
+        return {file.name: self.person.client.file(file.id).decode() for file in shared}
+
+    def until_file(self, name: str) -> str:
+        """Wait for a file in the thread."""
+        self.person.until(lambda: any(f.name == name for m in self.thread for f in m.files), f"the file {name}")
+        return self.files[name]
+
+    def until_announced(self) -> str:
+        """Wait for the reply at the end."""
+        return self.person.until(lambda: self.replies[-1:], "the announcement")[0]
+
+
+# ── The room and the bot ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class Stage:
+    """A room with the bot in it, on a Docker host. `bot` is None while none runs."""
+
+    settings: Settings
+    host: Host
+    resolver: Resolver
+    room: Room
+    audience: Audience = EVERYWHERE
+    pace: Pace = HASTE
+    bot: Bot | None = None
+    alice: Person = field(init=False)
+    bob: Person = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Bring the people in."""
+        self.alice = Person(self.room, ALICE.id)
+        self.bob = Person(self.room, BOB.id)
+
+    def make_bot(self, engine: Engine | None = None) -> Bot:
+        """Put a bot together as the program does; it is not started."""
+        doors = Doors(self.room.bot_token, self.room.app_token, self.room.api_url, self.audience)
+        return make_bot(self.settings, doors, engine=engine or self.host.engine, resolver=self.resolver, pace=self.pace)
+
+    def start_bot(self, engine: Engine | None = None) -> Bot:
+        """Start the bot."""
+        self.bot = self.make_bot(engine)
+        self.bot.start()
+        return self.bot
+
+    def close_bot(self) -> None:
+        """End the bot as SIGTERM does."""
+        if self.bot is not None:
+            self.bot.close()
+            self.bot = None
+
+    def close(self) -> None:
+        """End everything."""
+        self.close_bot()
+        self.alice.close()
+        self.bob.close()
+        self.room.stop()
+
+    def create(self, line: str = EXAMPLE, by: Person | None = None) -> Dialog:
+        """Type a line, wait for the review and press Create."""
+        dialog = (by or self.alice).type(line)
+        dialog.until("review")
+        dialog.click("create")
+        return dialog
+
+    # ── What is there afterwards ────────────────────────────────────────────────────────────────────────────────
+
+    def tags(self) -> list[str]:
+        """All names of images that the bot made."""
+        return sorted(name for image in self.host.engine.images({JOB: ""}) for name in image.repo_tags)
+
+    def nameless(self) -> int:
+        """How many images of the bot have no name."""
+        return sum(not image.repo_tags for image in self.host.engine.images({JOB: ""}))
+
+    def entries(self) -> dict[str, Entry]:
+        """What the ledger holds, by dialog."""
+        with self.ledger() as ledger:
+            return {entry.id: entry for entry in (*ledger.unfinished(), *ledger.in_stage(*FINAL))}
+
+    def stages(self) -> list[str]:
+        """The stages of all dialogs in the ledger."""
+        return sorted(type(entry.dialog).__name__ for entry in self.entries().values())
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Open the ledger beside the bot."""
+        ledger = Ledger(sqlite_url(self.settings.state_dir / "dialogs.sqlite"))
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    def bot_messages(self) -> list[Message]:
+        """What the bot wrote for everybody, threads aside."""
+        mine = [message for message in self.alice.messages if message.author == BOT.user_id]
+        return [message for message in mine if message.only_for is None and message.thread_ts is None]
+
+
+def open_room(limits: RateLimits | None = None, workspace: Workspace | None = None) -> Room:
+    """Open a room that knows the bot's commands; without `limits` nothing is limited."""
+    commands = [command.name for command in COMMANDS]
+    return Room(commands=commands, limits=limits or RateLimits.boundless(), workspace=workspace).start()
+
+
+def make_settings(state: Path, cache: Path, **changes: object) -> Settings:
+    """Make settings that depend on neither the environment nor a file."""
+    values: dict[str, object] = {
+        "state_dir": state,
+        "cache_dir": cache,
+        "default_base": "demisto/python3-deb",
+        "docker_host": "unix:///fake.sock",
+        "grace_seconds": 0,
+        **changes,
+    }
+    return Settings.model_validate(values)
