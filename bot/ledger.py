@@ -3,6 +3,7 @@
 It is the one truth about a command's state; messages and jobs follow it. A row outlives every restart.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,9 @@ _METADATA = sa.MetaData()
 _DIALOGS = sa.Table(
     "warroom_dialogs",
     _METADATA,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("serial", sa.Integer, nullable=False, unique=True),
+    # Given out by the database, so that two processes can add at once.
+    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("stage", sa.Text, nullable=False, index=True),
     sa.Column("value", sa.Text, nullable=False),
     sa.Column("changes", sa.Integer, nullable=False),
@@ -60,13 +62,13 @@ class Entry:
 
 
 class Ledger:
-    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` where a write fails."""
+    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` where the database refuses."""
 
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _tune_sqlite)
-        with _writing(url):
+        with _using(url):
             _METADATA.create_all(self._engine)
         self._url = url
 
@@ -76,10 +78,8 @@ class Ledger:
 
     def add(self, entry: Entry) -> None:
         """Store a new dialog."""
-        serial = sa.select(sa.func.coalesce(sa.func.max(_DIALOGS.c.serial), 0) + 1).scalar_subquery()
         row = {
             "id": entry.id,
-            "serial": serial,
             **_stage_of(entry.dialog),
             "changes": entry.changes,
             "since": entry.dialog.asked.at.timestamp(),
@@ -88,9 +88,9 @@ class Ledger:
             "message": entry.message,
             "shown": entry.shown,
             "announced": entry.announced,
-            "attached": ",".join(sorted(entry.attached)),
+            "attached": _joined(entry.attached),
         }
-        with _writing(self._url), self._engine.begin() as connection:
+        with _using(self._url), self._engine.begin() as connection:
             connection.execute(sa.insert(_DIALOGS).values(**row))
 
     def get(self, dialog: DialogId) -> Entry | None:
@@ -107,7 +107,7 @@ class Ledger:
             .where(_DIALOGS.c.id == to.asked.dialog, _DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
             .values(**_stage_of(to), changes=_DIALOGS.c.changes + 1, since=now, deadline=deadline)
         )
-        with _writing(self._url), self._engine.begin() as connection:
+        with _using(self._url), self._engine.begin() as connection:
             return connection.execute(change).rowcount == 1
 
     def overdue(self, now: float) -> tuple[Entry, ...]:
@@ -120,9 +120,10 @@ class Ledger:
 
     def queue(self, stage: type[Any]) -> tuple[DialogId, ...]:
         """The ids of those in this stage, in the order in which they came into it, without reading them whole."""
-        query = sa.select(_DIALOGS.c.id).where(_DIALOGS.c.stage == stage.__name__).order_by(_DIALOGS.c.since)
-        with self._engine.connect() as connection:
-            return tuple(DialogId(row[0]) for row in connection.execute(query))
+        query = sa.select(_DIALOGS.c.id).where(_DIALOGS.c.stage == stage.__name__)
+        with _using(self._url), self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_DIALOGS.c.since, _DIALOGS.c.serial))
+            return tuple(DialogId(row[0]) for row in rows)
 
     def unfinished(self) -> tuple[Entry, ...]:
         """Those that are not in a final stage."""
@@ -147,35 +148,41 @@ class Ledger:
 
     def set_attached(self, dialog: DialogId, kind: str) -> bool:
         """Claim the one upload of this kind of file; False when it was claimed before."""
-        entry = self.get(dialog)
-        if entry is None or kind in entry.attached:
-            return False
-        before = ",".join(sorted(entry.attached))
-        after = ",".join(sorted({*entry.attached, kind}))
-        change = sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog, _DIALOGS.c.attached == before)
-        with _writing(self._url), self._engine.begin() as connection:
-            return connection.execute(change.values(attached=after)).rowcount == 1
+        while (entry := self.get(dialog)) and kind not in entry.attached:
+            before, after = _joined(entry.attached), _joined({*entry.attached, kind})
+            change = sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog, _DIALOGS.c.attached == before)
+            with _using(self._url), self._engine.begin() as connection:
+                # Where another kind was claimed in between, this one is still to be had.
+                if connection.execute(change.values(attached=after)).rowcount == 1:
+                    return True
+        return False
 
     def _set(self, dialog: DialogId, **values: object) -> None:
-        with _writing(self._url), self._engine.begin() as connection:
+        with _using(self._url), self._engine.begin() as connection:
             connection.execute(sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog).values(**values))
 
     def _select(self, where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
-        with self._engine.connect() as connection:
+        with _using(self._url), self._engine.connect() as connection:
             rows = connection.execute(sa.select(_DIALOGS).where(where).order_by(_DIALOGS.c.serial))
             return tuple(_entry(row) for row in rows)
 
 
 def sqlite_url(path: Path) -> str:
     """Write the address of a SQLite file; creates its folder, readable by nobody else."""
-    with _writing(str(path)):
+    with _using(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return f"sqlite:///{path}"
 
 
 def _stage_of(dialog: Dialog) -> dict[str, str]:
     stage = type(dialog).__name__
-    return {"stage": stage, "value": _STAGES[stage].dump_json(dialog).decode()}
+    value = json.dumps(_STAGES[stage].dump_python(dialog, mode="json"), ensure_ascii=False)
+    # Half a character (the text of an exception may hold one) must not keep a dialog from its end.
+    return {"stage": stage, "value": value.encode(errors="replace").decode()}
+
+
+def _joined(kinds: Iterable[str]) -> str:
+    return ",".join(sorted(kinds))
 
 
 def _entry(row: sa.Row[Any]) -> Entry:
@@ -197,8 +204,8 @@ def _tune_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a 
         connection.execute(f"PRAGMA {pragma}")
 
 
-class _writing:  # noqa: N801 - reads as a verb in `with _writing(url):`
-    """Turn a database's refusal to write into a `StateUnwritable`."""
+class _using:  # noqa: N801 - reads as a verb in `with _using(url):`
+    """Turn a database's refusal into a `StateUnwritable`."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -210,7 +217,7 @@ class _writing:  # noqa: N801 - reads as a verb in `with _writing(url):`
         if isinstance(error, sa.exc.DBAPIError | OSError):
             reason = str(getattr(error, "orig", None) or error)
             raise StateUnwritable(
-                f"The bot cannot write its state: {reason}.",
+                f"The bot cannot use its state: {reason}.",
                 hint=f"Make `{_place(self._where)}` writable and free some space, then try again.",
             ) from error
 

@@ -67,6 +67,8 @@ class Runner:
             "executor_id": _EXECUTOR,
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "WARNING",
+            # Nothing here waits for notifications, but `stop` waits for the thread that looks for them.
+            "notification_listener_polling_interval_sec": _POLL_SECONDS,
         }
         DBOS(config=config)
         self._workflows = {name: _workflow(name, task) for name, task in self._tasks.items()}

@@ -23,9 +23,10 @@ from bot.logs import Redactor
 from bot.router import Router
 from bot.runner import Runner, Task
 from bot.settings import Settings, environment
-from bot.slack.channel import Channel, Pace
+from bot.slack.channel import Channel
 from bot.slack.connection import Connection, respond, web_client
 from bot.slack.listeners import Audience, Listeners
+from bot.slack.pace import Pace
 from bot.work import CommandWork
 from commands.build.dockerfile import Recipe, write_dockerfile
 from commands.build.tags import BuildNumbers

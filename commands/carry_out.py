@@ -9,6 +9,7 @@ from time import monotonic
 
 import structlog
 
+from commands.build.advice import explain
 from commands.build.context import context_for
 from commands.build.dockerfile import Recipe
 from commands.build.labels import JOB, container_labels, make_labels
@@ -261,7 +262,7 @@ def _why(problem: Problem, halt: Halt, workshop: Workshop) -> Problem:
     """Name the true reason: what a halt did to the build looks like all kinds of failures."""
     match halt.reason:
         case None:
-            return problem
+            return _explained(problem)
         case HaltReason.TOO_LONG:
             return BuildTimedOut(
                 f"The build took longer than {workshop.build_seconds / 60:.3g} minutes and was ended.",
@@ -270,6 +271,14 @@ def _why(problem: Problem, halt: Halt, workshop: Workshop) -> Problem:
             )
         case HaltReason.STOPPED | HaltReason.SHUTDOWN:
             return BuildStopped("The build was stopped.", hint="Type the command again to start over.")
+
+
+def _explained(problem: Problem) -> Problem:
+    """Say in plain words what the decisive lines of a failed step mean, where they are known."""
+    advice = explain(problem.details) if isinstance(problem, BuildFailed) else None
+    if advice is None:
+        return problem
+    return BuildFailed(advice.message, hint=advice.hint, details=problem.details)
 
 
 def _tidy(engine: Engine, commission: Commission, kept: tuple[ImageId, ...]) -> None:

@@ -7,32 +7,33 @@ sent yet waits, and is rendered only when it is sent. A dialog that Slack has no
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http.client import HTTPException
 from time import monotonic
 from typing import Any, Protocol
 
 import structlog
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
 from bot.dialogs import FINAL, Attachment, Dialog, DialogId, Running
 from bot.ledger import Entry, Ledger
-from bot.slack.pace import Window
+from bot.slack.answers import Meaning, meaning, seconds_to_wait
+from bot.slack.masking import masked
+from bot.slack.outbox import Outbox, look
+from bot.slack.pace import Drip, Pace, Window
 from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
+from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
 
-_RATE_LIMITED = 429
 _ATTEMPTS = 5
 """After so many refusals in a row a message is given up; refusals for the rate or the network do not count."""
 _RETRY_SECONDS = 2.0
 _WHISPERS = 100
 """More than these waiting notes means that somebody hammers a button; the oldest are dropped."""
-_UNREACHABLE = ("not_in_channel", "channel_not_found", "is_archived", "restricted_action")
-_MISSING = ("message_not_found", "cant_update_message", "edit_window_closed")
-_BAD_BLOCKS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
+_MINUTE = 60.0
 EVENT_TYPE = "warroom_dialog"
 """Of the metadata on each dialog: its `facts`, and `trigger`, the id of the trigger of its command."""
 
@@ -50,34 +51,14 @@ class SlackClient(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """Calls a minute and posts a second; a little under Slack's own numbers, so that clocks may differ."""
-
-    edits: int = 48
-    edits_kept_for_stages: int = 18
-    """Of the edits a minute, so many are never spent on mere progress."""
-    uploads: int = 30
-    posts: int = 4
-    posts_seconds: float = 4.4
-    progress_seconds: float = 1.0
-    """The shortest time between two progress edits of one dialog."""
-
-
-@dataclass(slots=True)
-class _Outbox:
-    """What one dialog still owes to Slack."""
-
-    dialog: Dialog | None = None
-    files: list[Attachment] = field(default_factory=list)
-    progress_at: float = float("-inf")
-    attempts: int = 0
-    not_before: float = float("-inf")
-    plain: bool = False
-    """Slack took offence at the blocks: text alone is better than silence."""
+class _Whisper:
+    channel: str
+    user: str
+    text: str
 
 
 class Channel:
-    """Shows dialogs in Slack. `show` and `attach` return at once; one thread sends."""
+    """Shows dialogs in Slack. `show`, `attach` and `whisper` return at once; one thread sends."""
 
     def __init__(
         self,
@@ -88,18 +69,22 @@ class Channel:
         clock: Callable[[], datetime],
         respond: Callable[[str, str], bool],
         pace: Pace | None = None,
+        monotonic: Callable[[], float] = monotonic,
     ) -> None:
         self._client = client
         self._ledger = ledger
         self._redact = redact
         self._clock = clock
         self._respond = respond
-        self._pace = pace or Pace()
-        self._edits = Window(self._pace.edits, 60.0)
-        self._uploads = Window(self._pace.uploads, 60.0)
+        self._monotonic = monotonic
+        self._pace = pace = pace or Pace()
+        self._edits = Window(pace.edits, _MINUTE)
+        self._progress = Drip(pace.progress_burst, pace.progress_every)
+        self._uploads = Window(pace.uploads, _MINUTE)
+        self._ephemerals = Window(pace.whispers, _MINUTE)
         self._posts: dict[str, Window] = {}
-        self._boxes: dict[DialogId, _Outbox] = {}
-        self._whispers: deque[dict[str, str]] = deque(maxlen=_WHISPERS)
+        self._boxes: dict[DialogId, Outbox] = {}
+        self._whispers: deque[_Whisper] = deque(maxlen=_WHISPERS)
         self._changed = threading.Condition()
         self._closing = False
         self._sending = False
@@ -112,60 +97,100 @@ class Channel:
     def close(self, seconds: float = 10.0) -> None:
         """Send what is waiting, at most so long, then end."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._boxes and not self._sending, timeout=seconds)
+            if self._thread.is_alive():
+                self._changed.wait_for(self._is_idle, timeout=seconds)
             self._closing = True
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join(timeout=seconds)
+            self._thread.join(timeout=_RETRY_SECONDS)
 
     def show(self, dialog: Dialog) -> None:
         """Show this stage in place of the dialog's earlier one."""
         with self._changed:
-            box = self._boxes.setdefault(dialog.asked.dialog, _Outbox())
-            box.dialog = dialog
+            self._boxes.setdefault(dialog.asked.dialog, Outbox()).put(dialog)
             self._changed.notify_all()
 
     def attach(self, dialog: DialogId, file: Attachment) -> None:
         """Put a file into the dialog's thread, once per `kind`."""
         with self._changed:
-            box = self._boxes.setdefault(dialog, _Outbox())
-            if all(waiting.kind != file.kind for waiting in box.files):
-                box.files.append(file)
+            self._boxes.setdefault(dialog, Outbox()).put_file(file)
             self._changed.notify_all()
 
     def whisper(self, channel: str, user: str, text: str) -> None:
         """Say something to one person that nobody else sees; it is not kept through a restart."""
         with self._changed:
-            self._whispers.append({"channel": channel, "user": user, "text": text})
+            self._whispers.append(_Whisper(channel, user, text))
             self._changed.notify_all()
 
-    # ── The thread ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _send(self) -> None:
-        while True:
-            with self._changed:
-                self._sending = False
-                self._changed.notify_all()
-                if self._closing:
-                    return
-                whisper = self._whispers.popleft() if self._whispers else None
-                chosen = None if whisper else self._next()
-                if chosen is None and whisper is None:
-                    self._changed.wait(self._until_next())
-                    continue
-                self._sending = True
+    def send_next(self) -> bool:
+        """Send one thing that is due; False when nothing is. The thread's own work, and a test's."""
+        with self._changed:
+            now = self._monotonic()
+            whisper = self._next_whisper(now)
+            chosen = None if whisper else self._next_box(now)
+            if whisper is None and chosen is None:
+                return False
+            self._sending = True
+        try:
             if whisper:
                 self._send_whisper(whisper)
             if chosen:
                 self._work_off(*chosen)
+        finally:
+            with self._changed:
+                self._sending = False
+                self._changed.notify_all()
+        return True
 
-    def _send_whisper(self, whisper: dict[str, str]) -> None:
+    def seconds_to_next(self) -> float | None:
+        """Say in how many seconds something is due; None while nothing waits."""
+        with self._changed:
+            now = self._monotonic()
+            waits = [self._wait(box, now) for box in self._boxes.values() if box.owes]
+            if self._whispers:
+                waits.append(self._ephemerals.wait(now))
+            return min(waits, default=None)
+
+    # ── The thread ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _send(self) -> None:
+        while not self._closing:
+            if self.send_next():
+                continue
+            with self._changed:
+                seconds = self.seconds_to_next()
+                # Something may have become due since: it is sent, not waited for.
+                if not self._closing and seconds != 0:
+                    self._changed.wait(seconds)
+
+    def _is_idle(self) -> bool:
+        return not self._sending and not self._whispers and not any(box.owes for box in self._boxes.values())
+
+    def _next_whisper(self, now: float) -> _Whisper | None:
+        return self._whispers.popleft() if self._whispers and not self._ephemerals.wait(now) else None
+
+    def _next_box(self, now: float) -> tuple[DialogId, Outbox] | None:
+        ready = [(dialog, box) for dialog, box in self._boxes.items() if box.owes and self._wait(box, now) <= 0]
+        return min(ready, key=lambda item: item[1].rank, default=None)
+
+    def _wait(self, box: Outbox, now: float) -> float:
+        until = box.not_before
+        if box.ended and box.dialog is None and not box.files:
+            until = max(until, box.edited_at + self._pace.log_seconds)
+        if not box.is_progress:
+            return max(0.0, until - now)
+        until = max(until, box.edited_at + self._pace.progress_seconds)
+        return max(0.0, until - now, self._progress.wait(now), self._edits.wait(now))
+
+    def _send_whisper(self, whisper: _Whisper) -> None:
+        body = {"channel": whisper.channel, "user": whisper.user, "text": self._redact(whisper.text)}
+        self._ephemerals.spend(self._monotonic())
         try:
-            self._client.api_call("chat.postEphemeral", json={**whisper, "text": self._redact(whisper["text"])})
-        except (OSError, HTTPException, SlackClientError) as error:
-            log.warning("whisper_not_sent", user=whisper["user"], reason=str(error))
+            self._client.api_call("chat.postEphemeral", json=body)
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: a note lost must not silence the dialogs
+            log.warning("whisper_not_sent", user=whisper.user, reason=str(error))
 
-    def _work_off(self, dialog: DialogId, box: _Outbox) -> None:
+    def _work_off(self, dialog: DialogId, box: Outbox) -> None:
         try:
             self._send_one(dialog, box)
         except Exception:
@@ -173,146 +198,144 @@ class Channel:
             log.exception("message_not_sent", job=dialog)
             self._postpone(dialog, box, _RETRY_SECONDS, counts=True)
 
-    def _next(self) -> tuple[DialogId, _Outbox] | None:
-        now = monotonic()
-        ready = [(self._rank(box), dialog, box) for dialog, box in self._boxes.items() if self._wait(box, now) <= 0]
-        return min(ready, key=lambda item: item[0])[1:] if ready else None
-
-    def _until_next(self) -> float | None:
-        now = monotonic()
-        waits = [self._wait(box, now) for box in self._boxes.values()]
-        return max(0.01, min(waits)) if waits else None
-
-    def _rank(self, box: _Outbox) -> int:
-        if isinstance(box.dialog, FINAL):
-            return 0
-        return 2 if isinstance(box.dialog, Running) else 1
-
-    def _wait(self, box: _Outbox, now: float) -> float:
-        wait = box.not_before - now
-        if not isinstance(box.dialog, Running):
-            return max(wait, 0.0)
-        pace = self._pace
-        return max(
-            wait,
-            box.progress_at + pace.progress_seconds - now,
-            self._edits.wait(now, reserve=pace.edits_kept_for_stages),
-        )
-
     # ── One dialog ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _send_one(self, dialog: DialogId, box: _Outbox) -> None:
+    def _send_one(self, dialog: DialogId, box: Outbox) -> None:
         entry = self._ledger.get(dialog)
         if entry is None:
             log.error("dialog_unknown", job=dialog)
-            self._forget(dialog, box)
+            self._forget(dialog)
             return
+        entry = replace(entry, message=box.unsaved_ts or entry.message)
         stage = box.dialog
         if stage is not None:
             self._deliver(entry, box, stage)
         elif entry.message is None:
-            self._postpone(dialog, box, _RETRY_SECONDS, counts=True)
+            log.warning("thread_missing", job=dialog)
+            self._forget(dialog)
         elif box.files:
             self._upload(entry, box, box.files[0])
         else:
             self._announce(entry, box)
 
-    def _deliver(self, entry: Entry, box: _Outbox, stage: Dialog) -> None:
-        body = self._body(entry, box, stage)
-        method = "chat.update" if entry.message else "chat.postMessage"
-        window = self._edits if entry.message else self._posts_in(entry.dialog.asked.channel)
-        if not self._may(entry.id, box, window):
+    def _deliver(self, entry: Entry, box: Outbox, stage: Dialog) -> None:
+        # A stage that was shown late, by a thread that lost a race, must not hide a newer one.
+        newest = stage if type(stage) is type(entry.dialog) or isinstance(stage, FINAL) else entry.dialog
+        too_late = newest is not stage and box.shown == look(newest)
+        if not too_late and not _is_shown(entry, newest) and not self._showed(entry, box, newest):
             return
-        answer = self._call(entry, box, window, method, body)
-        if answer is None:
-            return
-        if entry.message is None:
-            self._ledger.set_message(entry.id, str(answer["ts"]))
-            log.info("dialog_posted", job=entry.id, ts=str(answer["ts"]))
-        if type(stage) is type(entry.dialog):
-            self._ledger.set_shown(entry.id, entry.changes)
         with self._changed:
-            box.attempts = 0
-            box.progress_at = monotonic()
             if box.dialog is stage:
                 box.dialog = None
+                box.ended = isinstance(entry.dialog, FINAL) and not entry.announced
         self._settle(entry, box)
 
-    def _settle(self, entry: Entry, box: _Outbox) -> None:
-        """Forget a box that owes nothing more; a dialog that ended still owes its announcement."""
-        owes = isinstance(entry.dialog, FINAL) and not entry.announced
+    def _showed(self, entry: Entry, box: Outbox, newest: Dialog) -> bool:
+        window = self._edits if entry.message else self._posts_in(entry)
+        if not self._may(entry, box, window):
+            return False
+        if isinstance(newest, Running) and box.shown == look(newest):
+            self._progress.spend(self._monotonic())
+        method = "chat.update" if entry.message else "chat.postMessage"
+        body = self._body(entry, newest, plain=box.plain is type(newest))
+        answer = self._call(entry, box, window, lambda: self._client.api_call(method, json=body))
+        if answer is None:
+            return False
+        box.shown, box.edited_at = look(newest), self._monotonic()
+        if entry.message is None:
+            box.unsaved_ts = str(answer["ts"])
+        self._store_shown(entry, box, newest)
+        return True
+
+    def _store_shown(self, entry: Entry, box: Outbox, newest: Dialog) -> None:
+        ts = box.unsaved_ts
+        if ts and self._stored(entry, lambda: self._ledger.set_message(entry.id, ts)):
+            box.unsaved_ts = None
+        if type(newest) is type(entry.dialog) and entry.shown != entry.changes:
+            self._stored(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
+
+    def _stored(self, entry: Entry, write: Callable[[], object]) -> bool:
+        """Note in the ledger what Slack has; where that fails the message stands, and may be sent again later."""
+        try:
+            write()
+        except StateUnwritable as problem:
+            log.warning("delivery_not_stored", job=entry.id, reason=problem.message)
+            return False
+        return True
+
+    def _settle(self, entry: Entry, box: Outbox) -> None:
+        """Forget a dialog that ended and owes nothing more."""
         with self._changed:
-            if box.dialog is None and not box.files and not owes:
+            if isinstance(entry.dialog, FINAL) and not box.owes:
                 self._boxes.pop(entry.id, None)
 
-    def _upload(self, entry: Entry, box: _Outbox, file: Attachment) -> None:
+    def _upload(self, entry: Entry, box: Outbox, file: Attachment) -> None:
         if file.kind not in entry.attached:
             arguments = {
                 "channel": entry.dialog.asked.channel,
                 "thread_ts": entry.message,
-                "filename": file.name,
-                "title": file.title,
+                "filename": self._redact(file.name),
+                "title": self._redact(file.title),
                 "content": self._redact(file.content),
             }
-            if not self._may(entry.id, box, self._uploads):
+            if not self._may(entry, box, self._uploads):
                 return
-            self._uploads.spend(monotonic())
-            if self._attempt(entry, box, self._uploads, lambda: self._client.files_upload_v2(**arguments)) is None:
+            if self._call(entry, box, self._uploads, lambda: self._client.files_upload_v2(**arguments)) is None:
                 return
-            self._ledger.set_attached(entry.id, file.kind)
-            log.info("file_attached", job=entry.id, kind=file.kind)
+            self._stored(entry, lambda: self._ledger.set_attached(entry.id, file.kind))
         with self._changed:
-            box.files.remove(file)
+            box.files = [waiting for waiting in box.files if waiting is not file]
+            box.attempts = 0
         self._settle(entry, box)
 
-    def _announce(self, entry: Entry, box: _Outbox) -> None:
-        text = announcement(entry.dialog)
+    def _announce(self, entry: Entry, box: Outbox) -> None:
+        text = announcement(masked(entry.dialog, self._redact))
         if text is not None and not entry.announced:
-            window = self._posts_in(entry.dialog.asked.channel)
-            if not self._may(entry.id, box, window):
+            window = self._posts_in(entry)
+            if not self._may(entry, box, window):
                 return
             reply = {"channel": entry.dialog.asked.channel, "thread_ts": entry.message, "text": self._redact(text)}
-            if self._call(entry, box, window, "chat.postMessage", reply) is None:
+            if self._call(entry, box, window, lambda: self._client.api_call("chat.postMessage", json=reply)) is None:
                 return
-        self._ledger.set_announced(entry.id)
-        log.info("end_announced", job=entry.id)
-        self._forget(entry.id, box)
+            self._stored(entry, lambda: self._ledger.set_announced(entry.id))
+        with self._changed:
+            box.ended = False
+        self._settle(entry, box)
 
-    def _body(self, entry: Entry, box: _Outbox, stage: Dialog) -> dict[str, Any]:
-        # A stage that was shown late, by a thread that lost a race, must not hide a newer one.
-        newest = stage if type(stage) is type(entry.dialog) or isinstance(stage, FINAL) else entry.dialog
-        message = render(newest, self._clock())
+    def _body(self, entry: Entry, newest: Dialog, *, plain: bool) -> dict[str, Any]:
+        shown = masked(newest, self._redact)
+        message = render(shown, self._clock())
         body: dict[str, Any] = {
             "channel": entry.dialog.asked.channel,
             "text": message.text,
-            "blocks": [] if box.plain else list(message.blocks),
-            "metadata": {"event_type": EVENT_TYPE, "event_payload": {**facts(newest), "trigger": entry.trigger}},
+            "blocks": () if plain else message.blocks,
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {**facts(shown), "trigger": entry.trigger}},
             **({"ts": entry.message} if entry.message else {}),
         }
-        return {key: _redacted(value, self._redact) for key, value in body.items()}
+        return masked(body, self._redact)
 
-    def _posts_in(self, channel: str) -> Window:
-        return self._posts.setdefault(channel, Window(self._pace.posts, self._pace.posts_seconds))
+    def _posts_in(self, entry: Entry) -> Window:
+        return self._posts.setdefault(entry.dialog.asked.channel, Window(self._pace.posts, self._pace.posts_seconds))
 
-    def _may(self, dialog: DialogId, box: _Outbox, window: Window) -> bool:
-        wait = window.wait(monotonic())
+    def _may(self, entry: Entry, box: Outbox, window: Window) -> bool:
+        wait = window.wait(self._monotonic())
         if wait > 0:
-            self._postpone(dialog, box, wait)
+            self._postpone(entry.id, box, wait)
         return wait <= 0
 
     # ── One call ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _call(
-        self, entry: Entry, box: _Outbox, window: Window, method: str, body: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        window.spend(monotonic())
-        return self._attempt(entry, box, window, lambda: self._client.api_call(method, json=body))
-
-    def _attempt(self, entry: Entry, box: _Outbox, window: Window, call: Callable[[], Any]) -> dict[str, Any] | None:
+    def _call(self, entry: Entry, box: Outbox, window: Window, call: Callable[[], Any]) -> dict[str, Any] | None:
+        """Make a call; None when Slack has not taken it, and what comes next is settled."""
+        window.spend(self._monotonic())
         try:
             answer: dict[str, Any] = call()
         except SlackApiError as error:
             self._refused(entry, box, window, error)
+        except SlackRequestError as error:
+            # The server that takes a file's bytes has its own way to refuse them.
+            log.warning("slack_refused", job=entry.id, reason=str(error)[:1000])
+            self._postpone(entry.id, box, _RETRY_SECONDS, counts=True)
         except (OSError, HTTPException, SlackClientError) as error:
             log.warning("slack_unreachable", job=entry.id, reason=str(error))
             self._postpone(entry.id, box, _RETRY_SECONDS)
@@ -320,55 +343,65 @@ class Channel:
             return answer
         return None
 
-    def _refused(self, entry: Entry, box: _Outbox, window: Window, error: SlackApiError) -> None:
-        reason = str(error.response.get("error"))
-        if error.response.status_code == _RATE_LIMITED:
-            seconds = float(error.response.headers.get("Retry-After", _RETRY_SECONDS))
-            log.info("slack_rate_limited", job=entry.id, seconds=seconds)
-            window.close(monotonic() + seconds)
-            self._postpone(entry.id, box, seconds)
-            return
+    def _refused(self, entry: Entry, box: Outbox, window: Window, error: SlackApiError) -> None:
+        reason = str(error.response.get("error"))[:1000]
         log.warning("slack_refused", job=entry.id, reason=reason, answer=str(error.response.data)[:1000])
-        if reason in _UNREACHABLE:
-            self._say_it_there(entry, reason)
-            self._forget(entry.id, box)
-        elif reason in _BAD_BLOCKS and not box.plain:
-            box.plain = True
-            self._postpone(entry.id, box, 0.0, counts=True)
-        elif reason in _MISSING and box.dialog is not None:
-            self._ledger.set_message(entry.id, None)
-            self._postpone(entry.id, box, 0.0, counts=True)
-        else:
-            self._postpone(entry.id, box, _RETRY_SECONDS, counts=True)
+        match meaning(error):
+            case Meaning.TOO_FAST:
+                seconds = seconds_to_wait(error)
+                window.close(self._monotonic() + seconds)
+                self._postpone(entry.id, box, seconds)
+            case Meaning.PASSING:
+                self._postpone(entry.id, box, _RETRY_SECONDS)
+            case Meaning.UNREACHABLE:
+                self._turned_away(entry, box, reason)
+            case Meaning.BAD_BLOCKS if box.dialog is not None and box.plain is not type(box.dialog):
+                box.plain = type(box.dialog)
+            case Meaning.MISSING if not box.reposted:
+                self._post_anew(entry, box)
+            case _:
+                self._postpone(entry.id, box, _RETRY_SECONDS, counts=True)
 
-    def _say_it_there(self, entry: Entry, reason: str) -> None:
-        told = self._respond(
-            entry.response_url,
-            f"I cannot post in this channel (`{reason}`). Invite me with `/invite`, then type the command again.",
-        )
-        log.warning("channel_closed", job=entry.id, reason=reason, told=told)
-
-    def _postpone(self, dialog: DialogId, box: _Outbox, seconds: float, *, counts: bool = False) -> None:
+    def _post_anew(self, entry: Entry, box: Outbox) -> None:
+        self._ledger.set_message(entry.id, None)
         with self._changed:
-            box.not_before = monotonic() + seconds
+            box.reposted = True
+            box.unsaved_ts = None
+            box.dialog = box.dialog or entry.dialog
+
+    def _turned_away(self, entry: Entry, box: Outbox, reason: str) -> None:
+        """Say once, where it still can be heard, that there is no way into the channel; then be silent about it."""
+        if not box.turned_away:
+            box.turned_away = True
+            told = self._respond(
+                entry.response_url,
+                f"I cannot post in this channel (`{reason}`). Invite me with `/invite`, then type the command again.",
+            )
+            log.warning("channel_closed", job=entry.id, reason=reason, told=told)
+        if isinstance(entry.dialog, FINAL):
+            # Without a way in there is nobody to tell later either.
+            self._stored(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
+            self._stored(entry, lambda: self._ledger.set_announced(entry.id))
+        with self._changed:
+            box.dialog, box.files, box.ended = None, [], False
+        self._settle(entry, box)
+
+    def _postpone(self, dialog: DialogId, box: Outbox, seconds: float, *, counts: bool = False) -> None:
+        with self._changed:
+            box.not_before = self._monotonic() + seconds
             box.attempts += counts
             if box.attempts >= _ATTEMPTS:
                 log.error("message_given_up", job=dialog)
-                self._boxes.pop(dialog, None)
+                box.give_up()
+                if not box.owes:
+                    self._boxes.pop(dialog, None)
 
-    def _forget(self, dialog: DialogId, box: _Outbox) -> None:
+    def _forget(self, dialog: DialogId) -> None:
         with self._changed:
-            if self._boxes.get(dialog) is box:
-                del self._boxes[dialog]
+            self._boxes.pop(dialog, None)
 
 
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - any piece of JSON
-    match value:
-        case str():
-            return redact(value)
-        case dict():
-            return {key: _redacted(inner, redact) for key, inner in value.items()}
-        case list() | tuple():
-            return [_redacted(inner, redact) for inner in value]
-        case _:
-            return value
+def _is_shown(entry: Entry, newest: Dialog) -> bool:
+    """Tell whether Slack has the end of the dialog already: it is not edited again."""
+    is_stored = isinstance(newest, FINAL) and type(newest) is type(entry.dialog)
+    return is_stored and entry.message is not None and entry.shown == entry.changes

@@ -22,10 +22,8 @@ def _masked(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - 
             return redact(value)
         case Mapping():
             return {_masked(key, redact): _masked(inner, redact) for key, inner in value.items()}
-        case list():
-            return [_masked(inner, redact) for inner in value]
-        case tuple():
-            return tuple(_masked(inner, redact) for inner in value)
+        case list() | tuple():
+            return type(value)(_masked(inner, redact) for inner in value)
         case _ if is_dataclass(value) and not isinstance(value, type):
             return replace(value, **{each.name: _masked(getattr(value, each.name), redact) for each in fields(value)})
         case _:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 Answer = Callable[["Request"], None]
 
@@ -56,7 +56,7 @@ def listening(folder: Path, answers: dict[str, Answer]) -> Iterator[ScriptedDaem
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            path = parts.path.removeprefix("/v1.41")
+            path = unquote(parts.path).removeprefix("/v1.41")
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             daemon.asked.append(path)
             daemon.answers.get(path, _not_found)(Request(path, parse_qs(parts.query), self))

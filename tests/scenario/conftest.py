@@ -9,8 +9,8 @@ import pytest
 
 from bot.room.rates import RateLimits
 from bot.room.workspace import Workspace
-from bot.slack.channel import Pace
 from bot.slack.listeners import Audience
+from bot.slack.pace import Pace
 from tests.fakes.host import Host
 from tests.fakes.resolver import FakeResolver
 from tests.scenario.driver import EVERYWHERE, HASTE, Stage, make_settings, open_room

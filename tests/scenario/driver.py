@@ -21,8 +21,8 @@ from bot.room.server import Room
 from bot.room.workspace import ALICE, BOB, BOT, WAR_ROOM, Workspace
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.slack.channel import Pace
 from bot.slack.listeners import Audience
+from bot.slack.pace import Pace
 from bot.wiring import Bot, Doors, make_bot
 from commands.build.labels import JOB
 from commands.engine.interface import Engine
@@ -31,7 +31,17 @@ from tests.fakes.host import PATIENCE_SECONDS, Host
 
 Found = TypeVar("Found")
 
-HASTE = Pace(edits=10**6, edits_kept_for_stages=0, uploads=10**6, posts=10**6, posts_seconds=1.0, progress_seconds=0.02)
+MANY = 10**6
+HASTE = Pace(
+    edits=MANY,
+    uploads=MANY,
+    whispers=MANY,
+    posts=MANY,
+    posts_seconds=1.0,
+    progress_burst=MANY,
+    progress_every=0.001,
+    progress_seconds=0.02,
+)
 """For tests about something else than Slack's rate limits; the room's are off too."""
 EVERYWHERE = Audience(frozenset({WAR_ROOM.id}))
 EXAMPLE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"

@@ -258,7 +258,13 @@ def test_a_cancellation_that_came_before_the_daemon_knew_the_build_is_said_again
         streaming(b'{"id": "moby.buildkit.trace", "aux": ""}\n', b'{"error": "context canceled"}\n')(request)
 
     with scripted(tmp_path, {"/build": build, "/build/cancel": saying(b"")}) as (engine, daemon):
-        caller = threading.Thread(target=lambda: (begun.wait(10), engine.cancel_build("build-1"), cancelled.set()))
+
+        def cancel() -> None:
+            begun.wait(10)
+            engine.cancel_build("build-1")
+            cancelled.set()
+
+        caller = threading.Thread(target=cancel)
         caller.start()
         _, problem = failed(engine.build(order()))
         caller.join()
