@@ -213,6 +213,9 @@ Dialog = (
 FINAL = (Done, Reused, Refused, Failed, Cancelled, Expired, Stopped, Discarded)
 """The stages that nothing follows."""
 
+UNFINISHED = (Preparing, UnderReview, Queued, Running, Paused, Deciding, Settling)
+"""The stages that something follows."""
+
 
 class Screen(Protocol):
     """Where dialogs are shown. No method waits for the network; the newest stage of a dialog wins."""

@@ -2,12 +2,26 @@
 
 The stages of `bot.dialogs`, and what leads from one to the next:
 
-    (a) a person types a command      (b) the facts are there        (c) they speak against it, or are not to be had
-    (d) a person presses Create       (e) a person presses Cancel    (f) a person takes the image that exists
-    (g) nobody presses anything for `review_seconds`                 (h) a build slot is free
-    (i) a person presses Stop         (j) built, verified, named     (k) built, but a module does not import
-    (l) a step fails or times out     (m) the bot shuts down         (n) the bot is back
-    (o) a person presses Keep or Discard, or nobody does in time     (p) the image has its name   (q) the image is gone
+    (a)             → Preparing             a person types a command
+    (b) Preparing   → UnderReview           the facts are there
+    (c) Preparing   → Refused, Failed       they speak against it, or are not to be had
+    (d) UnderReview → Queued                a person presses Create
+    (e) UnderReview → Cancelled             a person presses Cancel
+    (f) UnderReview → Reused                a person takes the image that exists
+    (g) UnderReview → Expired               nobody presses anything for `review_seconds`
+    (h) Queued      → Running               a build slot is free
+    (i) Queued      → Stopped               a person presses Stop
+    (i) Running     → Running, Stopped      a person presses Stop: the build is told to end, then it has ended
+    (j) Running     → Done                  built, verified, named
+    (k) Running     → Deciding              built, but a module does not import
+    (l) Running     → Failed                a step fails or times out
+    (l) Queued      → Failed                the bot itself fails
+    (m) Running     → Paused                the bot shuts down
+    (n) Paused      → Running               the bot is back
+    (n) Running     → Running               the bot is back after it was killed
+    (o) Deciding    → Settling              a person presses Keep or Discard, or nobody does in time
+    (p) Settling    → Done                  the image has its name
+    (q) Settling    → Discarded, Failed     the image is gone, as decided or by itself
 
     ──a──► Preparing ──c──► Refused, Failed
                │
@@ -17,19 +31,19 @@ The stages of `bot.dialogs`, and what leads from one to the next:
                │
                d
                ▼
-            Queued ──i──► Stopped
+            Queued ──i──► Stopped   ──l──► Failed
                │
                h
                ▼
-            Running ──i──► Running (stopping) ──► Stopped
+            Running ──i──► Running (stopping) ──i──► Stopped
              ▲   │  ──j──► Done
              n   m  ──l──► Failed
              │   ▼  ──k──► Deciding ──o──► Settling ──p──► Done
-            Paused                                  ──q──► Discarded
+            Paused                                  ──q──► Discarded, Failed
 
 Every arrow is one compare-and-set in the ledger, so a double click, a click delivered twice and clicks by two people
 start one job. `kill -9` breaks no arrow: at the next start the runner repeats the task that was under way, which finds
-in the ledger how far it had come.
+in the ledger how far it had come. While the ledger cannot be written a task waits, and the person is told.
 """
 
 import contextlib
@@ -39,7 +53,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol, TypeVar, assert_never
 
 import structlog
 
@@ -78,10 +92,12 @@ from commands.model.outcomes import Created, Outcome, Undecided
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 _SOURCES: Mapping[type[Any], tuple[type[Any], ...]] = {
     UnderReview: (Preparing,),
     Refused: (Preparing,),
-    Failed: (Preparing, Running, Settling),
+    Failed: (Preparing, Queued, Running, Settling),
     Cancelled: (UnderReview,),
     Expired: (UnderReview,),
     Reused: (UnderReview,),
@@ -161,34 +177,30 @@ class Patience:
     review_seconds: float
     grace_seconds: float
     tick_seconds: float = 1.0
-    """How often deadlines are looked at and the elapsed time of running jobs is shown again."""
+    """How often deadlines and the queue are looked at and the elapsed time of running jobs is shown again."""
+    halt_seconds: float = 5.0
+    """How long a build may take to end once it was told to."""
+    retry_seconds: float = 5.0
+    """How often a daemon that is away, or a state that cannot be written, is tried again."""
 
 
 class _Run:
-    """A build that is under way in this process; its events and a Stop come from different threads."""
+    """A build that is under way in this process, and how it is to be shown now."""
 
     def __init__(self, dialog: Running) -> None:
         self.halt = Halt()
-        self._dialog = dialog
-        self._lock = threading.Lock()
-
-    @property
-    def dialog(self) -> Running:
-        """As it is to be shown now."""
-        return self._dialog
+        self.dialog = dialog
 
     def happened(self, event: Event, now: datetime) -> Running:
         """Fold an event in."""
-        with self._lock:
-            self._dialog = replace(self._dialog, progress=after(self._dialog.progress, event, now))
-            return self._dialog
+        self.dialog = replace(self.dialog, progress=after(self.dialog.progress, event, now))
+        return self.dialog
 
     def stop(self, user: str) -> Running:
         """Ask it to end."""
-        with self._lock:
-            self._dialog = replace(self._dialog, stopping_by=user)
+        self.dialog = replace(self.dialog, stopping_by=user)
         self.halt.ask(HaltReason.STOPPED)
-        return self._dialog
+        return self.dialog
 
 
 class Jobs:
@@ -213,11 +225,17 @@ class Jobs:
         self._patience = patience
         self._clock = clock
         self._preparing = threading.BoundedSemaphore(preparations)
-        self._runs: dict[DialogId, _Run] = {}
+        self._inherited: frozenset[DialogId] = frozenset()
+        self._places: dict[DialogId, int] = {}
+        # Held while a stage is read, changed and shown: dialogs are shown in the order in which they moved.
+        self._order = threading.RLock()
+        # Held for what runs now, and to show it: what was taken out of `_runs` is not shown as running any more.
         self._lock = threading.Lock()
-        self._closing = threading.Event()
         self._idle = threading.Condition(self._lock)
+        self._runs: dict[DialogId, _Run] = {}
         self._busy: set[tuple[str, str]] = set()
+        self._closing = threading.Event()
+        self._out_of_grace = False
         tasks = {"prepare": self._prepare, "build": self._build, "settle": self._settle, "clean": self._clean}
         self._runner = runner({name: self._counted(name, task) for name, task in tasks.items()})
         # Starting a task writes to the job database; a click need not wait for it.
@@ -228,44 +246,76 @@ class Jobs:
 
     def start(self) -> None:
         """Go on with everything that the last process left; raises `StateUnwritable`."""
-        self._runner.start()
-        for entry in self._ledger.unfinished():
-            self._start_task(entry.dialog)
+        left = self._ledger.unfinished()
+        self._inherited = frozenset(entry.id for entry in left)
         for entry in self._ledger.unshown():
             self._screen.show(entry.dialog)
             if isinstance(entry.dialog, FINAL):
                 self._attach_log(entry.dialog)
+        self._runner.start()
+        for entry in left:
+            self._start_task(entry.dialog, again=True)
         self._ticker.start()
 
     def close(self) -> None:
         """Start nothing more, give running builds their grace, then pause them: the next process goes on with them."""
-        self._closing.set()
+        with self._idle:
+            self._closing.set()
         self._starter.shutdown()
         with self._idle:
             self._idle.wait_for(lambda: not self._busy, timeout=self._patience.grace_seconds)
-            left = list(self._runs.values())
-        for run in left:
-            run.halt.ask(HaltReason.SHUTDOWN)
-        with self._idle:
-            if not self._idle.wait_for(lambda: not self._busy, timeout=_HALT_SECONDS):
+            self._out_of_grace = True
+            for run in self._runs.values():
+                run.halt.ask(HaltReason.SHUTDOWN)
+            if not self._idle.wait_for(lambda: not self._busy, timeout=self._patience.halt_seconds):
                 log.warning("tasks_did_not_end", tasks=sorted(self._busy))
-        self._ticker.join()
+        if self._ticker.is_alive():
+            self._ticker.join()
         self._runner.stop()
 
-    def _counted(self, name: str, task: Callable[[str], None]) -> Callable[[str], None]:
+    def _counted(self, name: str, task: Callable[[DialogId], None]) -> Callable[[str], None]:
         def counted(key: str) -> None:
-            if self._closing.is_set():
-                raise Interrupted
             with self._idle:
+                # Under the lock, so that `close` waits for every task that got past this line.
+                if self._closing.is_set():
+                    raise Interrupted
                 self._busy.add((name, key))
             try:
-                task(key)
+                self._until_written(DialogId(key), lambda: task(DialogId(key)))
+            except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
+                self._break(DialogId(key), error)
             finally:
                 with self._idle:
                     self._busy.discard((name, key))
                     self._idle.notify_all()
 
         return counted
+
+    def _until_written(self, job: DialogId, act: Callable[[], T]) -> T:
+        """Do it; where the ledger cannot be written, say so and do it again until it can."""
+        told = False
+        while True:
+            try:
+                return act()
+            except StateUnwritable as error:
+                if not told:
+                    log.error("state_not_written", job=job, reason=error.message)
+                    self._tell(job, error)
+                told = True
+                if self._closing.wait(self._patience.retry_seconds):
+                    raise Interrupted from error
+
+    def _tell(self, job: DialogId, error: StateUnwritable) -> None:
+        # It is not stored: once the ledger can be written, the dialog goes on in place of this.
+        with contextlib.suppress(StateUnwritable):
+            if (entry := self._ledger.get(job)) and not isinstance(entry.dialog, FINAL):
+                self._screen.show(_failed(entry.dialog.asked, error))
+
+    def _break(self, job: DialogId, error: Exception) -> None:
+        """End a dialog whose task fell over."""
+        entry = self._ledger.get(job)
+        if entry is None or not self._move(_failed(entry.dialog.asked, error)):
+            log.error("task_failed", job=job, exc_info=error)
 
     def _start_soon(self, dialog: Dialog) -> None:
         # A closing bot starts nothing more: what is in the ledger is started by the next one.
@@ -276,16 +326,22 @@ class Jobs:
         try:
             self._start_task(dialog)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-            self._screen.show(_failed(dialog.asked, error))
+            try:
+                self._break(dialog.asked.dialog, error)
+            except StateUnwritable as unwritable:
+                # The next process starts it.
+                log.error("task_not_started", job=dialog.asked.dialog, exc_info=error)
+                self._screen.show(_failed(dialog.asked, unwritable))
 
-    def _start_task(self, dialog: Dialog) -> None:
+    def _start_task(self, dialog: Dialog, *, again: bool = False) -> None:
+        job = dialog.asked.dialog
         match dialog:
             case Preparing():
-                self._runner.run("prepare", dialog.asked.dialog)
+                self._runner.run("prepare", job, again=again)
             case Queued() | Running() | Paused():
-                self._runner.enqueue("build", dialog.asked.dialog)
+                self._runner.enqueue("build", job, again=again)
             case Settling():
-                self._runner.run("settle", dialog.asked.dialog)
+                self._runner.run("settle", job, again=again)
             case _:
                 pass
 
@@ -352,16 +408,15 @@ class Jobs:
         return self._stop_running(dialog.asked, user)
 
     def _stop_running(self, asked: Asked, user: str) -> Press:
-        entry = self._ledger.get(asked.dialog)
-        if entry is None or not isinstance(entry.dialog, Running) or entry.dialog.stopping_by:
-            return Press.LATE
-        stopping = replace(entry.dialog, stopping_by=user)
-        if not self._move(stopping, after=(Running,)):
-            return Press.LATE
+        with self._order:
+            entry = self._ledger.get(asked.dialog)
+            if entry is None or not isinstance(entry.dialog, Running) or entry.dialog.stopping_by:
+                return Press.LATE
+            if not self._move(replace(entry.dialog, stopping_by=user), after=(Running,)):
+                return Press.LATE
         with self._lock:
-            run = self._runs.get(asked.dialog)
-        if run:
-            self._screen.show(run.stop(user))
+            if run := self._runs.get(asked.dialog):
+                self._screen.show(run.stop(user))
         return Press.TAKEN
 
     def _decide(self, dialog: Deciding, *, keep: bool, user: str | None) -> Press:
@@ -392,11 +447,11 @@ class Jobs:
 
     # ── Tasks, run by the runner, perhaps more than once ────────────────────────────────────────────────────────
 
-    def _prepare(self, key: str) -> None:
-        entry = self._ledger.get(DialogId(key))
+    def _prepare(self, job: DialogId) -> None:
         with self._preparing:
             if self._closing.is_set():
                 raise Interrupted
+            entry = self._ledger.get(job)
             if entry is None or not isinstance(entry.dialog, Preparing):
                 return
             answer = self._answer(entry.dialog)
@@ -412,6 +467,9 @@ class Jobs:
             self._screen.show(replace(dialog, doing=doing))
 
         try:
+            if asked.dialog in self._inherited:
+                # The process that was killed may have left a container.
+                self._work.clean(asked.dialog)
             answer = self._work.answer(asked, report)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
             return _failed(asked, error)
@@ -423,36 +481,36 @@ class Jobs:
             case _:
                 assert_never(answer)
 
-    def _build(self, key: str) -> None:
-        run = self._begin(DialogId(key))
-        if run is None:
-            return
-        try:
-            self._end(self._outcome(run))
-        finally:
-            with self._lock:
-                del self._runs[DialogId(key)]
-        self._runner.run("clean", key)
+    def _build(self, job: DialogId) -> None:
+        run = self._begin(job)
+        if run is not None:
+            try:
+                end = self._outcome(run)
+            finally:
+                with self._lock:
+                    del self._runs[job]
+            self._end(end)
+        self._clean_up(job)
 
     def _begin(self, job: DialogId) -> _Run | None:
-        entry = self._ledger.get(job)
-        match entry.dialog if entry else None:
-            case Queued(asked, proposal, by) | Paused(asked, proposal, by):
-                running = Running(asked, proposal, by, Progress(started=self._clock()))
-            case Running(asked, proposal, by, _, stopping_by):
-                running = Running(asked, proposal, by, Progress(started=self._clock()), stopping_by)
-            case _:
+        with self._order:
+            entry = self._ledger.get(job)
+            match entry.dialog if entry else None:
+                case Queued(asked, proposal, by) | Paused(asked, proposal, by):
+                    running = Running(asked, proposal, by, Progress(started=self._clock()))
+                case Running(asked, proposal, by, _, stopping_by):
+                    running = Running(asked, proposal, by, Progress(started=self._clock()), stopping_by)
+                case _:
+                    return None
+            if not self._move(running):
                 return None
-        run = _Run(running)
-        with self._lock:
-            self._runs[job] = run
-        if not self._move(running):
+            run = _Run(running)
             with self._lock:
-                del self._runs[job]
-            return None
-        self._show_queue()
-        if running.stopping_by:
-            run.halt.ask(HaltReason.STOPPED)
+                self._runs[job] = run
+                if running.stopping_by:
+                    run.halt.ask(HaltReason.STOPPED)
+                if self._out_of_grace:
+                    run.halt.ask(HaltReason.SHUTDOWN)
         return run
 
     def _outcome(self, run: _Run) -> Dialog:
@@ -461,10 +519,13 @@ class Jobs:
         commission = Commission(job=asked.dialog, requester=asked.user, channel=asked.channel)
         try:
             outcome = self._work.carry_out(proposal, commission, lambda event: self._happened(run, event), run.halt)
-        except BuildStopped:
+        except BuildStopped as stopped:
+            if user := run.dialog.stopping_by:
+                return Stopped(asked, proposal, user, run.dialog.progress)
             if run.halt.reason is HaltReason.SHUTDOWN:
                 return Paused(asked, proposal, by)
-            return Stopped(asked, proposal, run.dialog.stopping_by or by, run.dialog.progress)
+            # Nobody here asked for it: the daemon was stopped, or somebody ended the build on its host.
+            return _failed(asked, stopped, proposal, run.dialog.progress)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
             return _failed(asked, error, proposal, run.dialog.progress)
         return self._result(run.dialog, outcome)
@@ -481,33 +542,28 @@ class Jobs:
                 assert_never(outcome)
 
     def _end(self, dialog: Dialog) -> None:
-        try:
-            self._move(dialog)
-        except StateUnwritable as error:
-            # The ledger still says Running: the next process will find the image by its label and say so.
-            log.exception("end_not_stored", job=dialog.asked.dialog)
-            self._screen.show(_failed(dialog.asked, error))
-            raise Interrupted from error
+        self._until_written(dialog.asked.dialog, lambda: self._move(dialog))
         if isinstance(dialog, Paused):
             raise Interrupted
         self._attach_log(dialog)
 
     def _happened(self, run: _Run, event: Event) -> None:
-        dialog = run.happened(event, self._clock())
+        job = run.dialog.asked.dialog
         match event:
             case LogLine(text=text):
-                self._log.write(dialog.asked.dialog, text)
+                self._log.write(job, text)
             case StepStarted(step):
-                log.info("step_started", job=dialog.asked.dialog, step=step)
+                log.info("step_started", job=job, step=step)
             case _:
                 pass
-        self._screen.show(dialog)
+        with self._lock:
+            self._screen.show(run.happened(event, self._clock()))
 
-    def _settle(self, key: str) -> None:
-        entry = self._ledger.get(DialogId(key))
-        if entry is None or not isinstance(entry.dialog, Settling):
-            return
-        self._move(self._settled(entry.dialog))
+    def _settle(self, job: DialogId) -> None:
+        entry = self._ledger.get(job)
+        if entry is not None and isinstance(entry.dialog, Settling):
+            self._move(self._settled(entry.dialog))
+        self._clean_up(job)
 
     def _settled(self, dialog: Settling) -> Dialog:
         asked, proposal = dialog.asked, dialog.proposal
@@ -515,22 +571,27 @@ class Jobs:
             if not dialog.keep:
                 self._until_the_engine_answers(lambda: self._work.clean(asked.dialog))
                 return Discarded(asked, proposal, dialog.by)
-            created = self._work.keep(proposal, Undecided(dialog.image_id, dialog.failures))
+            undecided = Undecided(dialog.image_id, dialog.failures)
+            created = self._until_the_engine_answers(lambda: self._work.keep(proposal, undecided))
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
             return _failed(asked, error, proposal, dialog.progress)
         return Done(asked, proposal, dialog.by or asked.user, created, dialog.progress, self._clock())
 
-    def _clean(self, key: str) -> None:
-        entry = self._ledger.get(DialogId(key))
-        if entry is None or isinstance(entry.dialog, FINAL):
-            self._until_the_engine_answers(lambda: self._work.clean(DialogId(key)))
+    def _clean_up(self, job: DialogId) -> None:
+        # A task of its own: while the daemon is away it waits, and a build slot must not wait with it.
+        entry = self._ledger.get(job)
+        if entry is not None and isinstance(entry.dialog, FINAL):
+            self._runner.run("clean", job)
 
-    def _until_the_engine_answers(self, act: Callable[[], None]) -> None:
+    def _clean(self, job: DialogId) -> None:
+        self._until_the_engine_answers(lambda: self._work.clean(job))
+
+    def _until_the_engine_answers(self, act: Callable[[], T]) -> T:
         while True:
             try:
                 return act()
             except EngineUnavailable:
-                if self._closing.wait(_RETRY_SECONDS):
+                if self._closing.wait(self._patience.retry_seconds):
                     raise Interrupted from None
 
     # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -539,12 +600,12 @@ class Jobs:
         while not self._closing.wait(self._patience.tick_seconds):
             try:
                 self._look_at_deadlines()
+                self._look_at_queue()
             except Exception:
-                log.exception("deadlines_not_checked")
+                log.exception("tick_failed")
             with self._lock:
-                running = [run.dialog for run in self._runs.values()]
-            for dialog in running:
-                self._screen.show(dialog)
+                for run in self._runs.values():
+                    self._screen.show(run.dialog)
 
     def _look_at_deadlines(self) -> None:
         for entry in self._ledger.overdue(self._clock().timestamp()):
@@ -556,6 +617,21 @@ class Jobs:
                 case _:
                     pass
 
+    def _look_at_queue(self) -> None:
+        queue = self._ledger.queue(Queued)
+        for position, job in enumerate(queue, start=1):
+            if self._places.get(job) != position:
+                self._show_place(job, position)
+        self._places = {job: position for position, job in enumerate(queue, start=1)}
+
+    def _show_place(self, job: DialogId, position: int) -> None:
+        with self._order:
+            entry = self._ledger.get(job)
+            if entry is None or not isinstance(entry.dialog, Queued):
+                return
+            if self._places.get(job, entry.dialog.position) != position:
+                self._screen.show(replace(entry.dialog, position=position))
+
     def _expire(self, dialog: UnderReview) -> None:
         self._move(Expired(dialog.asked, self._patience.review_seconds))
 
@@ -566,30 +642,22 @@ class Jobs:
 
     def _move(self, to: Dialog, *, after: tuple[type[Any], ...] | None = None) -> bool:
         deadline = to.expires.timestamp() if isinstance(to, UnderReview | Deciding) else None
-        moved = self._ledger.move(
-            to, after=after or _SOURCES[type(to)], now=self._clock().timestamp(), deadline=deadline
-        )
+        sources = after or _SOURCES[type(to)]
+        with self._order:
+            moved = self._ledger.move(to, after=sources, now=self._clock().timestamp(), deadline=deadline)
+            if moved:
+                self._screen.show(to)
         log.info("dialog_moved" if moved else "dialog_had_moved", job=to.asked.dialog, to=type(to).__name__)
-        if moved:
-            self._screen.show(to)
         return moved
 
-    def _show_queue(self) -> None:
-        for position, job in enumerate(self._ledger.queue(Queued), start=1):
-            entry = self._ledger.get(job)
-            if entry and isinstance(entry.dialog, Queued):
-                self._screen.show(replace(entry.dialog, position=position))
-
     def _attach_log(self, dialog: Dialog) -> None:
-        file = self.log_of(dialog.asked.dialog)
+        try:
+            file = self.log_of(dialog.asked.dialog)
+        except StateUnwritable as problem:
+            log.warning("log_not_attached", job=dialog.asked.dialog, reason=problem.message)
+            return
         if file:
             self._screen.attach(dialog.asked.dialog, file)
-
-
-_HALT_SECONDS = 5.0
-"""How long a build may take to end once it was told to."""
-_RETRY_SECONDS = 5.0
-"""How often a daemon that is away is asked again to let us tidy up."""
 
 
 def _failed(

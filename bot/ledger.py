@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
+import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from bot.dialogs import FINAL, Dialog, DialogId
 from commands.errors import StateUnwritable
+
+log = structlog.get_logger()
 
 _STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
 _METADATA = sa.MetaData()
@@ -62,7 +65,7 @@ class Entry:
 
 
 class Ledger:
-    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` where the database refuses."""
+    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` where it cannot be used."""
 
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url)
@@ -164,7 +167,7 @@ class Ledger:
     def _select(self, where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
         with _using(self._url), self._engine.connect() as connection:
             rows = connection.execute(sa.select(_DIALOGS).where(where).order_by(_DIALOGS.c.serial))
-            return tuple(_entry(row) for row in rows)
+            return tuple(entry for row in rows if (entry := _entry(row)))
 
 
 def sqlite_url(path: Path) -> str:
@@ -185,9 +188,15 @@ def _joined(kinds: Iterable[str]) -> str:
     return ",".join(sorted(kinds))
 
 
-def _entry(row: sa.Row[Any]) -> Entry:
+def _entry(row: sa.Row[Any]) -> Entry | None:
+    try:
+        dialog = _STAGES[row.stage].validate_json(row.value)
+    except (KeyError, ValidationError) as error:
+        # A program of another version stored it; that one can go on with it, and this one with all others.
+        log.error("dialog_not_understood", job=row.id, stage=row.stage, reason=str(error)[:500])
+        return None
     return Entry(
-        dialog=_STAGES[row.stage].validate_json(row.value),
+        dialog=dialog,
         trigger=row.trigger,
         response_url=row.response_url,
         changes=row.changes,

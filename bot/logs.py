@@ -1,10 +1,13 @@
 """Logs as events with fields, on stderr; and the redaction of secrets, wherever text leaves the program."""
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterable
+from html import escape
 from typing import Literal, TextIO
+from urllib.parse import quote
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -12,33 +15,39 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 MASK = "[redacted]"
 
 _SHAPES = (
-    re.compile(r"\bx(?:ox[a-z]|app)-[A-Za-z0-9-]{6,}"),  # Slack's tokens
-    re.compile(r"(?<=://)[^\s/@'\"]+(?=@)"),  # user:password@ in an address
-    re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"(?i)\b(?<=password[=:])\s*[^\s,;'\"]+"),
+    # Slack's tokens.
+    (re.compile(r"\bx(?:ox[a-z]|app)-[A-Za-z0-9-]{6,}"), MASK),
+    # `user:password@` in an address.
+    (re.compile(r"(?<=://)[^\s/'\"]+(?=@)"), MASK),
+    # Headers of HTTP, and what Docker's configuration holds of a registry.
+    (re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer|token)\s+)?)[^\s,;'\"]+"), rf"\1{MASK}"),
+    (re.compile(r"(?i)(\bbearer\s+)(?=\S*\d)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{MASK}"),
+    (re.compile(r"(?i)((?:\"auth|x-registry-auth)\"?\s*:\s*\"?)[^\s,;'\"]+"), rf"\1{MASK}"),
+    (re.compile(r"(?i)(passw(?:or)?d[\"']?\s*[:=]\s*[\"']?)[^\s,;'\"]+"), rf"\1{MASK}"),
 )
 _SHORTEST_SECRET = 6
 """Shorter values would black out ordinary words."""
 
 
 class Redactor:
-    """Masks known secrets and everything that has the shape of one."""
+    """Masks known secrets, however they are quoted, and everything that has the shape of one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True)
+        forms = {form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)}
+        known = sorted(forms, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
 
     def __call__(self, text: str) -> str:
         """Return the text with every secret masked."""
         if self._known:
             text = self._known.sub(MASK, text)
-        for shape in _SHAPES:
-            text = shape.sub(MASK, text)
+        for shape, mask in _SHAPES:
+            text = shape.sub(mask, text)
         return text
 
     def processor(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Mask every string of a log event, nested ones too (a structlog processor)."""
-        return {key: self._clean(value) for key, value in event.items()}
+        return {self(key): self._clean(value) for key, value in event.items()}
 
     def _clean(self, value: object) -> object:
         match value:
@@ -47,7 +56,7 @@ class Redactor:
             case bytes():
                 return self(value.decode(errors="replace"))
             case dict():
-                return {key: self._clean(inner) for key, inner in value.items()}
+                return {self(str(key)): self._clean(inner) for key, inner in value.items()}
             case list() | tuple() | set() | frozenset():
                 return [self._clean(inner) for inner in value]
             case None | bool() | int() | float():
@@ -77,14 +86,14 @@ def set_up_logs(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    last: Processor = (
-        structlog.processors.JSONRenderer(default=str)
+    last: tuple[Processor, ...] = (
+        (structlog.processors.JSONRenderer(default=str),)
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        else (_on_one_line, structlog.dev.ConsoleRenderer(colors=stream.isatty()))
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact.processor, last],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact.processor, *last],
     )
     sink = logging.StreamHandler(stream)
     sink.setFormatter(formatter)
@@ -98,6 +107,31 @@ def set_up_logs(
     dbos.handlers[:] = [sink]
     dbos.propagate = False
 
+
+def _forms(secret: str) -> set[str]:
+    """List how a value looks once it was quoted for an address, for JSON, for Python or for Slack."""
+    in_json = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
+    return {secret, quote(secret, safe=""), quote(secret), *in_json, repr(secret)[1:-1], escape(secret, quote=False)}
+
+
+def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Spell out control characters: what people typed must not command a terminal or pass for another event."""
+    return {
+        key: _visible(value, keep="\n" if key in _TRACES else "") if isinstance(value, str) else value
+        for key, value in event.items()
+    }
+
+
+def _visible(text: str, *, keep: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+_TRACES = ("exception", "stack")
+"""Fields that are many lines long."""
 
 _QUIET = {
     "dbos": logging.WARNING,  # greets and advertises at INFO

@@ -11,7 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import (
+    DBOS,
+    DBOSClient,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetWorkflowID,
+    run_dbos_database_migrations,
+)
 
 from commands.errors import StateUnwritable
 
@@ -22,7 +29,11 @@ _VERSION = "1"
 """Of what a task is, not of the program: raised when work begun by an older program must not be continued."""
 _EXECUTOR = "warroom"
 _POLL_SECONDS = 0.1
+_LISTEN_SECONDS = 0.25
+"""How often dbos looks for messages between workflows. There are none, but stopping waits for the next look."""
 _QUEUE = "builds"
+_UNDER_WAY = ("PENDING", "ENQUEUED", "DELAYED")
+"""The states of dbos that lead to others."""
 
 Task = Callable[[str], None]
 
@@ -60,41 +71,58 @@ class Runner:
         url = sa.make_url(self._url)
         if url.drivername == "sqlite" and url.database:
             _set_write_ahead_log(url.database)
+        run_dbos_database_migrations(self._url)
+        self._register_queue()
         config: DBOSConfig = {
             "name": _APPLICATION,
             "system_database_url": self._url,
             "application_version": _VERSION,
             "executor_id": _EXECUTOR,
             "serializer": DBOSPortableJSONSerializer(),
+            "notification_listener_polling_interval_sec": _LISTEN_SECONDS,
             "log_level": "WARNING",
-            # Nothing here waits for notifications, but `stop` waits for the thread that looks for them.
-            "notification_listener_polling_interval_sec": _POLL_SECONDS,
         }
         DBOS(config=config)
         self._workflows = {name: _workflow(name, task) for name, task in self._tasks.items()}
         DBOS.launch()
-        DBOS.register_queue(
-            _QUEUE, worker_concurrency=self._slots, polling_interval_sec=_POLL_SECONDS, on_conflict="always_update"
+
+    def _register_queue(self) -> None:
+        # Before the launch, and so by a client: a queue that dbos does not know then is noticed a second later.
+        client = DBOSClient(
+            system_database_url=self._url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
         )
+        try:
+            client.register_queue(_QUEUE, worker_concurrency=self._slots, polling_interval_sec=_POLL_SECONDS)
+        finally:
+            client.destroy()
 
     def stop(self) -> None:
         """Take no more work; does not wait for running tasks, which should raise `Interrupted`."""
         DBOS.destroy(destroy_registry=True)
 
-    def run(self, task: str, key: str) -> None:
-        """Run it now; does nothing when this task of this key was started before."""
-        if self._is_new(task, key):
+    def run(self, task: str, key: str, *, again: bool = False) -> None:
+        """Run it now; does nothing when this task of this key was started before.
+
+        `again` starts it once more when it has ended, but never beside itself.
+        """
+        if self._is_new(task, key, again=again):
             with SetWorkflowID(_id(task, key)):
                 DBOS.start_workflow(self._workflows[task], key)
 
-    def enqueue(self, task: str, key: str) -> None:
-        """Run it when a slot is free; does nothing when this task of this key was started before."""
-        if self._is_new(task, key):
+    def enqueue(self, task: str, key: str, *, again: bool = False) -> None:
+        """Run it when a slot is free; otherwise as `run`."""
+        if self._is_new(task, key, again=again):
             with SetWorkflowID(_id(task, key)):
                 DBOS.enqueue_workflow(_QUEUE, self._workflows[task], key)
 
-    def _is_new(self, task: str, key: str) -> bool:
-        return DBOS.get_workflow_status(_id(task, key)) is None
+    def _is_new(self, task: str, key: str, *, again: bool) -> bool:
+        status = DBOS.get_workflow_status(_id(task, key))
+        if status is None:
+            return True
+        if not again or status.status in _UNDER_WAY:
+            return False
+        DBOS.delete_workflow(_id(task, key))
+        return True
 
 
 def _id(task: str, key: str) -> str:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -20,7 +21,8 @@ SETTINGS_FILE = "warroom.toml"
 """Read from the working directory; the environment (`WARROOM_<NAME>`) wins over it."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Ids = Annotated[tuple[str, ...], NoDecode]
+SlackId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
+Ids = Annotated[tuple[SlackId, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -50,7 +52,7 @@ class Settings(BaseSettings):
     )
     ca_bundle: Path | None = Field(
         default=None,
-        validation_alias=AliasChoices("WARROOM_CA_BUNDLE", "ca_bundle", "SSL_CERT_FILE"),
+        validate_default=True,
         description="Certificates that build steps trust; without it the host's own bundle.",
     )
     index_url: SecretStr | None = Field(
@@ -92,6 +94,12 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("ca_bundle", mode="before")
+    @classmethod
+    def _take_the_machines(cls, value: object) -> object:
+        # Not as an alias: what the whole machine is told would win over this program's own file.
+        return value or os.environ.get("SSL_CERT_FILE") or None
+
     @field_validator("state_dir", "cache_dir", "ca_bundle", mode="after")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
@@ -113,7 +121,16 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be shown or logged."""
         held = (self.slack_bot_token, self.slack_app_token, self.database_url, self.index_url)
-        return tuple(secret.get_secret_value() for secret in held if secret is not None)
+        return tuple(part for secret in held if secret is not None for part in _parts(secret.get_secret_value()))
+
+
+def _parts(secret: str) -> tuple[str, ...]:
+    """List a secret and, if it is an address, the password in it."""
+    try:
+        password = urlsplit(secret).password
+    except ValueError:
+        password = None
+    return (secret, password, unquote(password)) if password else (secret,)
 
 
 def environment() -> Mapping[str, str]:
@@ -131,7 +148,7 @@ def load_settings(**overrides: object) -> Settings:
             hint=f"Correct them in `{SETTINGS_FILE}` or in the environment (`WARROOM_…`).",
             details=tuple(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
         ) from None
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise Misconfigured(
-            f"`{SETTINGS_FILE}` cannot be read: {error}", hint="It must be TOML: `name = value` lines."
+            f"`{SETTINGS_FILE}` cannot be read: {error}.", hint="It must be TOML: `name = value` lines."
         ) from None

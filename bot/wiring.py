@@ -15,7 +15,7 @@ from typing import IO, Self
 import structlog
 import uv
 
-from bot.dialogs import DialogId
+from bot.dialogs import UNFINISHED, DialogId
 from bot.job_logs import JobLogFiles
 from bot.jobs import Jobs, Patience
 from bot.ledger import Ledger, sqlite_url
@@ -101,10 +101,15 @@ class Bot:
         self._resources = resources
 
     def start(self) -> None:
-        """Open the connection and go to work; raises `Misconfigured` and `StateUnwritable`."""
-        self._channel.start()
-        self._jobs.start()
-        self._connection.open()
+        """Open the connection and go to work; raises `Misconfigured` and `StateUnwritable`, and is closed then."""
+        try:
+            self._channel.start()
+            self._jobs.start()
+            self._connection.open()
+        except BaseException:
+            # Its threads would keep the process alive, and its lock the next one out.
+            self.close()
+            raise
         log.info("bot_started")
 
     def close(self) -> None:
@@ -163,32 +168,47 @@ def make_engine(settings: Settings) -> DockerDaemon:
 
 
 @contextmanager
-def scratch_state(settings: Settings) -> Iterator[Settings]:
-    """Give a bot that lives for one command a state folder of its own; what an earlier one left is cleared away."""
+def scratch_state(settings: Settings, engine: Engine | None = None) -> Iterator[Settings]:
+    """Give a bot that lives for one command a state folder of its own; what an earlier one left is cleared away.
+
+    `engine` takes the place of the configured one.
+    """
     root = settings.state_dir / "say"
-    engine = make_engine(settings)
-    for left in root.glob("*"):
-        _clear(left, engine)
-    own = root / token_hex(4)
-    try:
-        yield settings.model_copy(update={"state_dir": own})
-    finally:
-        _clear(own, engine)
-        engine.close()
+    with ExitStack() as stack:
+        if engine is None:
+            daemon = make_engine(settings)
+            stack.callback(daemon.close)
+            engine = daemon
+        for left in root.glob("*"):
+            _clear(left, engine)
+        own = root / token_hex(4)
+        try:
+            yield settings.model_copy(update={"state_dir": own})
+        finally:
+            _clear(own, engine)
 
 
 def _clear(folder: Path, engine: Engine) -> None:
     """Remove a state folder, and first what its unfinished jobs have left on the daemon."""
     try:
         with StateFolder(folder):
-            ledger = Ledger(sqlite_url(folder / "dialogs.sqlite"))
-            for entry in ledger.unfinished():
-                clean(entry.id, engine)
-            ledger.close()
+            for job in _unfinished(folder / "dialogs.sqlite"):
+                clean(job, engine)
             shutil.rmtree(folder)
-    except Problem as problem:
+    except (Problem, OSError) as error:
         # In use by another process, or the daemon is away: the next one tries again.
-        log.info("state_not_cleared", folder=str(folder), reason=problem.message)
+        log.info("state_not_cleared", folder=str(folder), reason=str(error))
+
+
+def _unfinished(database: Path) -> tuple[DialogId, ...]:
+    if not database.exists():
+        return ()
+    ledger = Ledger(sqlite_url(database))
+    try:
+        # Their ids alone: an older version may have written what this one does not read.
+        return tuple(job for stage in UNFINISHED for job in ledger.queue(stage))
+    finally:
+        ledger.close()
 
 
 def _work(settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None) -> CommandWork:

@@ -13,7 +13,7 @@ from commands.build.advice import explain
 from commands.build.context import context_for
 from commands.build.dockerfile import Recipe
 from commands.build.labels import JOB, container_labels, make_labels
-from commands.build.tags import BuildNumbers
+from commands.build.tags import BuildNumbers, build_number
 from commands.build.verification import verify
 from commands.command import Proposal
 from commands.engine.interface import BuildOrder, Engine
@@ -29,6 +29,8 @@ CHECK_STEP = "Check the result"
 LATEST = "latest"
 _CANCEL_SECONDS = 0.1
 """How often a build that is to end is told so, until it has: the daemon may not know it yet."""
+_NAMINGS = 5
+"""How many tags are tried where other programs name images in the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def carry_out(
     Raises `BuildStopped` once `halt` ended it, or another `Problem`.
     """
     engine = workshop.engine
-    if made := _made_before(engine, commission):
+    if made := _made_before(proposal.spec, engine, commission):
         return _created(proposal.spec, made, engine)
     kept: tuple[ImageId, ...] = ()
     try:
@@ -158,16 +160,20 @@ def _base_moved(spec: ImageSpec) -> Problem:
 
 
 def _name(spec: ImageSpec, image_id: ImageId, engine: Engine, verdict: Verdict) -> Created:
-    tag = _free_tag(spec, image_id, engine)
-    engine.tag(image_id, spec.name, tag)
-    log.info("image_named", reference=f"{spec.name}:{tag}", image_id=image_id)
-    _move_latest(spec.name, image_id, engine)
-    image = engine.find_image(f"{spec.name}:{tag}")
-    if image is None or image.id != image_id:
-        raise EngineUnavailable(
-            f"The daemon took the name `{spec.name}:{tag}` but does not know it.", hint="Try again."
-        )
-    return Created(f"{spec.name}:{tag}", image, _added(spec, image, engine), verdict.import_failures)
+    for _ in range(_NAMINGS):
+        tag = _free_tag(spec, image_id, engine)
+        engine.tag(image_id, spec.name, tag)
+        _move_latest(spec.name, image_id, engine)
+        image = engine.find_image(f"{spec.name}:{tag}")
+        if image is not None and image.id == image_id:
+            log.info("image_named", reference=f"{spec.name}:{tag}", image_id=image_id)
+            return Created(f"{spec.name}:{tag}", image, _added(spec, image, engine), verdict.import_failures)
+        # A daemon moves a tag without a word: another program took it in the same moment.
+        log.warning("tag_lost", reference=f"{spec.name}:{tag}", image_id=image_id)
+    raise EngineUnavailable(
+        f"The image is built, but another program keeps taking its tags of `{spec.name}`.",
+        hint="Create it again under another name.",
+    )
 
 
 def _free_tag(spec: ImageSpec, image_id: ImageId, engine: Engine) -> str:
@@ -185,14 +191,27 @@ def _move_latest(name: str, image_id: ImageId, engine: Engine) -> None:
         engine.tag(image_id, name, LATEST)
 
 
-def _made_before(engine: Engine, commission: Commission) -> LocalImage | None:
+def _made_before(spec: ImageSpec, engine: Engine, commission: Commission) -> LocalImage | None:
+    # By its name too: what people build on an image of ours inherits its labels.
     made = engine.images({JOB: commission.job})
-    return next((image for image in made if image.repo_tags), None)
+    return next((image for image in made if _own_tags(spec, image)), None)
+
+
+def _own_tags(spec: ImageSpec, image: LocalImage) -> list[str]:
+    return [tag for tag in image.repo_tags if tag.startswith(f"{spec.name}:") and not tag.endswith(f":{LATEST}")]
 
 
 def _created(spec: ImageSpec, image: LocalImage, engine: Engine) -> Created:
-    own = [tag for tag in image.repo_tags if tag.startswith(f"{spec.name}:") and not tag.endswith(f":{LATEST}")]
-    return Created(own[0] if own else image.repo_tags[0], image, _added(spec, image, engine))
+    present = engine.find_image(f"{spec.name}:{LATEST}")
+    if present is None or _number(spec, present) < _number(spec, image):
+        # The process was killed between the two names.
+        _move_latest(spec.name, image.id, engine)
+    return Created(_own_tags(spec, image)[0], image, _added(spec, image, engine))
+
+
+def _number(spec: ImageSpec, image: LocalImage) -> int:
+    # Not the time of creation: that of a build from the cache is the cache's.
+    return max((build_number(tag) or 0 for tag in _own_tags(spec, image)), default=0)
 
 
 def _added(spec: ImageSpec, image: LocalImage, engine: Engine) -> int:

@@ -34,7 +34,9 @@ class PrivateEngine:
     def start(self) -> None:
         """Start it and wait until it answers."""
         # In a network of its own: with `--bridge none` a daemon removes the bridge of another one on the same host.
-        command = ["unshare", "--net", "--", "dockerd", "-H", self.host, "--bridge", "none", "--iptables=false"]
+        # With mounts of its own: they are gone with its last process, however that ended.
+        command = ["unshare", "--net", "--mount", "--", "dockerd", "-H", self.host, "--bridge", "none"]
+        command += ["--iptables=false"]
         places = {"--data-root": "data", "--exec-root": "exec", "--pidfile": "pid"}
         for option, name in places.items():
             command += [option, str(self.folder / name)]
@@ -92,7 +94,7 @@ def private_engine(*, small: int | None = None) -> Iterator[PrivateEngine]:
         engine.end()
         if small:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 def _mount(folder: Path, size: int) -> None:

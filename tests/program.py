@@ -26,6 +26,9 @@ PATIENCE = 60.0
 """Seconds in which everything that a test waits for happens, also on a slow machine."""
 
 
+_ALWAYS = {"WARROOM_LOG_FORMAT": "json", "COLUMNS": "100", "PYTHONFAULTHANDLER": "1"}
+
+
 @dataclass(frozen=True, slots=True)
 class Logged:
     """One event of the program's log."""
@@ -50,7 +53,7 @@ class Program:
         self.process = subprocess.Popen(
             [sys.executable, "-X", "utf8", "-m", "bot", *arguments],
             cwd=ROOT,
-            env={**os.environ, **environment, "WARROOM_LOG_FORMAT": "json", "COLUMNS": "100"},
+            env={**os.environ, **environment, **_ALWAYS},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -94,10 +97,20 @@ class Program:
         """Send a signal, where one is given, and wait for the end; gives the exit status."""
         if number is not None:
             self.process.send_signal(number)
-        status = self.process.wait(within)
-        for reader in self._readers:
-            reader.join(within)
+        try:
+            status = self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            # With PYTHONFAULTHANDLER this makes it print where each of its threads stands.
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(PATIENCE)
+            self._join()
+            raise AssertionError(f"it did not end:\n{self.output}\n{self.errors}") from None
+        self._join()
         return status
+
+    def _join(self) -> None:
+        for reader in self._readers:
+            reader.join(PATIENCE)
 
     def __enter__(self) -> Self:
         return self

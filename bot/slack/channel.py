@@ -86,7 +86,7 @@ class Channel:
         self._boxes: dict[DialogId, Outbox] = {}
         self._whispers: deque[_Whisper] = deque(maxlen=_WHISPERS)
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = threading.Event()
         self._sending = False
         self._thread = threading.Thread(target=self._send, name="warroom-channel", daemon=True)
 
@@ -99,7 +99,7 @@ class Channel:
         with self._changed:
             if self._thread.is_alive():
                 self._changed.wait_for(self._is_idle, timeout=seconds)
-            self._closing = True
+            self._closing.set()
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout=_RETRY_SECONDS)
@@ -154,13 +154,13 @@ class Channel:
     # ── The thread ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _send(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             if self.send_next():
                 continue
             with self._changed:
                 seconds = self.seconds_to_next()
                 # Something may have become due since: it is sent, not waited for.
-                if not self._closing and seconds != 0:
+                if not self._closing.is_set() and seconds != 0:
                     self._changed.wait(seconds)
 
     def _is_idle(self) -> bool:
@@ -189,6 +189,9 @@ class Channel:
             self._client.api_call("chat.postEphemeral", json=body)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: a note lost must not silence the dialogs
             log.warning("whisper_not_sent", user=whisper.user, reason=str(error))
+            if isinstance(error, SlackApiError) and meaning(error) is Meaning.TOO_FAST:
+                self._ephemerals.close(self._monotonic() + seconds_to_wait(error))
+                self._whispers.appendleft(whisper)
 
     def _work_off(self, dialog: DialogId, box: Outbox) -> None:
         try:
@@ -244,6 +247,7 @@ class Channel:
         box.shown, box.edited_at = look(newest), self._monotonic()
         if entry.message is None:
             box.unsaved_ts = str(answer["ts"])
+            log.info("dialog_posted", job=entry.id, ts=box.unsaved_ts)
         self._store_shown(entry, box, newest)
         return True
 
@@ -283,6 +287,7 @@ class Channel:
             if self._call(entry, box, self._uploads, lambda: self._client.files_upload_v2(**arguments)) is None:
                 return
             self._stored(entry, lambda: self._ledger.set_attached(entry.id, file.kind))
+            log.info("file_attached", job=entry.id, kind=file.kind)
         with self._changed:
             box.files = [waiting for waiting in box.files if waiting is not file]
             box.attempts = 0
@@ -298,6 +303,7 @@ class Channel:
             if self._call(entry, box, window, lambda: self._client.api_call("chat.postMessage", json=reply)) is None:
                 return
             self._stored(entry, lambda: self._ledger.set_announced(entry.id))
+            log.info("end_announced", job=entry.id)
         with self._changed:
             box.ended = False
         self._settle(entry, box)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import structlog
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt.error import BoltError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
@@ -59,17 +60,19 @@ class Connection:
         try:
             app = App(client=self._client, listener_executor=self._threads)
             self._listeners.register(app)
-            handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
+            self._handler = handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
             handler.client.proxy = self._client.proxy
             handler.connect()  # type: ignore[no-untyped-call]  # the SDK has no types here
         except SlackApiError as error:
             raise _not_let_in(error) from error
+        except BoltError as error:
+            # Bolt asks for the bot's name by itself and tells of a refusal in words alone.
+            raise _not_let_in(error.__context__) from error
         except (OSError, SlackClientError) as error:
             raise Misconfigured(
                 f"Slack does not answer at `{self._client.base_url}`: {error}.",
                 hint="Check the network and the proxy settings (HTTPS_PROXY), then start again.",
             ) from error
-        self._handler = handler
 
     def close(self) -> None:
         """Disconnect; what has arrived is still acknowledged."""
@@ -80,8 +83,10 @@ class Connection:
 
 
 def _wake(handler: SocketModeHandler) -> None:
-    """End the client's wait for the next message: `close` would otherwise sit through it, up to three seconds."""
+    """End the client's waits, for the socket and for the next message: `close` would sit through them, up to 4 s."""
     handler.client.auto_reconnect_enabled = False
+    handler.client.closed = True
+    handler.client.message_queue.put(None)
     session = handler.client.current_session
     sock = session.sock if session else None
     if sock is not None:
@@ -90,8 +95,8 @@ def _wake(handler: SocketModeHandler) -> None:
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def _not_let_in(error: SlackApiError) -> Misconfigured:
-    reason = str(error.response.get("error"))
+def _not_let_in(error: BaseException | None) -> Misconfigured:
+    reason = str(error.response.get("error")) if isinstance(error, SlackApiError) else str(error)
     hint = (
         "Check SLACK_BOT_TOKEN (`xoxb-…`) and SLACK_APP_TOKEN (`xapp-…`, scope connections:write)."
         if reason in _TOKEN_ERRORS

@@ -19,12 +19,14 @@ from bot.slack.payloads import Click, SlashCommand
 from bot.slack.views import Message, render
 from bot.slack.views.files import attachment
 from commands.command import Refusal
-from commands.errors import ArgumentError, Problem, StateUnwritable
+from commands.errors import ArgumentError, Problem
 
 log = structlog.get_logger()
 
 SHOW = ("show_packages", "show_dockerfile", "packages", "log")
 """Buttons that change nothing: each puts a file into the dialog's thread."""
+
+_BROKEN = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Listeners:
             app.action(action)(self._on_show)
 
     def _on_command(self, ack: Ack, body: dict[str, Any]) -> None:
-        ack(**self._command(body))
+        ack(**self._answer(body))
 
     def _on_press(self, ack: Ack, body: dict[str, Any]) -> None:
         self._on_click(body, self._press)
@@ -89,11 +91,29 @@ class Listeners:
         except ValidationError as error:
             log.warning("click_not_understood", errors=error.errors(include_input=False, include_url=False))
             return
-        note = self._audience.refusal(click.user.id, click.channel.id) or act(click)
+        note = self._audience.refusal(click.user.id, click.channel.id) or self._note(click, act)
         if note:
             self._whisper(click.channel.id, click.user.id, note)
 
+    def _note(self, click: Click, act: Callable[[Click], str | None]) -> str | None:
+        try:
+            return act(click)
+        except Problem as problem:
+            return f"{problem.message} {problem.hint}"
+        except Exception:
+            # The thread's boundary: whatever it is, the person is told, and Slack gets its acknowledgement.
+            log.exception("click_broke", user=click.user.id, action=click.actions[0].action_id)
+            return _BROKEN
+
     # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._command(body)
+        except Exception:
+            # The thread's boundary: without an acknowledgement the person would read `operation_timeout`.
+            log.exception("command_broke")
+            return _only_you(_BROKEN)
 
     def _command(self, body: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -128,11 +148,7 @@ class Listeners:
 
     def _press(self, click: Click) -> str | None:
         action = click.actions[0]
-        try:
-            press = self._jobs.press(DialogId(action.value), Button(action.action_id), click.user.id)
-        except StateUnwritable as problem:
-            return f"{problem.message} {problem.hint}"
-        return _note(press)
+        return _note(self._jobs.press(DialogId(action.value), Button(action.action_id), click.user.id))
 
     def _show(self, click: Click) -> str | None:
         action = click.actions[0]

@@ -162,7 +162,9 @@ class Connection:
     def _send(self, method: str, path: str, *, seconds: float, **how: Any) -> requests.Response:  # noqa: ANN401  # as requests
         client = self._opened()
         url = f"{client.base_url}/v{client.api_version}{path}"
-        return client.request(method, url, timeout=(self._lookup_seconds, seconds), **how)
+        # The first limit is that of connecting and, for urllib3, of each pause while a body is taken in.
+        connecting = seconds if how.get("data") else self._lookup_seconds
+        return client.request(method, url, timeout=(connecting, seconds), **how)
 
     def _opened(self) -> Client:
         with self._lock:

@@ -1,6 +1,7 @@
 """The Docker daemon as an `Engine`, over its HTTP API."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from commands.engine.interface import (
     Swept,
 )
 from commands.engine.pulling import PullStory, pull_problem
-from commands.engine.throwaway import Throwaway
+from commands.engine.throwaway import THROWAWAY, Throwaway
 from commands.errors import ImageNotFound
 from commands.model.images import ImageId, LocalImage, Platform
 from commands.model.references import Reference
@@ -33,6 +34,7 @@ WORK_SECONDS = 120.0
 TRANSFER_SECONDS = 300.0
 """The longest silence that is borne while an image is pulled or imported."""
 
+_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _BAD_REQUEST = 400
 _GONE = 404
 _CONFLICT = 409
@@ -76,10 +78,12 @@ class DockerDaemon:
 
     def find_image(self, reference: str) -> LocalImage | None:
         """Look an image up by reference or ID; None when the daemon has no such image."""
-        if not reference:
-            return None  # The API's path would become that of the list.
+        exact = _exact(reference)
+        return None if exact is None else self._inspect(exact)
+
+    def _inspect(self, image: str) -> LocalImage | None:
         try:
-            return self._connection.read(image_in, f"/images/{quote(reference)}/json", doing=f"inspect `{reference}`")
+            return self._connection.read(image_in, f"/images/{quote(image)}/json", doing=f"inspect `{image}`")
         except Refused as refusal:
             if refusal.status in (_GONE, _BAD_REQUEST):  # What is no reference at all names no image either.
                 return None
@@ -99,7 +103,7 @@ class DockerDaemon:
     def _find_listed(self, image: str) -> LocalImage | None:
         # Between the list and this question it may vanish; one that cannot be read must not hide the others.
         try:
-            return self.find_image(image)
+            return self._inspect(image)
         except NotUnderstood as problem:
             log.warning("image_unreadable", image=image, reason=str(problem.__cause__))
             return None
@@ -171,8 +175,11 @@ class DockerDaemon:
 
     def remove_image(self, reference: str) -> None:
         """Remove a name, and the image with its last name. An image that is not there is no error."""
+        exact = _exact(reference)
+        if exact is None:
+            return
         try:
-            self._remove(reference)
+            self._remove(exact)
         except Refused as refusal:
             if refusal.status != _GONE:
                 raise
@@ -202,7 +209,8 @@ class DockerDaemon:
         A build in progress is no container to the daemon: end it with `cancel_build`.
         """
         labels = _words({label: value})
-        containers = self._listed("/containers/json", doing="list its containers", label=labels)
+        own = [*labels, THROWAWAY]
+        containers = self._listed("/containers/json", doing="list its containers", label=own)
         removed = [self._throwaway.remove(container) for container in containers]
         nameless = self._listed("/images/json", doing="list its images", label=labels, dangling=["true"])
         return Swept(sum(removed), sum(self._discard(image) for image in nameless if image not in keep))
@@ -220,6 +228,19 @@ class DockerDaemon:
     def _remove(self, reference: str, *, params: Mapping[str, str] | None = None) -> None:
         path = f"/images/{quote(reference)}"
         self._connection.ask("DELETE", path, doing=f"remove `{reference}`", seconds=WORK_SECONDS, params=params)
+
+
+def _exact(reference: str) -> str | None:
+    """Write a reference so that the daemon cannot take it for the beginning of an ID; None when it is none.
+
+    Docker finds `cafe` also as an image whose ID begins with `cafe`, and a path with `..` is another path.
+    """
+    if reference.startswith("sha256:"):
+        return reference if _ID.fullmatch(reference) else None
+    *folders, name = reference.split("/")
+    if not all(part.strip(".") for part in (*folders, name)):
+        return None
+    return reference if ":" in name or "@" in name else f"{reference}:latest"
 
 
 def _words(labels: Mapping[str, str]) -> list[str]:

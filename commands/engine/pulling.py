@@ -22,6 +22,7 @@ _ABSENT = (
 )
 _HINTS = {
     "toomanyrequests": "The registry's limit is used up: wait, or log the daemon's user in (`docker login`).",
+    "rate limit": "The registry's limit is used up: wait, or log the daemon's user in (`docker login`).",
     "unauthorized": "The registry wants a login: `docker login`, as the user that this program runs as.",
     "authentication required": "The registry wants a login: `docker login`, as the user that this program runs as.",
     "denied": "This login may not read the image: ask who owns it, or `docker login` as somebody who may.",

@@ -18,6 +18,9 @@ OUTPUT_LIMIT = 1_000_000
 _LOG_FILES = {"Type": "json-file", "Config": {"max-size": "4m", "max-file": "2"}}
 """What a container prints is kept in files of this size, so that a mad one cannot fill the daemon's disk."""
 
+THROWAWAY = "warroom.throwaway"
+"""Marks our own containers: those that people run from an image of ours inherit its labels, that of its job too."""
+
 _GONE = 404
 _CONFLICT = 409
 _STDOUT, _STDERR = 1, 2
@@ -146,7 +149,7 @@ def _configuration(order: RunOrder) -> dict[str, Any]:
         "Cmd": list(order.command),
         "Entrypoint": [],  # An empty list clears the image's own; null would keep it.
         "Env": [f"{name}={value}" for name, value in order.environment.items()],
-        "Labels": dict(order.labels),
+        "Labels": {**order.labels, THROWAWAY: ""},
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {
             "NetworkMode": order.network or "none",

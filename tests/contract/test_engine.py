@@ -200,6 +200,16 @@ def test_an_image_that_is_not_there_is_none(bench: EngineBench, reference: str) 
     assert bench.engine.find_image(reference) is None
 
 
+def test_the_beginning_of_an_id_is_no_name(bench: EngineBench) -> None:
+    digits = bench.base_id.removeprefix("sha256:")
+
+    for beginning in (digits[:4], digits[:12], digits, f"sha256:{digits[:12]}"):
+        assert bench.engine.find_image(beginning) is None
+        bench.engine.remove_image(beginning)
+
+    assert bench.engine.find_image(bench.base) is not None
+
+
 def test_an_image_is_found_by_each_of_its_names_and_by_its_id(bench: EngineBench) -> None:
     image_id = bench.built(f"RUN echo {bench.mark}")
     bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "1.0")

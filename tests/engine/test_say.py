@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from commands.build.labels import JOB
+from commands.carry_out import clean
 from commands.engine.interface import RunOrder, RunOutcome
 from tests.ground import Ground, installer
 from tests.program import ROOT, Program, becomes, is_running
@@ -43,7 +44,7 @@ class Answer:
 
 def say(ground: Ground, line: str, *options: str, **settings: str) -> Answer:
     with Program("say", line, *options, environment={**ground.environment, **settings}) as program:
-        return Answer(program.ended(within=300), program.output, program.errors)
+        return Answer(program.ended(within=90), program.output, program.errors)
 
 
 def command(ground: Ground, **arguments: str) -> str:
@@ -198,6 +199,16 @@ def test_yes_alone_does_not_keep_what_does_not_import(ground: Ground) -> None:
     assert (ground.images(), ground.left_behind()) == ((), ())
 
 
+def test_a_container_that_somebody_runs_is_none_of_the_jobs_clean_up(ground: Ground) -> None:
+    # Containers inherit the labels of their image, that of the job too.
+    made = say(ground, command(ground), "--yes", "--json").told
+    (image,) = ground.images()
+    container = ground.raw.create_container(f"{made['image']}:{made['tag']}", ["sleep", "60"])["Id"]
+    clean(image.labels[JOB], ground.bench.engine)
+    assert ground.left_behind() == (container,)
+    ground.raw.remove_container(container)
+
+
 # ── Rooms, and signals ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -215,6 +226,18 @@ def test_two_people_who_ask_for_one_name_at_once_get_two_tags(ground: Ground) ->
         assert room.ended(signal.SIGTERM) == 0
     tags = {answer.told["tag"] for answer in answers}
     assert len(tags) == 2
+    assert ground.left_behind() == ()
+
+
+def test_two_programs_that_make_one_name_at_once_make_two_tags(ground: Ground) -> None:
+    def ask(folder: str) -> Answer:
+        line = command(ground, dependencies="mechanize")
+        return say(ground, line, "--click", "create", "--json", WARROOM_STATE_DIR=str(ground.state / folder))
+
+    with ThreadPoolExecutor(2) as programs:
+        answers = list(programs.map(ask, ["one", "two"]))
+    assert [answer.status for answer in answers] == [0, 0], answers
+    assert len({answer.told["tag"] for answer in answers}) == 2
     assert ground.left_behind() == ()
 
 

@@ -16,7 +16,7 @@ from time import monotonic
 
 from commands.build.inside import FOLDER
 from commands.engine.interface import BuildEvent, BuildOrder, RunOrder, RunOutcome
-from commands.errors import BuildFailed, BuildTimedOut, Problem
+from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, Problem
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
 from commands.model.images import ImageId, LocalImage
 from tests.fakes.engine import FIRST_MOMENT, PLATFORM, Control, FakeEngine
@@ -90,7 +90,8 @@ class Host:
     `steps` is passed before the end of every RUN of a build, `looks` and `checks` by the containers that look into a
     base and check an image. `failing` maps steps to the problem in which they end, `import_errors` modules to what
     Python says; `left_out` are packages that installers forget, `other_versions` those that they mistake. `says` is
-    printed by every RUN.
+    printed by every RUN. A host that `is_deaf` goes on with a build that was cancelled.
+    `hang_up` is asked while anything waits, and may raise.
     """
 
     def __init__(self) -> None:
@@ -101,7 +102,9 @@ class Host:
         self.import_errors: dict[str, str] = {}
         self.left_out: set[str] = set()
         self.other_versions: dict[str, str] = {}
-        self.says: list[str] = []
+        self.is_deaf = False
+        self.hang_up: Callable[[], None] = lambda: None
+        self.says = ["Reading package lists...", "Done."]
         self._inside: dict[ImageId, Inside] = {}
         self.engine = FakeEngine(build_script=self.build, run_script=self.run)
         self.add_base(DEFAULT_BASE)
@@ -156,14 +159,23 @@ class Host:
         """Answer as the bot's programs do inside a container."""
         match order.command:
             case ("/bin/sh", "-c", _, "sh", word):
-                self.looks.pass_through()
+                self.looks.pass_through(lambda: self.hang_up())
                 return RunOutcome(0, "".join(f"\n{word} {answer}\n" for answer in _look(self._inside[order.image])), "")
             case (_, program, word, question) if program == f"{FOLDER}/check.py":
-                self.checks.pass_through()
+                try:
+                    self.checks.pass_through(self._go_on_unless_swept)
+                except BuildStopped:
+                    return RunOutcome(None, "", "")
                 answers = self._check(self._inside[order.image], json.loads(order.files[question]))
                 return RunOutcome(0, "".join(f"\n{word} {json.dumps(answer)}\n" for answer in answers), "")
             case _:
                 return RunOutcome(127, "", f"exec: {order.command[0]!r}: executable file not found in $PATH")
+
+    def _go_on_unless_swept(self) -> None:
+        self.hang_up()
+        # A script is not told that its container is gone; that none is left at all is as good with one at a time.
+        if not self.engine.containers:
+            raise BuildStopped("The container was removed.", hint="Start it again.")
 
     def _base(self, instruction: str) -> LocalImage:
         base = self.engine.find_image(instruction.split()[1])
@@ -175,7 +187,7 @@ class Host:
         yield StepStarted(number)
         try:
             yield from (LogLine(number, line) for line in self.says)
-            self.steps.pass_through(_patience(order, control))
+            self.steps.pass_through(self._patience(order, control))
             if problem := self.failing.get(number):
                 yield from (LogLine(number, line) for line in problem.details)
                 raise problem
@@ -183,6 +195,22 @@ class Host:
             yield StepFailed(number, 0.1)
             raise
         yield StepDone(number, 0.2)
+
+    def _patience(self, order: BuildOrder, control: Control) -> Callable[[], None]:
+        """End what is waited for: from outside, or by the daemon's silence."""
+        since = monotonic()
+
+        def check() -> None:
+            self.hang_up()
+            if not self.is_deaf:
+                control.check()
+            if monotonic() - since > order.idle_seconds:
+                raise BuildTimedOut(
+                    f"The build said nothing for {order.idle_seconds:g} s and was ended.",
+                    hint="Look at the last lines of its log: a step may wait for an answer or for the network.",
+                )
+
+        return check
 
     def _filled(self, base: Inside, files: Mapping[str, str]) -> Inside:
         locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", files.get("python/requirements.txt", ""), re.MULTILINE))
@@ -233,21 +261,6 @@ def _look(inside: Inside) -> Iterator[str]:
             )
             return
     yield "end"
-
-
-def _patience(order: BuildOrder, control: Control) -> Callable[[], None]:
-    """End what is waited for: from outside, or by the daemon's silence."""
-    since = monotonic()
-
-    def check() -> None:
-        control.check()
-        if monotonic() - since > order.idle_seconds:
-            raise BuildTimedOut(
-                f"The build said nothing for {order.idle_seconds:g} s and was ended.",
-                hint="Look at the last lines of its log: a step may wait for an answer or for the network.",
-            )
-
-    return check
 
 
 def _files(context: bytes) -> dict[str, str]:

@@ -91,6 +91,8 @@ def serving(platform: Platform) -> Iterator[FakeRegistry]:
 
     class Requests(BaseHTTPRequestHandler):
         registry: ClassVar[FakeRegistry]
+        # A daemon that tries TLS first must see that HTTP answered, to fall back to it.
+        default_request_version = "HTTP/1.0"
 
         def do_GET(self) -> None:
             status, kind, content = self.registry.answer(self.path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from bot.dialogs import FINAL
+from bot.dialogs import FINAL, Deciding
 from bot.ledger import Entry, Ledger, sqlite_url
 from bot.room.client import RoomClient
 from bot.room.events import Message, MessageDeleted, MessageEdited, MessagePosted, RoomEvent, Undelivered
@@ -28,6 +28,7 @@ from commands.build.labels import JOB
 from commands.engine.interface import Engine
 from commands.packages.interface import Resolver
 from tests.fakes.host import PATIENCE_SECONDS, Host
+from tests.scenario.wire import Wire
 
 Found = TypeVar("Found")
 
@@ -134,6 +135,11 @@ class Person:
     def until_whispered(self, part: str) -> str:
         """Wait for a note that only this person sees."""
         return self.until(lambda: next((note for note in self.whispers if part in note), None), f"a note “{part}”")
+
+    def until_whispers(self, count: int) -> str:
+        """Wait until there are so many notes for this person alone; give the last."""
+        self.until(lambda: len(self.whispers) >= count, f"{count} notes")
+        return self.whispers[-1]
 
     def screen(self) -> str:
         """Write down what is on the screen."""
@@ -262,6 +268,8 @@ class Stage:
     audience: Audience = EVERYWHERE
     pace: Pace = HASTE
     bot: Bot | None = None
+    is_left_as_it_is: bool = False
+    """The test leaves something unfinished on purpose: what is there at the end proves nothing."""
     alice: Person = field(init=False)
     bob: Person = field(init=False)
 
@@ -287,12 +295,39 @@ class Stage:
             self.bot.close()
             self.bot = None
 
+    def crash_bot(self, wire: Wire) -> None:
+        """End the bot as `kill -9` does: it says and stores nothing more, and its daemon loses sight of it."""
+        bot = self.bot
+        assert bot is not None
+        self.bot = None
+        bot._channel.close(seconds=0)
+        bot._connection.close()
+        wire.cut()
+        # Every task that is under way meets the cut wire; then there is nothing left that could be paused.
+        bot._jobs.close()
+        bot._resources.close()
+        self.host.hang_up = lambda: None
+
     def close(self) -> None:
-        """End everything."""
-        self.close_bot()
-        self.alice.close()
-        self.bob.close()
-        self.room.stop()
+        """End everything, and see that nothing was left behind or unsaid."""
+        try:
+            self.close_bot()
+            if not self.is_left_as_it_is:
+                self._look_around()
+        finally:
+            self.alice.close()
+            self.bob.close()
+            self.room.stop()
+
+    def _look_around(self) -> None:
+        with self.ledger() as ledger:
+            undecided, unshown = ledger.in_stage(Deciding), ledger.unshown()
+        assert not unshown, f"not said: {unshown}"
+        assert self.host.engine.containers == self.host.engine.running_builds == 0
+        assert self.nameless() == len(undecided), "an image without a name is left"
+        assert not self.alice.undelivered, "the bot did not acknowledge"
+        # The bot falls back to plain text where Slack takes offence at its blocks.
+        assert all(message.blocks for message in self.bot_messages()), "a dialog was not valid"
 
     def create(self, line: str = EXAMPLE, by: Person | None = None) -> Dialog:
         """Type a line, wait for the review and press Create."""

@@ -1,12 +1,116 @@
-from tests.scenario.driver import Stage, words, buttons
+"""The example that the product is made for, from the typed line to the finished image."""
+
+import re
+
+from bot.room.workspace import WAR_ROOM
+from commands.build.labels import read_labels
+from tests.scenario.driver import EXAMPLE, Stage, buttons, fact, title, words
 
 
-def test_x(stage: Stage) -> None:
-    d = stage.alice.type("/docker_image_create name=example_name dependencies=mechanize packages=wget")
-    d.until("review")
-    d.click("create")
-    d.until("done")
-    d.until_announced()
-    print(stage.alice.screen()); print(buttons(d.now), d.states, stage.tags(), stage.nameless(), stage.stages())
-    for s in d.shown: print("=====", words(s))
-    print(d.until_file("build-%s.log" % d.id))
+def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage) -> None:
+    dialog = stage.alice.type(EXAMPLE)
+    review = dialog.until("review")
+    assert any(message.author == "U0ALICE" and message.text == EXAMPLE for message in stage.alice.messages)
+    assert title(review) == "Create example_name?"
+    tag = fact_of_the_image(words(review))
+    for said in (
+        "*Base:* `demisto/python3-deb` · `d148bf6adcbc` · Python 3.11.2 · linux/amd64",
+        "*Python packages:* `mechanize 0.4.10`, and 3 more come along",
+        "*OS packages:* `wget`",
+        "Asked by <@U0ALICE>",
+        "Waits for a decision until",
+    ):
+        assert said in words(review)
+    assert buttons(review) == {
+        "create": "Create image",
+        "cancel": "Cancel",
+        "show_dockerfile": "Dockerfile",
+        "show_packages": "Packages",
+    }
+    assert stage.tags() == []
+
+    dialog.click("create")
+    done = dialog.until("done")
+    assert dialog.states == ["preparing", "review", "queued", "running", "done"]
+    assert title(done) == "✓ example_name is ready"
+    assert f"dockerimage: example_name:{tag}" in words(done)
+    for column in ("ID", "Repository", "Size", "Tag", "Created Time", "Created Since"):
+        assert f"*{column}*\n" in words(done)
+    assert f"*Tag*\n`{tag}`" in words(done)
+    assert "*Added:* 1MB on top of the base" in words(done)
+    assert "*Took:*" in words(done)
+    assert "Asked and confirmed by <@U0ALICE>" in words(done)
+    assert buttons(done) == {"log": "Log", "packages": "Packages"}
+
+    assert dialog.until_file(f"build-{dialog.id}.log") == "Reading package lists...\nDone.\n" * 3
+    assert dialog.until_announced() == f"<@U0ALICE> `example_name:{tag}` is ready."
+    assert stage.tags() == [f"example_name:{tag}", "example_name:latest"]
+    assert stage.stages() == ["Done"]
+    assert len(stage.bot_messages()) == 1
+
+
+def fact_of_the_image(said: str) -> str:
+    found = re.search(r"\*Image:\* `example_name:(1\.0\.0\.\d{10})`", said)
+    assert found, said
+    return found[1]
+
+
+def test_the_image_holds_what_was_reviewed_and_says_who_asked(stage: Stage) -> None:
+    dialog = stage.create()
+    done = dialog.until("done")
+    reference = f"{fact(done, 'image')}:{fact(done, 'tag')}"
+    inside = stage.host.inside(reference)
+    assert {"mechanize": "0.4.10", "html5lib": "1.1"}.items() <= inside.distributions.items()
+    assert inside.os_packages == {"wget": "1.0"}
+    image = stage.host.engine.find_image(reference)
+    made_by = read_labels(image.labels) if image else None
+    assert made_by is not None
+    assert (made_by.job, made_by.requester, made_by.channel) == (dialog.id, "U0ALICE", WAR_ROOM.id)
+    assert (fact(done, "id"), made_by.base_name) == (image.id if image else None, "demisto/python3-deb")
+
+
+def test_progress_shows_the_steps_a_bar_the_time_and_the_last_line(stage: Stage) -> None:
+    stage.host.steps.shut()
+    dialog = stage.create()
+    running = dialog.until_says("▸ *OS packages: wget*")
+    assert title(running) == "Creating example_name"
+    assert re.search(r"▰▱▱▱▱ 1/5 · \d\.\d s", words(running))
+    assert "↺ Base demisto/python3-deb · cached" in words(running)
+    assert "· Check the result" in words(running)
+    assert words(dialog.until_says("`Done.`"))
+    assert buttons(running) == {"stop": "Stop"}
+    stage.host.steps.let_pass()
+    assert "✓ OS packages: wget · 0.2 s" in words(dialog.until_says("▸ *Python packages: 4*"))
+    stage.host.steps.open()
+    dialog.until("done")
+
+
+def test_the_buttons_of_the_review_put_each_file_into_the_thread_once(stage: Stage) -> None:
+    dialog = stage.alice.type(EXAMPLE)
+    dialog.until("review")
+    dialog.click("show_packages")
+    packages = dialog.until_file("packages.txt")
+    assert "Python packages asked for: 1\n  mechanize 0.4.10\n" in packages
+    assert "Python packages that come along: 3\n  html5lib 1.1\n  six 1.17.0\n  webencodings 0.5.1\n" in packages
+    assert "OS packages: 1\n  wget\n" in packages
+    dialog.click("show_dockerfile")
+    assert "FROM demisto/python3-deb@sha256:" in dialog.until_file("Dockerfile")
+
+    dialog.click("show_packages")
+    stage.alice.until_whispered("`packages.txt` is in this dialog's thread already.")
+    dialog.click("show_dockerfile")
+    stage.alice.until_whispered("`Dockerfile` is in this dialog's thread already.")
+    assert sorted(dialog.files) == ["Dockerfile", "packages.txt"]
+    assert fact(dialog.now, "state") == "review"
+
+
+def test_the_buttons_of_the_result_show_the_files_that_are_there(stage: Stage) -> None:
+    dialog = stage.create()
+    dialog.until("done")
+    log = f"build-{dialog.id}.log"
+    dialog.until_file(log)
+    dialog.click("log")
+    stage.alice.until_whispered(f"`{log}` is in this dialog's thread already.")
+    dialog.click("packages")
+    assert "mechanize 0.4.10" in dialog.until_file("packages.txt")
+    assert sorted(dialog.files) == [log, "packages.txt"]

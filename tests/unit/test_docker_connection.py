@@ -147,7 +147,7 @@ def test_what_is_no_daemon_is_told_as_such(tmp_path: Path, body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"Id": 7}'])
 def test_an_answer_that_is_none_is_told_as_such(tmp_path: Path, body: bytes) -> None:
     with (
-        scripted(tmp_path, {"/images/a/json": saying(body)}) as (engine, _),
+        scripted(tmp_path, {"/images/a:latest/json": saying(body)}) as (engine, _),
         pytest.raises(EngineUnavailable, match="not a Docker daemon"),
     ):
         engine.find_image("a")
@@ -156,7 +156,7 @@ def test_an_answer_that_is_none_is_told_as_such(tmp_path: Path, body: bytes) -> 
 def test_an_image_without_most_of_its_facts_is_still_an_image(tmp_path: Path) -> None:
     body = f'{{"Id": "{IMAGE}", "RepoTags": null, "Created": "", "Config": null, "RootFS": {{"Layers": null}}}}'
 
-    with scripted(tmp_path, {"/images/a/json": saying(body.encode())}) as (engine, _):
+    with scripted(tmp_path, {"/images/a:latest/json": saying(body.encode())}) as (engine, _):
         image = engine.find_image("a")
 
     assert image
@@ -175,7 +175,7 @@ def test_an_image_without_most_of_its_facts_is_still_an_image(tmp_path: Path) ->
 def test_times_are_read_in_every_form_that_daemons_write(tmp_path: Path, created: str, told: str) -> None:
     body = f'{{"Id": "{IMAGE}", "RepoTags": ["<none>:<none>", "b:1"], "Created": "{created}"}}'.encode()
 
-    with scripted(tmp_path, {"/images/a/json": saying(body)}) as (engine, _):
+    with scripted(tmp_path, {"/images/a:latest/json": saying(body)}) as (engine, _):
         image = engine.find_image("a")
 
     assert image
@@ -196,8 +196,11 @@ def test_images_that_vanish_or_cannot_be_read_do_not_hide_the_others(tmp_path: P
 def test_a_daemon_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
     silence = threading.Event()
 
-    with scripted(tmp_path, {"/images/a/json": lambda _: void(silence.wait(10))}, lookup_seconds=0.2) as (engine, _):
-        with pytest.raises(EngineUnavailable, match="took too long to inspect `a`"):
+    with scripted(tmp_path, {"/images/a:latest/json": lambda _: void(silence.wait(10))}, lookup_seconds=0.2) as (
+        engine,
+        _,
+    ):
+        with pytest.raises(EngineUnavailable, match="took too long to inspect `a:latest`"):
             engine.find_image("a")
         silence.set()
 
@@ -207,12 +210,12 @@ def void(_: object) -> None:
 
 
 def test_an_error_of_the_daemon_is_told_in_its_own_words(tmp_path: Path) -> None:
-    answers = {"/images/a/json": saying(b'{"message": "layer store is corrupt"}', status=500)}
+    answers = {"/images/a:latest/json": saying(b'{"message": "layer store is corrupt"}', status=500)}
 
     with scripted(tmp_path, answers) as (engine, _), pytest.raises(Problem) as problem:
         engine.find_image("a")
 
-    assert problem.value.message == "The Docker daemon could not inspect `a`: layer store is corrupt"
+    assert problem.value.message == "The Docker daemon could not inspect `a:latest`: layer store is corrupt"
 
 
 def test_a_full_disk_is_told_whatever_was_asked(tmp_path: Path) -> None:
@@ -271,6 +274,24 @@ def test_a_cancellation_that_came_before_the_daemon_knew_the_build_is_said_again
 
     assert isinstance(problem, BuildStopped)
     assert daemon.asked.count("/build/cancel") == 2
+
+
+def test_a_build_that_fails_before_its_first_report_is_told_like_any_other(tmp_path: Path) -> None:
+    refusal = b'{"message": "failed to read downloaded context: context canceled"}'
+    answers = {"/build": saying(refusal, status=500), "/_ping": saying(b"OK")}
+
+    with scripted(tmp_path, answers) as (engine, _):
+        assert isinstance(failed(engine.build(order()))[1], BuildStopped)
+
+
+def test_a_build_that_a_daemon_on_its_way_down_cancelled_was_not_stopped_by_anybody(tmp_path: Path) -> None:
+    def hang_up(request: Request) -> None:
+        request.conversation.close_connection = True
+
+    answers = {"/build": streaming(b'{"error": "context canceled"}\n'), "/_ping": hang_up}
+
+    with scripted(tmp_path, answers) as (engine, _):
+        assert isinstance(failed(engine.build(order()))[1], EngineUnavailable)
 
 
 def test_a_silent_build_is_cancelled_on_the_daemon(tmp_path: Path) -> None:

@@ -344,6 +344,20 @@ def test_a_ledger_goes_on_where_the_last_one_stopped(url: str) -> None:
         assert ids(second.unfinished()) == ["d-1", "d-2"]
 
 
+SPOILT = ("value = '{}'", "stage = 'Sleeping'")
+"""What a program of another version may have stored."""
+
+
+@pytest.mark.parametrize("change", SPOILT)
+def test_a_dialog_that_cannot_be_read_hides_no_other(ledger: Ledger, url: str, change: str) -> None:
+    for name in ("d-1", "d-2", "d-3"):
+        ledger.add(entry(preparing(name)))
+    _execute(url, f"UPDATE warroom_dialogs SET {change} WHERE id = 'd-2'")
+
+    assert ids(ledger.unfinished()) == ["d-1", "d-3"]
+    assert ledger.get(DialogId("d-2")) is None
+
+
 # ── When it cannot be written ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,0 +1,132 @@
+"""Work that takes no daemon: what comes of it, and when, is up to the test."""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from bot.dialogs import Asked, DialogId
+from commands.carry_out import Commission
+from commands.command import Answer, Proposal
+from commands.errors import BuildStopped
+from commands.halt import Halt
+from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
+from commands.model.outcomes import Created, Outcome, Undecided
+from tests.examples import CREATED, PROPOSAL
+from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+
+T = TypeVar("T")
+
+EVENTS: tuple[Event, ...] = (StepsPlanned(("Base", "Check the result")), StepStarted(1), LogLine(1, "Unpacking wget"))
+
+
+class Killed(BaseException):
+    """The process is no more: nothing that follows it is done."""
+
+
+class FakeWork:
+    """Work as jobs ask for it. An outcome that is an exception is raised.
+
+    `answers`, `builds` and `settles` are passed by what is under way; a build that is told to end does not wait for
+    its turnstile. Exceptions put into `engine_troubles` are raised first, one by each `keep` and `clean`.
+    """
+
+    def __init__(self) -> None:
+        self.answers = Turnstile()
+        self.builds = Turnstile()
+        self.settles = Turnstile()
+        self.answer_is: Answer | BaseException = PROPOSAL
+        self.reports: Iterable[str] = ("Looking at the base",)
+        self.events: Iterable[Event] = EVENTS
+        self.outcome_is: Outcome | BaseException = CREATED
+        self.kept_is: Created | BaseException = CREATED
+        self.engine_troubles: list[BaseException] = []
+        self.ends_when_told = True
+        self.most_builds = 0
+        self.calls: list[tuple[str, str]] = []
+        self._changed = threading.Condition()
+        self._building = 0
+        self._dead = False
+
+    # ── What tests do to it, and see ────────────────────────────────────────────────────────────────────────────
+
+    def die(self) -> None:
+        """End whatever is under way as `kill -9` does."""
+        self._dead = True
+        for turnstile in (self.answers, self.builds, self.settles):
+            turnstile.open()
+
+    def of(self, name: str) -> list[str]:
+        """List the jobs of the calls of one kind so far."""
+        with self._changed:
+            return [job for called, job in self.calls if called == name]
+
+    def wait_for(self, name: str, job: str = "d-1", *, times: int = 1) -> None:
+        """Wait until it was called so often for this job."""
+        with self._changed:
+            came = self._changed.wait_for(lambda: self.calls.count((name, job)) >= times, PATIENCE_SECONDS)
+        assert came, f"{name} of {job} was not called {times} times: {self.calls}"
+
+    # ── The work ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
+        """See `Work`."""
+        self._called("answer", asked.dialog)
+        for doing in self.reports:
+            report(doing)
+        self.answers.pass_through(self._live)
+        return _given(self.answer_is)
+
+    def carry_out(
+        self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
+    ) -> Outcome:
+        """See `Work`."""
+        del proposal
+        with self._changed:
+            self._building += 1
+            self.most_builds = max(self.most_builds, self._building)
+        self._called("carry_out", commission.job)
+        try:
+            for event in self.events:
+                emit(event)
+            self.builds.pass_through(lambda: self._go_on(halt))
+        finally:
+            with self._changed:
+                self._building -= 1
+        return _given(self.outcome_is)
+
+    def keep(self, proposal: Proposal, undecided: Undecided) -> Created:
+        """See `Work`."""
+        del proposal
+        self._called("keep", undecided.image_id)
+        self._settle()
+        return _given(self.kept_is)
+
+    def clean(self, job: DialogId) -> None:
+        """See `Work`."""
+        self._called("clean", job)
+        self._settle()
+
+    def _settle(self) -> None:
+        self.settles.pass_through(self._live)
+        if self.engine_troubles:
+            raise self.engine_troubles.pop(0)
+
+    def _called(self, name: str, job: str) -> None:
+        with self._changed:
+            self.calls.append((name, job))
+            self._changed.notify_all()
+
+    def _go_on(self, halt: Halt) -> None:
+        self._live()
+        if halt.reason is not None and self.ends_when_told:
+            raise BuildStopped("The build was stopped.", hint="Type the command again to start over.")
+
+    def _live(self) -> None:
+        if self._dead:
+            raise Killed
+
+
+def _given(outcome: T | BaseException) -> T:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome

@@ -1,0 +1,44 @@
+"""Lines that are no command: told to the person alone, with a line to paste; nothing else happens."""
+
+import pytest
+
+from tests.scenario.driver import Stage
+
+REFUSED = [
+    ("dependencies=mechanize", "`name` is missing", "name=mechanize dependencies=mechanize"),
+    ("name=Example_Name dependencies=mechanize", "Docker takes lower case only", "name=example_name"),
+    ("name=a dependancies=mechanize", "dependancies", "name=a dependencies=mechanize"),
+    ("name=a dependencies=git+https://example.com/x.git", "is a URL", ""),
+    ("name=a dependencies=-r,requirements.txt", "is an option", ""),
+    ("name=a dependencies=mechanize=0.4.9", "compares with a single `=`", "name=a dependencies=mechanize==0.4.9"),
+    ("name=a packages=wget;reboot", "holds a semicolon", "name=a packages=wget,reboot"),
+    ("name=a packages=$(reboot)", "is not an OS package", ""),
+    ("name=a base=https://hub.example/x:1", "is a URL, not an image name", "name=a base=hub.example/x:1"),
+    ("name=a:1 dependencies=mechanize", "is too much", "name=a dependencies=mechanize"),
+    ("name=а dependencies=mechanize", "U+0430 (cyrillic small letter a)", "name=a dependencies=mechanize"),
+    (f"name=a dependencies={'x' * 2000}", "characters", ""),
+    ("", "`name` is missing", "name=example_name dependencies=mechanize packages=wget"),
+]
+
+
+def test_a_line_that_is_no_command_is_refused_in_private_with_a_line_to_paste(stage: Stage) -> None:
+    for number, (arguments, said, corrected) in enumerate(REFUSED, start=1):
+        stage.alice.type(f"/docker_image_create {arguments}".strip())
+        whisper = stage.alice.until_whispers(number)
+        assert "That is not quite a command" in whisper
+        assert said in whisper
+        assert "*What to do:*" in whisper
+        if corrected:
+            assert f"```\n/docker_image_create {corrected}" in whisper
+    assert stage.alice.messages == [message for message in stage.alice.messages if message.only_for == "U0ALICE"]
+    assert stage.bob.messages == []
+    assert stage.stages() == []
+    assert stage.host.engine.runs == []
+
+
+@pytest.mark.parametrize("offered", [line for line, _, corrected in REFUSED if corrected][:4])
+def test_the_offered_line_can_be_pasted(stage: Stage, offered: str) -> None:
+    stage.alice.type(f"/docker_image_create {offered}")
+    whisper = stage.alice.until_whispered("```")
+    pasted = whisper.split("```")[1].strip()
+    stage.alice.type(pasted).until("review")

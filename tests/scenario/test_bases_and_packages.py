@@ -1,0 +1,99 @@
+"""What is looked up before the review: bases and packages that are there, and those that are not."""
+
+from collections.abc import Callable
+
+import pytest
+
+from commands.errors import PullFailed
+from commands.packages.interface import Resolver
+from tests.fakes.host import Inside
+from tests.fakes.resolver import FakeResolver
+from tests.scenario.driver import Stage, buttons, title, words
+
+
+def refused(stage: Stage, arguments: str) -> str:
+    """Type a line that is refused after looking things up; give what the dialog says."""
+    dialog = stage.alice.type(f"/docker_image_create {arguments}")
+    message = dialog.until("refused")
+    assert title(message) == "✗ a cannot be made"
+    assert "*What to do:*" in words(message)
+    assert buttons(message) == {}
+    assert dialog.until_announced().startswith("<@U0ALICE> nothing was created: ")
+    assert stage.tags() == []
+    return words(message)
+
+
+def test_a_base_that_no_registry_has_is_refused(stage: Stage) -> None:
+    said = refused(stage, "name=a base=demisto/nowhere:1.2.3")
+    assert "There is no image `demisto/nowhere:1.2.3` that this daemon may pull." in said
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        (Inside(python=None), "`team/base:1` has no Python: neither `python3` nor `python` is there."),
+        (Inside(python="2.7"), "`team/base:1` has only Python 2.7; at least 3.8 is needed."),
+        (Inside(installers=()), "The base `team/base:1` has neither apt-get nor apk"),
+    ],
+)
+def test_a_base_on_which_nothing_can_be_built_is_refused(stage: Stage, inside: Inside, said: str) -> None:
+    stage.host.offer("team/base:1", inside)
+    assert said in refused(stage, "name=a packages=wget base=team/base:1")
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "said"),
+    [
+        ("nowhere", "There is no Python package `nowhere` in the package index."),
+        ("requests,urllib3<1.21", "but `requests==2.31.0` needs `urllib3&lt;3,&gt;=1.21.1`"),
+        ("django>=5", "`django==5.0` needs Python &gt;=3.10; the base has Python 3.8.2."),
+    ],
+)
+def test_requirements_that_cannot_be_met_are_refused(stage: Stage, dependencies: str, said: str) -> None:
+    stage.host.offer("team/old:1", Inside(python="3.8.2"))
+    assert said in refused(stage, f"name=a base=team/old:1 dependencies={dependencies}")
+
+
+def test_a_base_that_is_not_there_is_pulled_with_progress_shown(stage: Stage) -> None:
+    stage.host.offer("team/base:1")
+    stage.host.looks.shut()
+    dialog = stage.alice.type("/docker_image_create name=a dependencies=six base=team/base:1")
+    said = words(dialog.until_says("Pulling the base team/base:1: 1 of 1 layers, 120 of 120 MB …"))
+    assert said.startswith("Looking into it")
+    stage.host.looks.open()
+    assert "*Base:* `team/base:1`" in words(dialog.until("review"))
+    dialog.click("create")
+    dialog.until("done")
+
+
+def test_a_registry_that_fails_is_no_refusal_but_a_problem(stage: Stage) -> None:
+    stage.host.engine.hub["team/base:1"] = PullFailed(
+        "The registry of `team/base:1` asks to slow down.", hint="Try again in an hour."
+    )
+    dialog = stage.alice.type("/docker_image_create name=a base=team/base:1")
+    failed = dialog.until("failed")
+    assert title(failed) == "✗ The image was not created"
+    assert "asks to slow down" in words(failed)
+    assert "*What to do:* Try again in an hour." in words(failed)
+
+
+def test_an_index_that_is_unreachable_is_named(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(start=False)
+    resolver: Resolver = FakeResolver(reachable=False)
+    stage.resolver = resolver
+    stage.start_bot()
+    dialog = stage.alice.type("/docker_image_create name=a dependencies=six")
+    failed = dialog.until("failed")
+    assert "The package index refused the connection." in words(failed)
+    assert "*What to do:* Try again in a minute." in words(failed)
+    assert dialog.until_announced().startswith("<@U0ALICE> the image was not created: ")
+
+
+def test_nothing_asked_for_comes_with_a_hint_that_the_image_equals_its_base(stage: Stage) -> None:
+    dialog = stage.alice.type("/docker_image_create name=a")
+    review = dialog.until("review")
+    assert "no `dependencies` and no `packages` are given" in words(review)
+    assert "show_packages" not in buttons(review)
+    dialog.click("create")
+    dialog.until("done")
+    assert len(stage.tags()) == 2

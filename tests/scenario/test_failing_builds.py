@@ -1,0 +1,84 @@
+"""Builds that fail, and images that are not quite what was asked for."""
+
+from collections.abc import Callable
+
+from commands.errors import BuildFailed
+from tests.scenario.driver import EXAMPLE, Stage, buttons, fact, title, words
+
+NO_GL = "ImportError: libGL.so.1: cannot open shared object file"
+
+
+def test_a_failing_step_is_named_with_its_last_lines_and_what_to_do(stage: Stage) -> None:
+    lines = ("Reading state information...", "E: Unable to locate package wgett")
+    stage.host.failing[2] = BuildFailed(
+        "Step 2 of 4, `RUN apt-get install`, ended with exit code 100.", hint="Read its log.", details=lines
+    )
+    dialog = stage.create()
+    failed = dialog.until("failed")
+    assert title(failed) == "✗ example_name was not created"
+    assert "The base's distribution has no OS package `wgett`." in words(failed)
+    assert "Step 2 of 5, *OS packages: wget*, failed after 0.1 s." in words(failed)
+    assert "E: Unable to locate package wgett" in words(failed)
+    assert "*What to do:* Check the spelling" in words(failed)
+    assert buttons(failed) == {"log": "Log"}
+    assert "E: Unable to locate package wgett\n" in dialog.until_file(f"build-{dialog.id}.log")
+    assert dialog.until_announced().startswith("<@U0ALICE> `example_name` was not created: ")
+    assert (stage.tags(), stage.nameless(), stage.stages()) == ([], 0, ["Failed"])
+
+
+def test_a_failure_that_nobody_can_explain_keeps_the_daemons_words(stage: Stage) -> None:
+    stage.host.failing[3] = BuildFailed(
+        "Step 3 of 4, `RUN uv`, ended with exit code 7.", hint="The lines below say more.", details=("odd",)
+    )
+    said = words(stage.create().until("failed"))
+    assert "Step 3 of 4, `RUN uv`, ended with exit code 7." in said
+    assert "*What to do:* The lines below say more." in said
+
+
+def test_an_image_that_is_not_what_was_proposed_gets_no_name(stage: Stage) -> None:
+    stage.host.left_out.add("wget")
+    stage.host.other_versions["mechanize"] = "0.4.9"
+    dialog = stage.create()
+    said = words(dialog.until("failed"))
+    assert "is not what was proposed: 2 packages are missing or wrong." in said
+    assert "Python package `mechanize` is installed as 0.4.9, not as 0.4.10." in said.replace("'", "`")
+    assert "OS package `wget` is not installed." in said.replace("'", "`")
+    assert "Step 5 of 5, *Check the result*, failed" in said
+    assert (stage.tags(), stage.nameless()) == ([], 0)
+
+
+def test_a_module_that_does_not_import_is_asked_about_and_kept(stage: Stage) -> None:
+    stage.host.import_errors["mechanize"] = NO_GL
+    dialog = stage.create()
+    deciding = dialog.until("deciding")
+    assert title(deciding) == "Keep example_name?"
+    assert f"• `mechanize`: `{NO_GL}`" in words(deciding)
+    assert buttons(deciding) == {"keep": "Keep anyway", "discard": "Discard", "log": "Log", "packages": "Packages"}
+    assert (stage.tags(), stage.nameless()) == ([], 1)
+    dialog.click("keep", by=stage.bob, deliveries=2)
+    done = dialog.until("done")
+    assert title(done) == "⚠ example_name is ready, but not everything imports"
+    assert NO_GL in words(done)
+    assert stage.tags() == [f"example_name:{fact(done, 'tag')}", "example_name:latest"]
+    assert dialog.until_announced().endswith("is ready.")
+
+
+def test_a_module_that_does_not_import_is_asked_about_and_discarded(stage: Stage) -> None:
+    stage.host.import_errors["mechanize"] = NO_GL
+    dialog = stage.create()
+    dialog.until("deciding")
+    dialog.click("discard", by=stage.bob)
+    discarded = dialog.until("discarded")
+    assert "<@U0BOB> discarded the image; it is removed." in words(discarded)
+    assert buttons(discarded) == {}
+    assert (stage.tags(), stage.nameless(), stage.stages()) == ([], 0, ["Discarded"])
+
+
+def test_an_image_that_nobody_decides_about_is_discarded(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(review_seconds=1)
+    stage.host.import_errors["mechanize"] = NO_GL
+    dialog = stage.create(EXAMPLE)
+    dialog.until("deciding")
+    discarded = dialog.until("discarded")
+    assert "Nobody decided in time, so the image was removed." in words(discarded)
+    assert (stage.tags(), stage.nameless(), stage.stages()) == ([], 0, ["Discarded"])

@@ -1,0 +1,85 @@
+"""The names of a new image: one that is its own for ever, and `latest`, whatever other programs do meanwhile."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from commands.build.labels import JOB
+from commands.carry_out import Commission, Workshop, carry_out, keep
+from commands.errors import EngineUnavailable
+from commands.halt import Halt
+from commands.model.images import ImageId
+from commands.model.outcomes import Created, Undecided
+from tests.examples import PROPOSAL, SPEC
+from tests.fakes.engine import FakeEngine
+
+OURS = Commission("d-1", "U0ALICE", "C0WARROOM")
+
+
+class Rival(FakeEngine):
+    """A daemon on which another program takes each unique tag just after we did, so many times."""
+
+    def __init__(self, *, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.theirs = self.add_image(labels={JOB: "theirs"}).id
+
+    def tag(self, image: ImageId, repository: str, tag: str) -> None:
+        super().tag(image, repository, tag)
+        if self.times and tag != "latest":
+            self.times -= 1
+            super().tag(self.theirs, repository, tag)
+
+
+def named(engine: FakeEngine, image: ImageId) -> tuple[str, ...]:
+    found = engine.find_image(image)
+    assert found is not None
+    return found.repo_tags
+
+
+def redo(engine: FakeEngine) -> Created:
+    """Carry a commission out once more, as after a crash."""
+    workshop = Workshop(engine, lambda _: None, lambda: datetime.now(UTC))
+    outcome = carry_out(PROPOSAL, OURS, workshop, lambda _: None, Halt())
+    assert isinstance(outcome, Created)
+    return outcome
+
+
+def test_an_image_whose_tag_was_taken_in_the_same_moment_gets_the_next_one() -> None:
+    engine = Rival(times=2)
+    ours = engine.add_image(labels={JOB: OURS.job}).id
+    created = keep(PROPOSAL, Undecided(ours, ()), engine)
+    assert created.reference in named(engine, ours)
+    assert created.reference != SPEC.reference
+    assert SPEC.reference in named(engine, engine.theirs)
+
+
+def test_a_daemon_on_which_no_tag_stays_ours_is_given_up() -> None:
+    engine = Rival(times=1_000)
+    ours = engine.add_image(labels={JOB: OURS.job}).id
+    with pytest.raises(EngineUnavailable, match="another program"):
+        keep(PROPOSAL, Undecided(ours, ()), engine)
+
+
+def test_after_a_crash_between_the_two_names_the_image_gets_the_second() -> None:
+    engine = FakeEngine()
+    engine.add_image("example_name:1.0.0.1763924999", "example_name:latest", labels={JOB: "before"})
+    ours = engine.add_image(SPEC.reference, labels={JOB: OURS.job})
+    assert redo(engine).reference == SPEC.reference
+    assert set(named(engine, ours.id)) == {SPEC.reference, "example_name:latest"}
+
+
+def test_after_a_crash_latest_is_not_taken_back_from_an_image_made_since() -> None:
+    engine = FakeEngine()
+    engine.add_image(SPEC.reference, labels={JOB: OURS.job})
+    newer = engine.add_image("example_name:1.0.0.1763925001", "example_name:latest", labels={JOB: "since"})
+    redo(engine)
+    assert "example_name:latest" in named(engine, newer.id)
+
+
+def test_an_image_that_somebody_made_from_ours_is_not_taken_for_ours() -> None:
+    # Labels are inherited: what was built on our image carries our job's.
+    engine = FakeEngine()
+    ours = engine.add_image(SPEC.reference, labels={JOB: OURS.job})
+    engine.add_image("somebodys/own:1", labels={JOB: OURS.job})
+    assert redo(engine).image.id == ours.id
