@@ -24,8 +24,11 @@ from engine import Engine
 from steps import SetupError, run_to_exit, step
 
 _PACKAGES = ("docker.io", "containerd")
-# It must not touch the network rules of the engine beside it; builds use the host's network instead.
-_OPTIONS = ("--bridge=none", "--iptables=false", "--ip6tables=false")
+# It must touch neither the bridge nor the network rules of the engine beside it (`--bridge=none` would remove docker0);
+# builds use the host's network instead.
+_BRIDGE = "warroom-next"
+_BRIDGE_ADDRESS = "172.31.200.1/24"
+_OPTIONS = (f"--bridge={_BRIDGE}", "--iptables=false", "--ip6tables=false", "--ip-forward=false")
 
 
 def main() -> int:
@@ -48,6 +51,8 @@ def _check_machine() -> None:
         raise SetupError("A second engine takes root on Debian or Ubuntu: run this as root on such a machine.")
     if not programs.find("runc"):
         apt.install(["runc"])
+    if not programs.find("ip"):
+        apt.install(["iproute2"])
 
 
 def _unpacked(folder: Path, suite: str) -> Path:
@@ -106,12 +111,25 @@ def _apt_options(state: Path, suite: str) -> list[str]:
 def _running(newer: PrivateEngine, tree: Path) -> Iterator[None]:
     # Its own containerd must come first; runc is the machine's.
     path = programs.search_path(tree / "usr/sbin", tree / "usr/bin")
-    dockerd.start(newer, program=tree / "usr/sbin/dockerd", options=_OPTIONS, path=path)
+    with _bridge():
+        dockerd.start(newer, program=tree / "usr/sbin/dockerd", options=_OPTIONS, path=path)
+        try:
+            click.echo(f"  Docker {daemon.version(newer.address)} beside")
+            yield
+        finally:
+            dockerd.stop(newer)
+
+
+@contextmanager
+def _bridge() -> Iterator[None]:
+    if not Path("/sys/class/net", _BRIDGE).exists():
+        programs.run(["ip", "link", "add", _BRIDGE, "type", "bridge"])
+        programs.run(["ip", "address", "add", _BRIDGE_ADDRESS, "dev", _BRIDGE])
+    programs.run(["ip", "link", "set", _BRIDGE, "up"])
     try:
-        click.echo(f"  Docker {daemon.version(newer.address)} beside")
         yield
     finally:
-        dockerd.stop(newer)
+        programs.run(["ip", "link", "delete", _BRIDGE])
 
 
 def _copy_base(reference: str, first: Engine, newer: PrivateEngine) -> None:

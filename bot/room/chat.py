@@ -134,6 +134,7 @@ class Chat:
                 thread_ts=self.thread(target.channel, answer.thread_ts or target.thread_ts),
                 metadata=answer.metadata,
                 only_for=None if answer.response_type == "in_channel" else target.user,
+                answers=target.trigger_id,
             )
         )
 

@@ -173,6 +173,7 @@ def _stamped(draft: Draft, ts: str) -> Message:
         files=draft.files,
         metadata=draft.metadata,
         only_for=draft.only_for,
+        answers=draft.answers,
     )
 
 

@@ -34,7 +34,11 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A message before the room gave it its time stamp; `only_for` makes it ephemeral."""
+    """A message before the room gave it its time stamp.
+
+    `only_for` makes it ephemeral; `answers` is the id of the trigger of the command or click that it answers, in the
+    acknowledgement or by the response URL.
+    """
 
     channel: str
     author: str
@@ -44,6 +48,7 @@ class Draft:
     files: tuple[SharedFile, ...] = ()
     metadata: Metadata | None = None
     only_for: str | None = None
+    answers: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

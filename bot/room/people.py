@@ -109,11 +109,12 @@ class People:
 
     def _occasion(self, person: Person, channel: Channel, target: ReplyTarget) -> Occasion:
         self._occasions += 1
-        secret = self._response_urls.issue(target)
+        trigger_id = f"{self._occasions}.{int(self._now() * 1000)}.{self._new_secret()}"
+        secret = self._response_urls.issue(replace(target, trigger_id=trigger_id))
         return Occasion(
             person=person,
             channel=channel,
-            trigger_id=f"{self._occasions}.{int(self._now() * 1000)}.{self._new_secret()}",
+            trigger_id=trigger_id,
             response_url=f"{self._url}/response/{secret}",
         )
 
@@ -157,7 +158,8 @@ class People:
             typed = f"{line.command} {line.text}".rstrip()
             self._conversation.post(Draft(channel=occasion.channel.id, author=occasion.person.id, text=typed))
         if answer.says_something:
-            self._chat.answer(answer, ReplyTarget(channel=occasion.channel.id, user=occasion.person.id))
+            target = ReplyTarget(channel=occasion.channel.id, user=occasion.person.id, trigger_id=occasion.trigger_id)
+            self._chat.answer(answer, target)
 
     def _fail(self, occasion: Occasion, reason: Failure, words: str) -> None:
         self._conversation.record_failure(

@@ -19,10 +19,14 @@ class UrlRefusal(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyTarget:
-    """Where an answer goes: to the person who typed or clicked, and for a click to the message with the button."""
+    """Where an answer goes: to the person who typed or clicked, and for a click to the message with the button.
+
+    `trigger_id` names the command or the click.
+    """
 
     channel: str
     user: str
+    trigger_id: str | None = None
     original_ts: str | None = None
     thread_ts: str | None = None
 

@@ -89,7 +89,10 @@ class Swept:
 
 
 BuildEvent = StepStarted | StepDone | StepFailed | LogLine | ImageBuilt
-"""Of a build: `step` is the number of the Dockerfile's instruction among those of its last stage, FROM being 1."""
+"""Of a build: `step` is the number of an instruction of the last stage, as BuildKit counts them.
+
+FROM of an image, RUN, COPY, ADD and WORKDIR count, from 1; `FROM scratch` and `FROM` of a stage do not.
+"""
 
 
 class Engine(Protocol):

@@ -59,7 +59,7 @@ class FakeScreen:
         with self._changed:
             return [each for each in self.shown if each.asked.dialog == dialog]
 
-    def ends(self, dialog: str) -> list[Dialog]:
+    def ends(self, dialog: str = "d-1") -> list[Dialog]:
         """List the ends that were shown of the dialog."""
         return [each for each in self.of(dialog) if isinstance(each, FINAL)]
 

@@ -719,7 +719,7 @@ def test_what_cannot_be_stored_is_told_and_stored_once_it_can_be(bench: JobsBenc
 
     bench.free_the_disk(stage)
 
-    bench.until_stored(stage)
+    until(lambda: isinstance(bench.stage(), stage), f"{stage.__name__} to be stored")
     assert bench.work.of("carry_out") == ([] if stage is UnderReview else ["d-1"])
 
 
