@@ -137,7 +137,7 @@ def make_bot(
     with ExitStack() as stack:
         folder = stack.enter_context(StateFolder(settings.state_dir))
         redact = redactor(settings, doors)
-        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"))
+        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"), redact)
         stack.callback(ledger.close)
         client = web_client(doors.bot_token, doors.api_url)
         channel = Channel(client, ledger, redact=redact, clock=_now, respond=respond, pace=pace)
@@ -145,13 +145,15 @@ def make_bot(
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
-            work=_work(settings, router, engine, resolver),
+            work=_work(settings, router, engine, resolver, redact),
             job_log=JobLogFiles(folder.path / "logs", redact),
             patience=Patience(settings.review_seconds, settings.grace_seconds),
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
         )
-        listeners = Listeners(jobs, router, doors.audience, whisper=channel.whisper, new_id=_new_id, clock=_now)
+        listeners = Listeners(
+            jobs, router, doors.audience, whisper=channel.whisper, new_id=_new_id, clock=_now, redact=redact
+        )
         connection = Connection(client, doors.app_token, listeners)
         return Bot(jobs, channel, connection, stack.pop_all())
 
@@ -211,7 +213,9 @@ def _unfinished(database: Path) -> tuple[DialogId, ...]:
         ledger.close()
 
 
-def _work(settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None) -> CommandWork:
+def _work(
+    settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None, redact: Redactor
+) -> CommandWork:
     engine = engine or make_engine(settings)
     bundle = settings.ca_bundle or (_HOST_BUNDLE if _HOST_BUNDLE.exists() else None)
     program = _uv_program(settings, bundle)
@@ -225,6 +229,7 @@ def _work(settings: Settings, router: Router, engine: Engine | None, resolver: R
         network=settings.build_network,
         ca_bundle=_read(bundle) if bundle else None,
         uv_config=uv_settings(program.index_environment()),
+        redact=redact,
     )
     network = settings.build_network or "bridge"
     sources = Sources(
