@@ -49,10 +49,7 @@ def room(port: int) -> None:
         settings = _settings()
         with Room(port, commands=[command.name for command in COMMANDS]) as opened:
             bot = make_bot(settings, _room_doors(opened))
-            click.echo(
-                f"The room is open. Join it with:\n  warroom say --room {_address(opened)} '/docker_image_create …'"
-            )
-            _run(bot)
+            _run(bot, f"The room is open. Join it with:\n  warroom say --room {_address(opened)} '/docker_image_create …'")
 
 
 @main.command()
@@ -142,11 +139,13 @@ def _interrupt_leaves(conversation: Conversation) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _run(bot: Bot) -> None:
+def _run(bot: Bot, started: str | None = None) -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     bot.start()
+    if started:
+        click.echo(started)
     over.wait()
     bot.close()
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
-from bot.dialogs import FINAL, Attachment, Dialog, DialogId, Running
+from bot.dialogs import FINAL, Attachment, Dialog, DialogId, Preparing, Running
 from bot.ledger import Entry, Ledger
 from bot.slack.answers import Meaning, meaning, seconds_to_wait
 from bot.slack.masking import masked
@@ -107,7 +107,10 @@ class Channel:
     def show(self, dialog: Dialog) -> None:
         """Show this stage in place of the dialog's earlier one."""
         with self._changed:
-            self._boxes.setdefault(dialog.asked.dialog, Outbox()).put(dialog)
+            box = self._boxes.setdefault(dialog.asked.dialog, Outbox())
+            if isinstance(dialog, Preparing) and not box.owes and box.shown is None:
+                box.not_before = self._monotonic() + self._pace.first_seconds
+            box.put(dialog)
             self._changed.notify_all()
 
     def attach(self, dialog: DialogId, file: Attachment) -> None:
