@@ -304,12 +304,12 @@ def _pass_on(events: Iterator[RoomEvent], happenings: "queue.Queue[Happening]") 
 
 def is_running(word: str) -> bool:
     """Say whether a process of this machine has this word as an argument."""
-    return bool(_processes(word))
+    return bool(processes(word))
 
 
 def kill(word: str) -> None:
     """Kill the processes of this machine that have this word as an argument."""
-    for process in _processes(word):
+    for process in processes(word):
         os.kill(process, signal.SIGKILL)
 
 
@@ -321,7 +321,8 @@ def becomes(wanted: Callable[[], bool], *, within: float = PATIENCE) -> bool:
     return met
 
 
-def _processes(word: str) -> list[int]:
+def processes(word: str) -> list[int]:
+    """Find the processes of this machine that have this word as an argument."""
     there = Path("/proc").glob("[0-9]*")
     return [int(process.name) for process in there if word.encode() in _arguments(process).split(b"\0")]
 

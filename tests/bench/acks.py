@@ -22,7 +22,7 @@ from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
 from tests.engine_bench import EngineBench, cleared
 from tests.ground import Ground, installer, long_seconds
-from tests.program import Program, facts_of, scene
+from tests.program import Program, becomes, facts_of, processes, scene
 
 SLOTS = 2
 
@@ -94,6 +94,7 @@ def fill_the_slots(client: RoomClient, ground: Ground) -> None:
                     client.click(message.ts, "create")
                 if facts.get("trigger") == sent.trigger_id and facts["state"] == "running":
                     break
+    assert becomes(lambda: len(processes(ground.long_seconds)) == SLOTS)
 
 
 def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figures:

@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackRequestError
 from bot.dialogs import (
     FINAL,
     Attachment,
+    Deciding,
     Dialog,
     DialogId,
     Done,
@@ -229,6 +230,20 @@ def test_every_end_is_delivered_and_announced_once(stage: Stage, end: Dialog) ->
     replies = [call.text for call in stage.slack.calls if "thread_ts" in call.body]
     assert replies == [announcement(end)]
     assert stage.channel.seconds_to_next() is None
+
+
+def test_a_question_is_announced_once_and_the_end_after_it_too(stage: Stage) -> None:
+    question = next(each for each in EVERY_KIND if isinstance(each, Deciding))
+    stage.asked(PREPARING)
+    stage.goes_to(question)
+    stage.passes()
+    stage.channel.show(question)
+    stage.passes()
+    stage.goes_to(DONE)
+    stage.passes()
+
+    replies = [call.text for call in stage.slack.calls if "thread_ts" in call.body]
+    assert replies == [announcement(question), announcement(DONE)]
 
 
 def test_only_the_newest_stage_is_sent(stage: Stage) -> None:
