@@ -49,7 +49,8 @@ def room(port: int) -> None:
         settings = _settings()
         with Room(port, commands=[command.name for command in COMMANDS]) as opened:
             bot = make_bot(settings, _room_doors(opened))
-            _run(bot, f"The room is open. Join it with:\n  warroom say --room {_address(opened)} '/docker_image_create …'")
+            joining = f"warroom say --room {_address(opened)} '/docker_image_create …'"
+            _run(bot, f"The room is open. Join it with:\n  {joining}")
 
 
 @main.command()
