@@ -1,6 +1,7 @@
 """The `warroom` command line."""
 
 import json
+import logging
 import signal
 import sys
 import threading
@@ -10,7 +11,12 @@ from typing import Any
 
 import click
 import structlog
+from rich.console import Console
 
+from bot.checks import CHECK_SECONDS, make_checks
+from bot.checkup.checks import run as checked
+from bot.checkup.report import Line, Report, fault_of
+from bot.checkup.table import table
 from bot.logs import set_up_logs
 from bot.room.client import RoomClient, RoomError
 from bot.room.console import LiveDialog, Silent, choose
@@ -81,6 +87,28 @@ def say(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_ur
 def manifest() -> None:
     """Print the app manifest for Slack: paste it where Slack's app set-up asks for one."""
     click.echo(manifest_json(COMMANDS))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+def check(*, as_json: bool) -> None:
+    """Look at all that the bot needs, and say what to do where something is amiss; exit status 1 if so."""
+    report = _report()
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+    else:
+        Console(highlight=False).print(table(report))
+    sys.exit(0 if report.ok else 1)
+
+
+def _report() -> Report:
+    try:
+        settings = _settings(log_level="error")
+    except Misconfigured as problem:
+        return Report((Line("Settings", fault_of(problem)),))
+    # It logs each failed attempt; the report says the same in one line.
+    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
+    return checked(make_checks(settings), seconds=CHECK_SECONDS).clean(redactor(settings))
 
 
 def _talk_alone(show: Show, line: str, clicks: tuple[str, ...], *, yes: bool, user: str) -> Said:

@@ -213,8 +213,8 @@ def _unfinished(database: Path) -> tuple[DialogId, ...]:
 
 def _work(settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None) -> CommandWork:
     engine = engine or make_engine(settings)
-    bundle = settings.ca_bundle or (_HOST_BUNDLE if _HOST_BUNDLE.exists() else None)
-    program = _uv_program(settings, bundle)
+    bundle = trusted_bundle(settings)
+    program = uv_program(settings, bundle)
     toolbox = Toolbox(program, settings.cache_dir / "tools")
     workshop = Workshop(
         engine=engine,
@@ -234,12 +234,13 @@ def _work(settings: Settings, router: Router, engine: Engine | None, resolver: R
         numbers=BuildNumbers(),
         recipe=lambda spec: _recipe(spec, toolbox, workshop),
         now=time,
-        default_base=_default_base(settings),
+        default_base=default_base(settings),
     )
     return CommandWork(router, sources, workshop)
 
 
-def _default_base(settings: Settings) -> Reference:
+def default_base(settings: Settings) -> Reference:
+    """Read the name of the default base; raises `Misconfigured`."""
     try:
         return Reference.parse(settings.default_base)
     except Malformed as error:
@@ -255,7 +256,13 @@ def _recipe(spec: ImageSpec, toolbox: Toolbox, workshop: Workshop) -> Recipe:
     )
 
 
-def _uv_program(settings: Settings, bundle: Path | None) -> UvProgram:
+def trusted_bundle(settings: Settings) -> Path | None:
+    """Find the certificates that build steps trust: those of the settings, or the host's."""
+    return settings.ca_bundle or (_HOST_BUNDLE if _HOST_BUNDLE.exists() else None)
+
+
+def uv_program(settings: Settings, bundle: Path | None) -> UvProgram:
+    """Make the `uv` of this host, which asks the configured index."""
     return UvProgram(
         binary=Path(uv.find_uv_bin()),
         python=Path(sys.executable),

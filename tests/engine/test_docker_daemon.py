@@ -257,6 +257,22 @@ def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineBenc
     bench.engine.remove_image(old.repo_digests[0])
 
 
+def test_a_registry_is_asked_for_a_digest_without_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
+    reference = registry.put("warroom-test/asked", "1", b"content")
+    assert isinstance(bench.engine, DockerDaemon)
+    digest = bench.engine.registry_digest(reference)
+    assert bench.engine.find_image(str(reference)) is None
+    pulled = bench.engine.pull(reference, lambda _: None)
+    assert pulled.repo_digests == (f"{reference.repository}@{digest}",)
+    bench.engine.remove_image(str(reference))
+
+
+def test_a_registry_that_lacks_an_image_is_told_as_by_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
+    assert isinstance(bench.engine, DockerDaemon)
+    with pytest.raises(Problem, match="nobody/nothing"):
+        bench.engine.registry_digest(Reference(f"{registry.address}/nobody/nothing", tag="1"))
+
+
 def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineBench) -> None:
     with pytest.raises(PullFailed) as problem:
         bench.engine.pull(Reference("127.0.0.1:1/nothing", tag="1"), lambda _: None)
