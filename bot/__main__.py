@@ -26,7 +26,7 @@ from bot.router import COMMANDS
 from bot.settings import Settings, load_settings
 from bot.slack.listeners import Audience
 from bot.slack.manifest import manifest_json
-from bot.wiring import Bot, Doors, make_bot, redactor, scratch_state
+from bot.wiring import Bot, Doors, health_page, make_bot, redactor, scratch_state
 from commands.errors import Misconfigured, Problem
 
 log = structlog.get_logger()
@@ -42,8 +42,10 @@ def slack() -> None:
     """Run the bot in Slack, by Socket Mode. Needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN."""
     with _told_plainly():
         settings = _settings()
-        bot = make_bot(settings, _slack_doors(settings))
-        _run(bot)
+        with health_page(settings) as show_health:
+            bot = make_bot(settings, _slack_doors(settings))
+            show_health(bot)
+            _run(bot)
 
 
 @main.command()
@@ -52,8 +54,12 @@ def room(port: int) -> None:
     """Run a war room on this machine, without Slack; `warroom say --room URL` joins it."""
     with _told_plainly():
         settings = _settings()
-        with Room(port, commands=[command.name for command in COMMANDS]) as opened:
+        with (
+            health_page(settings) as show_health,
+            Room(port, commands=[command.name for command in COMMANDS]) as opened,
+        ):
             bot = make_bot(settings, _room_doors(opened))
+            show_health(bot)
             click.echo(
                 f"The room is open. Join it with:\n  warroom say --room {_address(opened)} '/docker_image_create …'"
             )
