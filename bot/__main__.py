@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import structlog
@@ -78,8 +79,7 @@ def say(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_ur
     show: Show = Silent() if as_json else LiveDialog()
     with _told_plainly(as_json=as_json):
         if room_url:
-            url, _, token = room_url.partition("#")
-            said = _talk(RoomClient(url, token, user=user), show, line, clicks, yes=yes)
+            said = _talk(_guest(room_url, user), show, line, clicks, yes=yes)
         else:
             said = _talk_alone(show, line, clicks, yes=yes, user=user)
     if as_json:
@@ -115,6 +115,20 @@ def _report() -> Report:
     # It logs each failed attempt; the report says the same in one line.
     logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
     return checked(make_checks(settings), seconds=CHECK_SECONDS).clean(redactor(settings))
+
+
+def _guest(address: str, user: str) -> RoomClient:
+    url, _, token = address.partition("#")
+    try:
+        parts = urlsplit(url)
+        is_sound = parts.scheme == "http" and parts.hostname is not None and parts.port is not None
+    except ValueError:
+        is_sound = False
+    if not is_sound:
+        raise Misconfigured(
+            f"`{url}` is not the address of a room.", hint="Copy it whole from what `warroom room` printed."
+        )
+    return RoomClient(url, token, user=user)
 
 
 def _talk_alone(show: Show, line: str, clicks: tuple[str, ...], *, yes: bool, user: str) -> Said:
@@ -211,7 +225,7 @@ def _told_plainly(*, as_json: bool = False) -> Iterator[None]:
 
 def _tell(message: str, hint: str, details: tuple[str, ...], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(Said("failed", f"{message} {hint}".strip()).as_json()))
+        click.echo(json.dumps(Said("failed", " ".join(filter(None, (message, hint, *details)))).as_json()))
     else:
         click.echo("\n".join(part for part in (message, hint, *details) if part), err=True)
     sys.exit(1)

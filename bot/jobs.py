@@ -587,6 +587,7 @@ class Jobs:
 
     def _clean(self, job: DialogId) -> None:
         self._until_the_engine_answers(lambda: self._work.clean(job))
+        log.info("job_cleaned", job=job)
 
     def _until_the_engine_answers(self, act: Callable[[], T]) -> T:
         while True:

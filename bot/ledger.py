@@ -4,7 +4,7 @@ It is the one truth about a command's state; messages and jobs follow it. A row 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -38,6 +38,8 @@ _DIALOGS = sa.Table(
     sa.Column("announced", sa.Boolean, nullable=False),
     sa.Column("attached", sa.Text, nullable=False),
 )
+_WORD_FOR_WORD = ("asked", "proposal")
+"""What was typed and what was proposed is acted upon as it stands; neither can hold a secret, by its grammar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,13 @@ class Entry:
 
 
 class Ledger:
-    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` where it cannot be used."""
+    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` where it cannot be used.
 
-    def __init__(self, url: str) -> None:
+    `redact` masks secrets in what daemons, indexes and packages said, before it is stored.
+    """
+
+    def __init__(self, url: str, redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _tune_sqlite)
@@ -83,7 +89,7 @@ class Ledger:
         """Store a new dialog."""
         row = {
             "id": entry.id,
-            **_stage_of(entry.dialog),
+            **self._stage_of(entry.dialog),
             "changes": entry.changes,
             "since": entry.dialog.asked.at.timestamp(),
             "trigger": entry.trigger,
@@ -114,7 +120,7 @@ class Ledger:
         change = (
             sa.update(_DIALOGS)
             .where(_DIALOGS.c.id == to.asked.dialog, _DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
-            .values(**_stage_of(to), changes=_DIALOGS.c.changes + 1, since=now, deadline=deadline)
+            .values(**self._stage_of(to), changes=_DIALOGS.c.changes + 1, since=now, deadline=deadline)
         )
         with _using(self._url), self._engine.begin() as connection:
             return connection.execute(change).rowcount == 1
@@ -166,6 +172,15 @@ class Ledger:
                     return True
         return False
 
+    def _stage_of(self, dialog: Dialog) -> dict[str, str]:
+        stage = type(dialog).__name__
+        dumped = _STAGES[stage].dump_python(dialog, mode="json")
+        kept = {
+            key: value if key in _WORD_FOR_WORD else _redacted(value, self._redact) for key, value in dumped.items()
+        }
+        # Half a character (the text of an exception may hold one) must not keep a dialog from its end.
+        return {"stage": stage, "value": json.dumps(kept, ensure_ascii=False).encode(errors="replace").decode()}
+
     def _set(self, dialog: DialogId, **values: object) -> None:
         with _using(self._url), self._engine.begin() as connection:
             connection.execute(sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog).values(**values))
@@ -176,18 +191,23 @@ class Ledger:
             return tuple(entry for row in rows if (entry := _entry(row)))
 
 
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - any piece of JSON
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {key: _redacted(inner, redact) for key, inner in value.items()}
+        case list():
+            return [_redacted(inner, redact) for inner in value]
+        case _:
+            return value
+
+
 def sqlite_url(path: Path) -> str:
     """Write the address of a SQLite file; creates its folder, readable by nobody else."""
     with _using(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return f"sqlite:///{path}"
-
-
-def _stage_of(dialog: Dialog) -> dict[str, str]:
-    stage = type(dialog).__name__
-    value = json.dumps(_STAGES[stage].dump_python(dialog, mode="json"), ensure_ascii=False)
-    # Half a character (the text of an exception may hold one) must not keep a dialog from its end.
-    return {"stage": stage, "value": value.encode(errors="replace").decode()}
 
 
 def _joined(kinds: Iterable[str]) -> str:

@@ -28,9 +28,6 @@ _APPLICATION = "warroom"
 _VERSION = "1"
 """Of what a task is, not of the program: raised when work begun by an older program must not be continued."""
 _EXECUTOR = "warroom"
-_POLL_SECONDS = 0.1
-_LISTEN_SECONDS = 0.25
-"""How often dbos looks for messages between workflows. There are none, but stopping waits for the next look."""
 _QUEUE = "builds"
 _UNDER_WAY = ("PENDING", "ENQUEUED", "DELAYED")
 """The states of dbos that lead to others."""
@@ -48,13 +45,14 @@ class Interrupted(BaseException):
 class Runner:
     """Runs tasks: at once, or from a queue of which at most `slots` run together.
 
-    One per process; `tasks` are the functions by name.
+    One per process; `tasks` are the functions by name. dbos looks for new work every `poll_seconds`.
     """
 
-    def __init__(self, *, database_url: str, slots: int, tasks: Mapping[str, Task]) -> None:
+    def __init__(self, *, database_url: str, slots: int, tasks: Mapping[str, Task], poll_seconds: float = 0.1) -> None:
         self._url = database_url
         self._slots = slots
         self._tasks = dict(tasks)
+        self._poll_seconds = poll_seconds
         self._workflows: dict[str, Callable[[str], Any]] = {}
 
     def start(self) -> None:
@@ -79,7 +77,8 @@ class Runner:
             "application_version": _VERSION,
             "executor_id": _EXECUTOR,
             "serializer": DBOSPortableJSONSerializer(),
-            "notification_listener_polling_interval_sec": _LISTEN_SECONDS,
+            # It looks for messages between workflows. There are none, but stopping waits for the next look.
+            "notification_listener_polling_interval_sec": self._poll_seconds,
             "log_level": "WARNING",
         }
         DBOS(config=config)
@@ -92,7 +91,7 @@ class Runner:
             system_database_url=self._url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
         )
         try:
-            client.register_queue(_QUEUE, worker_concurrency=self._slots, polling_interval_sec=_POLL_SECONDS)
+            client.register_queue(_QUEUE, worker_concurrency=self._slots, polling_interval_sec=self._poll_seconds)
         finally:
             client.destroy()
 

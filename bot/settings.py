@@ -28,7 +28,9 @@ Ids = Annotated[tuple[SlackId, ...], NoDecode]
 class Settings(BaseSettings):
     """What an operator may set. Times are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="WARROOM_", toml_file=SETTINGS_FILE, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="WARROOM_", env_ignore_empty=True, toml_file=SETTINGS_FILE, extra="forbid"
+    )
 
     state_dir: Path = Field(
         default_factory=lambda: Path("~/.local/state/warroom").expanduser(),

@@ -156,7 +156,7 @@ def make_bot(
         folder = stack.enter_context(StateFolder(settings.state_dir))
         redact = redactor(settings, doors)
         meter = Meter()
-        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"))
+        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"), redact)
         stack.callback(ledger.close)
         meter.watch_queue(lambda: len(ledger.queue(Queued)))
         client = web_client(doors.bot_token, doors.api_url)
@@ -165,7 +165,7 @@ def make_bot(
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
-            work=replace(_work(settings, router, engine, resolver), meter=meter),
+            work=replace(_work(settings, router, engine, resolver, redact), meter=meter),
             job_log=JobLogFiles(folder.path / "logs", redact),
             patience=Patience(settings.review_seconds, settings.grace_seconds),
             clock=_now,
@@ -173,7 +173,14 @@ def make_bot(
             ended=lambda dialog: meter.command_ended(dialog.asked.line.split()[0], type(dialog).__name__.lower()),
         )
         listeners = Listeners(
-            jobs, router, doors.audience, whisper=channel.whisper, new_id=_new_id, clock=_now, meter=meter
+            jobs,
+            router,
+            doors.audience,
+            whisper=channel.whisper,
+            new_id=_new_id,
+            clock=_now,
+            redact=redact,
+            meter=meter,
         )
         connection = Connection(client, doors.app_token, listeners)
         checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection)
@@ -262,7 +269,9 @@ def _unfinished(database: Path) -> tuple[DialogId, ...]:
         ledger.close()
 
 
-def _work(settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None) -> CommandWork:
+def _work(
+    settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None, redact: Redactor
+) -> CommandWork:
     engine = engine or make_engine(settings)
     bundle = trusted_bundle(settings)
     program = uv_program(settings, bundle)
@@ -276,6 +285,7 @@ def _work(settings: Settings, router: Router, engine: Engine | None, resolver: R
         network=settings.build_network,
         ca_bundle=_read(bundle) if bundle else None,
         uv_config=uv_settings(program.index_environment()),
+        redact=redact,
     )
     network = settings.build_network or "bridge"
     sources = Sources(

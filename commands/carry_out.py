@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 CHECK_STEP = "Check the result"
 LATEST = "latest"
+_TWO_MINUTES = 120
 _CANCEL_SECONDS = 0.1
 """How often a build that is to end is told so, until it has: the daemon may not know it yet."""
 _NAMINGS = 5
@@ -47,6 +48,7 @@ class Workshop:
     """What building needs: the daemon, limits in seconds, Docker's network mode, certificates, uv's settings.
 
     `ensure_installer` puts the image that holds uv onto the daemon, for a platform, where it is not there yet.
+    `redact` masks secrets.
     """
 
     engine: Engine
@@ -57,6 +59,7 @@ class Workshop:
     network: str | None = None
     ca_bundle: bytes | None = None
     uv_config: bytes | None = None
+    redact: Callable[[str], str] = str
 
 
 def carry_out(
@@ -76,7 +79,10 @@ def carry_out(
             outcome = _make(proposal, commission, workshop, emit, halt)
         kept = (outcome.image.id if isinstance(outcome, Created) else outcome.image_id,)
     except Problem as problem:
-        raise _why(problem, halt, workshop) from problem
+        why = _why(problem, halt, workshop)
+        if why is problem:
+            raise
+        raise why from problem
     else:
         return outcome
     finally:
@@ -103,7 +109,7 @@ def _make(
     image_id = _build(proposal, commission, workshop, emit, halt)
     with _step(len(proposal.steps) + 1, emit):
         _go_on(halt)
-        verdict = verify(engine, spec, image_id, labels=container_labels(commission.job))
+        verdict = verify(engine, spec, image_id, labels=container_labels(commission.job), redact=workshop.redact)
     if verdict.import_failures:
         return Undecided(image_id, verdict.import_failures)
     _go_on(halt)
@@ -284,7 +290,7 @@ def _why(problem: Problem, halt: Halt, workshop: Workshop) -> Problem:
             return _explained(problem)
         case HaltReason.TOO_LONG:
             return BuildTimedOut(
-                f"The build took longer than {workshop.build_seconds / 60:.3g} minutes and was ended.",
+                f"The build took longer than {_in_words(workshop.build_seconds)} and was ended.",
                 hint="Ask for less at once, or raise `WARROOM_BUILD_SECONDS`.",
                 details=problem.details,
             )
@@ -298,6 +304,10 @@ def _explained(problem: Problem) -> Problem:
     if advice is None:
         return problem
     return BuildFailed(advice.message, hint=advice.hint, details=problem.details)
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds < _TWO_MINUTES else f"{seconds / 60:.3g} minutes"
 
 
 def _tidy(engine: Engine, commission: Commission, kept: tuple[ImageId, ...]) -> None:

@@ -1,8 +1,10 @@
 """Jobs with everything real around them but the work and the screen: a bot that can be closed, killed and started."""
 
+import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
@@ -53,6 +55,7 @@ class JobsBench:
         self, folder: Path, *, slots: int = 2, patience: Patience = PATIENCE, work: FakeWork | None = None
     ) -> None:
         self.folder = folder
+        _fresh_jobs(folder)
         self.slots = slots
         self.patience = patience
         self.clock = Clock()
@@ -118,7 +121,9 @@ class JobsBench:
         return sqlite_url(self.folder / "dialogs.sqlite")
 
     def _runner(self, tasks: Mapping[str, Task]) -> Runner:
-        self.runner = Runner(database_url=sqlite_url(self.folder / "jobs.sqlite"), slots=self.slots, tasks=tasks)
+        self.runner = Runner(
+            database_url=sqlite_url(self.folder / "jobs.sqlite"), slots=self.slots, tasks=tasks, poll_seconds=0.01
+        )
         return self.runner
 
     # ── People ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,3 +203,15 @@ def until(condition: Callable[[], bool], what: str) -> None:
             return
         waiting.wait(0.005)
     raise AssertionError(what)
+
+
+def _fresh_jobs(folder: Path) -> None:
+    """Put an empty job database there; the first one is kept as a copy, since making its tables takes longest."""
+    kept = folder.parent / "empty-jobs.sqlite"
+    if not kept.exists():
+        runner = Runner(database_url=sqlite_url(kept), slots=1, tasks={})
+        runner.start()
+        runner.stop()
+        with closing(sqlite3.connect(kept)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copyfile(kept, folder / "jobs.sqlite")

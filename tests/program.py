@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,10 @@ PATIENCE = 60.0
 
 
 _ALWAYS = {"WARROOM_LOG_FORMAT": "json", "COLUMNS": "100", "PYTHONFAULTHANDLER": "1"}
+
+
+OVER = "program_over"
+"""Told after the last event of a program's log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,12 @@ class Program:
         *arguments: str,
         environment: Mapping[str, str],
         hear: Callable[[Logged], None] = lambda _: None,
+        doom: Sequence[str] = (),
     ) -> None:
+        """Start it; `doom`, where given, is the event at which it is killed, as `tests.doomed` takes it."""
+        module = ["tests.doomed", *doom, "--"] if doom else ["bot"]
         self.process = subprocess.Popen(
-            [sys.executable, "-X", "utf8", "-m", "bot", *arguments],
+            [sys.executable, "-X", "utf8", "-m", *module, *arguments],
             cwd=ROOT,
             # Without a health page: several programs run at once on this machine, and its port is one.
             env={**os.environ, "WARROOM_HEALTH_PORT": "0", **environment, **_ALWAYS},
@@ -141,6 +148,8 @@ class Program:
             logged = _logged(line) if lines is self._errors else None
             if logged:
                 self._hear(logged)
+        if lines is self._errors:
+            self._hear(Logged(OVER, {}))
 
 
 def _logged(line: str) -> Logged | None:
@@ -170,7 +179,7 @@ class Scene:
         return RoomClient(self.room.url, self.room.user_token)
 
     @contextmanager
-    def bot(self, **settings: str) -> Iterator[Program]:
+    def bot(self, *, doom: Sequence[str] = (), **settings: str) -> Iterator[Program]:
         """Run the bot as in production: `warroom slack` with this room in Slack's place."""
         doors = {
             "SLACK_BOT_TOKEN": self.room.bot_token,
@@ -179,7 +188,8 @@ class Scene:
             "WARROOM_ALLOWED_CHANNELS": WAR_ROOM.id,
             "WARROOM_LOG_LEVEL": "debug",
         }
-        with Program("slack", environment={**self.environment, **doors, **settings}, hear=self.happenings.put) as bot:
+        environment = {**self.environment, **doors, **settings}
+        with Program("slack", environment=environment, hear=self.happenings.put, doom=doom) as bot:
             bot.until_logged("bot_started")
             yield bot
 

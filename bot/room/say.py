@@ -1,13 +1,15 @@
 """One command line typed into a room by a program: its dialog shown as it changes, its buttons clicked."""
 
+import contextlib
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import monotonic
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from bot.room.client import CommandSent, RoomClient
+from bot.room.client import ClickSent, CommandSent, RoomError
 from bot.room.events import Acked, FileShared, Message, MessageEdited, MessagePosted, RoomEvent, Undelivered
 
 SUCCESSES = ("done", "reused")
@@ -17,6 +19,8 @@ ASKING = {"review": ("create", "reuse"), "deciding": ("keep",)}
 """The states in which a dialog waits for somebody, and the buttons that say yes."""
 LEAVING = {"review": "cancel", "deciding": "discard", "queued": "stop", "running": "stop"}
 """The button that ends a dialog, by its state."""
+LOOKS = ("show_packages", "show_dockerfile", "packages", "log")
+"""The buttons after which a dialog waits as before."""
 
 
 class Unanswered(StrEnum):
@@ -26,6 +30,22 @@ class Unanswered(StrEnum):
     """End it: nobody will be there to decide."""
     KEEP = "keep"
     """Let it wait for somebody else."""
+
+
+class Person(Protocol):
+    """Somebody in the room: a `RoomClient`, or a test's."""
+
+    def type(self, text: str) -> CommandSent:
+        """Type a command line."""
+        ...
+
+    def click(self, ts: str, action_id: str) -> ClickSent:
+        """Click an element of a message; raises `RoomError`."""
+        ...
+
+    def events(self) -> AbstractContextManager[Iterable[RoomEvent]]:
+        """Follow the room until it closes."""
+        ...
 
 
 class Show(Protocol):
@@ -83,7 +103,7 @@ class Conversation:
 
     def __init__(
         self,
-        client: RoomClient,
+        client: Person,
         show: Show,
         *,
         clicks: Iterable[str] = (),
@@ -100,6 +120,8 @@ class Conversation:
         self._ts: str | None = None
         self._state = ""
         self._since = 0.0
+        self._clicked: str | None = None
+        self._leaving = False
         self._said = Said()
 
     def say(self, line: str) -> Said:
@@ -113,10 +135,13 @@ class Conversation:
         return self._said
 
     def leave(self) -> None:
-        """End the dialog as far as its state allows, from another thread; `say` returns once it has ended."""
+        """End the dialog as soon as its state allows, from any thread; `say` returns once it has ended."""
+        self._leaving = True
         button = LEAVING.get(self._state)
         if self._ts is not None and button is not None:
-            self._client.click(self._ts, button)
+            # Where the dialog has moved on, or the room has closed, `say` learns of it by itself.
+            with contextlib.suppress(RoomError):
+                self._client.click(self._ts, button)
 
     # ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -128,6 +153,8 @@ class Conversation:
                 self._show.file(file.name)
             case Undelivered(trigger_id=trigger, reason=reason) if trigger == sent.trigger_id:
                 return self._ended("unanswered", f"The bot did not take the command: {reason}.")
+            case Undelivered(trigger_id=trigger, reason="dispatch_failed") if trigger == self._clicked:
+                return self._ended("unanswered", "The bot did not take the click: it is not connected.")
             case Acked(trigger_id=trigger, milliseconds=milliseconds) if trigger == sent.trigger_id:
                 self._said.seconds["ack"] = round(milliseconds / 1000, 4)
             case _:
@@ -138,7 +165,7 @@ class Conversation:
         payload = message.metadata.event_payload if message.metadata else {}
         if payload.get("trigger") == sent.trigger_id:
             return self._moved(message, payload)
-        if message.only_for is not None and self._ts is None:
+        if message.only_for is not None and message.answers == sent.trigger_id:
             # The bot answered this person alone: that is a refusal, and all there will be.
             self._show.dialog(message, "refused")
             return self._ended("refused", message.text)
@@ -156,7 +183,11 @@ class Conversation:
         self._show.dialog(message, state)
         if state in ENDS:
             return self._ended(state, str(payload.get("message") or message.text))
-        return self._answer(message, state) if changed and state in ASKING else False
+        if changed and self._leaving:
+            self.leave()
+        elif changed and state in ASKING:
+            return self._answer(message, state)
+        return False
 
     def _count(self, state: str) -> None:
         now = monotonic()
@@ -174,14 +205,22 @@ class Conversation:
 
     def _answer(self, message: Message, state: str) -> bool:
         buttons = _buttons(message)
-        button = self._choose(buttons, state)
-        if button is not None:
-            self._client.click(message.ts, button)
-            return False
+        while (button := self._choose(buttons, state)) is not None:
+            self._click(message.ts, button, was_there=button in buttons)
+            if button not in LOOKS:
+                return False
         if self._unanswered is Unanswered.LEAVE:
             self.leave()
             return False
         return self._ended("waiting", "The dialog waits for a button.")
+
+    def _click(self, ts: str, button: str, *, was_there: bool) -> None:
+        try:
+            self._clicked = self._client.click(ts, button).trigger_id
+        except RoomError as error:
+            # Somebody else was faster: the next state of the dialog tells.
+            if not was_there or error.error != "action_not_found":
+                raise
 
     def _choose(self, buttons: tuple[str, ...], state: str) -> str | None:
         if self._clicks:

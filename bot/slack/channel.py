@@ -204,13 +204,14 @@ class Channel:
     # ── One dialog ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _send_one(self, dialog: DialogId, box: Outbox) -> None:
+        # In this order: a stage is stored before it is shown, so what is read from the ledger is never the older one.
+        stage = box.dialog
         entry = self._ledger.get(dialog)
         if entry is None:
             log.error("dialog_unknown", job=dialog)
             self._forget(dialog)
             return
         entry = replace(entry, message=box.unsaved_ts or entry.message)
-        stage = box.dialog
         if stage is not None:
             self._deliver(entry, box, stage)
         elif entry.message is None:
@@ -244,16 +245,17 @@ class Channel:
         answer = self._call(entry, box, window, lambda: self._client.api_call(method, json=body))
         if answer is None:
             return False
+        log.debug("stage_shown", job=entry.id, stage=type(newest).__name__)
         box.shown, box.edited_at = look(newest), self._monotonic()
         if entry.message is None:
             box.unsaved_ts = str(answer["ts"])
-            log.info("dialog_posted", job=entry.id, ts=box.unsaved_ts)
         self._store_shown(entry, box, newest)
         return True
 
     def _store_shown(self, entry: Entry, box: Outbox, newest: Dialog) -> None:
         ts = box.unsaved_ts
         if ts and self._stored(entry, lambda: self._ledger.set_message(entry.id, ts)):
+            log.info("dialog_posted", job=entry.id, ts=ts)
             box.unsaved_ts = None
         if type(newest) is type(entry.dialog) and entry.shown != entry.changes:
             self._stored(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
@@ -350,13 +352,12 @@ class Channel:
         return None
 
     def _refused(self, entry: Entry, box: Outbox, window: Window, error: SlackApiError) -> None:
-        reason = str(error.response.get("error"))[:1000]
+        reason, means = str(error.response.get("error"))[:1000], meaning(error)
+        if means is Meaning.TOO_FAST:
+            self._slow_down(entry, box, window, seconds_to_wait(error))
+            return
         log.warning("slack_refused", job=entry.id, reason=reason, answer=str(error.response.data)[:1000])
-        match meaning(error):
-            case Meaning.TOO_FAST:
-                seconds = seconds_to_wait(error)
-                window.close(self._monotonic() + seconds)
-                self._postpone(entry.id, box, seconds)
+        match means:
             case Meaning.PASSING:
                 self._postpone(entry.id, box, _RETRY_SECONDS)
             case Meaning.UNREACHABLE:
@@ -367,6 +368,11 @@ class Channel:
                 self._post_anew(entry, box)
             case _:
                 self._postpone(entry.id, box, _RETRY_SECONDS, counts=True)
+
+    def _slow_down(self, entry: Entry, box: Outbox, window: Window, seconds: float) -> None:
+        log.info("slack_rate_limited", job=entry.id, seconds=seconds)
+        window.close(self._monotonic() + seconds)
+        self._postpone(entry.id, box, seconds)
 
     def _post_anew(self, entry: Entry, box: Outbox) -> None:
         self._ledger.set_message(entry.id, None)

@@ -21,7 +21,15 @@ log = structlog.get_logger()
 ACK_THREADS = 32
 """Bolt's own default is 5 for all acks together."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_TOKEN_ERRORS = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
+_TOKEN_ERRORS = (
+    "invalid_auth",
+    "not_authed",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+    "not_allowed_token_type",
+    "missing_scope",
+)
 
 
 def web_client(token: str, api_url: str | None) -> WebClient:

@@ -16,6 +16,7 @@ from bot.dialogs import Asked, Attachment, Dialog, DialogId, Refused
 from bot.jobs import Button, Jobs, Press
 from bot.meter import Meter
 from bot.router import Router
+from bot.slack.masking import masked
 from bot.slack.payloads import Click, SlashCommand
 from bot.slack.views import Message, render
 from bot.slack.views.files import attachment
@@ -58,6 +59,7 @@ class Listeners:
         whisper: Callable[[str, str, str], None],
         new_id: Callable[[], DialogId],
         clock: Callable[[], datetime],
+        redact: Callable[[str], str] = str,
         meter: Meter | None = None,
     ) -> None:
         self._jobs = jobs
@@ -66,6 +68,7 @@ class Listeners:
         self._whisper = whisper
         self._new_id = new_id
         self._clock = clock
+        self._redact = redact
         self._meter = meter or Meter()
 
     def register(self, app: App) -> None:
@@ -151,7 +154,8 @@ class Listeners:
 
     def _refused(self, asked: Asked, error: ArgumentError) -> Message:
         refusal = Refusal("That is not quite a command", error.message, error.hint, error.details)
-        return render(Refused(asked, refusal), self._clock())
+        # An acknowledgement does not pass through the channel, which masks everything else.
+        return render(masked(Refused(asked, refusal), self._redact), self._clock())
 
     # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────
 

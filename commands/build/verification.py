@@ -7,6 +7,7 @@ with the specification, and texts, which are shown.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from secrets import token_hex
 from typing import Annotated, Literal
 
@@ -83,11 +84,12 @@ def verify(
     labels: Mapping[str, str],
     seconds: float = 120.0,
     word: Callable[[], str] = token_hex,
+    redact: Callable[[str], str] = str,
 ) -> Verdict:
     """Check the image that was built for `spec`, as the user that will run it.
 
     Modules that do not import are told in the verdict: some need a device or a setting, so a person decides. A `word`
-    marks the answers; the image cannot know it beforehand.
+    marks the answers; the image cannot know it beforehand. `redact` masks secrets in what modules say, before any cut.
 
     Raises:
         VerificationFailed: Something is missing, has another version or does not fit, or the check did not end.
@@ -103,10 +105,12 @@ def verify(
             memory=MEMORY,
         )
     )
-    return judge(spec, outcome, secret, seconds)
+    return judge(spec, outcome, secret, seconds, redact)
 
 
-def judge(spec: ImageSpec, outcome: RunOutcome, word: str, seconds: float) -> Verdict:
+def judge(
+    spec: ImageSpec, outcome: RunOutcome, word: str, seconds: float, redact: Callable[[str], str] = str
+) -> Verdict:
     """Read the outcome of a check; raises VerificationFailed as `verify`."""
     told = list(_told(outcome.output, word))
     facts = next((each for each in told if isinstance(each, Facts)), None)
@@ -114,9 +118,11 @@ def judge(spec: ImageSpec, outcome: RunOutcome, word: str, seconds: float) -> Ve
         _require_all(spec, facts)
     imports = [each for each in told if isinstance(each, Imported)]
     if facts is None or not isinstance(told[-1], End) or any(each.error is None for each in imports):
-        raise _unfinished(outcome, seconds)
+        raise _unfinished(replace(outcome, errors=redact(outcome.errors)), seconds)
     return Verdict(
-        tuple(ImportFailure(each.distribution, each.module, _shown(each.error)) for each in imports if each.error)
+        tuple(
+            ImportFailure(each.distribution, each.module, _shown(redact(each.error))) for each in imports if each.error
+        )
     )
 
 

@@ -256,4 +256,6 @@ def _told(fault: Exception, endpoint: str, doing: str) -> EngineUnavailable:
 def _within(fault: BaseException, *kinds: type[BaseException]) -> bool:
     """Say whether a fault is of these kinds or wraps one that is; requests and urllib3 wrap in several ways."""
     inner = [fault.__cause__, fault.__context__, getattr(fault, "reason", None), *fault.args]
-    return isinstance(fault, kinds) or any(_within(one, *kinds) for one in inner if isinstance(one, BaseException))
+    # A problem of ours that was being handled when this happened is another story.
+    wrapped = (one for one in inner if isinstance(one, BaseException) and not isinstance(one, Problem))
+    return isinstance(fault, kinds) or any(_within(one, *kinds) for one in wrapped)

@@ -22,6 +22,7 @@ _REFERENCE = re.compile(
 _REGISTRY_PREFIX = re.compile(rf"{_REGISTRY}/")
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME_AND_USER = re.compile(rf"{_SCHEME.pattern}(?:[^/@]*@)?")
 _PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:VERSION|TAG|NAME|IMAGE|BASE|HERE|YOUR|XXX+)(?![A-Za-z])")
 
 
@@ -116,7 +117,7 @@ def _why_not(text: str) -> Malformed:
 
 
 def _corrected(text: str) -> str | None:
-    bare = re.sub(r"\s+", "-", re.sub(r"/{2,}", "/", _SCHEME.sub("", text)).strip(" ./_-:@"))
+    bare = re.sub(r"\s+", "-", re.sub(r"/{2,}", "/", _SCHEME_AND_USER.sub("", text)).strip(" ./_-:@"))
     registry = found[0] if (found := _REGISTRY_PREFIX.match(bare)) else ""
     name, at, digest = bare.removeprefix(registry).partition("@")
     path, colon, tag = name.partition(":")

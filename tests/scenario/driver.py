@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 from bot.dialogs import FINAL, Deciding
@@ -46,6 +47,15 @@ HASTE = Pace(
 """For tests about something else than Slack's rate limits; the room's are off too."""
 EVERYWHERE = Audience(frozenset({WAR_ROOM.id}))
 EXAMPLE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"
+
+
+def eventually(look: Callable[[], Found | None], what: str) -> Found:
+    """Wait for something that no event of the room tells of."""
+    end = monotonic() + PATIENCE_SECONDS
+    while not (found := look()):
+        assert monotonic() < end, f"{what}: not within {PATIENCE_SECONDS:g} s"
+        threading.Event().wait(0.02)
+    return found
 
 
 # ── What a person sees ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
 from commands.errors import StateUnwritable
 from tests.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL, asked_as
+from tests.fakes.logs import logs_to
 from tests.fakes.slack_client import Call, FakeSlackClient, Refusal, refusal
 
 SECRET = "hunter2-and-more"
@@ -131,6 +133,12 @@ class Stage:
         """The one dialog in the channel."""
         (only,) = self.slack.messages.values()
         return only
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with logs_to(StringIO()):
+        yield
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from io import StringIO
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from slack_bolt import App, BoltRequest
+from slack_bolt import Ack, App, BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
@@ -22,6 +23,7 @@ from commands.command import Answer, Proposal
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.outcomes import Created, Outcome, Undecided
 from tests.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
+from tests.fakes.logs import logs_to
 
 HERE = "C0WARROOM"
 KNOWN = {"enterprise_id": None, "team_id": "T0", "bot_token": "xoxb-test", "bot_id": "B0", "bot_user_id": "U0BOT"}
@@ -99,6 +101,7 @@ class Desk:
     now: datetime = NOW
     ledger: Disk = field(init=False)
     jobs: Jobs = field(init=False)
+    listeners: Listeners = field(init=False)
     app: App = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,14 +117,15 @@ class Desk:
         )
         self.app = App(client=WebClient(), authorize=lambda: AuthorizeResult(**KNOWN))
         numbers = count(1)
-        Listeners(
+        self.listeners = Listeners(
             self.jobs,
             Router(),
             self.audience,
             whisper=lambda channel, user, text: self.whispers.append((channel, user, text)),
             new_id=lambda: DialogId(f"new-{next(numbers)}"),
             clock=lambda: self.now,
-        ).register(self.app)
+        )
+        self.listeners.register(self.app)
 
     def _runner(self, tasks: Mapping[str, Callable[[str], None]]) -> Runner:
         return NoRunner(database_url="", slots=1, tasks=tasks)
@@ -171,6 +175,12 @@ class Desk:
     def stored(self) -> tuple[Entry, ...]:
         """All dialogs that have not ended."""
         return self.ledger.unfinished()
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with logs_to(StringIO()):
+        yield
 
 
 @pytest.fixture
@@ -294,6 +304,26 @@ def test_a_payload_that_is_not_understood_is_acknowledged_and_told(desk: Desk, f
         "response_type": "ephemeral",
     }
     assert desk.stored == ()
+
+
+def test_the_acknowledgement_comes_once_and_after_everything_else(desk: Desk) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    found: list[tuple[object, ...]] = []
+
+    class Noting(Ack):
+        def __init__(self) -> None:
+            """Take nothing, unlike the SDK's own, which has no types."""
+
+        def __call__(self, *_: object, **__: object) -> BoltResponse:
+            found.append((len(desk.stored), len(desk.screen.shown), len(desk.whispers)))
+            return BoltResponse(status=200)
+
+    command = {"command": "/docker_image_create", "text": LINE, "user_id": ALICE, "channel_id": HERE}
+    desk.listeners._on_command(Noting(), {**command, "trigger_id": "1", "response_url": ""})
+    click = {"user": {"id": BOB}, "channel": {"id": HERE}, "actions": [{"action_id": "keep", "value": "d-1"}]}
+    desk.listeners._on_press(Noting(), click)
+
+    assert found == [(2, 1, 0), (2, 1, 1)]
 
 
 # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────────────

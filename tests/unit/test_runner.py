@@ -50,7 +50,7 @@ def url(tmp_path: Path) -> str:
 
 @contextmanager
 def running(url: str, tasks: Mapping[str, Task], *, slots: int = 2) -> Iterator[Runner]:
-    runner = Runner(database_url=url, slots=slots, tasks=tasks)
+    runner = Runner(database_url=url, slots=slots, tasks=tasks, poll_seconds=0.01)
     runner.start()
     try:
         yield runner

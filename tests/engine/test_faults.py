@@ -1,0 +1,148 @@
+"""What the surroundings do to a job: a daemon that is away, goes away or fills up, an index that nobody reaches.
+
+Each gives one clear message with what to do, and nothing stays behind.
+"""
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+import pytest
+
+from commands.engine.docker_daemon import DockerDaemon
+from tests.engine_bench import EngineBench
+from tests.ground import Ground, installer
+from tests.private_engine import PrivateEngine, private_engine
+from tests.program import PATIENCE, Program, Scene, Talk, becomes, facts_of, is_running, scene, text_of
+
+pytestmark = pytest.mark.engine
+
+ENDLESS = installer("echo patience", "exec sleep LONG")
+GREEDY = installer("exec dd if=/dev/zero of=/hoard bs=1M count=4000")
+ROOM_FOR_THE_BASE = 160 << 20
+"""Bytes that a daemon needs besides its base."""
+
+
+@pytest.fixture(scope="module")
+def base_root(tmp_path_factory: pytest.TempPathFactory, docker_host: str | None, base_reference: str) -> Path:
+    """The file system of the configured base, as a tar to import on daemons that have nothing yet."""
+    address = {"base_url": docker_host} if docker_host else docker.utils.kwargs_from_env()
+    raw = docker.APIClient(version="auto", **address)
+    container = raw.create_container(base_reference, ["true"])["Id"]
+    path = tmp_path_factory.mktemp("base") / "base.tar"
+    try:
+        with path.open("wb") as file:
+            file.writelines(raw.export(container))
+    finally:
+        raw.remove_container(container)
+        raw.close()
+    return path
+
+
+@contextmanager
+def ground_on(private: PrivateEngine, base_root: Path, state: Path, *instructions: str) -> Iterator[Ground]:
+    """Make a ground on a daemon of the test's own."""
+    engine = DockerDaemon(private.host)
+    raw = docker.APIClient(private.host, version="auto")
+    raw.import_image_from_file(str(base_root), repository="plain", tag="1")
+    plain = EngineBench(engine, "plain:1", "host")
+    words = [instruction.replace("LONG", f"3600.{int(plain.mark, 16)}") for instruction in instructions]
+    engine.tag(plain.built(*words), "base", "1")
+    yield Ground(EngineBench(engine, "base:1", "host", mark=plain.mark), raw, state)
+    raw.close()
+    engine.close()
+
+
+def settings(ground: Ground, private: PrivateEngine) -> dict[str, str]:
+    return {**ground.environment, "WARROOM_DOCKER_HOST": private.host, "WARROOM_BUILD_NETWORK": "host"}
+
+
+def begin(play: Scene) -> Talk:
+    """Have a build under way."""
+    talk = play.type("/docker_image_create name=image packages=tar")
+    talk.until("review")
+    talk.click("create")
+    talk.until("running")
+    return talk
+
+
+# ── The daemon ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_daemon_that_does_not_run_is_named_with_what_to_do(tmp_path: Path) -> None:
+    environment = {"WARROOM_DOCKER_HOST": f"unix://{tmp_path}/docker.sock", "WARROOM_STATE_DIR": str(tmp_path / "state")}
+    with Program("say", "/docker_image_create name=image packages=tar", "--yes", environment=environment) as program:
+        assert program.ended() == 1
+        told = " ".join(program.output.replace("│", " ").split())
+    assert f"No Docker daemon answers at unix://{tmp_path}/docker.sock." in told
+    assert "systemctl start docker" in told
+    assert program.errors == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_a_daemon_that_goes_away_in_mid_build_is_told_and_cleaned_once_it_is_back(
+    base_root: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    with (
+        private_engine() as private,
+        ground_on(private, base_root, tmp_path / "state", ENDLESS) as ground,
+        scene(settings(ground, private)) as play,
+        play.bot() as bot,
+    ):
+        talk = begin(play)
+        assert becomes(lambda: is_running(ground.long_seconds))
+        private.end(number)
+        dialog = talk.until("failed")
+        assert private.host in text_of(dialog)
+        assert "systemctl" in str(facts_of(dialog)["hint"])
+        assert becomes(lambda: not is_running(ground.long_seconds), within=2)
+
+        private.start()
+        bot.until_logged("job_cleaned", job=talk.job)
+        assert (ground.images(), ground.left_behind()) == ((), ())
+        again = begin(play)
+        again.click("stop")
+        again.until("stopped")
+        assert bot.ended(signal.SIGTERM) == 0
+
+
+def test_a_full_disk_is_told_as_such(base_root: Path, tmp_path: Path) -> None:
+    size = base_root.stat().st_size + ROOM_FOR_THE_BASE
+    with (
+        private_engine(small=size) as private,
+        ground_on(private, base_root, tmp_path / "state", GREEDY) as ground,
+        scene(settings(ground, private)) as play,
+        play.bot() as bot,
+    ):
+        dialog = begin(play).until("failed")
+        assert "no space left" in text_of(dialog)
+        assert "docker builder prune" in str(facts_of(dialog)["hint"])
+        assert (ground.images(), ground.left_behind()) == ((), ())
+        assert bot.ended(signal.SIGTERM) == 0
+
+
+# ── The index ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+def test_an_index_that_nobody_reaches_is_told_as_such(ground: Ground, closed_port: int) -> None:
+    environment = {**ground.environment, "WARROOM_INDEX_URL": f"http://127.0.0.1:{closed_port}/simple"}
+    line = f"/docker_image_create name={ground.name('image')} dependencies=no-such-package-of-warroom-7e1c"
+    with Program("say", line, "--yes", environment=environment) as program:
+        assert program.ended(within=PATIENCE) == 1
+        told = " ".join(program.output.replace("│", " ").split())
+    assert "package index" in told
+    assert "try again" in told.lower()
+    assert (ground.images(), ground.left_behind()) == ((), ())

@@ -1,0 +1,74 @@
+"""A person in a room without the room: what happens is a list, and so is what the person does."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from bot.room.client import ClickSent, CommandSent, RoomError
+from bot.room.events import Block, Message, MessageEdited, Metadata, RoomEvent
+
+MINE = "1.mine"
+"""The trigger of the command that the person types."""
+
+
+def dialog(
+    state: str, *buttons: str, trigger: str = MINE, text: str = "", facts: Mapping[str, JsonValue] | None = None
+) -> Message:
+    """Make the bot's dialog for a command, in this state and with these buttons."""
+    says: Block = {"type": "section", "text": {"type": "mrkdwn", "text": state}}
+    offers: Block = {"type": "actions", "elements": [{"type": "button", "action_id": button} for button in buttons]}
+    payload: dict[str, JsonValue] = {"state": state, "trigger": trigger, **(facts or {})}
+    return Message(
+        ts="10.1",
+        channel="C0WARROOM",
+        author="U0BOT",
+        text=text or state,
+        blocks=(says, offers),
+        metadata=Metadata(event_type="warroom_dialog", event_payload=payload),
+    )
+
+
+def note(text: str, *, answers: str | None) -> Message:
+    """Make something that the bot says to the person alone."""
+    return Message(ts="11.1", channel="C0WARROOM", author="U0BOT", text=text, only_for="U0ALICE", answers=answers)
+
+
+@dataclass(slots=True)
+class FakePerson:
+    """A room that tells a list of events; each click adds those of `after[action]`."""
+
+    said: list[Message | RoomEvent] = field(default_factory=list)
+    after: dict[str, list[Message | RoomEvent]] = field(default_factory=dict)
+    refuses: dict[str, str] = field(default_factory=dict)
+    typed: list[str] = field(default_factory=list)
+    clicks: list[tuple[str, str]] = field(default_factory=list)
+    sequence: int = 5
+
+    def type(self, text: str) -> CommandSent:
+        """Note what is typed."""
+        self.typed.append(text)
+        return CommandSent(trigger_id=MINE, command="/x", text="", sequence=self.sequence)
+
+    def click(self, ts: str, action_id: str) -> ClickSent:
+        """Note the click, and let happen what follows from it."""
+        self.clicks.append((ts, action_id))
+        if action_id in self.refuses:
+            raise RoomError("It is not there.", error=self.refuses[action_id])
+        self.said[:0] = self.after.get(action_id, [])
+        return ClickSent(trigger_id=f"click-{action_id}", sequence=0)
+
+    @contextmanager
+    def events(self) -> Iterator[Iterable[RoomEvent]]:
+        """Tell what happens."""
+        yield self._events()
+
+    def _events(self) -> Iterator[RoomEvent]:
+        while self.said:
+            happened = self.said.pop(0)
+            self.sequence += 1
+            if isinstance(happened, Message):
+                yield MessageEdited(sequence=self.sequence, message=happened)
+            else:
+                yield happened

@@ -1,0 +1,101 @@
+"""The Docker daemon is away, goes away, is full, is silent or too slow: a clear message, and nothing left behind."""
+
+from collections.abc import Callable
+
+from commands.build.labels import JOB
+from commands.errors import DiskFull
+from tests.scenario.driver import EXAMPLE, Stage, buttons, eventually, words
+
+
+def test_away_when_the_command_is_typed(stage: Stage) -> None:
+    stage.host.engine.break_down()
+    dialog = stage.alice.type(EXAMPLE)
+    failed = dialog.until("failed")
+    assert "No Docker daemon answers at `unix:///fake.sock`." in words(failed)
+    assert "*What to do:* Start it." in words(failed)
+    assert buttons(failed) == {}
+    dialog.until_announced()
+    stage.host.engine.repair()
+    stage.create().until("done")
+
+
+def test_away_when_the_image_is_to_be_made(stage: Stage) -> None:
+    dialog = stage.alice.type(EXAMPLE)
+    dialog.until("review")
+    stage.host.engine.break_down()
+    dialog.click("create")
+    failed = dialog.until("failed")
+    assert "No Docker daemon answers" in words(failed)
+    stage.host.engine.repair()
+    again = stage.create()
+    again.until("done")
+    assert stage.stages() == ["Done", "Failed"]
+
+
+def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:
+    stage.host.steps.shut()
+    dialog = stage.create()
+    dialog.until_says("▸ *OS packages: wget*")
+    # What a daemon that dies may keep of the job.
+    stage.host.engine.add_image(labels={JOB: dialog.id})
+    stage.host.engine.break_down()
+    failed = dialog.until("failed")
+    assert "No Docker daemon answers" in words(failed)
+    assert "Step 2 of 5, *OS packages: wget*, failed" in words(failed)
+    assert dialog.until_announced().startswith("<@U0ALICE> `example_name` was not created: ")
+    assert "Reading package lists..." in dialog.until_file(f"build-{dialog.id}.log")
+
+    stage.host.engine.repair()
+    assert stage.nameless() == 1
+    # A bot that starts again does at once what the present one tries every few seconds.
+    stage.close_bot()
+    stage.start_bot()
+    eventually(lambda: stage.nameless() == 0, "nothing is left")
+
+
+def test_gone_while_an_undecided_image_waits(stage: Stage) -> None:
+    stage.host.import_errors["mechanize"] = "ImportError: libGL.so.1"
+    dialog = stage.create()
+    dialog.until("deciding")
+    stage.host.engine.break_down()
+    dialog.click("discard")
+    assert "The image is being removed." in words(dialog.until("settling"))
+    stage.close_bot()
+    stage.host.engine.repair()
+    assert stage.nameless() == 1
+    stage.start_bot()
+    dialog.until("discarded")
+    assert stage.nameless() == 0
+
+
+def test_a_full_disk_is_named_with_what_frees_space(stage: Stage) -> None:
+    stage.host.failing[3] = DiskFull(
+        "The Docker daemon has no space left on its disk.",
+        hint="Free some (`docker builder prune` empties the build cache), then try again.",
+        details=("write /var/lib/docker/tmp/x: no space left on device",),
+    )
+    failed = stage.create().until("failed")
+    assert "The Docker daemon has no space left on its disk." in words(failed)
+    assert "*What to do:* Free some (`docker builder prune`" in words(failed)
+    assert "no space left on device" in words(failed)
+
+
+def test_a_build_that_says_nothing_is_ended(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(idle_seconds=0.2)
+    stage.host.steps.shut()
+    dialog = stage.create()
+    said = words(dialog.until("failed"))
+    assert "The build said nothing for 0.2 s and was ended." in said
+    assert "Step 2 of 5, *OS packages: wget*, failed" in said
+    assert (stage.tags(), stage.host.engine.running_builds) == ([], 0)
+
+
+def test_a_build_that_takes_too_long_is_ended(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(build_seconds=0.3)
+    stage.host.steps.shut()
+    dialog = stage.create()
+    said = words(dialog.until("failed"))
+    assert "The build took longer than 0.3 s and was ended." in said
+    assert "`WARROOM_BUILD_SECONDS`" in said
+    assert (stage.tags(), stage.host.engine.running_builds) == ([], 0)
+    assert stage.host.engine.cancelled

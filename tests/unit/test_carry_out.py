@@ -1,0 +1,563 @@
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from io import StringIO
+
+import pytest
+
+from commands.build.dockerfile import write_dockerfile
+from commands.build.labels import JOB, REQUESTER
+from commands.build.tags import BuildNumbers
+from commands.carry_out import CHECK_STEP, Commission, Workshop, carry_out, clean, keep
+from commands.command import Proposal
+from commands.docker_image_create import answer, parse
+from commands.engine.interface import BuildEvent, BuildOrder, RunOrder, RunOutcome, Swept
+from commands.errors import (
+    BuildFailed,
+    BuildStopped,
+    BuildTimedOut,
+    DiskFull,
+    EngineUnavailable,
+    ImageNotFound,
+    Problem,
+    VerificationFailed,
+)
+from commands.halt import Halt, HaltReason
+from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepsPlanned, StepStarted
+from commands.model.images import ImageId, LocalImage
+from commands.model.outcomes import Created, ImportFailure, Outcome, Undecided
+from commands.model.references import Reference
+from commands.sources import Bases, Sources
+from tests.examples import ALICE, NOW
+from tests.fakes.engine import Control
+from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
+from tests.fakes.logs import logs_to
+from tests.fakes.resolver import FakeResolver
+
+COMMISSION = Commission(job="d-1", requester=ALICE, channel="C0WARROOM")
+LINE = "name=example_name dependencies=mechanize packages=wget"
+NAME = "example_name"
+
+
+@dataclass(slots=True)
+class Bench:
+    """A host, and what is carried out on it; `emitted` are the events, each of which `at_event` sees first."""
+
+    host: Host = field(default_factory=Host)
+    halt: Halt = field(default_factory=Halt)
+    emitted: list[Event] = field(default_factory=list)
+    at_event: Callable[[Event], object] = lambda _: None
+    ensure_installer: Callable[[object], object] = lambda _: None
+    build_seconds: float = PATIENCE_SECONDS
+
+    def propose(self, line: str = LINE) -> Proposal:
+        """Look the facts up as the command does."""
+        proposal = answer(parse(line), self.sources, lambda _: None)
+        assert isinstance(proposal, Proposal)
+        return proposal
+
+    @property
+    def sources(self) -> Sources:
+        """Where the command learns its facts."""
+        return Sources(
+            engine=self.host.engine,
+            resolver=FakeResolver(),
+            bases=Bases(self.host.engine),
+            numbers=BuildNumbers(),
+            recipe=lambda spec: write_dockerfile(spec, uv_image="warroom-uv:1"),
+            now=NOW.timestamp,
+            default_base=Reference(DEFAULT_BASE),
+        )
+
+    @property
+    def workshop(self) -> Workshop:
+        """Where it is built."""
+        return Workshop(
+            engine=self.host.engine,
+            ensure_installer=self.ensure_installer,
+            clock=lambda: NOW,
+            build_seconds=self.build_seconds,
+            idle_seconds=PATIENCE_SECONDS,
+        )
+
+    def carry_out(self, proposal: Proposal | None = None, commission: Commission = COMMISSION) -> Outcome:
+        """Do it."""
+        return carry_out(proposal or self.propose(), commission, self.workshop, self._emit, self.halt)
+
+    def created(self, proposal: Proposal | None = None, commission: Commission = COMMISSION) -> Created:
+        """Do it, and expect an image."""
+        outcome = self.carry_out(proposal, commission)
+        assert isinstance(outcome, Created)
+        return outcome
+
+    def _emit(self, event: Event) -> None:
+        self.at_event(event)
+        self.emitted.append(event)
+
+    @property
+    def left(self) -> list[LocalImage]:
+        """Images of the job that are on the daemon."""
+        return list(self.host.engine.images({JOB: COMMISSION.job}))
+
+    def is_clean(self) -> bool:
+        """Whether the job has left nothing at all."""
+        return not self.left and not self.host.engine.containers and not self.host.engine.running_builds
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def without_times(events: list[Event]) -> list[Event]:
+    return [replace(event, seconds=0.0) if isinstance(event, StepDone | StepFailed) else event for event in events]
+
+
+# ── When all goes well ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_proposed_is_built_verified_and_named(bench: Bench) -> None:
+    proposal = bench.propose()
+
+    created = bench.created(proposal)
+
+    image = bench.host.engine.find_image(proposal.spec.reference)
+    assert image is not None
+    assert created == Created(proposal.spec.reference, image, added_bytes=1_000_000)
+    assert image.repo_tags == (proposal.spec.reference, f"{NAME}:latest")
+    assert (image.labels[JOB], image.labels[REQUESTER]) == ("d-1", ALICE)
+    assert bench.left == [image]
+    assert bench.host.engine.containers == 0
+
+
+def test_everything_is_told_in_its_order(bench: Bench) -> None:
+    proposal = bench.propose()
+    bench.host.says = ["Done."]
+
+    created = bench.created(proposal)
+
+    built = len(proposal.steps)
+    runs = [[StepStarted(n), LogLine(n, "Done."), StepDone(n, 0.0)] for n in range(2, built + 1)]
+    assert without_times(bench.emitted) == [
+        StepsPlanned((*proposal.steps, CHECK_STEP)),
+        StepStarted(1),
+        StepDone(1, 0.0, cached=True),
+        *(event for run in runs for event in run),
+        ImageBuilt(created.image.id),
+        StepStarted(built + 1),
+        StepDone(built + 1, 0.0),
+    ]
+
+
+def test_the_installer_is_made_ready_for_the_bases_platform(bench: Bench) -> None:
+    platforms: list[object] = []
+    bench.ensure_installer = platforms.append
+    proposal = bench.propose()
+
+    bench.carry_out(proposal)
+
+    assert platforms == [proposal.spec.base.platform]
+
+
+def test_a_build_that_is_over_does_not_wait_for_its_guard(bench: Bench) -> None:
+    bench.carry_out()
+
+    assert not [thread for thread in threading.enumerate() if thread.name == "warroom-guard"]
+    assert bench.host.engine.cancelled == []
+
+
+# ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_tag_that_was_taken_meanwhile_is_left_alone(bench: Bench) -> None:
+    proposal = bench.propose()
+    other = bench.host.engine.add_image(proposal.spec.reference)
+
+    created = bench.created(proposal)
+
+    version, _, number = proposal.spec.tag.rpartition(".")
+    assert created.reference == f"{NAME}:{version}.{int(number) + 1}"
+    assert created.image.repo_tags[0] == created.reference
+    assert bench.host.engine.find_image(proposal.spec.reference) == other
+
+
+def test_several_tags_that_were_taken_meanwhile_are_left_alone(bench: Bench) -> None:
+    proposal = bench.propose()
+    version, _, number = proposal.spec.tag.rpartition(".")
+    taken = [f"{NAME}:{version}.{int(number) + more}" for more in range(3)]
+    for name in taken:
+        bench.host.engine.add_image(name)
+
+    assert bench.created(proposal).reference == f"{NAME}:{version}.{int(number) + 3}"
+
+
+def test_the_same_proposal_for_two_jobs_gives_two_images(bench: Bench) -> None:
+    proposal = bench.propose()
+
+    first, second = bench.created(proposal), bench.created(proposal, replace(COMMISSION, job="d-2"))
+
+    assert first.reference != second.reference
+    assert first.image.id != second.image.id
+    assert bench.host.engine.find_image(first.reference) is not None
+
+
+def test_latest_follows_the_newest_image_of_ours(bench: Bench) -> None:
+    bench.created()
+    second = bench.created(commission=replace(COMMISSION, job="d-2"))
+
+    latest = bench.host.engine.find_image(f"{NAME}:latest")
+    assert latest is not None
+    assert latest.id == second.image.id
+
+
+def test_latest_is_not_taken_from_an_image_of_somebody_else(bench: Bench) -> None:
+    theirs = bench.host.engine.add_image(f"{NAME}:latest")
+
+    created = bench.created()
+
+    assert bench.host.engine.find_image(f"{NAME}:latest") == theirs
+    assert created.image.repo_tags == (created.reference,)
+
+
+# ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_made_before_is_not_made_again(bench: Bench) -> None:
+    proposal = bench.propose()
+    first = bench.created(proposal)
+    bench.emitted.clear()
+
+    assert bench.created(proposal) == first
+    assert len(bench.host.engine.builds) == 1
+    assert bench.emitted == []
+
+
+def test_what_was_made_under_another_tag_is_found_again(bench: Bench) -> None:
+    proposal = bench.propose()
+    bench.host.engine.add_image(proposal.spec.reference)
+    first = bench.created(proposal)
+
+    assert bench.created(proposal) == first
+
+
+def test_what_was_made_before_is_told_also_when_it_is_to_be_stopped_now(bench: Bench) -> None:
+    proposal = bench.propose()
+    first = bench.created(proposal)
+    bench.halt.ask(HaltReason.STOPPED)
+
+    assert bench.created(proposal) == first
+
+
+def test_what_an_earlier_run_left_half_done_is_removed(bench: Bench) -> None:
+    bench.host.engine.add_image(labels={JOB: COMMISSION.job})
+
+    created = bench.created()
+
+    assert bench.left == [created.image]
+
+
+# ── The base ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def moved(problem: Problem) -> bool:
+    return "no longer the image that was reviewed" in problem.message and "Type the command again" in problem.hint
+
+
+def test_a_base_that_is_gone_is_not_built_on(bench: Bench) -> None:
+    proposal = bench.propose()
+    bench.host.engine.remove_image(f"{DEFAULT_BASE}:latest")
+
+    with pytest.raises(BuildFailed) as raised:
+        bench.carry_out(proposal)
+
+    assert moved(raised.value)
+    assert bench.host.engine.builds == []
+
+
+def test_a_base_whose_tag_has_moved_since_the_review_is_not_built_on(bench: Bench) -> None:
+    proposal = _unpinned(bench.propose())
+    bench.host.engine.tag(bench.host.add_base("another").id, DEFAULT_BASE, "latest")
+
+    with pytest.raises(BuildFailed) as raised:
+        bench.carry_out(proposal)
+
+    assert moved(raised.value)
+    assert bench.host.engine.builds == []
+
+
+def test_what_was_built_on_a_base_whose_tag_moved_in_the_last_moment_is_not_kept(bench: Bench) -> None:
+    proposal = _unpinned(bench.propose())
+    other = bench.host.add_base("another")
+    bench.ensure_installer = lambda _: bench.host.engine.tag(other.id, DEFAULT_BASE, "latest")
+
+    with pytest.raises(BuildFailed) as raised:
+        bench.carry_out(proposal)
+
+    assert moved(raised.value)
+    assert len(bench.host.engine.builds) == 1
+    assert bench.is_clean()
+
+
+def _unpinned(proposal: Proposal) -> Proposal:
+    """The same proposal on a base that never was in a registry."""
+    spec = replace(proposal.spec, base=replace(proposal.spec.base, digest=None))
+    return replace(proposal, spec=spec, dockerfile=write_dockerfile(spec, uv_image="warroom-uv:1").text)
+
+
+# ── When it fails ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_step_that_fails_leaves_nothing(bench: Bench, number: int) -> None:
+    problem = BuildFailed("The step failed.", hint="See below.", details=("Killed",))
+    bench.host.failing[number] = problem
+
+    with pytest.raises(BuildFailed) as raised:
+        bench.carry_out()
+
+    assert raised.value is problem
+    assert raised.value.__cause__ is None
+    assert isinstance(bench.emitted[-1], StepFailed)
+    assert bench.is_clean()
+
+
+def test_a_build_that_ends_without_an_image_has_failed(bench: Bench) -> None:
+    def build(_order: BuildOrder, _control: Control) -> Iterator[BuildEvent]:
+        yield StepStarted(1)
+        yield StepDone(1, 0.0)
+
+    bench.host.engine.build_script = build
+
+    with pytest.raises(BuildFailed, match="without an image"):
+        bench.carry_out()
+
+
+def test_an_image_that_is_not_what_was_proposed_is_not_kept(bench: Bench) -> None:
+    bench.host.left_out = {"mechanize"}
+
+    with pytest.raises(VerificationFailed):
+        bench.carry_out()
+
+    assert isinstance(bench.emitted[-1], StepFailed)
+    assert any("mechanize" in event.text for event in bench.emitted if isinstance(event, LogLine))
+    assert bench.is_clean()
+
+
+def test_a_module_that_does_not_import_is_for_people_to_decide(bench: Bench) -> None:
+    bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
+
+    outcome = bench.carry_out()
+
+    assert isinstance(outcome, Undecided)
+    assert outcome.import_failures == (ImportFailure("mechanize", "mechanize", "ImportError: no html5lib"),)
+    assert [(image.id, image.repo_tags) for image in bench.left] == [(outcome.image_id, ())]
+
+
+def test_an_undecided_image_is_named_when_it_is_kept(bench: Bench) -> None:
+    bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
+    proposal = bench.propose()
+    outcome = bench.carry_out(proposal)
+    assert isinstance(outcome, Undecided)
+
+    created = keep(proposal, outcome, bench.host.engine)
+
+    assert created.reference == proposal.spec.reference
+    assert created.import_failures == outcome.import_failures
+    assert created.image.repo_tags == (proposal.spec.reference, f"{NAME}:latest")
+    assert keep(proposal, outcome, bench.host.engine) == created
+
+
+def test_an_undecided_image_is_removed_when_it_is_discarded(bench: Bench) -> None:
+    bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
+    bench.carry_out()
+
+    clean(COMMISSION.job, bench.host.engine)
+
+    assert bench.is_clean()
+
+
+def test_an_undecided_image_that_is_gone_cannot_be_kept(bench: Bench) -> None:
+    bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
+    proposal = bench.propose()
+    outcome = bench.carry_out(proposal)
+    assert isinstance(outcome, Undecided)
+    clean(COMMISSION.job, bench.host.engine)
+
+    with pytest.raises(ImageNotFound):
+        keep(proposal, outcome, bench.host.engine)
+
+
+def test_cleaning_removes_no_image_that_has_a_name(bench: Bench) -> None:
+    created = bench.created()
+
+    clean(COMMISSION.job, bench.host.engine)
+
+    assert bench.left == [created.image]
+
+
+@pytest.mark.parametrize("event", [StepStarted(1), StepStarted(2), StepStarted(3), StepStarted(4)])
+def test_an_engine_that_goes_away_is_told_and_what_it_left_is_removed_later(bench: Bench, event: Event) -> None:
+    _at(bench, event, bench.host.engine.break_down)
+    written = StringIO()
+
+    with logs_to(written), pytest.raises(EngineUnavailable):
+        bench.carry_out()
+
+    assert "sweep_failed" in written.getvalue()
+    bench.host.engine.repair()
+    clean(COMMISSION.job, bench.host.engine)
+    assert bench.is_clean()
+
+
+def test_an_exception_of_those_who_are_told_leaves_nothing_either(bench: Bench) -> None:
+    def fall_over() -> None:
+        raise RuntimeError("the listener fell over")
+
+    _at(bench, StepStarted(3), fall_over)
+
+    with pytest.raises(RuntimeError):
+        bench.carry_out()
+
+    assert bench.is_clean()
+
+
+def _at(bench: Bench, moment: Event, act: Callable[[], object]) -> None:
+    """Do something right before an event is told."""
+    bench.at_event = lambda event: act() if event == moment else None
+
+
+# ── When it is to end ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stop(bench: Bench) -> Callable[[], None]:
+    return lambda: bench.halt.ask(HaltReason.STOPPED)
+
+
+@pytest.mark.parametrize("reason", [HaltReason.STOPPED, HaltReason.SHUTDOWN])
+def test_nothing_is_built_where_it_was_to_end_before_it_began(bench: Bench, reason: HaltReason) -> None:
+    bench.halt.ask(reason)
+
+    with pytest.raises(BuildStopped):
+        bench.carry_out()
+
+    assert bench.host.engine.builds == []
+    assert bench.is_clean()
+
+
+@pytest.mark.parametrize("moment", [StepsPlanned, StepStarted, StepDone, LogLine, ImageBuilt])
+def test_a_build_ends_at_whatever_moment_it_is_told_to(bench: Bench, moment: type[Event]) -> None:
+    bench.at_event = lambda event: bench.halt.ask(HaltReason.STOPPED) if isinstance(event, moment) else None
+
+    with pytest.raises(BuildStopped):
+        bench.carry_out()
+
+    assert bench.is_clean()
+
+
+def test_a_step_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> None:
+    bench.host.steps.shut()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(bench.carry_out)
+        bench.host.steps.wait_for()
+        bench.halt.ask(HaltReason.STOPPED)
+        problem = running.exception(2)
+
+    assert isinstance(problem, BuildStopped)
+    assert "warroom-d-1" in bench.host.engine.cancelled
+    assert bench.is_clean()
+
+
+def test_a_check_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> None:
+    proposal = bench.propose()
+
+    def check(_order: RunOrder) -> RunOutcome:
+        stop(bench)()
+        return _when_its_container_is_gone(bench)
+
+    bench.host.engine.run_script = check
+
+    with pytest.raises(BuildStopped):
+        bench.carry_out(proposal)
+
+    assert bench.is_clean()
+
+
+def _when_its_container_is_gone(bench: Bench) -> RunOutcome:
+    pause = threading.Event()
+    while bench.host.engine.containers:
+        pause.wait(0.005)
+    return RunOutcome(None, "", "")
+
+
+@pytest.mark.parametrize("errors", [{}, {"mechanize": "ImportError"}], ids=["good", "undecided"])
+def test_an_image_that_was_just_checked_is_not_named_any_more(bench: Bench, errors: Mapping[str, str]) -> None:
+    proposal = bench.propose()
+    bench.host.import_errors = dict(errors)
+
+    def check(order: RunOrder) -> RunOutcome:
+        outcome = bench.host.run(order)
+        stop(bench)()
+        return outcome
+
+    bench.host.engine.run_script = check
+
+    with pytest.raises(BuildStopped):
+        bench.carry_out(proposal)
+
+    assert bench.is_clean()
+
+
+def test_an_image_that_has_its_name_is_kept_when_it_is_to_end_then(bench: Bench) -> None:
+    tag = bench.host.engine.tag
+
+    class Late(type(bench.host.engine)):  # type: ignore[misc]  # it is the class of the host's engine, whichever
+        def tag(self, image: ImageId, repository: str, tag_: str) -> None:
+            tag(image, repository, tag_)
+            stop(bench)()
+
+    bench.host.engine.__class__ = Late
+
+    created = bench.created()
+
+    assert bench.left == [created.image]
+
+
+def test_a_build_that_takes_too_long_is_ended_and_says_what_to_do(bench: Bench) -> None:
+    bench.build_seconds = 0.06
+    bench.host.steps.shut()
+
+    with pytest.raises(BuildTimedOut) as raised:
+        bench.carry_out()
+
+    assert "longer than 0.001 minutes" in raised.value.message
+    assert "WARROOM_BUILD_SECONDS" in raised.value.hint
+    assert bench.is_clean()
+
+
+def test_a_build_that_fails_by_itself_says_why_although_time_is_limited(bench: Bench) -> None:
+    bench.host.failing[2] = DiskFull("The daemon's disk is full.", hint="Free some space.")
+
+    with pytest.raises(DiskFull):
+        bench.carry_out()
+
+
+@pytest.mark.parametrize("trouble", [EngineUnavailable, Problem])
+def test_a_daemon_that_does_not_end_it_at_first_is_told_again(bench: Bench, trouble: type[Problem]) -> None:
+    class Stubborn(type(bench.host.engine)):  # type: ignore[misc]  # it is the class of the host's engine, whichever
+        refusals = 2
+
+        def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:
+            if Stubborn.refusals:
+                Stubborn.refusals -= 1
+                raise trouble("Not now.", hint="Wait.")
+            return super().sweep(label, value, keep=keep)  # type: ignore[no-any-return]  # for the same reason
+
+    proposal = bench.propose()
+    bench.host.engine.__class__ = Stubborn
+    bench.host.engine.run_script = lambda _: (stop(bench)(), _when_its_container_is_gone(bench))[1]
+
+    with logs_to(StringIO()), pytest.raises(BuildStopped):
+        bench.carry_out(proposal)
+
+    assert bench.is_clean()

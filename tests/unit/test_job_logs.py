@@ -1,0 +1,139 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.dialogs import DialogId
+from bot.job_logs import JobLogFiles
+from bot.logs import MASK, Redactor
+from commands.errors import StateUnwritable
+
+JOB = DialogId("d-1")
+SECRET = "hunter2-and-more"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> JobLogFiles:
+    return JobLogFiles(tmp_path / "logs", Redactor([SECRET]))
+
+
+def written(logs: JobLogFiles, *lines: str) -> str:
+    for line in lines:
+        logs.write(JOB, line)
+    return logs.read(JOB)
+
+
+def test_a_log_is_read_as_it_was_written(logs: JobLogFiles) -> None:
+    assert written(logs, "Reading package lists...", "", "Entpacke wget für amd64 🎉") == (
+        "Reading package lists...\n\nEntpacke wget für amd64 🎉\n"
+    )
+
+
+def test_a_job_without_a_log_has_an_empty_one(logs: JobLogFiles) -> None:
+    assert logs.read(JOB) == ""
+
+
+def test_each_job_has_a_log_of_its_own(logs: JobLogFiles) -> None:
+    logs.write(JOB, "mine")
+    logs.write(DialogId("d-2"), "yours")
+
+    assert (logs.read(JOB), logs.read(DialogId("d-2"))) == ("mine\n", "yours\n")
+
+
+def test_a_log_outlives_the_process(tmp_path: Path) -> None:
+    JobLogFiles(tmp_path, Redactor()).write(JOB, "before")
+
+    assert written(JobLogFiles(tmp_path, Redactor()), "after") == "before\nafter\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b[38;5;196mred", "red"),
+        ("\x1b]0;a title\x07text", "text"),
+        ("\x1b]8;;http://x\x1b\\text", "text"),
+        ("10%\r20%", "10%20%"),
+        ("a\tb", "a\tb"),
+        ("\x9b2Jgone", "2Jgone"),
+        ("bell\x07 back\x08 null\x00 delete\x7f", "bell back null delete"),
+        ("half a character \ud800", "half a character ?"),
+    ],
+)
+def test_control_characters_are_left_out(logs: JobLogFiles, line: str, kept: str) -> None:
+    assert written(logs, line) == f"{kept}\n"
+
+
+@pytest.mark.parametrize("line", [f"token {SECRET}", f"token {SECRET[:4]}\x1b[0m{SECRET[4:]}", f"\x1b[1m{SECRET}\x1b[0m"])
+def test_secrets_are_masked_also_where_colours_split_them(logs: JobLogFiles, line: str) -> None:
+    text = written(logs, line)
+
+    assert SECRET not in text
+    assert MASK in text
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(line=st.text(st.characters()))
+def test_no_line_breaks_the_log_or_controls_a_terminal(logs: JobLogFiles, line: str) -> None:
+    logs.write(JOB, line)
+
+    text = logs.read(JOB)
+    assert text.endswith("\n")
+    assert not set(map(chr, [*range(9), *range(11, 32), *range(127, 160)])) & set(text)
+
+
+def test_of_an_endless_log_the_end_is_read(tmp_path: Path) -> None:
+    logs = JobLogFiles(tmp_path, Redactor(), longest=100)
+
+    text = written(logs, *(f"line {number} äöü" for number in range(1000)))
+
+    assert text.startswith("[the first lines were cut]\nline ")
+    assert text.endswith("line 998 äöü\nline 999 äöü\n")
+    assert len(text) < 150
+
+
+def test_a_log_as_long_as_allowed_is_read_whole(tmp_path: Path) -> None:
+    assert written(JobLogFiles(tmp_path, Redactor(), longest=10), "123456789") == "123456789\n"
+
+
+def test_a_character_of_which_half_is_written_yet_does_no_harm(tmp_path: Path, logs: JobLogFiles) -> None:
+    logs.write(JOB, "whole")
+    with (tmp_path / "logs" / "d-1.log").open("ab") as file:
+        file.write("ü".encode()[:1])
+
+    assert logs.read(JOB) == "whole\n\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("job", ["", "../d-1", "a/b", "d 1", "d\n1", "x" * 65, "ä"])
+@pytest.mark.parametrize("act", [lambda logs, job: logs.write(job, "x"), lambda logs, job: logs.read(job)])
+def test_what_is_no_id_names_no_file(logs: JobLogFiles, act: Callable[[JobLogFiles, DialogId], object], job: str) -> None:
+    with pytest.raises(ValueError, match="not the id of a job"):
+        act(logs, DialogId(job))
+
+
+def test_the_logs_are_for_nobody_else(tmp_path: Path, logs: JobLogFiles) -> None:
+    logs.write(JOB, "x")
+
+    assert (tmp_path / "logs").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("in_the_way", ["logs", "logs/d-1.log/folder"])
+def test_a_log_that_cannot_be_written_is_a_problem_with_advice(
+    tmp_path: Path, logs: JobLogFiles, in_the_way: str
+) -> None:
+    (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / in_the_way).write_text("in the way")
+
+    with pytest.raises(StateUnwritable) as raised:
+        logs.write(JOB, "x")
+
+    assert str(tmp_path / "logs") in raised.value.hint
+
+
+def test_a_log_that_cannot_be_read_is_a_problem_with_advice(tmp_path: Path, logs: JobLogFiles) -> None:
+    (tmp_path / "logs" / "d-1.log").mkdir(parents=True)
+
+    with pytest.raises(StateUnwritable):
+        logs.read(JOB)

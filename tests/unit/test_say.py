@@ -1,0 +1,380 @@
+import io
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import pytest
+from pydantic import JsonValue
+from rich.console import Console
+
+from bot.room.client import RoomError
+from bot.room.console import LiveDialog, Silent
+from bot.room.events import (
+    Acked,
+    FileShared,
+    Message,
+    MessagePosted,
+    RoomEvent,
+    SharedFile,
+    Undelivered,
+)
+from bot.room.say import ENDS, SUCCESSES, Conversation, Said, Unanswered
+from tests.fakes.person import MINE, FakePerson, dialog, note
+
+THEIRS = "2.theirs"
+REVIEW = ("create", "cancel", "show_packages", "show_dockerfile")
+OFFER = ("reuse", "build_anyway", "cancel")
+DECIDE = ("keep", "discard", "log", "packages")
+
+
+@dataclass(slots=True)
+class Seen(Silent):
+    """What would be on the screen."""
+
+    states: list[str] = field(default_factory=list)
+    replies: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+    def dialog(self, message: Message, state: str) -> None:
+        assert message.text
+        self.states.append(state)
+
+    def reply(self, message: Message) -> None:
+        self.replies.append(message.text)
+
+    def file(self, name: str) -> None:
+        self.files.append(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+
+def say(person: FakePerson, **options: Any) -> Said:  # noqa: ANN401 - the options of a conversation
+    return Conversation(person, options.pop("show", Silent()), **options).say("/x a=b")
+
+
+# ── Ends ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("state", ENDS)
+def test_it_returns_at_every_end_and_success_is_told_apart(state: str) -> None:
+    person = FakePerson([dialog("preparing"), dialog(state, text="So it is."), dialog("preparing")])
+
+    said = say(person)
+
+    assert (said.state, said.message) == (state, "So it is.")
+    assert said.succeeded is (state in SUCCESSES)
+    assert person.typed == ["/x a=b"]
+
+
+def test_the_message_of_the_facts_goes_before_the_summary() -> None:
+    assert (
+        say(FakePerson([dialog("failed", facts={"message": "There is no `nope`."})])).message == "There is no `nope`."
+    )
+
+
+def test_a_room_that_closes_loses_the_command() -> None:
+    said = say(FakePerson([dialog("preparing")]))
+
+    assert said.as_json() == {
+        "state": "lost",
+        "image": None,
+        "tag": None,
+        "id": None,
+        "digest": None,
+        "seconds": {"steps": {}},
+        "message": "The room was closed before the command ended.",
+    }
+
+
+def test_a_command_that_the_bot_does_not_take_ends() -> None:
+    gone = Undelivered(sequence=7, channel="C0", user="U0", trigger_id=MINE, reason="operation_timeout")
+    theirs = Undelivered(sequence=6, channel="C0", user="U0", trigger_id=THEIRS, reason="dispatch_failed")
+
+    said = say(FakePerson([theirs, gone]))
+
+    assert (said.state, said.message) == ("unanswered", "The bot did not take the command: operation_timeout.")
+
+
+def test_a_click_that_nobody_takes_ends() -> None:
+    gone = Undelivered(sequence=9, channel="C0", user="U0", trigger_id="click-create", reason="dispatch_failed")
+
+    said = say(FakePerson([dialog("review", *REVIEW)], {"create": [gone]}), yes=True)
+
+    assert (said.state, said.message) == ("unanswered", "The bot did not take the click: it is not connected.")
+
+
+def test_a_click_whose_receipt_is_late_may_still_count() -> None:
+    late = Undelivered(sequence=9, channel="C0", user="U0", trigger_id="click-create", reason="operation_timeout")
+
+    assert say(FakePerson([dialog("review", *REVIEW)], {"create": [late, dialog("done")]}), yes=True).succeeded
+
+
+# ── Whose message it is ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_the_bot_answers_to_this_person_alone_is_a_refusal() -> None:
+    show = Seen()
+
+    said = say(FakePerson([note("There is no `nam`.", answers=MINE)]), show=show)
+
+    assert (said.state, said.message, said.succeeded) == ("refused", "There is no `nam`.", False)
+    assert show.states == ["refused"]
+
+
+@pytest.mark.parametrize("answers", [None, THEIRS])
+def test_a_note_about_something_else_ends_nothing(answers: str | None) -> None:
+    assert say(FakePerson([note("That is decided already.", answers=answers), dialog("done")])).state == "done"
+
+
+def test_dialogs_of_other_commands_are_not_shown_and_not_clicked() -> None:
+    show = Seen()
+    person = FakePerson([dialog("review", *REVIEW, trigger=THEIRS), dialog("done", trigger=THEIRS), dialog("done")])
+
+    assert say(person, yes=True, show=show).succeeded
+    assert (person.clicks, show.states) == ([], ["done"])
+
+
+def test_what_happened_before_is_history() -> None:
+    old = MessagePosted(sequence=5, message=dialog("failed"))
+
+    assert say(FakePerson([old, dialog("done")])).succeeded
+
+
+def test_the_thread_is_shown_and_that_of_others_is_not() -> None:
+    show = Seen()
+
+    def reply(text: str, thread: str) -> Message | RoomEvent:
+        return Message(ts="12.1", channel="C0WARROOM", author="U0BOT", text=text, thread_ts=thread)
+
+    def file(name: str, thread: str | None) -> Message | RoomEvent:
+        shared = SharedFile(id="F1", name=name, title=name, size=1)
+        return FileShared(sequence=99, channel="C0", ts="12.2", thread_ts=thread, file=shared)
+
+    events = [dialog("running"), reply("mine", "10.1"), reply("other", "9.9"), file("a.txt", "10.1")]
+    say(FakePerson([*events, file("b.txt", "9.9"), file("c.txt", None), dialog("done")]), show=show)
+
+    assert (show.replies, show.files) == (["mine"], ["a.txt"])
+
+
+# ── Buttons ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("buttons", "pressed"), [(REVIEW, "create"), (OFFER, "reuse")])
+def test_yes_takes_what_is_offered(buttons: tuple[str, ...], pressed: str) -> None:
+    person = FakePerson([dialog("review", *buttons)], {pressed: [dialog("done")]})
+
+    assert say(person, yes=True).succeeded
+    assert person.clicks == [("10.1", pressed)]
+
+
+def test_yes_never_keeps_what_does_not_import() -> None:
+    person = FakePerson([dialog("review", *REVIEW)], {"create": [dialog("deciding", *DECIDE)]})
+
+    said = say(person, yes=True)
+
+    assert said.state == "waiting"
+    assert person.clicks == [("10.1", "create")]
+
+
+def test_yes_without_a_watcher_discards_what_does_not_import() -> None:
+    person = FakePerson([dialog("review", *REVIEW)])
+    person.after = {"create": [dialog("deciding", *DECIDE)], "discard": [dialog("discarded")]}
+
+    assert say(person, yes=True, unanswered=Unanswered.LEAVE).state == "discarded"
+
+
+def test_clicks_are_pressed_in_turn_and_one_each_time_that_the_dialog_asks() -> None:
+    person = FakePerson(
+        [dialog("review", *REVIEW)],
+        {"build_anyway": [dialog("running", "stop"), dialog("deciding", *DECIDE)], "keep": [dialog("done")]},
+    )
+
+    assert say(person, clicks=["build_anyway", "keep"]).succeeded
+    assert [action for _, action in person.clicks] == ["build_anyway", "keep"]
+
+
+def test_a_button_that_only_shows_something_is_followed_by_the_next() -> None:
+    person = FakePerson([dialog("review", *REVIEW)], {"create": [dialog("done")]})
+
+    assert say(person, clicks=["show_packages", "show_dockerfile"], yes=True).succeeded
+    assert [action for _, action in person.clicks] == ["show_packages", "show_dockerfile", "create"]
+
+
+def test_clicks_go_before_yes() -> None:
+    person = FakePerson([dialog("review", *REVIEW)], {"cancel": [dialog("cancelled")]})
+
+    assert say(person, clicks=["cancel"], yes=True).state == "cancelled"
+
+
+def test_a_button_is_pressed_once_although_the_dialog_is_edited() -> None:
+    person = FakePerson([dialog("review", *REVIEW), dialog("review", *REVIEW), dialog("done")])
+
+    assert say(person, yes=True).succeeded
+    assert len(person.clicks) == 1
+
+
+def test_a_button_that_is_not_there_is_an_error() -> None:
+    person = FakePerson([dialog("review", *REVIEW)], refuses={"nonsense": "action_not_found"})
+
+    with pytest.raises(RoomError, match="not there"):
+        say(person, clicks=["nonsense"])
+
+
+def test_a_button_that_somebody_else_pressed_first_is_none() -> None:
+    person = FakePerson([dialog("review", *REVIEW), dialog("cancelled")], refuses={"create": "action_not_found"})
+
+    assert say(person, yes=True).state == "cancelled"
+
+
+def test_a_room_that_does_not_take_the_click_is_an_error() -> None:
+    person = FakePerson([dialog("review", *REVIEW)], refuses={"create": "unreachable"})
+
+    with pytest.raises(RoomError):
+        say(person, yes=True)
+
+
+def test_without_an_answer_the_dialog_waits_for_others() -> None:
+    person = FakePerson([dialog("review", *REVIEW)])
+
+    said = say(person)
+
+    assert (said.state, said.message, said.succeeded) == ("waiting", "The dialog waits for a button.", False)
+    assert person.clicks == []
+
+
+def test_where_nobody_will_come_the_dialog_is_ended() -> None:
+    person = FakePerson([dialog("review", *REVIEW)], {"cancel": [dialog("cancelled")]})
+
+    assert say(person, unanswered=Unanswered.LEAVE).state == "cancelled"
+
+
+def test_a_person_may_choose_by_hand() -> None:
+    asked: list[tuple[str, ...]] = []
+    answers = iter(["show_packages", "create"])
+
+    def ask(buttons: tuple[str, ...]) -> str:
+        asked.append(buttons)
+        return next(answers)
+
+    person = FakePerson([dialog("review", *REVIEW)], {"create": [dialog("done")]})
+
+    assert say(person, ask=ask).succeeded
+    assert asked == [REVIEW, REVIEW]
+
+
+# ── Leaving ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("state", "button"), [("review", "cancel"), ("deciding", "discard"), ("queued", "stop"), ("running", "stop")]
+)
+def test_leaving_presses_the_button_that_ends_the_dialog(state: str, button: str) -> None:
+    person = FakePerson([dialog(state, button)])
+    conversation = Conversation(person, Silent())
+    conversation.say("/x")
+    conversation.leave()
+
+    assert person.clicks == [("10.1", button)]
+
+
+def test_leaving_before_there_is_a_dialog_ends_it_once_it_comes() -> None:
+    person = FakePerson([dialog("preparing"), dialog("review", *REVIEW)], {"cancel": [dialog("cancelled")]}, sequence=5)
+    conversation = Conversation(person, Silent(), yes=True)
+    conversation.leave()
+
+    assert conversation.say("/x").state == "cancelled"
+    assert person.clicks == [("10.1", "cancel")]
+
+
+@pytest.mark.parametrize("error", ["action_not_found", "unreachable"])
+def test_leaving_a_dialog_that_has_moved_on_is_no_error(error: str) -> None:
+    person = FakePerson([dialog("running", "stop")], refuses={"stop": error})
+    conversation = Conversation(person, Silent())
+    conversation.say("/x")
+    conversation.leave()
+
+    assert len(person.clicks) == 1
+
+
+# ── What scripts read ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_json_names_image_and_seconds() -> None:
+    acked = Acked(sequence=7, channel="C0", user="U0", trigger_id=MINE, envelope_id="e", milliseconds=12.34)
+    facts: dict[str, JsonValue] = {
+        "image": "a",
+        "tag": "1.0.0.1",
+        "id": "sha256:1",
+        "digest": None,
+        "seconds": {"Check": 1.5, "build": 3.0},
+    }
+    person = FakePerson([acked, dialog("preparing"), dialog("review", *REVIEW)])
+    person.after["create"] = [dialog("queued"), dialog("running"), dialog("running"), dialog("done", facts=facts)]
+
+    written = say(person, yes=True).as_json()
+
+    seconds = written.pop("seconds")
+    assert written == {
+        "state": "done",
+        "image": "a",
+        "tag": "1.0.0.1",
+        "id": "sha256:1",
+        "digest": None,
+        "message": "done",
+    }
+    assert seconds.pop("ack") == 0.0123
+    assert seconds.pop("steps") == facts["seconds"]
+    assert list(seconds) == ["preparing", "review", "queued", "running"]
+    assert all(0 <= each < 5 for each in seconds.values())
+
+
+# ── The terminal ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def printed(*messages: tuple[Message, str]) -> str:
+    stream = io.StringIO()
+    with LiveDialog(Console(file=stream, width=60)) as live:
+        for message, state in messages:
+            live.dialog(message, state)
+    return stream.getvalue()
+
+
+def test_in_a_pipe_each_state_is_printed_once() -> None:
+    review, running, done = (dialog(state) for state in ("review", "running", "done"))
+
+    text = printed((review, "review"), (review, "review"), (running, "running"), (running, "running"), (done, "done"))
+
+    assert [text.count(f"│ {state} ") for state in ("review", "running", "done")] == [1, 1, 1]
+
+
+def test_in_a_pipe_a_new_line_of_the_same_state_is_one_line() -> None:
+    messages = [(dialog("running", text=f"{done} of 4 steps done"), "running") for done in (1, 1, 2, 2)]
+
+    text = printed(*messages)
+
+    assert text.count("2 of 4 steps done") == 1
+    assert text.count("│ running ") == 1
+
+
+def test_a_terminal_shows_the_dialog_in_place() -> None:
+    stream = io.StringIO()
+    with LiveDialog(Console(file=stream, width=60, force_terminal=True)) as live:
+        live.dialog(dialog("review"), "review")
+        live.dialog(dialog("done"), "done")
+
+    assert "done" in stream.getvalue()
+
+
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\x07", "\x9b31m", "\u202e", "\r"])
+def test_nothing_that_is_said_commands_the_terminal(evil: str) -> None:
+    stream = io.StringIO()
+    live = LiveDialog(Console(file=stream, width=60))
+    with live:
+        live.dialog(dialog("running", text=f"a{evil}b"), "running")
+        live.dialog(dialog("running", text=f"c{evil}d"), "running")
+        live.dialog(Message(ts="1", channel="C", author="U", text=f"e{evil}f"), "refused")
+        live.reply(Message(ts="1", channel="C", author="U", text=f"g{evil}h"))
+        live.file(f"i{evil}j")
+
+    assert evil not in stream.getvalue()
+    assert "i" in stream.getvalue()

@@ -1,0 +1,31 @@
+"""What goes wrong while something that went wrong already is being cleared up."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from commands.carry_out import Commission, Workshop, carry_out
+from commands.engine.docker_daemon import DockerDaemon
+from commands.errors import EngineUnavailable, Problem
+from commands.halt import Halt
+from tests.examples import PROPOSAL
+from tests.fakes.engine import FakeEngine
+
+
+def test_the_problem_of_a_job_is_not_told_as_its_own_cause() -> None:
+    workshop = Workshop(FakeEngine(), lambda _: None, lambda: datetime.now(UTC))
+    with pytest.raises(Problem) as caught:
+        carry_out(PROPOSAL, Commission("d-1", "U0ALICE", "C0WARROOM"), workshop, lambda _: None, Halt())
+    assert caught.value.__cause__ is not caught.value
+
+
+def test_a_daemon_that_is_gone_is_told_as_such_whatever_happened_before(tmp_path: Path) -> None:
+    engine = DockerDaemon(f"unix://{tmp_path}/docker.sock")
+    before = EngineUnavailable("It took too long.", hint="Wait.")
+    before.__cause__ = before
+    try:
+        raise before
+    except EngineUnavailable:
+        with pytest.raises(EngineUnavailable, match="No Docker daemon answers"):
+            engine.sweep("warroom.job", "d-1")
