@@ -61,10 +61,10 @@ def room(port: int) -> None:
         ):
             bot = make_bot(settings, _room_doors(opened))
             show_health(bot)
-            click.echo(
-                f"The room is open. Join it with:\n  warroom say --room {_address(opened)} '/docker_image_create …'"
+            _run(
+                bot,
+                f"The room is open. Join it with:\n  warroom say --room {_address(opened)} '/docker_image_create …'",
             )
-            _run(bot)
 
 
 @main.command()
@@ -176,11 +176,13 @@ def _interrupt_leaves(conversation: Conversation) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _run(bot: Bot) -> None:
+def _run(bot: Bot, started: str | None = None) -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     bot.start()
+    if started:
+        click.echo(started)
     over.wait()
     bot.close()
 

@@ -301,7 +301,7 @@ class Jobs:
                 return act()
             except StateUnwritable as error:
                 if not told:
-                    log.error("state_not_written", job=job, reason=error.message)
+                    log.warning("state_not_written", job=job, reason=error.message)
                     self._tell(job, error)
                 told = True
                 if self._closing.wait(self._patience.retry_seconds):
@@ -332,7 +332,7 @@ class Jobs:
                 self._break(dialog.asked.dialog, error)
             except StateUnwritable as unwritable:
                 # The next process starts it.
-                log.error("task_not_started", job=dialog.asked.dialog, exc_info=error)
+                log.exception("task_not_started", job=dialog.asked.dialog)
                 self._screen.show(_failed(dialog.asked, unwritable))
 
     def _start_task(self, dialog: Dialog, *, again: bool = False) -> None:

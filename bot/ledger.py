@@ -4,7 +4,9 @@ It is the one truth about a command's state; messages and jobs follow it. A row 
 """
 
 import json
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -20,6 +22,8 @@ log = structlog.get_logger()
 
 _STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
 _METADATA = sa.MetaData()
+_CONNECTIONS = 40
+"""Kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening one takes long."""
 _DIALOGS = sa.Table(
     "warroom_dialogs",
     _METADATA,
@@ -74,9 +78,12 @@ class Ledger:
 
     def __init__(self, url: str, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
-        self._engine = sa.create_engine(url)
+        self._engine = sa.create_engine(url, pool_size=_CONNECTIONS)
+        self._turn: AbstractContextManager[object] = nullcontext()
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _tune_sqlite)
+            # One writes at a time anyway. Those who find SQLite's own lock taken sleep up to 100 ms and look again.
+            self._turn = threading.Lock()
         with _using(url):
             _METADATA.create_all(self._engine)
         self._url = url
@@ -99,7 +106,7 @@ class Ledger:
             "announced": entry.announced,
             "attached": _joined(entry.attached),
         }
-        with _using(self._url), self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(sa.insert(_DIALOGS).values(**row))
 
     def try_writing(self) -> None:
@@ -122,7 +129,7 @@ class Ledger:
             .where(_DIALOGS.c.id == to.asked.dialog, _DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
             .values(**self._stage_of(to), changes=_DIALOGS.c.changes + 1, since=now, deadline=deadline)
         )
-        with _using(self._url), self._engine.begin() as connection:
+        with self._writing() as connection:
             return connection.execute(change).rowcount == 1
 
     def overdue(self, now: float) -> tuple[Entry, ...]:
@@ -166,7 +173,7 @@ class Ledger:
         while (entry := self.get(dialog)) and kind not in entry.attached:
             before, after = _joined(entry.attached), _joined({*entry.attached, kind})
             change = sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog, _DIALOGS.c.attached == before)
-            with _using(self._url), self._engine.begin() as connection:
+            with self._writing() as connection:
                 # Where another kind was claimed in between, this one is still to be had.
                 if connection.execute(change.values(attached=after)).rowcount == 1:
                     return True
@@ -181,8 +188,13 @@ class Ledger:
         # Half a character (the text of an exception may hold one) must not keep a dialog from its end.
         return {"stage": stage, "value": json.dumps(kept, ensure_ascii=False).encode(errors="replace").decode()}
 
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with _using(self._url), self._turn, self._engine.begin() as connection:
+            yield connection
+
     def _set(self, dialog: DialogId, **values: object) -> None:
-        with _using(self._url), self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog).values(**values))
 
     def _select(self, where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
@@ -219,7 +231,7 @@ def _entry(row: sa.Row[Any]) -> Entry | None:
         dialog = _STAGES[row.stage].validate_json(row.value)
     except (KeyError, ValidationError) as error:
         # A program of another version stored it; that one can go on with it, and this one with all others.
-        log.error("dialog_not_understood", job=row.id, stage=row.stage, reason=str(error)[:500])
+        log.warning("dialog_not_understood", job=row.id, stage=row.stage, reason=str(error)[:500])
         return None
     return Entry(
         dialog=dialog,

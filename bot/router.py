@@ -58,7 +58,7 @@ class Router:
         return command.answer(command.parse(text), sources, report)
 
     def _split(self, line: str) -> tuple[Command, str]:
-        name, _, text = line.strip().partition(" ")
+        name, text = (*line.split(maxsplit=1), "", "")[:2]
         command = self._commands.get(name)
         if command is None:
             known = ", ".join(f"`{known}`" for known in self._commands)

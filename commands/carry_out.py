@@ -77,6 +77,9 @@ def carry_out(
     try:
         with _guard(engine, commission, halt, workshop.build_seconds):
             outcome = _make(proposal, commission, workshop, emit, halt)
+        if isinstance(outcome, Undecided):
+            # It has no name: the guard removed it if the halt came in the last moment.
+            _go_on(halt)
         kept = (outcome.image.id if isinstance(outcome, Created) else outcome.image_id,)
     except Problem as problem:
         why = _why(problem, halt, workshop)
@@ -255,8 +258,8 @@ def _guard(engine: Engine, commission: Commission, halt: Halt, seconds: float) -
             try:
                 engine.cancel_build(_build_id(commission))
                 engine.sweep(JOB, commission.job)
-            except EngineUnavailable as gone:
-                log.warning("halt_not_delivered", job=commission.job, reason=gone.message)
+            except Problem as problem:
+                log.warning("halt_not_delivered", job=commission.job, reason=problem.message)
 
     watcher = threading.Thread(target=watch, name="warroom-guard", daemon=True)
     watcher.start()
@@ -269,11 +272,11 @@ def _guard(engine: Engine, commission: Commission, halt: Halt, seconds: float) -
 
 def _wait_for(halt: Halt, over: threading.Event, seconds: float) -> bool:
     end = monotonic() + seconds
-    while not over.is_set():
-        if halt.wait(_CANCEL_SECONDS):
-            return True
+    # Not halt.wait: a build that is over would wait for the guard.
+    while not over.wait(_CANCEL_SECONDS):
         if monotonic() >= end:
             halt.ask(HaltReason.TOO_LONG)
+        if halt.reason is not None:
             return True
     return False
 

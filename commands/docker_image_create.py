@@ -127,7 +127,8 @@ def _specify(request: CreateImage, sources: Sources, report: Callable[[str], Non
         )
     locked: tuple[LockedPackage, ...] = ()
     if request.dependencies:
-        report(f"Resolving {len(request.dependencies)} Python packages")
+        count = len(request.dependencies)
+        report(f"Resolving {count} Python package{'' if count == 1 else 's'}")
         locked = sources.resolver.resolve(request.dependencies, base, labels=sources.labels)
     return ImageSpec(
         name=request.name,

@@ -19,7 +19,6 @@ class Halt:
     """A request to end; the first reason given stays."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
         self._lock = threading.Lock()
         self._reason: HaltReason | None = None
 
@@ -32,8 +31,3 @@ class Halt:
         """Ask the work to end."""
         with self._lock:
             self._reason = self._reason or reason
-        self._event.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until somebody asks, at most so long; say whether somebody did."""
-        return self._event.wait(seconds)

@@ -1,9 +1,9 @@
 """Where a command learns the facts that it answers with. Reads only, but for pulling a base that is not there."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from commands.build.base import look_at
+from commands.build.base import digest_of, look_at
 from commands.build.dockerfile import Recipe
 from commands.build.tags import BuildNumbers
 from commands.engine.interface import Engine
@@ -13,7 +13,7 @@ from commands.packages.interface import Resolver
 
 
 class Bases:
-    """Looks into bases, and remembers what it saw: an image never changes under its ID."""
+    """Looks into bases, and remembers what it saw: what is in an image never changes under its ID."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -24,7 +24,8 @@ class Bases:
         key = (image.id, reference)
         if key not in self._known:
             self._known[key] = look_at(self._engine, image, reference, labels=labels)
-        return self._known[key]
+        # The registry's digest is not in the image: it comes with a pull and goes with the name.
+        return replace(self._known[key], digest=digest_of(image, reference))
 
 
 @dataclass(frozen=True, slots=True)

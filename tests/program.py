@@ -305,7 +305,13 @@ def _pass_on(events: Iterator[RoomEvent], happenings: "queue.Queue[Happening]") 
 
 def is_running(word: str) -> bool:
     """Say whether a process of this machine has this word as an argument."""
-    return any(word.encode() in arguments.split(b"\0") for arguments in map(_arguments, Path("/proc").glob("[0-9]*")))
+    return bool(processes(word))
+
+
+def kill(word: str) -> None:
+    """Kill the processes of this machine that have this word as an argument."""
+    for process in processes(word):
+        os.kill(process, signal.SIGKILL)
 
 
 def becomes(wanted: Callable[[], bool], *, within: float = PATIENCE) -> bool:
@@ -314,6 +320,12 @@ def becomes(wanted: Callable[[], bool], *, within: float = PATIENCE) -> bool:
     while not (met := wanted()) and monotonic() < end:
         patience.wait(0.02)
     return met
+
+
+def processes(word: str) -> list[int]:
+    """Find the processes of this machine that have this word as an argument."""
+    there = Path("/proc").glob("[0-9]*")
+    return [int(process.name) for process in there if word.encode() in _arguments(process).split(b"\0")]
 
 
 def _arguments(process: Path) -> bytes:

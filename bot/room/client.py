@@ -189,6 +189,8 @@ class RoomClient:
                     compression=None,
                     open_timeout=self._timeout,
                     max_size=None,
+                    # With a bound, a stream closed while events wait unread would hang until a time-out.
+                    max_queue=None,
                 )
             )
         except (OSError, InvalidHandshake) as error:

@@ -13,6 +13,7 @@ from bot.room.conversation import Conversation
 from bot.room.door import bearer, same
 from bot.room.events import EVENT, Message, RoomEvent, channel_of, is_meant_for
 from bot.room.files import Files
+from bot.room.frames import text_frames
 from bot.room.people import Click, CommandLine, People
 from bot.room.refusals import RefusedError
 from bot.room.workspace import Channel, Person, Workspace
@@ -142,7 +143,7 @@ class PeopleApi:
         try:
             async with asyncio.TaskGroup() as group:
                 sender = group.create_task(self._send_changes(socket, person, missed, changes))
-                async for _ in socket.iter_text():
+                async for _ in text_frames(socket):
                     pass  # Nothing is expected from the reader but that it goes away.
                 sender.cancel()
         finally:

@@ -8,6 +8,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from bot.room.frames import text_frames
 from bot.room.shapes import Shape
 from bot.room.sources import Sources
 from bot.room.workspace import Workspace
@@ -117,10 +118,17 @@ class SocketMode:
         self._connections.append(connection)
         try:
             await connection.socket.send_json(self._hello())
-            async for frame in connection.socket.iter_text():
+            await self._close_retiring()
+            async for frame in text_frames(connection.socket):
                 self._take_ack(frame)
         finally:
             self._drop(connection)
+
+    async def _close_retiring(self) -> None:
+        """End what a new connection replaces. Until it is there, the old ones still carry deliveries."""
+        for connection in [connection for connection in self._connections if connection.retiring]:
+            self._drop(connection)
+            await connection.socket.close()
 
     def _some_connection(self) -> _Connection | None:
         fresh = [connection for connection in self._connections if not connection.retiring]

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
-from bot.dialogs import FINAL, Attachment, Dialog, DialogId, Running
+from bot.dialogs import FINAL, Attachment, Deciding, Dialog, DialogId, Preparing, Running
 from bot.ledger import Entry, Ledger
 from bot.slack.answers import Meaning, meaning, seconds_to_wait
 from bot.slack.masking import masked
@@ -34,6 +34,8 @@ _RETRY_SECONDS = 2.0
 _WHISPERS = 100
 """More than these waiting notes means that somebody hammers a button; the oldest are dropped."""
 _MINUTE = 60.0
+_QUESTION = "question"
+"""The kind under which the ledger notes that the requester was told of a question."""
 EVENT_TYPE = "warroom_dialog"
 """Of the metadata on each dialog: its `facts`, and `trigger`, the id of the trigger of its command."""
 
@@ -107,7 +109,10 @@ class Channel:
     def show(self, dialog: Dialog) -> None:
         """Show this stage in place of the dialog's earlier one."""
         with self._changed:
-            self._boxes.setdefault(dialog.asked.dialog, Outbox()).put(dialog)
+            box = self._boxes.setdefault(dialog.asked.dialog, Outbox())
+            if isinstance(dialog, Preparing) and not box.owes and box.shown is None:
+                box.not_before = self._monotonic() + self._pace.first_seconds
+            box.put(dialog)
             self._changed.notify_all()
 
     def attach(self, dialog: DialogId, file: Attachment) -> None:
@@ -175,7 +180,7 @@ class Channel:
 
     def _wait(self, box: Outbox, now: float) -> float:
         until = box.not_before
-        if box.ended and box.dialog is None and not box.files:
+        if box.unannounced and box.dialog is None and not box.files:
             until = max(until, box.edited_at + self._pace.log_seconds)
         if not box.is_progress:
             return max(0.0, until - now)
@@ -231,7 +236,7 @@ class Channel:
         with self._changed:
             if box.dialog is stage:
                 box.dialog = None
-                box.ended = isinstance(entry.dialog, FINAL) and not entry.announced
+                box.unannounced = _owes_an_announcement(entry)
         self._settle(entry, box)
 
     def _showed(self, entry: Entry, box: Outbox, newest: Dialog) -> bool:
@@ -297,18 +302,24 @@ class Channel:
 
     def _announce(self, entry: Entry, box: Outbox) -> None:
         text = announcement(masked(entry.dialog, self._redact))
-        if text is not None and not entry.announced:
+        if text is not None and _owes_an_announcement(entry):
             window = self._posts_in(entry)
             if not self._may(entry, box, window):
                 return
             reply = {"channel": entry.dialog.asked.channel, "thread_ts": entry.message, "text": self._redact(text)}
             if self._call(entry, box, window, lambda: self._client.api_call("chat.postMessage", json=reply)) is None:
                 return
-            self._stored(entry, lambda: self._ledger.set_announced(entry.id))
-            log.info("end_announced", job=entry.id)
+            self._stored(entry, lambda: self._note_announced(entry))
+            log.info("end_announced" if isinstance(entry.dialog, FINAL) else "question_announced", job=entry.id)
         with self._changed:
-            box.ended = False
+            box.unannounced = False
         self._settle(entry, box)
+
+    def _note_announced(self, entry: Entry) -> None:
+        if isinstance(entry.dialog, FINAL):
+            self._ledger.set_announced(entry.id)
+        else:
+            self._ledger.set_attached(entry.id, _QUESTION)
 
     def _body(self, entry: Entry, newest: Dialog, *, plain: bool) -> dict[str, Any]:
         shown = masked(newest, self._redact)
@@ -395,7 +406,7 @@ class Channel:
             self._stored(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
             self._stored(entry, lambda: self._ledger.set_announced(entry.id))
         with self._changed:
-            box.dialog, box.files, box.ended = None, [], False
+            box.dialog, box.files, box.unannounced = None, [], False
         self._settle(entry, box)
 
     def _postpone(self, dialog: DialogId, box: Outbox, seconds: float, *, counts: bool = False) -> None:
@@ -411,6 +422,13 @@ class Channel:
     def _forget(self, dialog: DialogId) -> None:
         with self._changed:
             self._boxes.pop(dialog, None)
+
+
+def _owes_an_announcement(entry: Entry) -> bool:
+    """Say whether the requester is still to be told of an end, or of a question: edits notify nobody."""
+    if isinstance(entry.dialog, FINAL):
+        return not entry.announced
+    return isinstance(entry.dialog, Deciding) and _QUESTION not in entry.attached
 
 
 def _is_shown(entry: Entry, newest: Dialog) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from pydantic import ValidationError
 from slack_bolt import Ack, App
 
-from bot.dialogs import Asked, Attachment, Dialog, DialogId, Refused
+from bot.dialogs import FINAL, Asked, Attachment, Dialog, DialogId, Refused
 from bot.jobs import Button, Jobs, Press
 from bot.meter import Meter
 from bot.router import Router
@@ -170,7 +170,10 @@ class Listeners:
             return _note(Press.GONE)
         file = self._file(action.action_id, dialog)
         if file is None:
-            return "There is nothing to show yet."
+            printed_nothing = action.action_id == "log" and isinstance(dialog, FINAL)
+            return (
+                "This build printed nothing, so it has no log." if printed_nothing else "There is nothing to show yet."
+            )
         fresh = self._jobs.attach(dialog.asked.dialog, file)
         return None if fresh else f"`{file.name}` is in this dialog's thread already."
 

@@ -21,8 +21,8 @@ class Outbox:
 
     dialog: Dialog | None = None
     files: list[Attachment] = field(default_factory=list)
-    ended: bool = False
-    """The final stage is in Slack, its announcement is owed."""
+    unannounced: bool = False
+    """The stage is in Slack, and the requester is to be told of it in the thread."""
 
     shown: Look | None = None
     """What Slack shows now."""
@@ -54,7 +54,7 @@ class Outbox:
     @property
     def owes(self) -> bool:
         """Whether anything waits."""
-        return self.dialog is not None or bool(self.files) or self.ended
+        return self.dialog is not None or bool(self.files) or self.unannounced
 
     @property
     def is_progress(self) -> bool:
@@ -76,4 +76,4 @@ class Outbox:
         elif self.files:
             del self.files[0]
         else:
-            self.ended = False
+            self.unannounced = False

@@ -19,6 +19,8 @@ class Pace:
     progress_every: float = 3.0
     progress_seconds: float = 1.0
     """The shortest time between two progress edits of one dialog."""
+    first_seconds: float = 0.1
+    """How long a new dialog waits for the typed line, which should stand above it in the channel."""
     log_seconds: float = 0.3
     """How long an announcement waits for the log, which should stand above it in the thread."""
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from bot.room.client import RoomClient
+from bot.room.events import Acked, Undelivered
 from commands.build.labels import JOB
 from commands.carry_out import clean
 from commands.engine.interface import RunOrder, RunOutcome
@@ -212,9 +214,25 @@ def test_a_container_that_somebody_runs_is_none_of_the_jobs_clean_up(ground: Gro
 # ── Rooms, and signals ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def joined(room: Program) -> str:
+    """Give the address that the room prints for people who want to join it."""
+    return room.until_printed("--room ").partition("--room ")[2].split()[0]
+
+
+def test_a_room_that_says_it_is_open_takes_commands(ground: Ground) -> None:
+    with Program("room", "--port", "0", environment=ground.environment) as room:
+        url, _, token = joined(room).partition("#")
+        client = RoomClient(url, token)
+        sent = client.type("/docker_image_create name=Wrong")
+        with client.events() as events:
+            heard = next(event for event in events if isinstance(event, Acked | Undelivered))
+        assert isinstance(heard, Acked)
+        assert heard.trigger_id == sent.trigger_id
+
+
 def test_two_people_who_ask_for_one_name_at_once_get_two_tags(ground: Ground) -> None:
     with Program("room", "--port", "0", environment=ground.environment) as room:
-        url = room.until_printed("--room ").partition("--room ")[2].split()[0]
+        url = joined(room)
 
         def ask(user: str) -> Answer:
             line = command(ground, dependencies="mechanize")
@@ -256,7 +274,7 @@ def test_a_room_that_is_told_to_end_pauses_its_builds_and_ends_in_time(make_grou
     ground = make_ground(ENDLESS)
     grace = {"WARROOM_GRACE_SECONDS": "0.2"}
     with Program("room", "--port", "0", environment={**ground.environment, **grace}) as room:
-        url = room.until_printed("--room ").partition("--room ")[2].split()[0]
+        url = joined(room)
         with Program(
             "say", command(ground, packages="wget"), "--yes", "--room", url, environment=ground.environment
         ) as person:

@@ -159,7 +159,7 @@ class Host:
         """Answer as the bot's programs do inside a container."""
         match order.command:
             case ("/bin/sh", "-c", _, "sh", word):
-                self.looks.pass_through(self.hang_up)
+                self.looks.pass_through(self._go_on_unless_hung_up)
                 return RunOutcome(0, "".join(f"\n{word} {answer}\n" for answer in _look(self._inside[order.image])), "")
             case (_, program, word, question) if program == f"{FOLDER}/check.py":
                 try:
@@ -171,8 +171,11 @@ class Host:
             case _:
                 return RunOutcome(127, "", f"exec: {order.command[0]!r}: executable file not found in $PATH")
 
-    def _go_on_unless_swept(self) -> None:
+    def _go_on_unless_hung_up(self) -> None:
         self.hang_up()
+
+    def _go_on_unless_swept(self) -> None:
+        self._go_on_unless_hung_up()
         # A script is not told that its container is gone; that none is left at all is as good with one at a time.
         if not self.engine.containers:
             raise BuildStopped("The container was removed.", hint="Start it again.")
@@ -201,7 +204,7 @@ class Host:
         since = monotonic()
 
         def check() -> None:
-            self.hang_up()
+            self._go_on_unless_hung_up()
             if not self.is_deaf:
                 control.check()
             if monotonic() - since > order.idle_seconds:

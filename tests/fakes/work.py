@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import TypeVar
 
 from bot.dialogs import Asked, DialogId
 from commands.carry_out import Commission
@@ -13,8 +12,6 @@ from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
 from commands.model.outcomes import Created, Outcome, Undecided
 from tests.examples import CREATED, PROPOSAL
 from tests.fakes.host import PATIENCE_SECONDS, Turnstile
-
-T = TypeVar("T")
 
 EVENTS: tuple[Event, ...] = (StepsPlanned(("Base", "Check the result")), StepStarted(1), LogLine(1, "Unpacking wget"))
 
@@ -74,7 +71,9 @@ class FakeWork:
         for doing in self.reports:
             report(doing)
         self.answers.pass_through(self._live)
-        return _given(self.answer_is)
+        if isinstance(self.answer_is, BaseException):
+            raise self.answer_is
+        return self.answer_is
 
     def carry_out(
         self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
@@ -92,14 +91,18 @@ class FakeWork:
         finally:
             with self._changed:
                 self._building -= 1
-        return _given(self.outcome_is)
+        if isinstance(self.outcome_is, BaseException):
+            raise self.outcome_is
+        return self.outcome_is
 
     def keep(self, proposal: Proposal, undecided: Undecided) -> Created:
         """See `Work`."""
         del proposal
         self._called("keep", undecided.image_id)
         self._settle()
-        return _given(self.kept_is)
+        if isinstance(self.kept_is, BaseException):
+            raise self.kept_is
+        return self.kept_is
 
     def clean(self, job: DialogId) -> None:
         """See `Work`."""
@@ -124,9 +127,3 @@ class FakeWork:
     def _live(self) -> None:
         if self._dead:
             raise Killed
-
-
-def _given(outcome: T | BaseException) -> T:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome

@@ -59,3 +59,13 @@ def set_stage(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Stage]]:
 def stage(set_stage: Callable[..., Stage]) -> Stage:
     """A stage with everything as usual."""
     return set_stage()
+
+
+@pytest.fixture(scope="module")
+def shared_stage(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Stage]:
+    """A stage for the rows of tables: for tests that leave it as they find it, and run one after the other."""
+    settings = make_settings(tmp_path_factory.mktemp("shared") / "state", cache)
+    stage = Stage(settings, Host(), FakeResolver(), open_room())
+    stage.start_bot()
+    yield stage
+    stage.close()

@@ -43,6 +43,8 @@ HASTE = Pace(
     progress_burst=MANY,
     progress_every=0.001,
     progress_seconds=0.02,
+    first_seconds=0.02,
+    log_seconds=0.02,
 )
 """For tests about something else than Slack's rate limits; the room's are off too."""
 EVERYWHERE = Audience(frozenset({WAR_ROOM.id}))

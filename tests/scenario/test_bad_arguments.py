@@ -37,8 +37,8 @@ def test_a_line_that_is_no_command_is_refused_in_private_with_a_line_to_paste(st
 
 
 @pytest.mark.parametrize("offered", [line for line, _, corrected in REFUSED if corrected][:4])
-def test_the_offered_line_can_be_pasted(stage: Stage, offered: str) -> None:
-    stage.alice.type(f"/docker_image_create {offered}")
-    whisper = stage.alice.until_whispered("```")
-    pasted = whisper.split("```")[1].strip()
-    stage.alice.type(pasted).until("review")
+def test_the_offered_line_can_be_pasted(shared_stage: Stage, offered: str) -> None:
+    alice, before = shared_stage.alice, len(shared_stage.alice.whispers)
+    alice.type(f"/docker_image_create {offered}")
+    pasted = alice.until_whispers(before + 1).split("```")[1].strip()
+    alice.type(pasted).until("review")

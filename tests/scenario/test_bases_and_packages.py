@@ -23,22 +23,23 @@ def refused(stage: Stage, arguments: str) -> str:
     return words(message)
 
 
-def test_a_base_that_no_registry_has_is_refused(stage: Stage) -> None:
-    said = refused(stage, "name=a base=demisto/nowhere:1.2.3")
+def test_a_base_that_no_registry_has_is_refused(shared_stage: Stage) -> None:
+    said = refused(shared_stage, "name=a base=demisto/nowhere:1.2.3")
     assert "There is no image `demisto/nowhere:1.2.3` that this daemon may pull." in said
 
 
 @pytest.mark.parametrize(
     ("inside", "said"),
     [
-        (Inside(python=None), "`team/base:1` has no Python: neither `python3` nor `python` is there."),
-        (Inside(python="2.7"), "`team/base:1` has only Python 2.7; at least 3.8 is needed."),
-        (Inside(installers=()), "The base `team/base:1` has neither apt-get nor apk"),
+        (Inside(python=None), "`team/no-python:1` has no Python: neither `python3` nor `python` is there."),
+        (Inside(python="2.7"), "`team/old-python:1` has only Python 2.7; at least 3.8 is needed."),
+        (Inside(installers=()), "The base `team/no-installer:1` has neither apt-get nor apk"),
     ],
 )
-def test_a_base_on_which_nothing_can_be_built_is_refused(stage: Stage, inside: Inside, said: str) -> None:
-    stage.host.offer("team/base:1", inside)
-    assert said in refused(stage, "name=a packages=wget base=team/base:1")
+def test_a_base_on_which_nothing_can_be_built_is_refused(shared_stage: Stage, inside: Inside, said: str) -> None:
+    base = said.partition("`")[2].partition("`")[0]
+    shared_stage.host.offer(base, inside)
+    assert said in refused(shared_stage, f"name=a packages=wget base={base}")
 
 
 @pytest.mark.parametrize(
@@ -49,9 +50,9 @@ def test_a_base_on_which_nothing_can_be_built_is_refused(stage: Stage, inside: I
         ("django>=5", "`django==5.0` needs Python &gt;=3.10; the base has Python 3.8.2."),
     ],
 )
-def test_requirements_that_cannot_be_met_are_refused(stage: Stage, dependencies: str, said: str) -> None:
-    stage.host.offer("team/old:1", Inside(python="3.8.2"))
-    assert said in refused(stage, f"name=a base=team/old:1 dependencies={dependencies}")
+def test_requirements_that_cannot_be_met_are_refused(shared_stage: Stage, dependencies: str, said: str) -> None:
+    shared_stage.host.offer("team/old:1", Inside(python="3.8.2"))
+    assert said in refused(shared_stage, f"name=a base=team/old:1 dependencies={dependencies}")
 
 
 def test_a_base_that_is_not_there_is_pulled_with_progress_shown(stage: Stage) -> None:

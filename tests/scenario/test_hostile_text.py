@@ -46,12 +46,13 @@ def shows_nothing_invisible(person: Person) -> bool:
     ],
     ids=["name", "dependencies", "packages", "base", "no argument", "key", "many", "marks", "long", "bidi"],
 )
-def test_a_hostile_line_is_refused_in_a_valid_message(stage: Stage, arguments: str) -> None:
-    stage.alice.type(f"/docker_image_create {arguments.splitlines()[0]}")
-    assert "*What to do:*" in stage.alice.until_whispers(1)
-    assert pings(stage.alice) == set()
-    assert shows_nothing_invisible(stage.alice)
-    assert stage.bob.messages == []
+def test_a_hostile_line_is_refused_in_a_valid_message(shared_stage: Stage, arguments: str) -> None:
+    alice, before = shared_stage.alice, len(shared_stage.alice.whispers)
+    alice.type(f"/docker_image_create {arguments.splitlines()[0]}")
+    assert "*What to do:*" in alice.until_whispers(before + 1)
+    assert pings(alice) == set()
+    assert shows_nothing_invisible(alice)
+    assert shared_stage.bob.messages == []
 
 
 def test_a_line_of_many_packages_gives_a_valid_dialog(stage: Stage) -> None:

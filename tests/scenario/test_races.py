@@ -6,6 +6,7 @@ from pathlib import Path
 from bot.dialogs import DialogId, Preparing, UnderReview
 from bot.ledger import Entry, Ledger, sqlite_url
 from bot.slack.channel import Channel
+from bot.slack.pace import Pace
 from tests.examples import ASKED, LATER, NOW, PROPOSAL
 from tests.fakes.slack_client import FakeSlackClient
 
@@ -27,7 +28,13 @@ def test_a_stage_that_comes_while_an_earlier_one_is_being_sent_is_not_lost(tmp_p
     ledger = LateReader(sqlite_url(tmp_path / "dialogs.sqlite"))
     slack = FakeSlackClient()
     channel = Channel(
-        slack, ledger, redact=str, clock=lambda: NOW, respond=lambda _url, _text: True, monotonic=lambda: 0.0
+        slack,
+        ledger,
+        redact=str,
+        clock=lambda: NOW,
+        respond=lambda _url, _text: True,
+        pace=Pace(first_seconds=0.0),
+        monotonic=lambda: 0.0,
     )
     preparing, review = Preparing(ASKED, "Looking"), UnderReview(ASKED, PROPOSAL, LATER)
 

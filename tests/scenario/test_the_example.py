@@ -1,14 +1,21 @@
 """The example that the product is made for, from the typed line to the finished image."""
 
 import re
+from collections.abc import Callable
 
 from bot.room.workspace import WAR_ROOM
+from bot.slack.pace import Pace
 from commands.build.labels import read_labels
 from tests.scenario.driver import EXAMPLE, Stage, buttons, fact, title, words
 
 
 def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage) -> None:
+    stage.host.looks.shut()
     dialog = stage.alice.type(EXAMPLE)
+    preparing = dialog.until("preparing")
+    assert title(preparing) == "Looking into it"
+    dialog.until_says("Looking at the base demisto/python3-deb …")
+    stage.host.looks.open()
     review = dialog.until("review")
     assert any(message.author == "U0ALICE" and message.text == EXAMPLE for message in stage.alice.messages)
     assert title(review) == "Create example_name?"
@@ -53,6 +60,14 @@ def fact_of_the_image(said: str) -> str:
     found = re.search(r"\*Image:\* `example_name:(1\.0\.0\.\d{10})`", said)
     assert found, said
     return found[1]
+
+
+def test_the_typed_line_stands_above_its_dialog(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(pace=Pace())
+    dialog = stage.alice.type(EXAMPLE)
+    dialog.until("review")
+    typed = next(message for message in stage.alice.messages if message.text == EXAMPLE)
+    assert typed.ts < dialog.ts
 
 
 def test_the_image_holds_what_was_reviewed_and_says_who_asked(stage: Stage) -> None:
@@ -114,3 +129,12 @@ def test_the_buttons_of_the_result_show_the_files_that_are_there(stage: Stage) -
     dialog.click("packages")
     assert "mechanize 0.4.10" in dialog.until_file("packages.txt")
     assert sorted(dialog.files) == [log, "packages.txt"]
+
+
+def test_a_build_that_printed_nothing_says_so(stage: Stage) -> None:
+    stage.host.says.clear()
+    dialog = stage.create()
+    dialog.until("done")
+    dialog.click("log")
+    stage.alice.until_whispered("This build printed nothing, so it has no log.")
+    assert dialog.files == {}

@@ -30,7 +30,7 @@ from commands.model.outcomes import Created, ImportFailure, Outcome, Undecided
 from commands.model.references import Reference
 from commands.sources import Bases, Sources
 from tests.examples import ALICE, NOW
-from tests.fakes.engine import Control
+from tests.fakes.engine import Control, FakeEngine
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
 from tests.fakes.logs import logs_to
 from tests.fakes.resolver import FakeResolver
@@ -50,6 +50,12 @@ class Bench:
     at_event: Callable[[Event], object] = lambda _: None
     ensure_installer: Callable[[object], object] = lambda _: None
     build_seconds: float = PATIENCE_SECONDS
+
+    def stand_on(self, engine: FakeEngine) -> None:
+        """Take another daemon, with the same base."""
+        engine.build_script, engine.run_script = self.host.build, self.host.run
+        self.host.engine = engine
+        self.host.add_base(DEFAULT_BASE)
 
     def propose(self, line: str = LINE) -> Proposal:
         """Look the facts up as the command does."""
@@ -310,7 +316,7 @@ def _unpinned(proposal: Proposal) -> Proposal:
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_a_step_that_fails_leaves_nothing(bench: Bench, number: int) -> None:
-    problem = BuildFailed("The step failed.", hint="See below.", details=("Killed",))
+    problem = BuildFailed("The step failed.", hint="See below.", details=("It does not work.",))
     bench.host.failing[number] = problem
 
     with pytest.raises(BuildFailed) as raised:
@@ -320,6 +326,16 @@ def test_a_step_that_fails_leaves_nothing(bench: Bench, number: int) -> None:
     assert raised.value.__cause__ is None
     assert isinstance(bench.emitted[-1], StepFailed)
     assert bench.is_clean()
+
+
+def test_a_step_that_fails_for_a_known_reason_says_it_in_plain_words(bench: Bench) -> None:
+    lines = ("Reading package lists...", "E: Unable to locate package wgett")
+    bench.host.failing[2] = BuildFailed("Step 2 of 3 ended with exit code 100.", hint="See below.", details=lines)
+
+    with pytest.raises(BuildFailed, match="no OS package `wgett`") as raised:
+        bench.carry_out()
+
+    assert raised.value.details == lines
 
 
 def test_a_build_that_ends_without_an_image_has_failed(bench: Bench) -> None:
@@ -485,7 +501,9 @@ def test_a_check_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> Non
 
 def _when_its_container_is_gone(bench: Bench) -> RunOutcome:
     pause = threading.Event()
-    while bench.host.engine.containers:
+    for _ in range(int(PATIENCE_SECONDS / 0.005)):
+        if not bench.host.engine.containers:
+            break
         pause.wait(0.005)
     return RunOutcome(None, "", "")
 
@@ -509,14 +527,12 @@ def test_an_image_that_was_just_checked_is_not_named_any_more(bench: Bench, erro
 
 
 def test_an_image_that_has_its_name_is_kept_when_it_is_to_end_then(bench: Bench) -> None:
-    tag = bench.host.engine.tag
-
-    class Late(type(bench.host.engine)):  # type: ignore[misc]  # it is the class of the host's engine, whichever
-        def tag(self, image: ImageId, repository: str, tag_: str) -> None:
-            tag(image, repository, tag_)
+    class Late(FakeEngine):
+        def tag(self, image: ImageId, repository: str, tag: str) -> None:
+            super().tag(image, repository, tag)
             stop(bench)()
 
-    bench.host.engine.__class__ = Late
+    bench.stand_on(Late())
 
     created = bench.created()
 
@@ -530,7 +546,7 @@ def test_a_build_that_takes_too_long_is_ended_and_says_what_to_do(bench: Bench) 
     with pytest.raises(BuildTimedOut) as raised:
         bench.carry_out()
 
-    assert "longer than 0.001 minutes" in raised.value.message
+    assert "longer than 0.06 s" in raised.value.message
     assert "WARROOM_BUILD_SECONDS" in raised.value.hint
     assert bench.is_clean()
 
@@ -544,18 +560,23 @@ def test_a_build_that_fails_by_itself_says_why_although_time_is_limited(bench: B
 
 @pytest.mark.parametrize("trouble", [EngineUnavailable, Problem])
 def test_a_daemon_that_does_not_end_it_at_first_is_told_again(bench: Bench, trouble: type[Problem]) -> None:
-    class Stubborn(type(bench.host.engine)):  # type: ignore[misc]  # it is the class of the host's engine, whichever
+    class Stubborn(FakeEngine):
         refusals = 2
 
         def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:
-            if Stubborn.refusals:
-                Stubborn.refusals -= 1
+            if self.refusals:
+                self.refusals -= 1
                 raise trouble("Not now.", hint="Wait.")
-            return super().sweep(label, value, keep=keep)  # type: ignore[no-any-return]  # for the same reason
+            return super().sweep(label, value, keep=keep)
 
+    bench.stand_on(Stubborn())
     proposal = bench.propose()
-    bench.host.engine.__class__ = Stubborn
-    bench.host.engine.run_script = lambda _: (stop(bench)(), _when_its_container_is_gone(bench))[1]
+
+    def check(_order: RunOrder) -> RunOutcome:
+        stop(bench)()
+        return _when_its_container_is_gone(bench)
+
+    bench.host.engine.run_script = check
 
     with logs_to(StringIO()), pytest.raises(BuildStopped):
         bench.carry_out(proposal)

@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackRequestError
 from bot.dialogs import (
     FINAL,
     Attachment,
+    Deciding,
     Dialog,
     DialogId,
     Done,
@@ -64,7 +65,7 @@ class Stage:
 
     ledger: FullDisk
     slack: FakeSlackClient = field(default_factory=FakeSlackClient)
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.0))
     told: list[tuple[str, str]] = field(default_factory=list)
     now: float = 1000.0
     channel: Channel = field(init=False)
@@ -185,8 +186,8 @@ def test_the_end_comes_in_the_order_edit_log_announcement(stage: Stage) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     stage.goes_to(REVIEW, QUEUED, RUNNING, DONE)
-    # As in a real end: the first call is made before the log is there.
-    stage.channel.send_next()
+    # As in a real end: the edit is made before the log has been read from disk.
+    stage.passes(0.2)
     stage.channel.attach(DialogId("d-1"), WHOLE_LOG)
 
     calls = stage.passes()
@@ -229,6 +230,20 @@ def test_every_end_is_delivered_and_announced_once(stage: Stage, end: Dialog) ->
     replies = [call.text for call in stage.slack.calls if "thread_ts" in call.body]
     assert replies == [announcement(end)]
     assert stage.channel.seconds_to_next() is None
+
+
+def test_a_question_is_announced_once_and_the_end_after_it_too(stage: Stage) -> None:
+    question = next(each for each in EVERY_KIND if isinstance(each, Deciding))
+    stage.asked(PREPARING)
+    stage.goes_to(question)
+    stage.passes()
+    stage.channel.show(question)
+    stage.passes()
+    stage.goes_to(DONE)
+    stage.passes()
+
+    replies = [call.text for call in stage.slack.calls if "thread_ts" in call.body]
+    assert replies == [announcement(question), announcement(DONE)]
 
 
 def test_only_the_newest_stage_is_sent(stage: Stage) -> None:
@@ -407,6 +422,17 @@ def test_a_thread_that_was_taken_away_is_begun_anew(stage: Stage, method: str) -
     assert entry.message != gone
     assert stage.slack.calls[-1].body["thread_ts"] == entry.message
     assert (entry.announced, entry.attached) == (True, frozenset({"log"}))
+
+
+def test_a_thread_that_slack_never_finds_is_not_begun_for_ever(stage: Stage) -> None:
+    stage.slack.refuse = lambda call: refusal("thread_not_found") if call.method == "files" else None
+    stage.asked(PREPARING)
+    stage.goes_to(DONE)
+    stage.channel.attach(DialogId("d-1"), WHOLE_LOG)
+    calls = stage.passes(600)
+
+    assert len(calls) <= 10
+    assert calls[-1].text == announcement(DONE)
 
 
 @pytest.mark.parametrize("reason", ["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"])
@@ -692,6 +718,15 @@ def test_two_hundred_commands_at_once_are_all_posted_without_breaking_the_limit(
     assert most_within(4.4, calls) <= 4
 
 
+def test_a_new_dialog_lets_the_typed_line_appear_above_it(ledger: FullDisk) -> None:
+    stage = Stage(ledger, pace=Pace())
+    stage.asked(PREPARING)
+    assert stage.passes(0.09) == []
+    stage.goes_to(REVIEW)
+    (call,) = stage.passes()
+    assert call.body["metadata"]["event_payload"]["state"] == "review"
+
+
 def test_channels_do_not_wait_for_each_other(stage: Stage) -> None:
     for number in range(40):
         asked = replace(asked_as(f"d-{number}"), channel=f"C{number % 10}")
@@ -777,7 +812,13 @@ def test_a_secret_with_characters_that_views_escape_does_not_leave(ledger: FullD
     stage = Stage(ledger)
     secret = "a<b>&`c`-and-d"
     stage.channel = Channel(
-        stage.slack, ledger, redact=Redactor([secret]), clock=stage.time, respond=stage.respond, monotonic=lambda: 0.0
+        stage.slack,
+        ledger,
+        redact=Redactor([secret]),
+        clock=stage.time,
+        respond=stage.respond,
+        pace=stage.pace,
+        monotonic=lambda: 0.0,
     )
     stage.asked(Preparing(ASKED, f"Looking at {secret}"))
     stage.channel.send_next()

@@ -66,7 +66,9 @@ def test_control_characters_are_left_out(logs: JobLogFiles, line: str, kept: str
     assert written(logs, line) == f"{kept}\n"
 
 
-@pytest.mark.parametrize("line", [f"token {SECRET}", f"token {SECRET[:4]}\x1b[0m{SECRET[4:]}", f"\x1b[1m{SECRET}\x1b[0m"])
+@pytest.mark.parametrize(
+    "line", [f"token {SECRET}", f"token {SECRET[:4]}\x1b[0m{SECRET[4:]}", f"\x1b[1m{SECRET}\x1b[0m"]
+)
 def test_secrets_are_masked_also_where_colours_split_them(logs: JobLogFiles, line: str) -> None:
     text = written(logs, line)
 
@@ -108,7 +110,9 @@ def test_a_character_of_which_half_is_written_yet_does_no_harm(tmp_path: Path, l
 
 @pytest.mark.parametrize("job", ["", "../d-1", "a/b", "d 1", "d\n1", "x" * 65, "ä"])
 @pytest.mark.parametrize("act", [lambda logs, job: logs.write(job, "x"), lambda logs, job: logs.read(job)])
-def test_what_is_no_id_names_no_file(logs: JobLogFiles, act: Callable[[JobLogFiles, DialogId], object], job: str) -> None:
+def test_what_is_no_id_names_no_file(
+    logs: JobLogFiles, act: Callable[[JobLogFiles, DialogId], object], job: str
+) -> None:
     with pytest.raises(ValueError, match="not the id of a job"):
         act(logs, DialogId(job))
 

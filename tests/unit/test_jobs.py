@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -28,7 +27,6 @@ from bot.dialogs import (
     Refused,
     Reused,
     Running,
-    Settling,
     Stopped,
     UnderReview,
 )
@@ -64,7 +62,7 @@ from tests.examples import (
     REFUSAL,
     UNDECIDED,
 )
-from tests.fakes.work import EVENTS, FakeWork
+from tests.fakes.work import FakeWork
 from tests.jobs_bench import PATIENCE, SECRET, JobsBench, until
 
 GONE = EngineUnavailable("No Docker daemon answers.", hint="Start it.")

@@ -27,7 +27,7 @@ from bot.dialogs import (
 from bot.jobs import Button, Press
 from bot.ledger import Entry
 from commands.errors import BuildStopped, EngineUnavailable, ShuttingDown, StateUnwritable
-from tests.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, PROGRESS, PROPOSAL, UNDECIDED
+from tests.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, PROGRESS, PROPOSAL, UNDECIDED, asked_as
 from tests.fakes.work import FakeWork
 from tests.jobs_bench import PATIENCE, JobsBench, until
 
@@ -278,11 +278,12 @@ def test_queued_builds_in_their_order_with_their_places(bench: JobsBench) -> Non
     bench.open(work=work)
 
     work.builds.wait_for(2)
-    assert sorted(work.of("carry_out")) == ["a", "b"]
     work.builds.open()
     for name in ("a", "b", "c", "d", "e"):
         bench.until_stored(Done, name)
-    assert work.of("carry_out")[2:] == ["c", "d", "e"]
+    # Whether one that was interrupted or one that waited comes first is up to dbos; neither loses its place otherwise.
+    assert [job for job in work.of("carry_out") if job not in {"a", "b"}] == ["c", "d", "e"]
+    assert sorted(work.of("carry_out")) == ["a", "b", "c", "d", "e"]
     assert work.most_builds == 2
 
 
@@ -380,7 +381,7 @@ def test_a_build_that_is_killed_again_and_again(bench: JobsBench, times: int) ->
         bench.open(work=work)
         work.builds.wait_for()
 
-    work.builds.open()
+    bench.work.builds.open()
 
     bench.until_stored(Done)
 
@@ -393,8 +394,8 @@ GOES_ON: tuple[tuple[Dialog, type[Dialog]], ...] = (
     (Running(ASKED, PROPOSAL, BOB, PROGRESS), Done),
     (Running(ASKED, PROPOSAL, BOB, PROGRESS, stopping_by=ALICE), Stopped),
     (Paused(ASKED, PROPOSAL, BOB), Done),
-    (Settling(ASKED, PROPOSAL, BOB, True, UNDECIDED.image_id, (), PROGRESS), Done),  # noqa: FBT003 - it is `keep`
-    (Settling(ASKED, PROPOSAL, None, False, UNDECIDED.image_id, (), PROGRESS), Discarded),  # noqa: FBT003 - the same
+    (Settling(ASKED, PROPOSAL, BOB, True, UNDECIDED.image_id, (), PROGRESS), Done),
+    (Settling(ASKED, PROPOSAL, None, False, UNDECIDED.image_id, (), PROGRESS), Discarded),
 )
 
 
@@ -458,14 +459,15 @@ def _store(bench: JobsBench, dialog: Dialog, *, after: type[Dialog] | None = Non
 # ── What Slack has not got ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
-def test_a_stage_that_was_not_shown_is_shown_by_the_next_process(bench: JobsBench, dialog: Dialog) -> None:
+def test_a_stage_that_was_not_shown_is_shown_by_the_next_process(bench: JobsBench) -> None:
     bench.close()
-    _store(bench, dialog)
+    stored = [replace(dialog, asked=asked_as(type(dialog).__name__)) for dialog in EVERY_KIND]
+    for dialog in stored:
+        _store(bench, dialog)
 
     bench.open()
 
-    assert bench.screen.of("d-1")[0] == dialog
+    assert [bench.screen.of(dialog.asked.dialog)[0] for dialog in stored] == stored
 
 
 def test_an_end_that_was_shown_and_announced_is_not_shown_again(bench: JobsBench) -> None:

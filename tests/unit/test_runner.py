@@ -14,7 +14,6 @@ from time import monotonic
 import pytest
 
 from bot.ledger import sqlite_url
-from bot.logs import Redactor
 from bot.runner import Interrupted, Runner, Task
 from commands.errors import StateUnwritable
 from tests.fakes.logs import logs_to
@@ -56,6 +55,15 @@ def running(url: str, tasks: Mapping[str, Task], *, slots: int = 2) -> Iterator[
         yield runner
     finally:
         runner.stop()
+
+
+def until(gate: threading.Event) -> Callable[[str], None]:
+    """Make a task that waits."""
+
+    def wait(_key: str) -> None:
+        gate.wait(SECONDS)
+
+    return wait
 
 
 def interrupted(_key: str) -> None:
@@ -163,7 +171,7 @@ def test_no_more_run_from_the_queue_than_there_are_slots(url: str, slots: int) -
 
 def test_what_is_run_at_once_waits_for_no_slot(url: str) -> None:
     gate = threading.Event()
-    builds, prepared = Calls(lambda _: gate.wait(SECONDS) and None), Calls()
+    builds, prepared = Calls(until(gate)), Calls()
     with running(url, {"build": builds.task, "prepare": prepared.task}, slots=1) as runner:
         runner.enqueue("build", "d-1")
         builds.wait_for("d-1")
@@ -340,7 +348,7 @@ def test_a_stopped_runner_leaves_no_thread(url: str) -> None:
 
 def test_stopping_does_not_wait_for_what_runs(url: str) -> None:
     gate = threading.Event()
-    calls = Calls(lambda _: gate.wait(SECONDS) and None)
+    calls = Calls(until(gate))
     with running(url, {"build": calls.task}) as runner:
         runner.enqueue("build", "d-1")
         calls.wait_for("d-1")

@@ -473,10 +473,10 @@ def test_every_button_carries_the_dialogs_id_and_a_known_action(dialog: Dialog) 
 
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=IDS)
-def test_only_an_end_is_announced_and_mentions_who_asked(dialog: Dialog) -> None:
+def test_only_an_end_or_a_question_is_announced_and_mentions_who_asked(dialog: Dialog) -> None:
     said = announcement(dialog)
 
-    assert (said is not None) == isinstance(dialog, FINAL)
+    assert (said is not None) == isinstance(dialog, (*FINAL, Deciding))
     assert said is None or (said.startswith("<@U0ALICE> ") and "\n" not in said)
 
 

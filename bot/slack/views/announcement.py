@@ -1,4 +1,4 @@
-"""The thread reply at the end of a dialog: edits notify nobody, a mention does."""
+"""The thread reply at the end of a dialog, or when it asks: edits notify nobody, a mention does."""
 
 from typing import Final, assert_never
 
@@ -29,15 +29,17 @@ _REASON: Final = 400
 
 
 def announcement(dialog: Dialog) -> str | None:
-    """Tell the requester in one line how it ended; None while it has not."""
+    """Tell the requester in one line how it ended or what is asked; None while there is neither."""
     said = _said(dialog)
     return None if said is None else " ".join(markup("{} {}", mention(dialog.asked.user), said).split())
 
 
-def _said(dialog: Dialog) -> Markup | None:  # noqa: PLR0911 - one line for each kind
+def _said(dialog: Dialog) -> Markup | None:  # noqa: C901, PLR0911 - one line for each kind
     match dialog:
-        case Preparing() | UnderReview() | Queued() | Running() | Paused() | Deciding() | Settling():
+        case Preparing() | UnderReview() | Queued() | Running() | Paused() | Settling():
             return None
+        case Deciding():
+            return markup("{} is built, but not all of it imports: keep it or discard it?", _name(dialog.proposal))
         case Done():
             return markup("{} is ready.", code(dialog.created.reference, REFERENCE))
         case Reused():

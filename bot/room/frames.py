@@ -1,0 +1,15 @@
+"""Read a WebSocket to its end."""
+
+from collections.abc import AsyncIterator
+
+from starlette.websockets import WebSocket
+
+
+async def text_frames(socket: WebSocket) -> AsyncIterator[str]:
+    """Give the text frames that the other side sends, until it is gone; other frames are skipped.
+
+    Not starlette's `iter_text`: that one raises when a frame arrives after we have begun to close.
+    """
+    while (frame := await socket.receive())["type"] != "websocket.disconnect":
+        if (text := frame.get("text")) is not None:
+            yield text

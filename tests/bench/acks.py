@@ -1,0 +1,141 @@
+"""How fast commands are acknowledged while every build slot is busy: `python -m tests.bench.acks`.
+
+The real bot on the real engine and index, by Socket Mode: `room` is `warroom room`, with the room and the bot in one
+process; `slack` is `warroom slack`, with the room in another. Slack waits three seconds for an acknowledgement.
+"""
+
+import argparse
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import docker
+
+from bot.room.client import RoomClient
+from bot.room.events import Acked, MessagePosted, Undelivered
+from bot.settings import load_settings
+from commands.engine.docker_daemon import DockerDaemon
+from tests.engine_bench import EngineBench, cleared
+from tests.ground import Ground, installer, long_seconds
+from tests.program import Program, becomes, facts_of, processes, scene
+
+SLOTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What came of one way: milliseconds of each acknowledgement, and how many commands got none."""
+
+    way: str
+    milliseconds: tuple[float, ...]
+    unacked: int
+
+    def at(self, share: float) -> float:
+        """Give the time within which this share of the commands was acknowledged."""
+        ordered = sorted(self.milliseconds)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    @property
+    def row(self) -> str:
+        """Write a line of the table."""
+        times = " | ".join(f"{self.at(share):.1f}" for share in (0.5, 0.9, 0.99, 1))
+        return f"| {self.way} | {len(self.milliseconds)} | {times} | {self.unacked} |"
+
+
+@contextmanager
+def busy_ground() -> Iterator[Ground]:
+    """Make a base whose OS packages take an hour to install."""
+    settings = load_settings()
+    address = {"base_url": settings.docker_host} if settings.docker_host else docker.utils.kwargs_from_env()
+    engine, raw = DockerDaemon(settings.docker_host), docker.APIClient(version="auto", **address)
+    plain = EngineBench(engine, settings.default_base, settings.build_network)
+    with tempfile.TemporaryDirectory(prefix="warroom-acks-") as folder, cleared(plain):
+        slow = installer("exec sleep LONG").replace("LONG", long_seconds(plain.mark))
+        engine.tag(plain.built(slow), "warroom-test/base", plain.mark)
+        own = EngineBench(engine, f"warroom-test/base:{plain.mark}", settings.build_network, mark=plain.mark)
+        yield Ground(own, raw, Path(folder))
+    raw.close()
+    engine.close()
+
+
+@contextmanager
+def in_one_process(ground: Ground) -> Iterator[RoomClient]:
+    """Have room and bot in one process."""
+    environment = {**ground.environment, "WARROOM_GRACE_SECONDS": "0"}
+    with Program("room", "--port", "0", environment=environment) as program:
+        url, _, token = program.until_printed("--room ").partition("--room ")[2].split()[0].partition("#")
+        yield RoomClient(url, token)
+        program.ended(signal.SIGTERM)
+
+
+@contextmanager
+def in_two_processes(ground: Ground) -> Iterator[RoomClient]:
+    """Have the bot in a process of its own."""
+    with scene({**ground.environment, "WARROOM_LOG_LEVEL": "info"}) as play:
+        with play.bot(WARROOM_GRACE_SECONDS="0", WARROOM_LOG_LEVEL="info") as program:
+            yield play.client
+            program.ended(signal.SIGTERM)
+
+
+def fill_the_slots(client: RoomClient, ground: Ground) -> None:
+    """Start as many builds as may run at once."""
+    for number in range(SLOTS):
+        sent = client.type(f"/docker_image_create name={ground.name(str(number))} packages=tar")
+        with client.events(since=sent.sequence) as events:
+            for event in events:
+                message = getattr(event, "message", None)
+                facts = facts_of(message) if message else {}
+                if facts.get("trigger") == sent.trigger_id and facts["state"] == "review":
+                    client.click(message.ts, "create")
+                if facts.get("trigger") == sent.trigger_id and facts["state"] == "running":
+                    break
+    assert becomes(lambda: len(processes(ground.long_seconds)) == SLOTS)
+
+
+def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figures:
+    """Type so many commands, evenly over that time, and hear what becomes of them."""
+    pause, acked, lost = threading.Event(), dict[str, float](), set[str]()
+    with client.events() as events:
+        typist = threading.Thread(target=type_all, args=(client, commands, seconds, pause))
+        typist.start()
+        end = monotonic() + seconds + 5
+        while len(acked) + len(lost) < commands and (left := end - monotonic()) > 0:
+            match events.wait(left):
+                case Acked(trigger_id=trigger, milliseconds=milliseconds):
+                    acked[trigger] = milliseconds
+                case Undelivered(trigger_id=trigger):
+                    lost.add(trigger)
+                case _:
+                    pass
+        typist.join()
+    return Figures(way, tuple(acked.values()), commands - len(acked))
+
+
+def type_all(client: RoomClient, commands: int, seconds: float, pause: threading.Event) -> None:
+    """Type at even intervals, whether or not anybody answers."""
+    start = monotonic()
+    for number in range(commands):
+        pause.wait(max(0.0, start + number * seconds / commands - monotonic()))
+        client.type(f"/docker_image_create name=warroom-test/{number} dependencies=mechanize packages=wget")
+
+
+def main() -> None:
+    """Measure both ways and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--commands", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    options = parser.parse_args()
+    print("| way | acknowledged | p50 ms | p90 ms | p99 ms | slowest ms | never |\n|---|---|---|---|---|---|---|")
+    for way, opened in {"room": in_one_process, "slack": in_two_processes}.items():
+        with busy_ground() as ground, opened(ground) as client:
+            fill_the_slots(client, ground)
+            print(measure(way, client, options.commands, options.seconds).row)
+
+
+if __name__ == "__main__":
+    main()
