@@ -61,10 +61,8 @@ def room(port: int) -> None:
         ):
             bot = make_bot(settings, _room_doors(opened))
             show_health(bot)
-            _run(
-                bot,
-                f"The room is open. Join it with:\n  warroom say --room {_address(opened)} '/docker_image_create …'",
-            )
+            joining = f"warroom say --room {_address(opened)} '/docker_image_create …'"
+            _run(bot, f"The room is open. Join it with:\n  {joining}")
 
 
 @main.command()

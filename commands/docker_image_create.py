@@ -7,7 +7,7 @@ from typing import TypeVar
 from packaging.utils import canonicalize_name
 
 from commands.arguments import Argument, Grammar, Mistake, render, request
-from commands.build.labels import JOB, SPEC, spec_hash
+from commands.build.labels import JOB, SPEC, TITLE, spec_hash
 from commands.command import Answer, ExistingImage, Finding, Proposal, Refusal, Severity
 from commands.engine.interface import Engine, PullProgress
 from commands.errors import ImageNotFound, PackageNotFound, ResolutionFailed, UnusableBase
@@ -155,7 +155,7 @@ def _pulled(reference: Reference, progress: PullProgress) -> str:
 
 
 def _tag(name: str, sources: Sources) -> str:
-    made = sources.engine.images({JOB: ""})
+    made = sources.engine.images({JOB: "", TITLE: name})
     tags = (name_and_tag.rpartition(":") for image in made for name_and_tag in image.repo_tags)
     return sources.numbers.next_tag(sources.now(), taken=[tag for repository, _, tag in tags if repository == name])
 

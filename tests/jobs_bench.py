@@ -68,7 +68,8 @@ class JobsBench:
     # ── Processes ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def open(self, *, work: FakeWork | None = None) -> None:
-        """Start a process."""
+        """Start a process; `started` are the tasks that its runner started, whatever became of them."""
+        self.started: list[tuple[str, str]] = []
         self.screen, self.work = FakeScreen(), work or FakeWork()
         self.ledger = Ledger(self.ledger_url)
         self.jobs = Jobs(
@@ -121,6 +122,14 @@ class JobsBench:
         return sqlite_url(self.folder / "dialogs.sqlite")
 
     def _runner(self, tasks: Mapping[str, Task]) -> Runner:
+        def noted(name: str, task: Task) -> Task:
+            def note(key: str) -> None:
+                self.started.append((name, key))
+                task(key)
+
+            return note
+
+        tasks = {name: noted(name, task) for name, task in tasks.items()}
         self.runner = Runner(
             database_url=sqlite_url(self.folder / "jobs.sqlite"), slots=self.slots, tasks=tasks, poll_seconds=0.01
         )

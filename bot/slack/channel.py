@@ -179,7 +179,7 @@ class Channel:
         return min(ready, key=lambda item: item[1].rank, default=None)
 
     def _wait(self, box: Outbox, now: float) -> float:
-        until = box.not_before
+        until = max(box.not_before, now + box.window.wait(now)) if box.window else box.not_before
         if box.unannounced and box.dialog is None and not box.files:
             until = max(until, box.edited_at + self._pace.log_seconds)
         if not box.is_progress:
@@ -241,7 +241,7 @@ class Channel:
 
     def _showed(self, entry: Entry, box: Outbox, newest: Dialog) -> bool:
         window = self._edits if entry.message else self._posts_in(entry)
-        if not self._may(entry, box, window):
+        if not self._may(box, window):
             return False
         if isinstance(newest, Running) and box.shown == look(newest):
             self._progress.spend(self._monotonic())
@@ -289,7 +289,7 @@ class Channel:
                 "title": self._redact(file.title),
                 "content": self._redact(file.content),
             }
-            if not self._may(entry, box, self._uploads):
+            if not self._may(box, self._uploads):
                 return
             if self._call(entry, box, self._uploads, lambda: self._client.files_upload_v2(**arguments)) is None:
                 return
@@ -304,7 +304,7 @@ class Channel:
         text = announcement(masked(entry.dialog, self._redact))
         if text is not None and _owes_an_announcement(entry):
             window = self._posts_in(entry)
-            if not self._may(entry, box, window):
+            if not self._may(box, window):
                 return
             reply = {"channel": entry.dialog.asked.channel, "thread_ts": entry.message, "text": self._redact(text)}
             if self._call(entry, box, window, lambda: self._client.api_call("chat.postMessage", json=reply)) is None:
@@ -336,11 +336,10 @@ class Channel:
     def _posts_in(self, entry: Entry) -> Window:
         return self._posts.setdefault(entry.dialog.asked.channel, Window(self._pace.posts, self._pace.posts_seconds))
 
-    def _may(self, entry: Entry, box: Outbox, window: Window) -> bool:
-        wait = window.wait(self._monotonic())
-        if wait > 0:
-            self._postpone(entry.id, box, wait)
-        return wait <= 0
+    def _may(self, box: Outbox, window: Window) -> bool:
+        # A box whose window is shut is not looked at again until it opens: hundreds may wait behind one.
+        box.window = window if window.wait(self._monotonic()) > 0 else None
+        return box.window is None
 
     # ── One call ────────────────────────────────────────────────────────────────────────────────────────────────
 

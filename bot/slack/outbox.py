@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.dialogs import FINAL, Attachment, Dialog, Running
+from bot.slack.pace import Window
 
 _NEVER = float("-inf")
 
@@ -31,6 +32,8 @@ class Outbox:
     """Where the dialog was posted, while the ledger could not be told."""
 
     not_before: float = _NEVER
+    window: Window | None = None
+    """What was shut when it was to be sent."""
     attempts: int = 0
     """Refusals in a row of the part that is to be sent."""
     reposted: bool = False

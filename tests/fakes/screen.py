@@ -5,24 +5,31 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bot.dialogs import FINAL, Attachment, Dialog, DialogId
-from tests.fakes.host import PATIENCE_SECONDS
+from tests.fakes.host import PATIENCE_SECONDS, Turnstile
 
 Stage = TypeVar("Stage")
 
 
 class FakeScreen:
-    """Shows dialogs to a test; `files` are what was put into threads. It fails at stages of the kind `breaks_at`."""
+    """Shows dialogs to a test; `files` are what was put into threads.
+
+    It fails at stages of the kind `breaks_at`, and passes `held` at those of the kind `holds_at`.
+    """
 
     def __init__(self) -> None:
         self.shown: list[Dialog] = []
         self.files: list[tuple[DialogId, Attachment]] = []
         self.breaks_at: type[Dialog] | None = None
+        self.holds_at: type[Dialog] | None = None
+        self.held = Turnstile()
         self._changed = threading.Condition()
 
     def show(self, dialog: Dialog) -> None:
         """See `Screen`."""
         if self.breaks_at is not None and isinstance(dialog, self.breaks_at):
             raise RuntimeError("the screen is broken")
+        if self.holds_at is not None and isinstance(dialog, self.holds_at):
+            self.held.pass_through()
         with self._changed:
             self.shown.append(dialog)
             self._changed.notify_all()

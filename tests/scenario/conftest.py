@@ -2,12 +2,14 @@
 
 import struct
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from bot.room.rates import RateLimits
+from bot.room.server import Room
 from bot.room.workspace import Workspace
 from bot.slack.listeners import Audience
 from bot.slack.pace import Pace
@@ -27,8 +29,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def closing_rooms() -> Iterator[Callable[[Room], object]]:
+    """Close rooms beside the tests that follow: each takes its time."""
+    with ThreadPoolExecutor(2) as closers:
+        yield lambda room: closers.submit(room.stop)
+
+
 @pytest.fixture
-def set_stage(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Stage]]:
+def set_stage(tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], object]) -> Iterator[Callable[..., Stage]]:
     """Set a stage with settings and limits of the test's own; the bot is started unless `start` says otherwise."""
     stages: list[Stage] = []
 
@@ -51,8 +60,12 @@ def set_stage(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Stage]]:
         return stage
 
     yield set_one
-    for stage in stages:
-        stage.close()
+    try:
+        for stage in stages:
+            stage.close()
+    finally:
+        for stage in stages:
+            closing_rooms(stage.room)
 
 
 @pytest.fixture
@@ -62,10 +75,15 @@ def stage(set_stage: Callable[..., Stage]) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def shared_stage(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Stage]:
+def shared_stage(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, closing_rooms: Callable[[Room], object]
+) -> Iterator[Stage]:
     """A stage for the rows of tables: for tests that leave it as they find it, and run one after the other."""
     settings = make_settings(tmp_path_factory.mktemp("shared") / "state", cache)
     stage = Stage(settings, Host(), FakeResolver(), open_room())
     stage.start_bot()
     yield stage
-    stage.close()
+    try:
+        stage.close()
+    finally:
+        closing_rooms(stage.room)

@@ -321,7 +321,7 @@ class Stage:
         self.host.hang_up = lambda: None
 
     def close(self) -> None:
-        """End everything, and see that nothing was left behind or unsaid."""
+        """End everything but the room, and see that nothing was left behind or unsaid."""
         try:
             self.close_bot()
             if not self.is_left_as_it_is:
@@ -329,7 +329,6 @@ class Stage:
         finally:
             self.alice.close()
             self.bob.close()
-            self.room.stop()
 
     def _look_around(self) -> None:
         with self.ledger() as ledger:

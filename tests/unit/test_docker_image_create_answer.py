@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from commands.build.dockerfile import write_dockerfile
-from commands.build.labels import JOB, SPEC, spec_hash
+from commands.build.labels import JOB, SPEC, TITLE, spec_hash
 from commands.build.tags import BuildNumbers, build_number
 from commands.command import ExistingImage, Finding, Proposal, Refusal, Severity
 from commands.docker_image_create import answer, parse
@@ -363,7 +363,7 @@ def test_the_tag_is_made_of_the_time(bench: Bench) -> None:
 
 def test_the_tag_is_above_those_of_the_images_that_exist(bench: Bench) -> None:
     for name in ("example_name:1.0.0.99999999999", "example_name:latest", "other:1.0.0.999999999999"):
-        bench.host.engine.add_image(name, labels={JOB: "d-0"})
+        bench.host.engine.add_image(name, labels={JOB: "d-0", TITLE: name.partition(":")[0]})
 
     assert bench.propose().spec.tag == "1.0.0.100000000000"
 

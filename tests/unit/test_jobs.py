@@ -738,6 +738,7 @@ def test_a_state_that_cannot_be_written_is_told_once(bench: JobsBench) -> None:
     retries.wait(10 * PATIENCE.retry_seconds)
 
     assert len(bench.screen.ends()) == 1
+    assert isinstance(bench.screen.of("d-1")[-1], Failed)
 
 
 def test_a_task_that_falls_over_ends_its_dialog(bench: JobsBench) -> None:

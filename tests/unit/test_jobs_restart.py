@@ -124,6 +124,8 @@ def test_nothing_new_starts_while_others_have_their_grace(patient: JobsBench) ->
     with pytest.raises(ShuttingDown):
         patient.types("e")
     assert patient.presses(Button.CREATE, "d") is Press.TAKEN
+    patient.work.builds.let_pass()
+    until(lambda: ("build", "c") in patient.started, "the runner to take the next one")
     patient.work.builds.open()
     closing.wait()
     ended = [patient.screen.stages(name)[-1] for name in ("a", "b", "c", "d")]
@@ -145,6 +147,20 @@ def test_when_the_grace_is_over_a_build_is_paused_and_the_next_process_goes_on_w
     assert bench.until_stored(Done).by == ALICE
     assert bench.screen.stages() == ["Paused", "Running", "Done"]
     assert bench.work.of("carry_out") == ["d-1"]
+
+
+def test_a_build_that_begins_when_the_grace_is_over_is_paused_too(bench: JobsBench) -> None:
+    bench.work.builds.shut()
+    bench.screen.holds_at = Running
+    bench.screen.held.shut()
+    bench.confirmed()
+    bench.screen.held.wait_for()
+    closing = Closing(bench)
+    until(lambda: bench.jobs._out_of_grace, "the grace to be over")
+    bench.screen.held.open()
+    closing.wait()
+
+    assert bench.screen.stages()[-1] == "Paused"
 
 
 def test_a_build_that_was_to_be_stopped_is_not_taken_up_again(bench: JobsBench) -> None:
