@@ -29,8 +29,8 @@ check: venv ## format, lint, types, architecture, unit tests; needs no engine
 	$(step) 'types' .venv/bin/mypy
 	$(step) 'types of the set-up' .venv/bin/mypy .ci/setup/*.py
 	$(step) 'architecture' .venv/bin/lint-imports
-	@echo '→ unit and contract tests, without an engine'
-	@.venv/bin/pytest tests/unit tests/contract -m 'not engine' -q $(ARGS)
+	@echo '→ unit tests'
+	@.venv/bin/pytest tests/unit -q -n auto $(ARGS)
 
 .PHONY: test
 test: setup ## all tests, on the Docker engine that set-up found or started

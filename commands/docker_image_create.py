@@ -7,7 +7,7 @@ from typing import TypeVar
 from packaging.utils import canonicalize_name
 
 from commands.arguments import Argument, Grammar, Mistake, render, request
-from commands.build.labels import JOB, SPEC, TITLE, spec_hash
+from commands.build.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.command import Answer, ExistingImage, Finding, Proposal, Refusal, Severity
 from commands.engine.interface import Engine, PullProgress
 from commands.errors import ImageNotFound, PackageNotFound, ResolutionFailed, UnusableBase
@@ -168,11 +168,14 @@ def _findings(spec: ImageSpec) -> tuple[Finding, ...]:
 
 
 def _existing(spec: ImageSpec, engine: Engine) -> ExistingImage | None:
-    """Find an image made to the same specification, one of the same name first."""
+    """Find an image made to the same specification, one of the same name first.
+
+    By the name it was given when it was made: what somebody built by hand on top of it inherits all its labels.
+    """
     same = [
         ExistingImage(reference, image)
         for image in engine.images({SPEC: spec_hash(spec)})
         for reference in image.repo_tags
-        if not reference.endswith(":latest")
+        if reference == image.labels.get(REF_NAME)
     ]
     return min(same, key=lambda existing: existing.reference.rpartition(":")[0] != spec.name, default=None)

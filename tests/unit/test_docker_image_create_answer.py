@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from commands.build.dockerfile import write_dockerfile
-from commands.build.labels import JOB, SPEC, TITLE, spec_hash
+from commands.build.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.build.tags import BuildNumbers, build_number
 from commands.command import ExistingImage, Finding, Proposal, Refusal, Severity
 from commands.docker_image_create import answer, parse
@@ -59,7 +59,9 @@ class Bench:
 
     def made(self, spec: Proposal, *names: str) -> LocalImage:
         """Put an image on the daemon that was made to a specification."""
-        return self.host.engine.add_image(*names, labels={JOB: "d-0", SPEC: spec_hash(spec.spec)})
+        own = next((name for name in names if not name.endswith(":latest")), "example_name:1.0.0.1")
+        labels = {JOB: "d-0", SPEC: spec_hash(spec.spec), REF_NAME: own}
+        return self.host.engine.add_image(*names, labels=labels)
 
 
 @pytest.fixture
@@ -346,6 +348,13 @@ def test_latest_is_never_offered(bench: Bench) -> None:
     existing = bench.propose().existing
     assert existing is not None
     assert existing.reference == "example_name:1.0.0.5"
+
+
+def test_what_was_built_by_hand_on_an_identical_image_is_not_offered(bench: Bench) -> None:
+    image = bench.made(bench.propose(), "example_name:1.0.0.5")
+    bench.host.engine.add_image("by_hand:1", labels=image.labels)
+
+    assert bench.propose().existing == ExistingImage("example_name:1.0.0.5", image)
 
 
 def test_an_image_with_other_packages_is_not_offered(bench: Bench) -> None:
