@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import docker
 import pytest
@@ -258,7 +259,7 @@ def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineBenc
 
 
 def test_a_registry_is_asked_for_a_digest_without_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
-    reference = registry.put("warroom-test/asked", "1", b"content")
+    reference = registry.put("warroom-test/asked", "1", uuid4().bytes)
     assert isinstance(bench.engine, DockerDaemon)
     digest = bench.engine.registry_digest(reference)
     assert bench.engine.find_image(str(reference)) is None
