@@ -82,6 +82,11 @@ class Connection:
                 hint="Check the network and the proxy settings (HTTPS_PROXY), then start again.",
             ) from error
 
+    @property
+    def is_open(self) -> bool:
+        """Whether Slack can reach the bot now."""
+        return self._handler is not None and bool(self._handler.client.is_connected())
+
     def close(self) -> None:
         """Disconnect; what has arrived is still acknowledged."""
         if self._handler is not None:
