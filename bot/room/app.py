@@ -1,4 +1,6 @@
-"""Put a room together: its state, the bot's side and the people's side, behind one door."""
+"""Put a room together: its state, the bot's side, the people's side and the page, behind one door."""
+
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -6,8 +8,11 @@ from starlette.routing import WebSocketRoute
 
 from bot.room.chat import Chat
 from bot.room.conversation import Conversation
-from bot.room.door import LoopbackOnly, Tokens
+from bot.room.door import Door, PeoplesDoor, Tokens
 from bot.room.files import Files
+from bot.room.modals import Modals
+from bot.room.occasions import Occasions
+from bot.room.page import Page
 from bot.room.people import People
 from bot.room.people_api import PeopleApi
 from bot.room.rates import RateLimits, RateMeter
@@ -15,31 +20,43 @@ from bot.room.response_urls import ResponseUrls
 from bot.room.sharing import Sharing
 from bot.room.socket_mode import SocketMode
 from bot.room.sources import Sources
+from bot.room.store import Store
 from bot.room.web_api import WebApi
-from bot.room.workspace import Workspace
+from bot.room.workspace import KnownCommand, Workspace
 
 
 def room_app(
     *,
     url: str,
-    commands: frozenset[str],
+    commands: Sequence[KnownCommand],
     workspace: Workspace,
     limits: RateLimits,
     tokens: Tokens,
     sources: Sources,
     socket_mode: SocketMode,
+    store: Store,
+    history: str,
 ) -> Starlette:
     """Make the web application that answers at `url`."""
-    conversation = Conversation(now=sources.now)
-    files = Files(new_secret=sources.new_secret)
-    response_urls = ResponseUrls(sources=sources)
+    conversation = Conversation(now=sources.now, history=history, store=store)
+    files = Files(new_secret=sources.new_secret, store=store)
+    response_urls = ResponseUrls(sources=sources, store=store)
+    occasions = Occasions(response_urls=response_urls, sources=sources, url=url)
     chat = Chat(workspace=workspace, conversation=conversation, new_id=sources.new_secret, url=url)
+    modals = Modals(
+        workspace=workspace,
+        conversation=conversation,
+        occasions=occasions,
+        socket_mode=socket_mode,
+        sources=sources,
+    )
     web_api = WebApi(
         workspace=workspace,
         tokens=tokens,
         meter=RateMeter(limits, clock=sources.clock),
         chat=chat,
         sharing=Sharing(workspace=workspace, conversation=conversation, chat=chat, files=files, url=url),
+        modals=modals,
         files=files,
         response_urls=response_urls,
         socket_mode=socket_mode,
@@ -50,13 +67,21 @@ def room_app(
         conversation=conversation,
         chat=chat,
         socket_mode=socket_mode,
-        response_urls=response_urls,
-        commands=commands,
+        occasions=occasions,
+        commands=frozenset(command.name for command in commands),
         sources=sources,
-        url=url,
     )
+    door = PeoplesDoor(tokens.user, port=int(url.rpartition(":")[2]))
     people_api = PeopleApi(
-        workspace=workspace, conversation=conversation, people=people, files=files, token=tokens.user
+        workspace=workspace,
+        commands=commands,
+        conversation=conversation,
+        people=people,
+        modals=modals,
+        files=files,
+        door=door,
     )
+    page = Page(conversation=conversation, door=door)
     link = WebSocketRoute("/link", socket_mode.serve)
-    return Starlette(routes=[*web_api.routes(), *people_api.routes(), link], middleware=[Middleware(LoopbackOnly)])
+    routes = [*web_api.routes(), *people_api.routes(), *page.routes(), link]
+    return Starlette(routes=routes, middleware=[Middleware(Door)])

@@ -7,13 +7,15 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
-from bot.room.blocks import are_too_long, block_errors
+from bot.room.blocks import are_too_long, block_errors, modal_errors
 from bot.room.events import Block, Metadata
 from bot.room.refusals import RefusedError
 
 MOST_TEXT_IN_A_POST = 40_000
 MOST_TEXT_IN_AN_EDIT = 4_000
+MOST_BYTES_IN_A_MODAL = 250_000
 
+_BLOCK: TypeAdapter[Block] = TypeAdapter(Block)
 _BLOCKS: TypeAdapter[tuple[Block, ...]] = TypeAdapter(tuple[Block, ...])
 
 
@@ -130,10 +132,34 @@ class CompleteUpload(Arguments):
     initial_comment: str | None = None
 
 
+class OpenModal(Arguments):
+    """Arguments of views.open."""
+
+    trigger_id: Name
+    view: Annotated[JsonValue, FromJson]
+
+
+class UpdateModal(Arguments):
+    """Arguments of views.update."""
+
+    view: Annotated[JsonValue, FromJson]
+    view_id: str | None = None
+    external_id: str | None = None
+    hash: str | None = None
+
+
 class FileName(Arguments):
     """Arguments of files.info."""
 
     file: Name
+
+
+class ModalAnswer(Arguments):
+    """What a bot answers in the acknowledgement of a submitted form; nothing at all closes it."""
+
+    response_action: Literal["errors", "update", "clear"] | None = None
+    errors: dict[str, Name] = Field(default_factory=dict)
+    view: JsonValue = None
 
 
 class Answer(Content):
@@ -161,6 +187,15 @@ def sound_blocks(sent: JsonValue) -> tuple[Block, ...]:
     if are_too_long(blocks):
         raise RefusedError("msg_blocks_too_long")
     return blocks
+
+
+def sound_modal(sent: JsonValue) -> Block:
+    """Check a modal as Slack does."""
+    if errors := modal_errors(sent):
+        raise RefusedError("invalid_arguments", errors)
+    if len(json.dumps(sent)) > MOST_BYTES_IN_A_MODAL:
+        raise RefusedError("view_too_large")
+    return _BLOCK.validate_python(sent)
 
 
 def body_arguments(content_type: str, body: bytes, query: Mapping[str, str]) -> dict[str, JsonValue]:

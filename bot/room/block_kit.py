@@ -149,6 +149,33 @@ class PlainTextInput(_Strict):
     placeholder: Placeholder | None = None
 
 
+class ChoiceOption(Option):
+    """One choice of a list of choices, whose text may be formatted."""
+
+    text: Annotated[AnyText, _at_most(75)]  # type: ignore[assignment]  # wider than a menu's, as in Slack
+    description: Annotated[AnyText, _at_most(75)] | None = None  # type: ignore[assignment]  # the same
+
+
+class Checkboxes(_Strict):
+    """Choices to tick; for modals."""
+
+    type: Literal["checkboxes"]
+    options: Annotated[list[ChoiceOption], Field(min_length=1, max_length=10)]
+    initial_options: Annotated[list[ChoiceOption], Field(min_length=1, max_length=10)] | None = None
+    action_id: Id | None = None
+    focus_on_load: bool | None = None
+
+
+class RadioButtons(_Strict):
+    """Choices of which one counts; for modals."""
+
+    type: Literal["radio_buttons"]
+    options: Annotated[list[ChoiceOption], Field(min_length=1, max_length=10)]
+    initial_option: ChoiceOption | None = None
+    action_id: Id | None = None
+    focus_on_load: bool | None = None
+
+
 class ImageElement(_Strict):
     """A small image."""
 
@@ -352,7 +379,7 @@ class Input(_Block):
 
     type: Literal["input"]
     label: Annotated[PlainText, _at_most(2_000)]
-    element: Annotated[PlainTextInput | StaticSelect, Field(discriminator="type")]
+    element: Annotated[PlainTextInput | StaticSelect | Checkboxes | RadioButtons, Field(discriminator="type")]
     hint: Annotated[PlainText, _at_most(2_000)] | None = None
     optional: bool | None = None
     dispatch_action: bool | None = None
@@ -362,5 +389,30 @@ _Shown = Header | Section | Context | Actions | Divider | Image | RichText | Mar
 _InMessage = Annotated[_Shown | Table, Field(discriminator="type")]
 _InModal = Annotated[_Shown | Input, Field(discriminator="type")]
 
+_OfModal = Annotated[list[_InModal], Field(max_length=MOST_BLOCKS_IN_A_MODAL)]
+_ModalWord = Annotated[PlainText, _at_most(24)]
+
 OF_MESSAGES = TypeAdapter(Annotated[list[_InMessage], Field(max_length=MOST_BLOCKS)])
-OF_MODALS = TypeAdapter(Annotated[list[_InModal], Field(max_length=MOST_BLOCKS_IN_A_MODAL)])
+OF_MODALS = TypeAdapter(_OfModal)
+
+
+class Modal(_Strict):
+    """A window with a form in it."""
+
+    type: Literal["modal"]
+    title: _ModalWord
+    blocks: _OfModal
+    submit: _ModalWord | None = None
+    close: _ModalWord | None = None
+    private_metadata: Annotated[str, Field(max_length=3_000)] | None = None
+    callback_id: Annotated[str, Field(max_length=255)] | None = None
+    external_id: Annotated[str, Field(max_length=255)] | None = None
+    clear_on_close: bool | None = None
+    notify_on_close: bool | None = None
+    submit_disabled: bool | None = None
+
+    @model_validator(mode="after")
+    def _can_be_submitted(self) -> Self:
+        if self.submit is None and any(isinstance(block, Input) for block in self.blocks):
+            raise PydanticCustomError("submit", "must define `submit` to use an `input` block")
+        return self

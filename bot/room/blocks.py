@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from bot.room.block_kit import OF_MESSAGES, OF_MODALS
+from bot.room.block_kit import OF_MESSAGES, OF_MODALS, Modal
 from bot.room.events import Block
 
 # Slack documents no number for `msg_blocks_too_long`; this is about where it begins, in characters of compact JSON.
@@ -36,9 +36,21 @@ def block_errors(blocks: Sequence[JsonValue], *, surface: Surface = "message") -
     try:
         adapter.validate_python(list(blocks))
     except ValidationError as refusal:
-        return tuple(_sentence(error, list(blocks)) for error in refusal.errors(include_url=False))
-    sound = [block for block in blocks if isinstance(block, dict)]
-    return (*_repeated_block_ids(sound), *_repeated_action_ids(sound), *_second_tables(sound))
+        return tuple(_sentence(error, list(blocks), "/blocks") for error in refusal.errors(include_url=False))
+    return _repetitions(blocks)
+
+
+def modal_errors(modal: JsonValue) -> tuple[str, ...]:
+    """List what Slack would refuse in a modal, each as `reason [json-pointer:/view/…]`."""
+    try:
+        Modal.model_validate(modal)
+    except ValidationError as refusal:
+        return tuple(_sentence(error, modal, "/view") for error in refusal.errors(include_url=False))
+    match modal:
+        case {"blocks": list(blocks)}:
+            return _repetitions(blocks)
+        case _:
+            return ()
 
 
 def are_too_long(blocks: Sequence[JsonValue]) -> bool:
@@ -63,6 +75,8 @@ def _with_ids(block: Block, new_id: Callable[[], str]) -> Block:
             return {**named, "elements": [_with_action_id(element, new_id) for element in elements]}
         case {"accessory": dict(accessory)}:
             return {**named, "accessory": _with_action_id(accessory, new_id)}
+        case {"type": "input", "element": dict(element)}:
+            return {**named, "element": _with_action_id(element, new_id)}
         case _:
             return named
 
@@ -91,6 +105,11 @@ def _string(block: Mapping[str, JsonValue], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _repetitions(blocks: Sequence[JsonValue]) -> tuple[str, ...]:
+    sound = [block for block in blocks if isinstance(block, dict)]
+    return (*_repeated_block_ids(sound), *_repeated_action_ids(sound), *_second_tables(sound))
+
+
 def _repeated(names: Iterable[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if name and times > 1]
 
@@ -113,8 +132,8 @@ def _second_tables(blocks: Sequence[Block]) -> list[str]:
     return [f"only_one_table_allowed [json-pointer:/blocks/{index}]" for index in tables[1:]]
 
 
-def _sentence(error: ErrorDetails, blocks: list[JsonValue]) -> str:
-    where = _pointer(error["loc"], blocks)
+def _sentence(error: ErrorDetails, sent: JsonValue, root: str) -> str:
+    where = _pointer(error["loc"], sent, root)
     parent, _, name = where.rpartition("/")
     template = _SENTENCES.get(error["type"], "{reason} [json-pointer:{where}]")
     limits = error.get("ctx", {})
@@ -129,10 +148,10 @@ def _sentence(error: ErrorDetails, blocks: list[JsonValue]) -> str:
     return template.format_map(limits | words)
 
 
-def _pointer(loc: tuple[int | str, ...], blocks: list[JsonValue]) -> str:
+def _pointer(loc: tuple[int | str, ...], sent: JsonValue, root: str) -> str:
     """Turn pydantic's location into a JSON pointer: pydantic names the chosen type on the way, a pointer does not."""
-    path: list[str] = ["/blocks"]
-    here: JsonValue = blocks
+    path: list[str] = [root]
+    here = sent
     may_name_type = False
     for step in loc:
         if may_name_type and isinstance(here, dict) and here.get("type") == step:

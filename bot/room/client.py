@@ -17,7 +17,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from bot.room.events import EVENT, Message, RoomEvent
+from bot.room.events import EVENT, Message, RoomEvent, Submitted
 from bot.room.workspace import ALICE, WAR_ROOM
 
 TIMEOUT_SECONDS = 10.0
@@ -65,6 +65,7 @@ class _Refused:
 
 _COMMAND_SENT = TypeAdapter(CommandSent)
 _CLICK_SENT = TypeAdapter(ClickSent)
+_SUBMITTED = TypeAdapter(Submitted)
 _MESSAGES = TypeAdapter(tuple[Message, ...])
 _REFUSED = TypeAdapter(_Refused)
 
@@ -165,6 +166,20 @@ class RoomClient:
             "deliveries": deliveries,
         }
         return _CLICK_SENT.validate_json(self._post("/room/clicks", sent))
+
+    def submit(self, view_id: str, entries: Mapping[str, Mapping[str, JsonValue]]) -> Submitted:
+        """Submit the form on this person's screen, which a `ViewShown` event has told of.
+
+        Args:
+            view_id: names the form.
+            entries: by block id and action id: a text, the value of a choice, the values of several.
+        """
+        entered: dict[str, JsonValue] = {block: dict(actions) for block, actions in entries.items()}
+        return _SUBMITTED.validate_json(self._post("/room/submissions", {"view_id": view_id, "entries": entered}))
+
+    def close_form(self, view_id: str) -> None:
+        """Close the form on this person's screen."""
+        self._post("/room/closings", {"view_id": view_id})
 
     def messages(self) -> tuple[Message, ...]:
         """List what this person sees in the channel, oldest first, replies in threads included."""

@@ -6,6 +6,9 @@ It belongs to one thread (the server's event loop) and takes no locks.
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from bot.room.events import (
     Acked,
@@ -18,12 +21,20 @@ from bot.room.events import (
     MessageEdited,
     MessagePosted,
     Metadata,
+    OpenView,
     RoomEvent,
     Undelivered,
+    ViewClosed,
+    ViewShown,
 )
+from bot.room.store import Store
 
 # A long-lived room forgets old acknowledgements: they only matter to who waits for them.
 KEPT_RECEIPTS = 1_000
+KEPT_MESSAGES: Final = 2_000
+"""What has not changed for longest is forgotten first."""
+_NUMBERS_AHEAD: Final = 1_000
+"""Sequence numbers are reserved in the store by so many at once: one write for each would be much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +49,33 @@ class _Record:
     past_blocks: tuple[Block, ...] = ()
 
 
+_RECORD: Final = TypeAdapter(_Record)
+_VIEW: Final = TypeAdapter(ViewShown)
+
+
 class Conversation:
     """All messages of a room in the order in which they were written."""
 
-    def __init__(self, *, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float],
+        history: str = "new",
+        store: Store | None = None,
+        most_messages: int = KEPT_MESSAGES,
+    ) -> None:
+        """Go on with what is in the store; `history` names the sequence numbers, for who has seen some of them."""
         self._now = now
-        self._last_micros = 0
-        self._sequence = 0
-        self._records: dict[tuple[str, str], _Record] = {}
-        self._receipts: deque[Acked | Undelivered] = deque(maxlen=KEPT_RECEIPTS)
+        self._store = store or Store()
+        self._most_messages = most_messages
+        self.history: Final = history
+        self._records = _stored_records(self._store)
+        self._last_micros = max((_micros(record) for record in self._records.values()), default=0)
+        # Numbers after the last stored one may have been given out, to receipts; none is given out twice.
+        self._sequence = self._reserved = int(self._store.entries("number").get("reserved", "0"))
+        # One for each person, who has one screen.
+        self._views = {user: _VIEW.validate_json(value) for user, value in self._store.entries("view").items()}
+        self._receipts: deque[Acked | Undelivered | ViewClosed] = deque(maxlen=KEPT_RECEIPTS)
         self._listeners: list[Callable[[RoomEvent], None]] = []
 
     @property
@@ -54,14 +83,19 @@ class Conversation:
         """The number of the latest change."""
         return self._sequence
 
-    def post(self, draft: Draft) -> Message:
-        """Write a message and give it its time stamp."""
-        message = _stamped(draft, self._next_ts())
+    def new_ts(self) -> str:
+        """Give a time stamp that no message has: the present, or just after."""
+        self._last_micros = max(int(self._now() * 1_000_000), self._last_micros + 1)
+        seconds, micros = divmod(self._last_micros, 1_000_000)
+        return f"{seconds:010d}.{micros:06d}"
+
+    def post(self, draft: Draft, *, ts: str | None = None) -> Message:
+        """Write a message, now or in the place that was kept for it by `new_ts`."""
+        message = _stamped(draft, ts or self.new_ts())
         number = self._next_number()
         shared = self._shared(message)
-        self._records[message.channel, message.ts] = _Record(
-            message=message, posted=number, changed=number, shared=shared
-        )
+        self._keep(_Record(message=message, posted=number, changed=number, shared=shared))
+        self._forget_oldest()
         self._tell(MessagePosted(sequence=number, message=message))
         for event in shared:
             self._tell(event)
@@ -69,21 +103,19 @@ class Conversation:
 
     def edit(self, message: Message, *, text: str, blocks: tuple[Block, ...], metadata: Metadata | None) -> Message:
         """Give a message a new state."""
-        record = self._records.pop((message.channel, message.ts))
-        edited = replace(message, text=text, blocks=blocks, metadata=metadata, edited_ts=self._next_ts())
+        record = self._records[message.channel, message.ts]
+        edited = replace(message, text=text, blocks=blocks, metadata=metadata, edited_ts=self.new_ts())
         number = self._next_number()
-        # Put back at the end: the records stand in the order of their latest change.
-        self._records[message.channel, message.ts] = replace(
-            record, message=edited, changed=number, past_blocks=message.blocks or record.past_blocks
-        )
+        past = message.blocks or record.past_blocks
+        self._keep(replace(record, message=edited, changed=number, past_blocks=past))
         self._tell(MessageEdited(sequence=number, message=edited))
         return edited
 
     def delete(self, message: Message) -> None:
         """Take a message away."""
-        record = self._records.pop((message.channel, message.ts))
+        record = self._records[message.channel, message.ts]
         number = self._next_number()
-        self._records[message.channel, message.ts] = replace(record, changed=number, deleted=True)
+        self._keep(replace(record, changed=number, deleted=True))
         self._tell(_gone(message, number))
 
     def find(self, channel: str, ts: str) -> Message | None:
@@ -107,13 +139,34 @@ class Conversation:
     def since(self, sequence: int) -> tuple[RoomEvent, ...]:
         """Tell what changed after that number: one event per message, with its newest state."""
         events = [event for record in self._records.values() for event in _catch_up(record, sequence)]
-        events.extend(receipt for receipt in self._receipts if receipt.sequence > sequence)
+        others = (*self._receipts, *self._views.values())
+        events.extend(event for event in others if event.sequence > sequence)
         return tuple(sorted(events, key=lambda event: event.sequence))
 
     def subscribe(self, listener: Callable[[RoomEvent], None]) -> Callable[[], None]:
         """Call the listener with every change from now on, until the returned function is called."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def view(self, user: str) -> OpenView | None:
+        """Give the modal on this person's screen."""
+        shown = self._views.get(user)
+        return None if shown is None else shown.view
+
+    def show_view(self, view: OpenView) -> None:
+        """Open a modal on its person's screen, in place of the one that is there."""
+        shown = ViewShown(sequence=self._next_number(), view=view)
+        self._views[view.user] = shown
+        self._store.put("view", view.user, _VIEW.dump_json(shown).decode())
+        self._tell(shown)
+
+    def close_view(self, view: OpenView) -> None:
+        """Take a modal from its person's screen."""
+        del self._views[view.user]
+        self._store.drop("view", view.user)
+        closed = ViewClosed(sequence=self._next_number(), view=view)
+        self._receipts.append(closed)
+        self._tell(closed)
 
     def record_ack(self, *, channel: str, user: str, trigger_id: str, envelope_id: str, milliseconds: float) -> None:
         """Note that the bot acknowledged."""
@@ -136,14 +189,25 @@ class Conversation:
         self._receipts.append(receipt)
         self._tell(receipt)
 
-    def _next_ts(self) -> str:
-        self._last_micros = max(int(self._now() * 1_000_000), self._last_micros + 1)
-        seconds, micros = divmod(self._last_micros, 1_000_000)
-        return f"{seconds:010d}.{micros:06d}"
-
     def _next_number(self) -> int:
+        if self._sequence == self._reserved:
+            self._reserved += _NUMBERS_AHEAD
+            self._store.put("number", "reserved", str(self._reserved))
         self._sequence += 1
         return self._sequence
+
+    def _keep(self, record: _Record) -> None:
+        key = record.message.channel, record.message.ts
+        self._store.put("message", "/".join(key), _RECORD.dump_json(record).decode())
+        # Put back at the end: the records stand in the order of their latest change.
+        self._records.pop(key, None)
+        self._records[key] = record
+
+    def _forget_oldest(self) -> None:
+        while len(self._records) > self._most_messages:
+            channel, ts = next(iter(self._records))
+            del self._records[channel, ts]
+            self._store.drop("message", f"{channel}/{ts}")
 
     def _shared(self, message: Message) -> tuple[FileShared, ...]:
         return tuple(
@@ -160,6 +224,17 @@ class Conversation:
     def _tell(self, event: RoomEvent) -> None:
         for listener in tuple(self._listeners):
             listener(event)
+
+
+def _stored_records(store: Store) -> dict[tuple[str, str], _Record]:
+    records = [_RECORD.validate_json(value) for value in store.entries("message").values()]
+    records.sort(key=lambda record: record.changed)
+    return {(record.message.channel, record.message.ts): record for record in records}
+
+
+def _micros(record: _Record) -> int:
+    """Read the newest time stamp of a message as a number."""
+    return int((record.message.edited_ts or record.message.ts).replace(".", ""))
 
 
 def _stamped(draft: Draft, ts: str) -> Message:

@@ -60,6 +60,26 @@ class Message(Draft):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenView:
+    """A modal on one person's screen: `content` is the view as the bot sent it, every block with its ids."""
+
+    id: str
+    user: str
+    channel: str
+    hash: str
+    content: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """What came of a submitted form; `errors` by block id, `message` where none of it is about a field."""
+
+    outcome: Literal["taken", "errors", "failed"]
+    errors: dict[str, str] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessagePosted:
     """Somebody wrote a message (an ephemeral one when `message.only_for` is set)."""
 
@@ -125,7 +145,25 @@ class Undelivered:
     kind: Literal["undelivered"] = "undelivered"
 
 
-RoomEvent = MessagePosted | MessageEdited | MessageDeleted | FileShared | Acked | Undelivered
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewShown:
+    """A modal was opened or changed."""
+
+    sequence: int
+    view: OpenView
+    kind: Literal["view_shown"] = "view_shown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewClosed:
+    """A modal is gone."""
+
+    sequence: int
+    view: OpenView
+    kind: Literal["view_closed"] = "view_closed"
+
+
+RoomEvent = MessagePosted | MessageEdited | MessageDeleted | FileShared | Acked | Undelivered | ViewShown | ViewClosed
 
 EVENT: TypeAdapter[RoomEvent] = TypeAdapter(Annotated[RoomEvent, Field(discriminator="kind")])
 
@@ -135,6 +173,8 @@ def channel_of(event: RoomEvent) -> str:
     match event:
         case MessagePosted() | MessageEdited():
             return event.message.channel
+        case ViewShown() | ViewClosed():
+            return event.view.channel
         case MessageDeleted() | FileShared() | Acked() | Undelivered():
             return event.channel
 
@@ -146,5 +186,7 @@ def is_meant_for(event: RoomEvent, viewer: str) -> bool:
             return event.message.only_for in {None, viewer}
         case MessageDeleted():
             return event.only_for in {None, viewer}
+        case ViewShown() | ViewClosed():
+            return event.view.user == viewer
         case FileShared() | Acked() | Undelivered():
             return True

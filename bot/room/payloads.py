@@ -1,25 +1,14 @@
 """The payloads of Socket Mode: what Slack sends to the bot when somebody types a command or clicks."""
 
-from dataclasses import dataclass
-
 from pydantic import JsonValue
 
-from bot.room.events import Block, Message
-from bot.room.shapes import Shape, channel_shape, message_shape, person_shape
-from bot.room.workspace import Channel, Person, Workspace
+from bot.room.events import Block, Message, OpenView
+from bot.room.occasions import Occasion
+from bot.room.shapes import Shape, channel_shape, message_shape, person_shape, view_shape
+from bot.room.workspace import Workspace
 
 # Slack's old verification token stands in every payload; nothing may rely on it.
 VERIFICATION_TOKEN = "unused-since-signed-requests"  # noqa: S105 - not a secret: a constant that protocol wants
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
-    """Who did something, where, and by which names the bot may react to it."""
-
-    person: Person
-    channel: Channel
-    trigger_id: str
-    response_url: str
 
 
 def command_payload(occasion: Occasion, workspace: Workspace, *, command: str, text: str) -> Shape:
@@ -43,16 +32,8 @@ def command_payload(occasion: Occasion, workspace: Workspace, *, command: str, t
 
 def click_payload(occasion: Occasion, workspace: Workspace, *, message: Message, action: Shape) -> Shape:
     """Build the payload of a click on an element of a message."""
-    payload: Shape = {
-        "type": "block_actions",
-        "token": VERIFICATION_TOKEN,
-        "user": person_shape(occasion.person, workspace.team),
-        "api_app_id": workspace.bot.app_id,
+    payload = _interaction("block_actions", occasion, workspace) | {
         "container": _container(message),
-        "trigger_id": occasion.trigger_id,
-        "team": {"id": workspace.team.id, "domain": workspace.team.domain},
-        "enterprise": None,
-        "is_enterprise_install": False,
         "channel": {"id": occasion.channel.id, "name": channel_shape(occasion.channel)["name"]},
         "state": {"values": {}},
         "response_url": occasion.response_url,
@@ -61,6 +42,31 @@ def click_payload(occasion: Occasion, workspace: Workspace, *, message: Message,
     # Slack does not keep ephemeral messages, so it cannot send them back.
     if message.only_for is None:
         payload["message"] = message_shape(message, workspace)
+    return payload
+
+
+def view_click_payload(
+    occasion: Occasion, workspace: Workspace, *, view: OpenView, state: Shape, action: Shape
+) -> Shape:
+    """Build the payload of a click on an element of a modal."""
+    return _interaction("block_actions", occasion, workspace) | {
+        "container": {"type": "view", "view_id": view.id},
+        "view": view_shape(view, workspace, state=state),
+        "actions": [action],
+    }
+
+
+def submission_payload(occasion: Occasion, workspace: Workspace, *, view: OpenView, state: Shape) -> Shape:
+    """Build the payload of a submitted form."""
+    shape = view_shape(view, workspace, state=state)
+    return _interaction("view_submission", occasion, workspace) | {"view": shape, "response_urls": []}
+
+
+def closing_payload(occasion: Occasion, workspace: Workspace, *, view: OpenView) -> Shape:
+    """Build the payload that tells of a modal closed by hand."""
+    shape = view_shape(view, workspace, state={"values": {}})
+    payload = _interaction("view_closed", occasion, workspace) | {"view": shape, "is_cleared": False}
+    del payload["trigger_id"]
     return payload
 
 
@@ -80,18 +86,31 @@ def click_action(element: Block, *, block_id: str, value: str | None, action_ts:
 
 def chosen_option(menu: Block, value: str | None) -> JsonValue:
     """Find the option of a menu that has this value; None if there is none."""
-    options = [option for option in _options(menu) if isinstance(option, dict)]
-    return next((option for option in options if option.get("value") == value), None)
+    return next((option for option in options_of(menu) if option.get("value") == value), None)
 
 
-def _options(menu: Block) -> list[JsonValue]:
+def options_of(menu: Block) -> list[Block]:
+    """List the options of a menu or of a list of choices, those in groups included."""
     match menu:
         case {"options": list(options)}:
-            return options
+            return [option for option in options if isinstance(option, dict)]
         case {"option_groups": list(groups)}:
-            return [option for group in groups if isinstance(group, dict) for option in _options(group)]
+            return [option for group in groups if isinstance(group, dict) for option in options_of(group)]
         case _:
             return []
+
+
+def _interaction(kind: str, occasion: Occasion, workspace: Workspace) -> Shape:
+    return {
+        "type": kind,
+        "token": VERIFICATION_TOKEN,
+        "team": {"id": workspace.team.id, "domain": workspace.team.domain},
+        "user": person_shape(occasion.person, workspace.team),
+        "api_app_id": workspace.bot.app_id,
+        "trigger_id": occasion.trigger_id,
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
 
 
 def _container(message: Message) -> Shape:

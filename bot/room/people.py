@@ -10,9 +10,10 @@ from bot.room.blocks import clickables
 from bot.room.chat import Chat
 from bot.room.conversation import Conversation
 from bot.room.events import Block, Draft, Failure, Message
-from bot.room.payloads import Occasion, chosen_option, click_action, click_payload, command_payload
+from bot.room.occasions import Occasion, Occasions
+from bot.room.payloads import chosen_option, click_action, click_payload, command_payload
 from bot.room.refusals import RefusedError
-from bot.room.response_urls import ReplyTarget, ResponseUrls
+from bot.room.response_urls import ReplyTarget
 from bot.room.socket_mode import Ack, Delivery, SocketMode
 from bot.room.sources import Sources
 from bot.room.workspace import SLACKBOT, Channel, Person, Workspace
@@ -54,33 +55,32 @@ class People:
         conversation: Conversation,
         chat: Chat,
         socket_mode: SocketMode,
-        response_urls: ResponseUrls,
+        occasions: Occasions,
         commands: frozenset[str],
         sources: Sources,
-        url: str,
     ) -> None:
         self._workspace = workspace
         self._conversation = conversation
         self._chat = chat
         self._socket_mode = socket_mode
-        self._response_urls = response_urls
+        self._occasions = occasions
         self._commands = commands
-        self._new_secret = sources.new_secret
         self._now = sources.now
-        self._url = url
-        self._occasions = 0
 
     async def type(self, person: Person, channel: Channel, line: CommandLine) -> str:
         """Send a typed command to the bot; give its trigger id."""
-        occasion = self._occasion(person, channel, ReplyTarget(channel=channel.id, user=person.id))
+        occasion = self._occasions.new(person, channel, ReplyTarget(channel=channel.id, user=person.id))
         if line.command not in self._commands:
             self._fail(occasion, "unknown_command", _unknown_command(line.command))
             return occasion.trigger_id
+        # The line stands above what the bot says to it, though the room learns only from the acknowledgement whether
+        # it is shown.
+        ts = self._conversation.new_ts()
         delivery = Delivery(
             type="slash_commands",
             payload=command_payload(occasion, self._workspace, command=line.command, text=line.text),
             accepts_answer=True,
-            on_ack=lambda ack: self._command_acked(occasion, line, ack),
+            on_ack=lambda ack: self._command_acked(occasion, line, ts, ack),
             on_timeout=lambda: self._fail(occasion, "operation_timeout", _failed(line, "operation_timeout")),
         )
         if not await self._socket_mode.deliver(delivery):
@@ -92,7 +92,7 @@ class People:
         message = self._visible_message(person, channel, click.ts)
         block_id, element = self._clicked(message, click)
         target = ReplyTarget(channel=channel.id, user=person.id, original_ts=message.ts, thread_ts=message.thread_ts)
-        occasion = self._occasion(person, channel, target)
+        occasion = self._occasions.new(person, channel, target)
         action = click_action(element, block_id=block_id, value=click.value, action_ts=f"{self._now():.6f}")
         delivery = Delivery(
             type="interactive",
@@ -106,17 +106,6 @@ class People:
                 self._fail(occasion, "dispatch_failed", _dead_click("dispatch_failed"))
                 break
         return occasion.trigger_id
-
-    def _occasion(self, person: Person, channel: Channel, target: ReplyTarget) -> Occasion:
-        self._occasions += 1
-        trigger_id = f"{self._occasions}.{int(self._now() * 1000)}.{self._new_secret()}"
-        secret = self._response_urls.issue(replace(target, trigger_id=trigger_id))
-        return Occasion(
-            person=person,
-            channel=channel,
-            trigger_id=trigger_id,
-            response_url=f"{self._url}/response/{secret}",
-        )
 
     def _visible_message(self, person: Person, channel: Channel, ts: str) -> Message:
         message = self._conversation.find(channel.id, ts)
@@ -143,20 +132,21 @@ class People:
             milliseconds=ack.milliseconds,
         )
 
-    def _command_acked(self, occasion: Occasion, line: CommandLine, ack: Ack) -> None:
+    def _command_acked(self, occasion: Occasion, line: CommandLine, ts: str, ack: Ack) -> None:
         self._acked(occasion, ack)
         if not ack.payload:
             return
         try:
-            self._show_answer(occasion, line, Answer.model_validate(ack.payload))
+            self._show_answer(occasion, line, ts, Answer.model_validate(ack.payload))
         except (ValidationError, RefusedError):
             reason: Failure = "invalid_command_response"
             self._fail(occasion, reason, _failed(line, reason))
 
-    def _show_answer(self, occasion: Occasion, line: CommandLine, answer: Answer) -> None:
+    def _show_answer(self, occasion: Occasion, line: CommandLine, ts: str, answer: Answer) -> None:
         if answer.response_type == "in_channel":
             typed = f"{line.command} {line.text}".rstrip()
-            self._conversation.post(Draft(channel=occasion.channel.id, author=occasion.person.id, text=typed))
+            draft = Draft(channel=occasion.channel.id, author=occasion.person.id, text=typed)
+            self._conversation.post(draft, ts=ts)
         if answer.says_something:
             target = ReplyTarget(channel=occasion.channel.id, user=occasion.person.id, trigger_id=occasion.trigger_id)
             self._chat.answer(answer, target)

@@ -1,7 +1,8 @@
-"""The people's side over HTTP: `/room/…`, JSON only, with the people's token, and one stream of events."""
+"""The people's side over HTTP: `/room/…`, JSON only, for who is let in, and one stream of events."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import HTTPConnection, Request
@@ -10,18 +11,37 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.room.conversation import Conversation
-from bot.room.door import bearer, same
-from bot.room.events import EVENT, Message, RoomEvent, channel_of, is_meant_for
+from bot.room.door import PeoplesDoor
+from bot.room.events import EVENT, Message, OpenView, RoomEvent, Submitted, channel_of, is_meant_for
 from bot.room.files import Files
 from bot.room.frames import text_frames
+from bot.room.modals import Modals, ViewClick
 from bot.room.people import Click, CommandLine, People
 from bot.room.refusals import RefusedError
-from bot.room.workspace import Channel, Person, Workspace
+from bot.room.workspace import Channel, KnownCommand, Person, Workspace
 
 # A reader that is so far behind starts again from the state, which is shorter than the changes.
 MOST_UNSENT_EVENTS = 10_000
 
 MESSAGES: TypeAdapter[tuple[Message, ...]] = TypeAdapter(tuple[Message, ...])
+SUBMITTED: TypeAdapter[Submitted] = TypeAdapter(Submitted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomState:
+    """What one person sees in their first channel, and up to which change that is so."""
+
+    user: str
+    channel: str
+    history: str
+    sequence: int
+    workspace: Workspace
+    commands: tuple[KnownCommand, ...]
+    messages: tuple[Message, ...]
+    view: OpenView | None
+
+
+STATE: TypeAdapter[RoomState] = TypeAdapter(RoomState)
 
 
 class _Sent(BaseModel):
@@ -48,23 +68,61 @@ class ClickSent(_Sent):
     deliveries: int = Field(default=1, ge=1, le=3)
 
 
+Typed = dict[str, dict[str, str | tuple[str, ...] | None]]
+
+
+class FormSent(_Sent):
+    """Body of `POST /room/submissions`; `entries` by block id and action id."""
+
+    view_id: str
+    entries: Typed = Field(default_factory=dict)
+
+
+class FormClosed(_Sent):
+    """Body of `POST /room/closings`."""
+
+    view_id: str
+
+
+class FormClicked(FormSent):
+    """Body of `POST /room/form-clicks`."""
+
+    action_id: str
+    block_id: str | None = None
+    value: str | None = None
+
+
 class PeopleApi:
     """Answers the requests of people and of the programs that act for them."""
 
     def __init__(
-        self, *, workspace: Workspace, conversation: Conversation, people: People, files: Files, token: str
+        self,
+        *,
+        workspace: Workspace,
+        commands: Sequence[KnownCommand],
+        conversation: Conversation,
+        people: People,
+        modals: Modals,
+        files: Files,
+        door: PeoplesDoor,
     ) -> None:
         self._workspace = workspace
         self._conversation = conversation
+        self._commands = commands
         self._people = people
+        self._modals = modals
         self._files = files
-        self._token = token
+        self._door = door
 
     def routes(self) -> list[BaseRoute]:
         """List the addresses of the people's side."""
         return [
             Route("/room/commands", self._guarded(self._type), methods=["POST"]),
             Route("/room/clicks", self._guarded(self._click), methods=["POST"]),
+            Route("/room/form-clicks", self._guarded(self._click_form), methods=["POST"]),
+            Route("/room/submissions", self._guarded(self._submit), methods=["POST"]),
+            Route("/room/closings", self._guarded(self._close), methods=["POST"]),
+            Route("/room/state", self._guarded(self._state), methods=["GET"]),
             Route("/room/messages", self._guarded(self._messages), methods=["GET"]),
             Route("/room/files/{file_id}", self._guarded(self._file), methods=["GET"]),
             WebSocketRoute("/room/events", self._events),
@@ -72,7 +130,7 @@ class PeopleApi:
 
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
-            if not same(bearer(request.headers), self._token):
+            if not self._door.lets_in(request):
                 return _refused(401, "invalid_auth", "Send the room's user token as a bearer token.")
             if request.method == "POST" and not _is_json(request):
                 return _refused(415, "invalid_post_type", "Send JSON, with the content type application/json.")
@@ -105,25 +163,59 @@ class PeopleApi:
         trigger_id = await self._people.click(person, channel, click)
         return JSONResponse({"trigger_id": trigger_id, "sequence": sequence})
 
+    async def _click_form(self, request: Request) -> Response:
+        sent = FormClicked.model_validate_json(await request.body())
+        person, _ = self._actor(sent.user, sent.channel)
+        click = ViewClick(**sent.model_dump(exclude={"user", "channel"}))
+        return _json(SUBMITTED.dump_json(await self._modals.click(person, click)))
+
+    async def _submit(self, request: Request) -> Response:
+        sent = FormSent.model_validate_json(await request.body())
+        person, _ = self._actor(sent.user, sent.channel)
+        return _json(SUBMITTED.dump_json(await self._modals.submit(person, sent.view_id, sent.entries)))
+
+    async def _close(self, request: Request) -> Response:
+        sent = FormClosed.model_validate_json(await request.body())
+        person, _ = self._actor(sent.user, sent.channel)
+        await self._modals.close(person, sent.view_id)
+        return JSONResponse({})
+
+    async def _state(self, request: Request) -> Response:
+        """Give all that a page needs to begin: the events after `sequence` keep it up to date."""
+        wanted = self._workspace.person(request.query_params.get("user", ""))
+        person = wanted or self._workspace.people[0]
+        channel = next(channel for channel in self._workspace.channels if channel.has(person.id))
+        state = RoomState(
+            user=person.id,
+            channel=channel.id,
+            history=self._conversation.history,
+            sequence=self._conversation.sequence,
+            workspace=self._workspace,
+            commands=tuple(self._commands),
+            messages=self._conversation.messages(channel.id, viewer=person.id),
+            view=self._conversation.view(person.id),
+        )
+        return _json(STATE.dump_json(state))
+
     async def _messages(self, request: Request) -> Response:
         person, channel = self._actor_of(request)
         seen = self._conversation.messages(channel.id, viewer=person.id)
-        return Response(MESSAGES.dump_json(seen), media_type="application/json")
+        return _json(MESSAGES.dump_json(seen))
 
     async def _file(self, request: Request) -> Response:
-        file = self._files.find(request.path_params["file_id"])
-        if file is None or file.content is None:
-            raise RefusedError("file_not_found", ["There is no such file in the room."])
+        content = self._files.content(request.path_params["file_id"])
+        if content is None:
+            raise RefusedError("file_not_found", ["There is no such file in the room, or it was too old to keep."])
         # Never as something a browser would show: the bytes are whatever a build printed.
         return Response(
-            file.content,
+            content,
             media_type="application/octet-stream",
             headers={"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"},
         )
 
     async def _events(self, socket: WebSocket) -> None:
         """Send what changed since a sequence number, then every change."""
-        if not same(bearer(socket.headers), self._token):
+        if not self._door.lets_in(socket):
             await socket.close(code=1008)
             return
         try:
@@ -185,6 +277,10 @@ class PeopleApi:
         if person is None:
             raise RefusedError("user_not_found", [f"There is nobody with the id `{user}` in the room."])
         return person
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
 
 
 def _is_json(request: Request) -> bool:

@@ -22,6 +22,7 @@ class RateLimits:
     ephemerals_per_minute: int = 100  # chat.postEphemeral
     look_ups_per_minute: int = 50  # conversations.info
     files_per_minute: int = 100  # each method of files.*
+    views_per_minute: int = 100  # each method of views.*
 
     @classmethod
     def boundless(cls) -> Self:
@@ -35,6 +36,7 @@ class RateLimits:
             ephemerals_per_minute=many,
             look_ups_per_minute=many,
             files_per_minute=many,
+            views_per_minute=many,
         )
 
 
@@ -55,19 +57,15 @@ class RateMeter:
         return 0 if per_minute is None else self._wait_in_window(method, per_minute)
 
     def _per_minute(self, method: str) -> int | None:
-        match method:
-            case "chat.update":
-                return self._limits.edits_per_minute
-            case "chat.delete":
-                return self._limits.deletions_per_minute
-            case "chat.postEphemeral":
-                return self._limits.ephemerals_per_minute
-            case "conversations.info":
-                return self._limits.look_ups_per_minute
-            case _ if method.startswith("files."):
-                return self._limits.files_per_minute
-            case _:
-                return None
+        limits = {
+            "chat.update": self._limits.edits_per_minute,
+            "chat.delete": self._limits.deletions_per_minute,
+            "chat.postEphemeral": self._limits.ephemerals_per_minute,
+            "conversations.info": self._limits.look_ups_per_minute,
+            "files": self._limits.files_per_minute,
+            "views": self._limits.views_per_minute,
+        }
+        return limits.get(method, limits.get(method.partition(".")[0]))
 
     def _wait_for_post(self, channel: str) -> int:
         """A bucket per channel: `post_burst` posts fit in, one drains every `1 / posts_per_second` seconds."""

@@ -4,11 +4,13 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Protocol, Self
 
 import structlog
 import uvicorn
+from pydantic import TypeAdapter
 from starlette.applications import Starlette
 
 from bot.room.app import room_app
@@ -16,7 +18,8 @@ from bot.room.door import Tokens, is_loopback
 from bot.room.rates import RateLimits
 from bot.room.socket_mode import SocketMode
 from bot.room.sources import Sources
-from bot.room.workspace import Workspace
+from bot.room.store import RoomNotOpenedError, Store
+from bot.room.workspace import KnownCommand, Workspace
 
 ACK_SECONDS = 3.0
 START_SECONDS = 10.0
@@ -26,8 +29,30 @@ GRACE_SECONDS = 2
 log = structlog.get_logger()
 
 
-class RoomAddressError(Exception):
+_TOKENS: Final = TypeAdapter(Tokens)
+
+
+class RoomAddressError(RoomNotOpenedError):
     """The room cannot be opened at the wanted address."""
+
+
+class Described(Protocol):
+    """A command with what the command box says of it; `usage` names the arguments: `name=x [base=y]`."""
+
+    @property
+    def name(self) -> str:
+        """The command with its `/`."""
+        ...
+
+    @property
+    def usage(self) -> str:
+        """Its arguments, those in brackets optional, alternatives between bars."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it does."""
+        ...
 
 
 class Room:
@@ -42,40 +67,48 @@ class Room:
         port: int = 0,
         *,
         host: str = "127.0.0.1",
-        commands: Iterable[str] = (),
+        commands: Iterable[str | Described] = (),
         workspace: Workspace | None = None,
         limits: RateLimits | None = None,
         ack_seconds: float = ACK_SECONDS,
         tokens: Tokens | None = None,
         sources: Sources | None = None,
+        state: Path | None = None,
     ) -> None:
         """Take the port and put the parts together.
 
         Args:
             port: 0 takes any free one.
             host: must be a loopback address.
-            commands: the slash commands that exist, each with its `/`.
+            commands: the slash commands that exist, each with its `/`; plain names, or with usage and description.
             workspace: team, people, channels and bot.
             limits: Slack's rate limits by default.
             ack_seconds: how long the bot may take to acknowledge.
             tokens: made at random by default.
             sources: where time and randomness come from.
+            state: the folder in which messages, files and tokens outlive the room; without it they end with it.
+
+        Raises:
+            RoomNotOpenedError: the address or the folder is not to be had; the message says what to do.
         """
         sources = sources or Sources()
         self._listener = _listen(host, port)
+        self._store = self._opened(state)
         self.url = f"http://{_address(self._listener)}"
         self.api_url = f"{self.url}/api/"
-        self._tokens = tokens or Tokens.random(sources.new_secret)
+        self._tokens = tokens or _kept_tokens(self._store, sources)
         self.workspace = workspace = workspace or Workspace()
         self._socket_mode = SocketMode(workspace=workspace, ack_seconds=ack_seconds, sources=sources)
         app = room_app(
             url=self.url,
-            commands=frozenset(commands),
+            commands=[_known(command) for command in commands],
             workspace=workspace,
             limits=limits or RateLimits(),
             tokens=self._tokens,
             sources=sources,
             socket_mode=self._socket_mode,
+            store=self._store,
+            history=_kept(self._store, "history", sources.new_secret()),
         )
         self._server = _Server(app)
         self._thread = threading.Thread(target=self._serve, name="room", daemon=True)
@@ -95,6 +128,12 @@ class Room:
         """The token for people and the programs that act for them."""
         return self._tokens.user
 
+    @property
+    def page_url(self) -> str:
+        """The address to open in a browser, and to give to `warroom say --room`: it holds the token."""
+        # Behind the `#`, which browsers send to no server and into no log.
+        return f"{self.url}/#{self.user_token}"
+
     def start(self) -> Self:
         """Serve from now on; returns when the room answers."""
         self._thread.start()
@@ -111,6 +150,14 @@ class Room:
             self._thread.join()
             log.info("room_stopped", url=self.url)
         self._listener.close()
+        self._store.close()
+
+    def _opened(self, state: Path | None) -> Store:
+        try:
+            return Store() if state is None else Store.open(state)
+        except RoomNotOpenedError:
+            self._listener.close()
+            raise
 
     def ask_bot_to_reconnect(self) -> None:
         """Send Slack's `disconnect` message over every connection of the bot."""
@@ -158,6 +205,25 @@ class _Server(uvicorn.Server):
         self.answers.set()
 
 
+def _known(command: str | Described) -> KnownCommand:
+    if isinstance(command, str):
+        return KnownCommand(command)
+    return KnownCommand(command.name, command.usage, command.description)
+
+
+def _kept_tokens(store: Store, sources: Sources) -> Tokens:
+    fresh = _TOKENS.dump_json(Tokens.random(sources.new_secret)).decode()
+    return _TOKENS.validate_json(_kept(store, "tokens", fresh))
+
+
+def _kept(store: Store, kind: str, fresh: str) -> str:
+    """Give what an earlier room left, or leave this for a later one."""
+    left = store.entries(kind).get("")
+    if left is None:
+        store.put(kind, "", fresh)
+    return left or fresh
+
+
 def _listen(host: str, port: int) -> socket.socket:
     if not is_loopback(host):
         raise RoomAddressError(
@@ -172,7 +238,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise RoomAddressError(
-            f"Port {port} on {host} cannot be opened ({error.strerror}). Choose another port, or 0 for any free one."
+            f"Port {port} on {host} cannot be opened ({error.strerror}). Perhaps a room is open there already: use "
+            "that one. Or choose another port, or 0 for any free one."
         ) from error
     listener.listen(128)
     return listener

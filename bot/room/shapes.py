@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from pydantic import JsonValue
 
-from bot.room.events import Message
+from bot.room.events import Message, OpenView
 from bot.room.files import StoredFile
 from bot.room.workspace import Channel, Person, Team, Workspace
 
@@ -26,6 +26,32 @@ def message_shape(message: Message, workspace: Workspace) -> Shape:
     if message.edited_ts is not None:
         shape["edited"] = {"user": message.author, "ts": message.edited_ts}
     return shape
+
+
+def view_shape(view: OpenView, workspace: Workspace, *, state: Shape) -> Shape:
+    """Give a modal as Slack returns it; `state` holds what was entered."""
+    unset: Shape = {
+        "private_metadata": "",
+        "callback_id": "",
+        "external_id": "",
+        "submit": None,
+        "close": None,
+        "clear_on_close": False,
+        "notify_on_close": False,
+    }
+    return {
+        **unset,
+        **view.content,
+        "id": view.id,
+        "team_id": workspace.team.id,
+        "state": state,
+        "hash": view.hash,
+        "previous_view_id": None,
+        "root_view_id": view.id,
+        "app_id": workspace.bot.app_id,
+        "app_installed_team_id": workspace.team.id,
+        "bot_id": workspace.bot.bot_id,
+    }
 
 
 def channel_shape(channel: Channel) -> Shape:

@@ -10,6 +10,7 @@ from bot.room import arguments as sent
 from bot.room.chat import Chat, Reply
 from bot.room.door import Tokens, bearer, same
 from bot.room.files import Files
+from bot.room.modals import Modals
 from bot.room.rates import RateMeter
 from bot.room.refusals import RefusedError, TooManyCallsError
 from bot.room.response_urls import ResponseUrls, UrlRefusal
@@ -33,6 +34,7 @@ class WebApi:
         meter: RateMeter,
         chat: Chat,
         sharing: Sharing,
+        modals: Modals,
         files: Files,
         response_urls: ResponseUrls,
         socket_mode: SocketMode,
@@ -59,6 +61,8 @@ class WebApi:
             "files.completeUploadExternal": sharing.complete,
             "files.getUploadURLExternal": sharing.announce,
             "files.info": sharing.info,
+            "views.open": modals.open,
+            "views.update": modals.update,
         }
 
     def routes(self) -> list[Route]:
@@ -142,10 +146,10 @@ class WebApi:
     async def _private_file(self, request: Request) -> Response:
         if not same(bearer(request.headers), self._tokens.bot):
             return PlainTextResponse("Send the bot's token.", 403)
-        file = self._files.find(request.path_params["file_id"])
-        if file is None or file.content is None:
+        content = self._files.content(request.path_params["file_id"])
+        if content is None:
             return PlainTextResponse("No such file.", 404)
-        return Response(file.content, media_type="application/octet-stream")
+        return Response(content, media_type="application/octet-stream")
 
     async def _respond(self, request: Request) -> Response:
         """Answer a command or click. The secret in the address is the permission, as in Slack."""

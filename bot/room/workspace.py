@@ -55,6 +55,15 @@ BOT = Bot(user_id="U0WARROOM", bot_id="B0WARROOM", app_id="A0WARROOM", name="war
 WAR_ROOM = Channel(id="C0WARROOM", name="war-room")
 
 
+@dataclass(frozen=True, slots=True)
+class KnownCommand:
+    """A slash command as the command box offers it; `usage` names its arguments: `name=x [base=y]`."""
+
+    name: str
+    usage: str = ""
+    description: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """Everything that has an id before the first message is written."""

@@ -32,10 +32,14 @@ from bot.room.events import (
     MessagePosted,
     Metadata,
     RoomEvent,
+    Submitted,
     Undelivered,
+    ViewClosed,
+    ViewShown,
 )
 from bot.room.rates import RateLimits
 from bot.room.server import ACK_SECONDS, Room
+from bot.room.sources import Sources
 from bot.room.workspace import ALICE, BOB, BOT, SLACKBOT, WAR_ROOM, Channel, Person, Workspace
 
 Kind = TypeVar("Kind", bound=RoomEvent)
@@ -410,7 +414,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("files.completeUploadExternal", {"files": [{"id": "F404"}], "channel_id": HERE}, "file_not_found"),
     ("files.completeUploadExternal", {"files": [{"id": "F404"}], "channel_id": ELSEWHERE.id}, "not_in_channel"),
     ("files.info", {"file": "F404"}, "file_not_found"),
-    ("views.open", {"trigger_id": "x", "view": {}}, "unknown_method"),
+    ("views.open", {"trigger_id": "x", "view": {}}, "invalid_arguments"),
+    ("views.push", {"trigger_id": "x", "view": {}}, "unknown_method"),
     ("api.test", {"error": "on_purpose"}, "on_purpose"),
 ]
 
@@ -510,6 +515,179 @@ def test_a_response_url_works_where_the_bot_is_no_member_five_times(room: Room) 
         ("3", ALICE.id),
         ("for all", None),
     ]
+
+
+FORM: dict[str, Any] = {
+    "type": "modal",
+    "callback_id": "create",
+    "private_metadata": "p1",
+    "title": {"type": "plain_text", "text": "Create"},
+    "submit": {"type": "plain_text", "text": "Go"},
+    "notify_on_close": True,
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "name",
+            "label": {"type": "plain_text", "text": "Name"},
+            "element": {"type": "plain_text_input", "action_id": "v", "max_length": 5},
+        },
+        {
+            "type": "section",
+            "block_id": "help",
+            "text": {"type": "mrkdwn", "text": "x"},
+            "accessory": {"type": "button", "action_id": "why", "text": {"type": "plain_text", "text": "Why"}},
+        },
+    ],
+}
+NAMED = {"name": {"v": "demo"}}
+
+
+@contextmanager
+def form_app(room: Room, answers: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[Queue[dict[str, Any]]]:
+    """Open a form at the command; answer its submission as told; give all bodies."""
+    app = bolt_app(room)
+    bodies: Queue[dict[str, Any]] = Queue()
+
+    @app.command(COMMAND)
+    def show(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        client.views_open(trigger_id=body["trigger_id"], view=FORM)
+        ack()
+
+    @app.view("create")
+    def take(ack: Ack, body: dict[str, Any]) -> None:
+        bodies.put(body)
+        ack(**answers(body))
+
+    @app.view_closed("create")
+    def closed(ack: Ack, body: dict[str, Any]) -> None:
+        bodies.put(body)
+        ack()
+
+    with connected(room, app):
+        yield bodies
+
+
+def opened_form(alice: RoomClient, events: EventStream) -> ViewShown:
+    since = alice.type(COMMAND).sequence
+    return expect(events, ViewShown, lambda event: event.sequence > since)
+
+
+def test_a_form_reaches_the_bot_as_in_slack(room: Room) -> None:
+    alice = person(room)
+    with form_app(room, lambda _: {}) as bodies, alice.events() as events:
+        view = opened_form(alice, events).view
+        assert alice.submit(view.id, NAMED) == Submitted(outcome="taken")
+        assert expect(events, ViewClosed).view.id == view.id
+        body = bodies.get(timeout=5)
+    assert body["type"] == "view_submission"
+    assert body["user"]["id"] == ALICE.id
+    assert "channel" not in body
+    sent = body["view"]
+    assert (sent["id"], sent["hash"], sent["callback_id"], sent["private_metadata"]) == (
+        view.id,
+        view.hash,
+        "create",
+        "p1",
+    )
+    assert sent["state"] == {"values": {"name": {"v": {"type": "plain_text_input", "value": "demo"}}}}
+
+
+def test_a_form_is_one_persons_alone(room: Room) -> None:
+    alice = person(room)
+    with form_app(room, lambda _: {}), alice.events() as events:
+        view = opened_form(alice, events).view
+        with pytest.raises(RoomError, match="view_not_found"):
+            person(room, BOB).submit(view.id, NAMED)
+        alice.close_form(view.id)
+        with pytest.raises(RoomError, match="Type the command again"):
+            alice.submit(view.id, NAMED)
+
+
+def test_what_slack_checks_never_reaches_the_bot(room: Room) -> None:
+    alice = person(room)
+    with form_app(room, lambda _: {}) as bodies, alice.events() as events:
+        view = opened_form(alice, events).view
+        for entries in ({}, {"name": {"v": ""}}, {"name": {"v": "longer"}}):
+            assert set(alice.submit(view.id, entries).errors) == {"name"}
+        assert bodies.empty()
+        alice.close_form(view.id)
+        closed = bodies.get(timeout=5)
+    assert (closed["type"], closed["view"]["id"], closed["is_cleared"]) == ("view_closed", view.id, False)
+
+
+ANSWERS: list[tuple[dict[str, Any], str]] = [
+    ({"response_action": "errors", "errors": {"name": "Taken."}}, "errors"),
+    ({"response_action": "errors", "errors": {"nowhere": "Taken."}}, "failed"),
+    ({"response_action": "errors", "errors": {}}, "failed"),
+    ({"response_action": "update", "view": {**FORM, "title": {"type": "plain_text", "text": "Next"}}}, "taken"),
+    ({"response_action": "update", "view": {**FORM, "title": {"type": "plain_text", "text": "x" * 25}}}, "failed"),
+    ({"response_action": "clear"}, "taken"),
+]
+
+
+@pytest.mark.parametrize(("answer", "outcome"), ANSWERS)
+def test_the_bot_answers_a_form(room: Room, answer: dict[str, Any], outcome: str) -> None:
+    alice = person(room)
+    with form_app(room, lambda _: answer), alice.events() as events:
+        view = opened_form(alice, events).view
+        submitted = alice.submit(view.id, NAMED)
+        assert submitted.outcome == outcome
+        match answer["response_action"]:
+            case "clear":
+                assert expect(events, ViewClosed).view.id == view.id
+            case "update" if outcome == "taken":
+                changed = expect(events, ViewShown).view
+                assert changed.id == view.id
+                assert changed.hash != view.hash
+            case "errors" if outcome == "errors":
+                assert submitted.errors == {"name": "Taken."}
+            case _:
+                assert "Try again" in submitted.message
+
+
+def test_a_form_without_a_bot_stays_open_with_advice(room: Room) -> None:
+    alice = person(room)
+    with alice.events() as events:
+        with form_app(room, lambda _: {}):
+            view = opened_form(alice, events).view
+        assert alice.submit(view.id, NAMED).outcome == "failed"
+    alice.close_form(view.id)
+
+
+class Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_trigger_opens_one_form_within_three_seconds() -> None:
+    clock = Clock()
+    with Room(commands=[COMMAND], limits=RateLimits.boundless(), sources=Sources(clock=clock)) as room:
+        web, alice = web_client(room), person(room)
+
+        def open_form(trigger_id: str, view: dict[str, Any] = FORM) -> Callable[[], object]:
+            return lambda: web.views_open(trigger_id=trigger_id, view=view)
+
+        assert error_of(open_form("guess")) == "invalid_trigger_id"
+        trigger = alice.type(COMMAND).trigger_id
+        assert error_of(open_form(trigger, {**FORM, "blocks": []} | {"title": {}})) == "invalid_arguments"
+        open_form(trigger)()
+        assert error_of(open_form(trigger)) == "exchanged_trigger_id"
+        late = alice.type(COMMAND).trigger_id
+        clock.seconds = 3.1
+        assert error_of(open_form(late)) == "expired_trigger_id"
+
+
+def test_a_form_is_changed_by_its_id_unless_somebody_else_changed_it(room: Room, web: WebClient) -> None:
+    alice = person(room)
+    with form_app(room, lambda _: {}), alice.events() as events:
+        view = opened_form(alice, events).view
+        web.views_update(view_id=view.id, view=FORM, hash=view.hash)
+        changed = expect(events, ViewShown, lambda event: event.view.hash != view.hash).view
+        assert error_of(lambda: web.views_update(view_id=view.id, view=FORM, hash=view.hash)) == "hash_conflict"
+        assert error_of(lambda: web.views_update(view_id="V404", view=FORM)) == "not_found"
+        alice.close_form(changed.id)
 
 
 def test_too_many_posts_are_answered_with_429_and_a_time() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from bot.room.blocks import MOST_CHARACTERS, are_too_long, block_errors, clickables, with_ids
+from bot.room.blocks import MOST_CHARACTERS, are_too_long, block_errors, clickables, modal_errors, with_ids
 from bot.room.events import Block
 
 
@@ -241,3 +241,49 @@ JSON = st.recursive(
 @given(st.lists(JSON, max_size=4))
 def test_whatever_comes_gets_an_answer_with_a_place(blocks: list[JsonValue]) -> None:
     assert all("[json-pointer:/blocks" in error for error in block_errors(blocks))
+
+
+MODAL: Block = {
+    "type": "modal",
+    "title": {"type": "plain_text", "text": "Create"},
+    "submit": {"type": "plain_text", "text": "Go"},
+    "blocks": [
+        {
+            "type": "input",
+            "label": {"type": "plain_text", "text": "Name"},
+            "element": {"type": "plain_text_input", "action_id": "v"},
+        }
+    ],
+}
+LONG: Block = {"type": "plain_text", "text": "x" * 25}
+
+
+def test_a_modal_is_taken() -> None:
+    assert modal_errors(MODAL) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"title": LONG}, "must be less than 25 characters [json-pointer:/view/title/text]"),
+        ({"close": LONG}, "must be less than 25 characters [json-pointer:/view/close/text]"),
+        (
+            {"private_metadata": "x" * 3_001},
+            "must be less than 3001 characters [json-pointer:/view/private_metadata]",
+        ),
+        ({"blocks": [{"type": "divider"}] * 101}, "no more than 100 items allowed [json-pointer:/view/blocks]"),
+        ({"blocks": [{"type": "table", "rows": []}]}, "unsupported type: table [json-pointer:/view/blocks/0/type]"),
+        ({"colour": "red"}, "invalid additional property: colour [json-pointer:/view]"),
+        (
+            {"blocks": [{"type": "divider", "block_id": "a"}] * 2},
+            "`block_id` must be unique: a [json-pointer:/blocks]",
+        ),
+    ],
+)
+def test_a_bad_modal_is_refused_with_the_place(change: Block, error: str) -> None:
+    assert modal_errors({**MODAL, **change}) == (error,)
+
+
+def test_a_form_without_a_submit_button_is_refused() -> None:
+    modal = {key: value for key, value in MODAL.items() if key != "submit"}
+    assert modal_errors(modal) == ("must define `submit` to use an `input` block [json-pointer:/view]",)

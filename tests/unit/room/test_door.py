@@ -25,7 +25,7 @@ def test_a_room_refuses_to_listen_to_others_and_says_why(host: str) -> None:
 def test_a_taken_port_is_refused_with_advice() -> None:
     room = Room()
     try:
-        with pytest.raises(RoomAddressError, match="Choose another port"):
+        with pytest.raises(RoomAddressError, match="choose another port"):
             Room(port=int(room.url.rpartition(":")[2]))
     finally:
         room.stop()

@@ -21,7 +21,7 @@ def test_a_response_url_works_five_times() -> None:
 
 def test_a_response_url_works_half_an_hour() -> None:
     clock = Clock()
-    urls = ResponseUrls(sources=Sources(clock=clock))
+    urls = ResponseUrls(sources=Sources(now=clock))
     secret = urls.issue(TARGET)
     clock.seconds = LIFETIME_SECONDS - 1
     assert urls.use(secret) == TARGET
@@ -31,7 +31,7 @@ def test_a_response_url_works_half_an_hour() -> None:
 
 def test_old_response_urls_are_forgotten_in_the_end() -> None:
     clock = Clock()
-    urls = ResponseUrls(sources=Sources(clock=clock))
+    urls = ResponseUrls(sources=Sources(now=clock))
     secret = urls.issue(TARGET)
     clock.seconds = 2 * LIFETIME_SECONDS + 1
     urls.issue(TARGET)

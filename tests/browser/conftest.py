@@ -1,0 +1,80 @@
+"""A browser, and a house with a war room in it, for each test."""
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.house import CHROMIUM, CHROMIUM_ARGUMENTS, House
+from tests.scenario.driver import make_settings
+
+expect.set_options(timeout=10_000)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bot's cache, with an installer for builds in it: the real one would be fetched from an index."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "tools").mkdir()
+    # The header of a static ELF program for x86-64, and nothing behind it: the fake daemon never runs it.
+    header = struct.pack("<4sBB10xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 2, 62, 1, 0, 0, 0, 0, 64, 56, 0, 0, 0, 0)
+    (folder / "tools" / f"uv-{version('uv')}-x86_64").write_bytes(header.ljust(1 << 20, b"\0"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM.exists(), "The browser tests need Debian's Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, cache: Path) -> Iterator[House]:
+    house = House(make_settings(tmp_path / "state", cache), tmp_path / "room")
+    house.open()
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a browser of one's own at an address; no page may fail, break its policy or leave the machine."""
+    pages: list[Page] = []
+    complaints: list[str] = []
+
+    def open_page(address: str, **how: object) -> Page:
+        page = browser.new_context(**how).new_page()  # type: ignore[arg-type]  # the options of Playwright, by name
+        pages.append(page)
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("console", lambda said: complaints.append(said.text) if "Policy" in said.text else None)
+        page.on("request", lambda sent: complaints.append(f"foreign: {sent.url}") if _is_foreign(sent.url) else None)
+        page.goto(address)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.context.close()
+    assert complaints == []
+
+
+def _is_foreign(url: str) -> bool:
+    return not re.match(r"(http|ws)://(127\.0\.0\.1|localhost):", url)
+
+
+@pytest.fixture
+def page(house: House, new_page: Callable[..., Page]) -> Page:
+    """The page as alice sees it."""
+    return at_the_box(new_page(house.room.page_url))
+
+
+def at_the_box(page: Page) -> Page:
+    """Wait until the page is ready to type into."""
+    expect(page.get_by_label("Command")).to_be_focused()
+    return page

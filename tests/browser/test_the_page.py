@@ -1,0 +1,338 @@
+"""What people see and do on the page: the whole job by mouse and by keyboard, over reloads and restarts."""
+
+import re
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from bot.room.client import RoomClient
+from bot.room.workspace import ALICE, BOB, WAR_ROOM
+from commands.build.labels import JOB
+from tests.browser.conftest import at_the_box
+from tests.browser.house import House
+from tests.scenario.driver import EXAMPLE
+
+NewPage = Callable[..., Page]
+HOSTILE = "<script>document.title = 'broken in'</script><img src=x onerror=alert(1)> `unclosed *bold _and ~all"
+
+
+def say(page: Page, line: str) -> None:
+    page.get_by_label("Command").fill(line)
+    page.keyboard.press("Enter")
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.locator("#messages").get_by_role("button", name=name, exact=True)
+
+
+def review(page: Page) -> None:
+    say(page, EXAMPLE)
+    expect(page.get_by_role("heading", name="Create example_name?")).to_be_visible()
+
+
+def building(house: House, page: Page) -> None:
+    """Get as far as the first step of a build, which then waits."""
+    house.host.steps.shut()
+    review(page)
+    button(page, "Create image").click()
+    house.host.steps.wait_for()
+    expect(page.get_by_role("heading", name="Creating example_name")).to_be_visible()
+    expect(page.get_by_text("▸ OS packages: wget")).to_be_visible()
+
+
+def test_the_example_is_done_by_typing_and_clicking(house: House, page: Page) -> None:
+    building(house, page)
+    dialogs = page.locator(".message", has=page.locator("h3"))
+    expect(dialogs).to_have_count(1)
+    house.host.steps.open()
+    expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
+    expect(dialogs).to_have_count(1)
+    expect(dialogs).to_contain_text("dockerimage: example_name:1.0.0.")
+    expect(button(page, "Create image")).to_have_count(0)
+    assert len(house.host.engine.builds) == 1
+
+
+def test_the_typed_line_stands_above_its_dialog(page: Page) -> None:
+    review(page)
+    messages = page.locator("#messages .message")
+    expect(messages).to_have_count(2)
+    expect(messages.nth(0)).to_contain_text(EXAMPLE)
+    expect(messages.nth(1)).to_contain_text("Create example_name?")
+    expect(page.locator(".day")).to_have_count(1)
+
+
+def test_commands_and_arguments_are_completed(page: Page) -> None:
+    box = page.get_by_label("Command")
+    page.keyboard.type("/doc")
+    expect(page.get_by_role("option")).to_contain_text("Make a Docker image")
+    page.keyboard.press("Tab")
+    expect(box).to_have_value("/docker_image_create ")
+    page.keyboard.type("name=x dep")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.keyboard.type("mechanize ")
+    expect(box).to_have_value("/docker_image_create name=x dependencies=mechanize ")
+    expect(page.get_by_role("option")).to_have_text([re.compile("packages="), re.compile("base=.*optional")])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value("/docker_image_create name=x dependencies=mechanize base=")
+    expect(page.locator("#usage b")).to_contain_text("base=demisto/python3-deb")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+
+
+def test_an_option_is_taken_by_mouse_and_the_first_steps_are_offered(page: Page) -> None:
+    page.get_by_role("button", name=EXAMPLE).click()
+    expect(page.get_by_label("Command")).to_have_value(EXAMPLE)
+    page.get_by_label("Command").fill("/")
+    page.get_by_role("option").first.click()
+    expect(page.get_by_label("Command")).to_have_value("/docker_image_create ")
+    expect(page.get_by_label("Command")).to_be_focused()
+
+
+def test_arrows_walk_through_what_was_typed_before(page: Page) -> None:
+    box = page.get_by_label("Command")
+    for line in ("/one", "/two"):
+        say(page, line)
+        expect(page.get_by_text(f"{line} is not a valid command")).to_be_visible()
+    page.keyboard.type("draft")
+    page.keyboard.press("ArrowUp")
+    expect(box).to_have_value("/two")
+    page.keyboard.press("ArrowUp")
+    expect(box).to_have_value("/one")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(box).to_have_value("draft")
+
+
+def test_an_unknown_command_and_a_wrong_argument_are_refused_to_the_person_alone(
+    house: House, page: Page, new_page: NewPage
+) -> None:
+    bob = as_bob(at_the_box(new_page(house.room.page_url)))
+    say(page, "/docker_imag name=x")
+    say(page, "/docker_image_create nam=x")
+    refusals = page.locator(".message.only-you")
+    expect(refusals).to_have_count(2)
+    expect(refusals.nth(0)).to_contain_text("Only visible to you")
+    expect(refusals.nth(0)).to_contain_text("/docker_imag is not a valid command")
+    expect(refusals.nth(1)).to_contain_text("Did you mean name?")
+    review(bob)
+    expect(bob.get_by_text("Only visible to you")).to_have_count(0)
+
+
+def test_what_is_no_command_stays_in_the_box_with_advice(page: Page) -> None:
+    say(page, "hello")
+    expect(page.get_by_role("alert").filter(has_text="A command begins with")).to_be_visible()
+    expect(page.get_by_label("Command")).to_have_value("hello")
+
+
+def test_a_button_pressed_twice_quickly_starts_one_job(house: House, page: Page) -> None:
+    review(page)
+    button(page, "Create image").dblclick()
+    expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
+    assert len(house.host.engine.builds) == 1
+
+
+def test_another_person_may_press_and_is_named(house: House, page: Page) -> None:
+    building(house, page)
+    as_bob(page)
+    button(page, "Stop").click()
+    expect(page.get_by_text("@bob stopped it")).to_be_visible()
+    page.get_by_role("radio", name="alice").check()
+    expect(page.get_by_text("@bob stopped it")).to_be_visible()
+
+
+def test_an_expired_button_says_so(house: House, page: Page, new_page: NewPage) -> None:
+    review(page)
+    late = at_the_box(new_page(house.room.page_url))
+    stale = RoomClient(house.room.url, house.room.user_token, user=BOB.id)
+    (dialog,) = [message for message in stale.messages() if message.blocks]
+    button(page, "Cancel").click()
+    expect(late.get_by_role("heading", name="Cancelled")).to_be_visible()
+    stale.click(dialog.ts, "create", stale=True)
+    as_bob(late)
+    expect(late.locator(".message.only-you")).to_contain_text("That is decided already")
+
+
+def test_a_file_in_a_thread_is_opened_and_downloaded(page: Page) -> None:
+    review(page)
+    button(page, "Dockerfile").click()
+    thread = page.get_by_role("complementary", name="Thread")
+    expect(thread).to_be_visible()
+    thread.get_by_role("button", name="Open").click()
+    expect(thread.locator(".preview")).to_contain_text("FROM demisto/python3-deb")
+    with page.expect_download() as saved:
+        thread.get_by_role("link", name="Download").click()
+    assert "Dockerfile" in saved.value.suggested_filename
+    assert b"FROM demisto/python3-deb" in saved.value.path().read_bytes()
+    page.keyboard.press("Escape")
+    expect(thread).to_be_hidden()
+    replies = page.get_by_role("button", name=re.compile("1 reply · 1 file"))
+    expect(replies).to_be_focused()
+    replies.click()
+    expect(thread).to_be_visible()
+
+
+def test_a_reload_in_mid_build_shows_the_build(house: House, page: Page) -> None:
+    building(house, page)
+    page.reload()
+    expect(page.get_by_role("heading", name="Creating example_name")).to_be_visible()
+    house.host.steps.open()
+    expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
+
+
+def test_a_restart_in_mid_build_is_caught_up_with(house: House, page: Page) -> None:
+    building(house, page)
+    house.close()
+    expect(page.get_by_role("status")).to_contain_text("The room does not answer")
+    house.host.steps.open()
+    house.open()
+    expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
+    expect(page.get_by_role("status")).to_be_hidden()
+    expect(page.locator(".message", has=page.locator("h3"))).to_have_count(1)
+    say(page, "/still_here")
+    expect(page.get_by_text("/still_here is not a valid command")).to_be_visible()
+
+
+def test_a_new_room_at_the_old_address_locks_the_page(house: House, page: Page) -> None:
+    review(page)
+    house.close()
+    house.state = house.state.with_name("another")
+    house.open()
+    expect(page.get_by_role("heading", name="This room is locked")).to_be_visible()
+    page.goto(house.room.page_url)
+    page.reload()
+    expect(page.get_by_role("heading", name="# war-room").first).to_be_visible()
+    expect(page.locator(".message")).to_have_count(0)
+
+
+def test_two_tabs_agree(house: House, page: Page) -> None:
+    other = page.context.new_page()
+    # The second tab has the cookie; it needs no key.
+    other.goto(house.room.url)
+    at_the_box(other)
+    review(page)
+    button(other, "Create image").click()
+    for tab in (page, other):
+        expect(tab.get_by_role("heading", name="example_name is ready")).to_be_visible()
+        expect(tab.locator(".message", has=tab.locator("h3"))).to_have_count(1)
+    assert len(house.host.engine.images({JOB: ""})) == 1
+
+
+def test_the_keyboard_alone_does_the_job(house: House, page: Page) -> None:
+    page.keyboard.type(EXAMPLE)
+    page.keyboard.press("Enter")
+    create = button(page, "Create image")
+    expect(create).to_be_visible()
+    for _ in range(20):
+        page.keyboard.press("Shift+Tab")
+        if create.evaluate("node => node === document.activeElement"):
+            break
+    expect(create).to_be_focused()
+    assert create.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
+    assert len(house.host.engine.builds) == 1
+
+
+def test_the_focus_survives_the_changes_of_a_dialog(house: House, page: Page) -> None:
+    building(house, page)
+    button(page, "Stop").focus()
+    house.host.steps.let_pass()
+    expect(page.get_by_text("✓ OS packages: wget")).to_be_visible()
+    expect(button(page, "Stop")).to_be_focused()
+    house.host.steps.open()
+
+
+def test_a_screen_reader_is_told_of_each_stage(page: Page) -> None:
+    review(page)
+    expect(page.locator("[aria-live=polite]")).to_have_text("Create example_name?")
+    button(page, "Create image").click()
+    expect(page.locator("#announcer")).to_contain_text("ready")
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "x" * 10_000, "```never closed", "*not closed", "&lt;b&gt; &amp;lt;"])
+def test_text_stays_text(house: House, page: Page, text: str) -> None:
+    shown = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    house.web.chat_postMessage(channel=WAR_ROOM.id, text=text)
+    expect(page.locator(".said").last).to_have_text(shown)
+    assert page.locator("#messages :is(script, img)").count() == 0
+    assert page.title() == "#war-room · War room"
+    assert_no_sideways_scroll(page)
+
+
+def test_a_hostile_line_is_shown_as_it_was_typed(page: Page) -> None:
+    line = f"/docker_image_create name=x dependencies={HOSTILE}"
+    say(page, line)
+    expect(page.locator(".message.only-you").last).to_contain_text("<script>")
+    assert page.title() == "#war-room · War room"
+
+
+def test_dark_follows_the_system_until_somebody_chooses(page: Page) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light, dark = "rgb(255, 255, 255)", "rgb(26, 29, 33)"
+    assert page.evaluate(ground) == light
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(ground) == dark
+    page.get_by_role("button", name="Theme: auto").click()
+    assert page.evaluate(ground) == light
+    page.get_by_role("button", name="Theme: light").click()
+    page.emulate_media(color_scheme="light")
+    page.reload()
+    assert page.evaluate(ground) == dark
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(house: House, new_page: NewPage) -> None:
+    phone = at_the_box(new_page(house.room.page_url, viewport={"width": 390, "height": 844}, has_touch=True))
+    building(house, phone)
+    assert_no_sideways_scroll(phone)
+    house.host.steps.open()
+    expect(phone.get_by_role("heading", name="example_name is ready")).to_be_visible()
+    assert_no_sideways_scroll(phone)
+    button(phone, "Packages").tap()
+    expect(phone.get_by_role("complementary", name="Thread")).to_be_visible()
+    assert_no_sideways_scroll(phone)
+    phone.get_by_role("button", name="Close thread").tap()
+    phone.get_by_role("radio", name="bob").tap()
+    expect(phone.get_by_role("radio", name="bob")).to_be_checked()
+
+
+def test_an_edit_is_seen_within_a_tenth_of_a_second(house: House, page: Page) -> None:
+    ts = house.web.chat_postMessage(channel=WAR_ROOM.id, text="edit 0")["ts"]
+    expect(page.locator(".said")).to_have_text("edit 0")
+    page.evaluate("""() => {
+        window.seen = [];
+        new MutationObserver(() => {
+            const text = document.querySelector(".said:last-child")?.textContent;
+            requestAnimationFrame(() => window.seen.push([text, Date.now()]));
+        }).observe(document.querySelector("#messages"), { subtree: true, childList: true, characterData: true });
+    }""")
+    delays = []
+    for number in range(1, 21):
+        edit = house.web.chat_update(channel=WAR_ROOM.id, ts=ts, text=f"edit {number}")
+        assert edit["ok"]
+        expect(page.locator(".said")).to_have_text(f"edit {number}")
+        (message,) = [one for one in RoomClient(house.room.url, house.room.user_token).messages() if one.ts == ts]
+        painted = "(wanted) => window.seen.find(([text]) => text === wanted)?.[1]"
+        at = page.wait_for_function(painted, arg=f"edit {number}").json_value()
+        delays.append(at - float(message.edited_ts or 0) * 1000)
+    print(f"edit to frame: median {median(delays):.0f} ms, slowest {max(delays):.0f} ms")
+    assert median(delays) < 100
+
+
+def as_bob(page: Page) -> Page:
+    page.get_by_role("radio", name="bob").check()
+    expect(page.locator(f'input[value="{BOB.id}"]').first).to_be_checked()
+    expect(page.locator(f'input[value="{ALICE.id}"]').first).not_to_be_checked()
+    return page
+
+
+def assert_no_sideways_scroll(page: Page) -> None:
+    assert page.evaluate(
+        "[document.documentElement.scrollWidth <= innerWidth, messages.scrollWidth <= innerWidth]"
+    ) == [
+        True,
+        True,
+    ]
