@@ -22,6 +22,10 @@ setup: venv ## all that warroom needs here: environment, Docker engine, base ima
 demo: setup ## make an image from the chat, as a person would: review, confirm, progress, result
 	.venv/bin/warroom say '/docker_image_create name=example_name dependencies=mechanize packages=wget' --yes
 
+.PHONY: room
+room: setup ## open a war room in the browser, on the engine that set-up found or started
+	.venv/bin/warroom room
+
 .PHONY: check
 check: venv ## format, lint, types, architecture, unit tests; needs no engine
 	$(step) 'format' .venv/bin/ruff format --check .
@@ -34,6 +38,7 @@ check: venv ## format, lint, types, architecture, unit tests; needs no engine
 
 .PHONY: test
 test: setup ## all tests, on the Docker engine that set-up found or started
+	@$(python) -X utf8 .ci/setup/browser.py
 	@echo '→ all tests'
 	@.venv/bin/pytest $(ARGS)
 

@@ -23,7 +23,8 @@ from bot.logs import set_up_logs
 from bot.room.client import RoomClient, RoomError
 from bot.room.console import LiveDialog, Silent, choose
 from bot.room.say import Conversation, Said, Show, Unanswered
-from bot.room.server import Room, RoomAddressError
+from bot.room.server import Room
+from bot.room.store import RoomNotOpenedError
 from bot.router import COMMANDS
 from bot.settings import Settings, load_settings
 from bot.slack.listeners import Audience
@@ -53,17 +54,16 @@ def slack() -> None:
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8137, show_default=True, help="0 takes any free port.")
 def room(port: int) -> None:
-    """Run a war room on this machine, without Slack; `warroom say --room URL` joins it."""
+    """Open a war room on this machine, to be used in a browser; `warroom say --room URL` joins it."""
     with _told_plainly():
         settings = _settings()
         with (
             health_page(settings) as show_health,
-            Room(port, commands=[command.name for command in COMMANDS]) as opened,
+            Room(port, state=settings.state_dir / "room", commands=COMMANDS) as opened,
         ):
             bot = make_bot(settings, _room_doors(opened))
             show_health(bot)
-            joining = f"warroom say --room {_address(opened)} '/docker_image_create …'"
-            _run(bot, f"The room is open. Join it with:\n  {joining}")
+            _run(bot, f"The war room is open. Open this address in a browser:\n  {opened.page_url}")
 
 
 @main.command()
@@ -134,7 +134,7 @@ def _talk_alone(show: Show, line: str, clicks: tuple[str, ...], *, yes: bool, us
     settings = _settings(log_level="warning")
     with (
         scratch_state(settings) as own,
-        Room(commands=[command.name for command in COMMANDS]) as opened,
+        Room(commands=COMMANDS) as opened,
     ):
         bot = make_bot(own, _room_doors(opened))
         bot.start()
@@ -212,17 +212,13 @@ def _room_doors(opened: Room) -> Doors:
     return Doors(opened.bot_token, opened.app_token, opened.api_url, audience)
 
 
-def _address(opened: Room) -> str:
-    return f"{opened.url}#{opened.user_token}"
-
-
 @contextmanager
 def _told_plainly(*, as_json: bool = False) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
         _tell(problem.message, problem.hint, problem.details, as_json=as_json)
-    except (RoomError, RoomAddressError) as error:
+    except (RoomError, RoomNotOpenedError) as error:
         _tell(str(error), "", (), as_json=as_json)
 
 
