@@ -69,7 +69,7 @@ def in_one_process(ground: Ground) -> Iterator[RoomClient]:
     """Have room and bot in one process."""
     environment = {**ground.environment, "WARROOM_GRACE_SECONDS": "0"}
     with Program("room", "--port", "0", environment=environment) as program:
-        url, _, token = program.until_printed("--room ").partition("--room ")[2].split()[0].partition("#")
+        url, _, token = program.until_printed("http://").strip().partition("#")
         yield RoomClient(url, token)
         program.ended(signal.SIGTERM)
 

@@ -218,7 +218,7 @@ def test_a_container_that_somebody_runs_is_none_of_the_jobs_clean_up(ground: Gro
 
 def joined(room: Program) -> str:
     """Give the address that the room prints for people who want to join it."""
-    return room.until_printed("--room ").partition("--room ")[2].split()[0]
+    return room.until_printed("http://").strip()
 
 
 def test_a_room_that_says_it_is_open_takes_commands(ground: Ground) -> None:
