@@ -20,6 +20,8 @@ class Command:
     name: str
     description: str
     usage: str
+    examples: tuple[str, ...]
+    has_form: bool
     parse: Callable[[str], Request]
     answer: Callable[[Request, Sources, Callable[[str], None]], Answer]
 
@@ -29,6 +31,11 @@ COMMANDS = (
         name="/docker_image_create",
         description="Make a Docker image: a base with Python libraries and OS packages",
         usage="name=example_name dependencies=mechanize packages=wget [base=demisto/python3-deb]",
+        examples=(
+            "name=example_name dependencies=mechanize packages=wget",
+            "name=my/tool dependencies=requests[socks]>=2.31,ldap3 base=demisto/python3-deb:3.12.13.11694875",
+        ),
+        has_form=True,
         parse=docker_image_create.parse,
         answer=docker_image_create.answer,
     ),
@@ -46,6 +53,17 @@ class Router:
     def names(self) -> tuple[str, ...]:
         """The slash names, in the order of the table."""
         return tuple(self._commands)
+
+    def has_form(self, name: str) -> bool:
+        """Say whether the command opens a form when it is typed without arguments."""
+        return self._commands[name].has_form
+
+    def help(self, name: str) -> str:
+        """Say how a command is used, with examples."""
+        command = self._commands[name]
+        examples = "\n".join(f"{name} {example}" for example in command.examples)
+        form = f"\n`{name}` alone opens a form." if command.has_form else ""
+        return f"{command.description}.\n`{name} {command.usage}`{form}\nFor example:\n```\n{examples}\n```"
 
     def parse(self, line: str) -> Request:
         """Read a typed line; raises `ArgumentError`."""

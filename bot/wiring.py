@@ -25,6 +25,7 @@ from bot.runner import Runner, Task
 from bot.settings import Settings, environment
 from bot.slack.channel import Channel
 from bot.slack.connection import Connection, respond, web_client
+from bot.slack.forms import Forms
 from bot.slack.listeners import Audience, Listeners
 from bot.slack.pace import Pace
 from bot.work import CommandWork
@@ -142,17 +143,27 @@ def make_bot(
         client = web_client(doors.bot_token, doors.api_url)
         channel = Channel(client, ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         router = Router()
+        work = _work(settings, router, engine, resolver, redact)
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
-            work=_work(settings, router, engine, resolver, redact),
+            work=work,
             job_log=JobLogFiles(folder.path / "logs", redact),
             patience=Patience(settings.review_seconds, settings.grace_seconds),
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
         )
+        forms = Forms(channel.open_view, work.sources.base_candidates, channel.whisper)
+        stack.callback(forms.close)
         listeners = Listeners(
-            jobs, router, doors.audience, whisper=channel.whisper, new_id=_new_id, clock=_now, redact=redact
+            jobs,
+            router,
+            doors.audience,
+            forms,
+            whisper=channel.whisper,
+            new_id=_new_id,
+            clock=_now,
+            redact=redact,
         )
         connection = Connection(client, doors.app_token, listeners)
         return Bot(jobs, channel, connection, stack.pop_all())

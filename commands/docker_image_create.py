@@ -92,6 +92,40 @@ def _without(arguments: Mapping[str, str], name: str) -> dict[str, str]:
     return {other: value for other, value in arguments.items() if other != name}
 
 
+# ── The same from a form ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def line_of(fields: Mapping[str, str]) -> str:
+    """Write the fields of a form as the line that somebody could have typed."""
+    known = {argument.name: fields.get(argument.name, "").strip() for argument in GRAMMAR.arguments}
+    return f"{GRAMMAR.command} {render({name: value for name, value in known.items() if value})}"
+
+
+def faults_in(fields: Mapping[str, str]) -> dict[str, str]:
+    """Say what is wrong with which field; every field is looked at, so that one answer has all of it."""
+    faults = {argument.name: _fault(argument.name, fields) for argument in GRAMMAR.arguments}
+    return {name: fault for name, fault in faults.items() if fault}
+
+
+def fields_of(spec: ImageSpec) -> dict[str, str]:
+    """Write a specification as the fields of a form."""
+    return {
+        "name": spec.name,
+        "dependencies": ", ".join(str(requirement) for requirement in spec.requirements),
+        "packages": ", ".join(str(package) for package in spec.os_packages),
+        "base": str(spec.base.reference),
+    }
+
+
+def _fault(name: str, fields: Mapping[str, str]) -> str:
+    alone = {"name": EXAMPLE["name"], name: fields.get(name, "").strip()}
+    try:
+        _create_image(alone)
+    except Mistake as mistake:
+        return f"{mistake.message}. {mistake.advice}"
+    return ""
+
+
 # ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────
 
 _SPEAKS_AGAINST = (ImageNotFound, UnusableBase, PackageNotFound, ResolutionFailed)

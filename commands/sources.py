@@ -11,6 +11,9 @@ from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
 from commands.model.references import Reference
 from commands.packages.interface import Resolver
 
+TOOLS = "warroom/uv:"
+"""Images that are no base: the installer's own."""
+
 
 class Bases:
     """Looks into bases, and remembers what it saw: what is in an image never changes under its ID."""
@@ -43,3 +46,9 @@ class Sources:
     now: Callable[[], float]
     default_base: Reference
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    def base_candidates(self) -> tuple[str, ...]:
+        """Name the images that a new one could be built on: the default first, then what is on the host."""
+        default = str(self.default_base)
+        others = (name for name in self.engine.names() if name != default and not name.startswith(TOOLS))
+        return (default, *others)

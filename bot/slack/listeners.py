@@ -3,7 +3,7 @@
 Nothing here waits for Docker, an index or Slack's Web API.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
@@ -12,18 +12,25 @@ import structlog
 from pydantic import ValidationError
 from slack_bolt import Ack, App
 
-from bot.dialogs import FINAL, Asked, Attachment, Dialog, DialogId, Refused
+from bot.dialogs import FINAL, Asked, Attachment, Dialog, DialogId, Expired, Refused, UnderReview
 from bot.jobs import Button, Jobs, Press
 from bot.router import Router
+from bot.slack.forms import Forms, fields_in
 from bot.slack.masking import masked
-from bot.slack.payloads import Click, SlashCommand
+from bot.slack.payloads import Click, FormSent, SlashCommand
 from bot.slack.views import Message, render
 from bot.slack.views.files import attachment
+from bot.slack.views.form import CREATE_FORM, FormContext
+from commands import docker_image_create
 from commands.command import Refusal
 from commands.errors import ArgumentError, Problem
 
 log = structlog.get_logger()
 
+EDIT = "edit"
+"""The button that opens the form of what is under review."""
+HELP = ("help", "-h", "--help", "?")
+_LONGEST_FAULT = 1_000
 SHOW = ("show_packages", "show_dockerfile", "packages", "log")
 """Buttons that change nothing: each puts a file into the dialog's thread."""
 
@@ -54,6 +61,7 @@ class Listeners:
         jobs: Jobs,
         router: Router,
         audience: Audience,
+        forms: Forms,
         *,
         whisper: Callable[[str, str, str], None],
         new_id: Callable[[], DialogId],
@@ -63,6 +71,7 @@ class Listeners:
         self._jobs = jobs
         self._router = router
         self._audience = audience
+        self._forms = forms
         self._whisper = whisper
         self._new_id = new_id
         self._clock = clock
@@ -76,6 +85,8 @@ class Listeners:
             app.action(button.value)(self._on_press)
         for action in SHOW:
             app.action(action)(self._on_show)
+        app.action(EDIT)(self._on_edit)
+        app.view(CREATE_FORM)(self._on_form)
 
     def _on_command(self, ack: Ack, body: dict[str, Any]) -> None:
         ack(**self._answer(body))
@@ -87,6 +98,13 @@ class Listeners:
     def _on_show(self, ack: Ack, body: dict[str, Any]) -> None:
         self._on_click(body, self._show)
         ack()
+
+    def _on_edit(self, ack: Ack, body: dict[str, Any]) -> None:
+        self._on_click(body, self._edit)
+        ack()
+
+    def _on_form(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack(**self._sent(body))
 
     def _on_click(self, body: dict[str, Any], act: Callable[[Click], str | None]) -> None:
         try:
@@ -128,8 +146,16 @@ class Listeners:
         if refusal:
             log.info("command_not_allowed", user=command.user_id, channel=command.channel_id)
             return _only_you(refusal)
-        asked = Asked(self._new_id(), command.line, command.user_id, command.channel_id, self._clock())
-        return self._accept(asked, command)
+        text = command.text.strip()
+        if text.lower() in HELP:
+            return _only_you(self._router.help(command.command))
+        if not text and self._router.has_form(command.command):
+            self._forms.open_empty(command.trigger_id, command.channel_id, command.user_id)
+            return {}
+        return self._accept(self._asked(command.line, command.user_id, command.channel_id), command)
+
+    def _asked(self, line: str, user: str, channel: str) -> Asked:
+        return Asked(self._new_id(), line, user, channel, self._clock())
 
     def _accept(self, asked: Asked, command: SlashCommand) -> dict[str, Any]:
         try:
@@ -147,6 +173,54 @@ class Listeners:
         refusal = Refusal("That is not quite a command", error.message, error.hint, error.details)
         # An acknowledgement does not pass through the channel, which masks everything else.
         return render(masked(Refused(asked, refusal), self._redact), self._clock())
+
+    # ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._form(FormSent.model_validate(body))
+        except Problem as problem:
+            return self._errors({"name": f"{problem.message} {problem.hint}"})
+        except Exception:
+            # The thread's boundary: without an acknowledgement the form would only say that something failed.
+            log.exception("form_broke")
+            return self._errors({"name": _BROKEN})
+
+    def _form(self, form: FormSent) -> dict[str, Any]:
+        context = FormContext.read(form.view.private_metadata)
+        if context is None:
+            return self._errors({"name": "I no longer know this form. Close it and type the command again."})
+        refusal = self._audience.refusal(form.user.id, context.channel)
+        fields = fields_in(form)
+        faults = {"name": refusal} if refusal else docker_image_create.faults_in(fields)
+        if faults:
+            return self._errors(faults)
+        return self._take_form(form, context, docker_image_create.line_of(fields))
+
+    def _take_form(self, form: FormSent, context: FormContext, line: str) -> dict[str, Any]:
+        # Through the same door as what is typed.
+        self._router.parse(line)
+        edited = context.edits
+        if edited is not None and not isinstance(self._jobs.look_up(edited), UnderReview):
+            return self._errors({"name": "That proposal is decided already; the dialog shows how. Close this form."})
+        asked = self._asked(line, form.user.id, context.channel)
+        self._jobs.accept(asked, trigger=form.trigger_id, response_url="")
+        if edited is not None:
+            self._jobs.press(edited, Button.CANCEL, form.user.id)
+        return {}
+
+    def _errors(self, faults: Mapping[str, str]) -> dict[str, Any]:
+        shown = {block: self._redact(fault)[:_LONGEST_FAULT] for block, fault in faults.items()}
+        return {"response_action": "errors", "errors": shown}
+
+    def _edit(self, click: Click) -> str | None:
+        dialog = self._jobs.look_up(DialogId(click.actions[0].value))
+        if dialog is None:
+            return _note(Press.GONE)
+        if not isinstance(dialog, UnderReview):
+            return _note(Press.EXPIRED if isinstance(dialog, Expired) else Press.LATE)
+        self._forms.open_filled(click.trigger_id, dialog, click.channel.id, click.user.id)
+        return None
 
     # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -65,6 +65,10 @@ class _Identified(BaseModel):
     id: str = Field(alias="Id")
 
 
+class _Named(BaseModel):
+    repo_tags: list[str] | None = Field(alias="RepoTags", default=None)
+
+
 class _Ended(BaseModel):
     status_code: int = Field(alias="StatusCode")
 
@@ -87,6 +91,7 @@ class ContainerState:
 
 
 _LISTING = TypeAdapter(list[_Identified] | None)
+_NAMES = TypeAdapter(list[_Named] | None)
 _MAPPING: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -109,6 +114,12 @@ def image_in(answer: bytes) -> LocalImage:
 def ids_in(answer: bytes) -> tuple[str, ...]:
     """Read the IDs in a list of images or containers; raises `ValueError` when it is none."""
     return tuple(dict.fromkeys(one.id for one in _LISTING.validate_json(answer) or ()))
+
+
+def names_in(answer: bytes) -> tuple[str, ...]:
+    """Read the names in a list of images; raises `ValueError` when it is none."""
+    listed = _NAMES.validate_json(answer) or ()
+    return tuple(name for image in listed for name in image.repo_tags or () if name != "<none>:<none>")
 
 
 def id_in(answer: bytes) -> str:
