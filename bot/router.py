@@ -15,7 +15,10 @@ Request = CreateImage
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One slash command: what Slack's manifest says of it, and what it does."""
+    """One slash command: what Slack's manifest and its help say of it, and what it does.
+
+    `has_form` says that it opens a form when it is typed without arguments.
+    """
 
     name: str
     description: str
@@ -54,16 +57,9 @@ class Router:
         """The slash names, in the order of the table."""
         return tuple(self._commands)
 
-    def has_form(self, name: str) -> bool:
-        """Say whether the command opens a form when it is typed without arguments."""
-        return self._commands[name].has_form
-
-    def help(self, name: str) -> str:
-        """Say how a command is used, with examples."""
-        command = self._commands[name]
-        examples = "\n".join(f"{name} {example}" for example in command.examples)
-        form = f"\n`{name}` alone opens a form." if command.has_form else ""
-        return f"{command.description}.\n`{name} {command.usage}`{form}\nFor example:\n```\n{examples}\n```"
+    def command(self, name: str) -> Command | None:
+        """Find a command by its slash name."""
+        return self._commands.get(name)
 
     def parse(self, line: str) -> Request:
         """Read a typed line; raises `ArgumentError`."""

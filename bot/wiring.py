@@ -153,7 +153,7 @@ def make_bot(
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
         )
-        forms = Forms(channel.open_view, work.sources.base_candidates, channel.whisper)
+        forms = Forms(channel.open_view, work.sources.base_candidates, respond=respond, whisper=channel.whisper)
         stack.callback(forms.close)
         listeners = Listeners(
             jobs,

@@ -8,7 +8,7 @@ from commands.build.dockerfile import Recipe
 from commands.build.tags import BuildNumbers
 from commands.engine.interface import Engine
 from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
-from commands.model.references import Reference
+from commands.model.references import Malformed, Reference
 from commands.packages.interface import Resolver
 
 TOOLS = "warroom/uv:"
@@ -49,6 +49,15 @@ class Sources:
 
     def base_candidates(self) -> tuple[str, ...]:
         """Name the images that a new one could be built on: the default first, then what is on the host."""
-        default = str(self.default_base)
-        others = (name for name in self.engine.names() if name != default and not name.startswith(TOOLS))
-        return (default, *others)
+        default = self.default_base
+        same = {str(default), str(default) if default.tag or default.digest else f"{default}:latest"}
+        return (str(default), *(name for name in self.engine.names() if name not in same and _can_be_asked_for(name)))
+
+
+def _can_be_asked_for(name: str) -> bool:
+    # A host may have names that nobody could type, and the installer's own images are no bases.
+    try:
+        Reference.parse(name)
+    except Malformed:
+        return False
+    return not name.startswith(TOOLS)

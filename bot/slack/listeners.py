@@ -14,14 +14,16 @@ from slack_bolt import Ack, App
 
 from bot.dialogs import FINAL, Asked, Attachment, Dialog, DialogId, Expired, Refused, UnderReview
 from bot.jobs import Button, Jobs, Press
-from bot.router import Router
+from bot.router import Command, Router
 from bot.slack.forms import Forms, fields_in
 from bot.slack.masking import masked
 from bot.slack.payloads import Click, FormSent, SlashCommand
 from bot.slack.views import Message, render
 from bot.slack.views.files import attachment
 from bot.slack.views.form import CREATE_FORM, FormContext
+from bot.slack.views.usage import usage
 from commands import docker_image_create
+from commands.arguments import HELP
 from commands.command import Refusal
 from commands.errors import ArgumentError, Problem
 
@@ -29,11 +31,12 @@ log = structlog.get_logger()
 
 EDIT = "edit"
 """The button that opens the form of what is under review."""
-HELP = ("help", "-h", "--help", "?")
 _LONGEST_FAULT = 1_000
+"""Characters of what is said beside one field."""
 SHOW = ("show_packages", "show_dockerfile", "packages", "log")
 """Buttons that change nothing: each puts a file into the dialog's thread."""
 
+_STRANGE_FORM = "I no longer know this form. Close it and type the command again."
 _BROKEN = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
 
 
@@ -146,11 +149,11 @@ class Listeners:
         if refusal:
             log.info("command_not_allowed", user=command.user_id, channel=command.channel_id)
             return _only_you(refusal)
-        text = command.text.strip()
-        if text.lower() in HELP:
-            return _only_you(self._router.help(command.command))
-        if not text and self._router.has_form(command.command):
-            self._forms.open_empty(command.trigger_id, command.channel_id, command.user_id)
+        known, text = self._router.command(command.command), command.text.strip()
+        if known and text.lower() in HELP:
+            return _only_you(_usage(known))
+        if known and known.has_form and not text:
+            self._forms.open_empty(command)
             return {}
         return self._accept(self._asked(command.line, command.user_id, command.channel_id), command)
 
@@ -179,6 +182,9 @@ class Listeners:
     def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._form(FormSent.model_validate(body))
+        except ValidationError as error:
+            log.warning("form_not_understood", errors=error.errors(include_input=False, include_url=False))
+            return self._errors({"name": _STRANGE_FORM})
         except Problem as problem:
             return self._errors({"name": f"{problem.message} {problem.hint}"})
         except Exception:
@@ -189,38 +195,47 @@ class Listeners:
     def _form(self, form: FormSent) -> dict[str, Any]:
         context = FormContext.read(form.view.private_metadata)
         if context is None:
-            return self._errors({"name": "I no longer know this form. Close it and type the command again."})
+            log.warning("form_not_understood")
+            return self._errors({"name": _STRANGE_FORM})
         refusal = self._audience.refusal(form.user.id, context.channel)
+        if refusal:
+            log.info("form_not_allowed", user=form.user.id, channel=context.channel)
+            return self._errors({"name": refusal})
         fields = fields_in(form)
-        faults = {"name": refusal} if refusal else docker_image_create.faults_in(fields)
+        faults = docker_image_create.faults_in(fields)
         if faults:
+            log.info("form_refused", user=form.user.id, fields=sorted(faults))
             return self._errors(faults)
-        return self._take_form(form, context, docker_image_create.line_of(fields))
+        return self._take(form, context, docker_image_create.line_of(fields))
 
-    def _take_form(self, form: FormSent, context: FormContext, line: str) -> dict[str, Any]:
+    def _take(self, form: FormSent, context: FormContext, line: str) -> dict[str, Any]:
         # Through the same door as what is typed.
         self._router.parse(line)
-        edited = context.edits
-        if edited is not None and not isinstance(self._jobs.look_up(edited), UnderReview):
-            return self._errors({"name": "That proposal is decided already; the dialog shows how. Close this form."})
         asked = self._asked(line, form.user.id, context.channel)
-        self._jobs.accept(asked, trigger=form.trigger_id, response_url="")
-        if edited is not None:
-            self._jobs.press(edited, Button.CANCEL, form.user.id)
-        return {}
+        if context.edits is None:
+            self._jobs.accept(asked, trigger=form.trigger_id, response_url=context.response_url)
+            return {}
+        press = self._jobs.amend(context.edits, asked, trigger=form.trigger_id, response_url=context.response_url)
+        note = _note(press)
+        return self._errors({"name": f"{note} This form changes nothing: close it."}) if note else {}
 
     def _errors(self, faults: Mapping[str, str]) -> dict[str, Any]:
+        # By the ids of the form's blocks. An acknowledgement does not pass through the channel, which masks the rest.
         shown = {block: self._redact(fault)[:_LONGEST_FAULT] for block, fault in faults.items()}
         return {"response_action": "errors", "errors": shown}
 
     def _edit(self, click: Click) -> str | None:
         dialog = self._jobs.look_up(DialogId(click.actions[0].value))
-        if dialog is None:
-            return _note(Press.GONE)
-        if not isinstance(dialog, UnderReview):
-            return _note(Press.EXPIRED if isinstance(dialog, Expired) else Press.LATE)
-        self._forms.open_filled(click.trigger_id, dialog, click.channel.id, click.user.id)
-        return None
+        match dialog:
+            case None:
+                return _note(Press.GONE)
+            case UnderReview() if self._clock() < dialog.expires:
+                self._forms.open_filled(click, dialog)
+                return None
+            case UnderReview() | Expired():
+                return _note(Press.EXPIRED)
+            case _:
+                return _note(Press.LATE)
 
     # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -260,6 +275,10 @@ def _note(press: Press) -> str | None:
             return "I no longer know this dialog. Type the command again."
         case _:
             assert_never(press)
+
+
+def _usage(command: Command) -> str:
+    return usage(command.name, command.description, command.usage, command.examples, has_form=command.has_form)
 
 
 def _only_you(text: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class _View(_Payload):
 
 
 class FormSent(_Payload):
-    """A form that somebody sent."""
+    """A form that somebody sent; its own trigger is what the dialog is found by."""
 
     user: _Named
     trigger_id: Annotated[str, Field(max_length=300)] = ""

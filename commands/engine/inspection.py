@@ -65,8 +65,11 @@ class _Identified(BaseModel):
     id: str = Field(alias="Id")
 
 
-class _Named(BaseModel):
-    repo_tags: list[str] | None = Field(alias="RepoTags", default=None)
+class _Listed(BaseModel):
+    repo_tags: _Names = Field((), alias="RepoTags")
+    created: Annotated[int, BeforeValidator(lambda seconds: seconds if isinstance(seconds, int) else 0)] = Field(
+        0, alias="Created"
+    )
 
 
 class _Ended(BaseModel):
@@ -91,7 +94,7 @@ class ContainerState:
 
 
 _LISTING = TypeAdapter(list[_Identified] | None)
-_NAMES = TypeAdapter(list[_Named] | None)
+_LISTED = TypeAdapter(list[_Listed] | None)
 _MAPPING: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -117,9 +120,9 @@ def ids_in(answer: bytes) -> tuple[str, ...]:
 
 
 def names_in(answer: bytes) -> tuple[str, ...]:
-    """Read the names in a list of images; raises `ValueError` when it is none."""
-    listed = _NAMES.validate_json(answer) or ()
-    return tuple(name for image in listed for name in image.repo_tags or () if name != "<none>:<none>")
+    """Read the names in a list of images, those of the newest image first; raises `ValueError` when it is none."""
+    listed = sorted(_LISTED.validate_json(answer) or (), key=lambda image: image.created, reverse=True)
+    return tuple(dict.fromkeys(name for image in listed for name in image.repo_tags))
 
 
 def id_in(answer: bytes) -> str:
