@@ -217,12 +217,14 @@ class Jobs:
         clock: Callable[[], datetime],
         runner: Callable[[Mapping[str, Callable[[str], None]]], Runner],
         preparations: int = 4,
+        ended: Callable[[Dialog], None] = lambda _: None,
     ) -> None:
         self._ledger = ledger
         self._screen = screen
         self._work = work
         self._log = job_log
         self._patience = patience
+        self._ended = ended
         self._clock = clock
         self._preparing = threading.BoundedSemaphore(preparations)
         self._inherited: frozenset[DialogId] = frozenset()
@@ -663,6 +665,8 @@ class Jobs:
             moved = self._ledger.move(to, after=sources, now=self._clock().timestamp(), deadline=deadline)
             if moved:
                 self._screen.show(to)
+        if moved and isinstance(to, FINAL):
+            self._ended(to)
         log.info("dialog_moved" if moved else "dialog_had_moved", job=to.asked.dialog, to=type(to).__name__)
         return moved
 

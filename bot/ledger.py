@@ -109,6 +109,12 @@ class Ledger:
         with self._writing() as connection:
             connection.execute(sa.insert(_DIALOGS).values(**row))
 
+    def try_writing(self) -> None:
+        """Change nothing, but as somebody who writes does; raises `StateUnwritable` where that is refused."""
+        nothing = sa.update(_DIALOGS).where(sa.false()).values(stage=_DIALOGS.c.stage)
+        with _using(self._url), self._engine.begin() as connection:
+            connection.execute(nothing)
+
     def get(self, dialog: DialogId) -> Entry | None:
         """Look a dialog up."""
         return next(iter(self._select(_DIALOGS.c.id == dialog)), None)

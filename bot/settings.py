@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     allowed_users: Ids = Field(
         default=(), description="Ids of the people who may use the commands; empty means everybody in those channels."
     )
+    health_host: str = Field(
+        default="127.0.0.1", description="The address of the health page: `/live`, `/ready`, `/metrics`."
+    )
+    health_port: int = Field(default=9137, ge=0, le=65535, description="Its port; 0 goes without the page.")
     log_format: Literal["console", "json"] = Field(default="console", description="`console` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 

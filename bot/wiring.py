@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -15,11 +15,16 @@ from typing import IO, Self
 import structlog
 import uv
 
-from bot.dialogs import UNFINISHED, DialogId
+from bot.checkup.checks import Check
+from bot.checkup.daemon import daemon_answers
+from bot.checkup.report import Fault, Good, Verdict
+from bot.dialogs import UNFINISHED, DialogId, Queued
+from bot.health import HealthServer, Readiness, pages
 from bot.job_logs import JobLogFiles
 from bot.jobs import Jobs, Patience
 from bot.ledger import Ledger, sqlite_url
 from bot.logs import Redactor
+from bot.meter import CONTENT_TYPE, Meter
 from bot.router import Router
 from bot.runner import Runner, Task
 from bot.settings import Settings, environment
@@ -27,6 +32,7 @@ from bot.slack.channel import Channel
 from bot.slack.connection import Connection, respond, web_client
 from bot.slack.forms import Forms
 from bot.slack.listeners import Audience, Listeners
+from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
 from bot.work import CommandWork
 from commands.build.dockerfile import Recipe, write_dockerfile
@@ -95,11 +101,23 @@ class StateFolder:
 class Bot:
     """The whole bot: `start` goes on where the last one stopped, `close` leaves everything to the next one."""
 
-    def __init__(self, jobs: Jobs, channel: Channel, connection: Connection, resources: ExitStack) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        channel: Channel,
+        connection: Connection,
+        resources: ExitStack,
+        *,
+        checks: tuple[Check, ...],
+        meter: Meter,
+    ) -> None:
         self._jobs = jobs
         self._channel = channel
         self._connection = connection
         self._resources = resources
+        self.checks = checks
+        """What must be so for the bot to be ready."""
+        self.meter = meter
 
     def start(self) -> None:
         """Open the connection and go to work; raises `Misconfigured` and `StateUnwritable`, and is closed then."""
@@ -138,12 +156,14 @@ def make_bot(
     with ExitStack() as stack:
         folder = stack.enter_context(StateFolder(settings.state_dir))
         redact = redactor(settings, doors)
+        meter = Meter()
         ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"), redact)
         stack.callback(ledger.close)
+        meter.watch_queue(lambda: len(ledger.queue(Queued)))
         client = web_client(doors.bot_token, doors.api_url)
-        channel = Channel(client, ledger, redact=redact, clock=_now, respond=respond, pace=pace)
+        channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         router = Router()
-        work = _work(settings, router, engine, resolver, redact)
+        work = replace(_work(settings, router, engine, resolver, redact), meter=meter)
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
@@ -152,6 +172,7 @@ def make_bot(
             patience=Patience(settings.review_seconds, settings.grace_seconds),
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
+            ended=lambda dialog: meter.command_ended(dialog.asked.line.split()[0], type(dialog).__name__.lower()),
         )
         forms = Forms(channel.open_view, work.sources.base_candidates, respond=respond, whisper=channel.whisper)
         stack.callback(forms.close)
@@ -164,9 +185,38 @@ def make_bot(
             new_id=_new_id,
             clock=_now,
             redact=redact,
+            meter=meter,
         )
         connection = Connection(client, doors.app_token, listeners)
-        return Bot(jobs, channel, connection, stack.pop_all())
+        checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection)
+        return Bot(jobs, channel, connection, stack.pop_all(), checks=checks, meter=meter)
+
+
+@contextmanager
+def health_page(settings: Settings) -> Iterator[Callable[[Bot], None]]:
+    """Take the health page's port, for the bot that is given to what this yields; raises `Misconfigured`."""
+    if settings.health_port == 0:
+        yield lambda _: None
+        return
+    with HealthServer(settings.health_host, settings.health_port) as server:
+        yield lambda bot: server.serve(pages(Readiness(bot.checks), bot.meter.text, metrics_kind=CONTENT_TYPE))
+
+
+def _ready_checks(engine: Engine, ledger: Ledger, connection: Connection) -> tuple[Check, ...]:
+    def database() -> Verdict:
+        ledger.try_writing()
+        return Good("can be written")
+
+    def slack() -> Verdict:
+        if connection.is_open:
+            return Good("connected")
+        return Fault("Slack cannot reach the bot now.", "It connects again by itself; see its log if it does not.")
+
+    return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), Check("Slack", slack))
+
+
+def _impatient_engine(settings: Settings) -> DockerDaemon:
+    return DockerDaemon(settings.docker_host, lookup_seconds=1.5)
 
 
 def redactor(settings: Settings, doors: Doors | None = None) -> Redactor:
@@ -228,8 +278,8 @@ def _work(
     settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None, redact: Redactor
 ) -> CommandWork:
     engine = engine or make_engine(settings)
-    bundle = settings.ca_bundle or (_HOST_BUNDLE if _HOST_BUNDLE.exists() else None)
-    program = _uv_program(settings, bundle)
+    bundle = trusted_bundle(settings)
+    program = uv_program(settings, bundle)
     toolbox = Toolbox(program, settings.cache_dir / "tools")
     workshop = Workshop(
         engine=engine,
@@ -250,12 +300,13 @@ def _work(
         numbers=BuildNumbers(),
         recipe=lambda spec: _recipe(spec, toolbox, workshop),
         now=time,
-        default_base=_default_base(settings),
+        default_base=default_base(settings),
     )
     return CommandWork(router, sources, workshop)
 
 
-def _default_base(settings: Settings) -> Reference:
+def default_base(settings: Settings) -> Reference:
+    """Read the name of the default base; raises `Misconfigured`."""
     try:
         return Reference.parse(settings.default_base)
     except Malformed as error:
@@ -271,7 +322,13 @@ def _recipe(spec: ImageSpec, toolbox: Toolbox, workshop: Workshop) -> Recipe:
     )
 
 
-def _uv_program(settings: Settings, bundle: Path | None) -> UvProgram:
+def trusted_bundle(settings: Settings) -> Path | None:
+    """Find the certificates that build steps trust: those of the settings, or the host's."""
+    return settings.ca_bundle or (_HOST_BUNDLE if _HOST_BUNDLE.exists() else None)
+
+
+def uv_program(settings: Settings, bundle: Path | None) -> UvProgram:
+    """Make the `uv` of this host, which asks the configured index."""
     return UvProgram(
         binary=Path(uv.find_uv_bin()),
         python=Path(sys.executable),

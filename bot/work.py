@@ -1,15 +1,17 @@
 """The work of jobs, done by the commands."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.dialogs import Asked, DialogId
+from bot.meter import Meter
 from bot.router import Router
 from commands import carry_out
 from commands.build.labels import JOB
 from commands.carry_out import Commission, Workshop
 from commands.command import Answer, Proposal
-from commands.halt import Halt
+from commands.errors import BuildStopped, Problem
+from commands.halt import Halt, HaltReason
 from commands.model.events import Event
 from commands.model.outcomes import Created, Outcome, Undecided
 from commands.sources import Sources
@@ -22,6 +24,7 @@ class CommandWork:
     router: Router
     sources: Sources
     workshop: Workshop
+    meter: Meter = field(default_factory=Meter)
 
     def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
         """Look the facts up and propose or refuse."""
@@ -31,7 +34,17 @@ class CommandWork:
         self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
     ) -> Outcome:
         """Make the image."""
-        return carry_out.carry_out(proposal, commission, self.workshop, emit, halt)
+        with self.meter.building() as build:
+            try:
+                outcome = carry_out.carry_out(proposal, commission, self.workshop, emit, halt)
+            except BuildStopped:
+                build.outcome = "paused" if halt.reason is HaltReason.SHUTDOWN else "stopped"
+                raise
+            except Problem:
+                build.outcome = "failed"
+                raise
+            build.outcome = type(outcome).__name__.lower()
+            return outcome
 
     def keep(self, proposal: Proposal, undecided: Undecided) -> Created:
         """Give an undecided image its name."""

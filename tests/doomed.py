@@ -1,6 +1,6 @@
 """The program, until it logs a certain event: then it is killed, in the thread that logs and before anything follows.
 
-    python -m tests.doomed EVENT [FIELD=VALUE …] -- ARGUMENTS OF WARROOM
+python -m tests.doomed EVENT [FIELD=VALUE …] -- ARGUMENTS OF WARROOM
 """
 
 import logging
@@ -15,15 +15,17 @@ from bot.__main__ import main
 def doom(event: str, fields: dict[str, str]) -> None:
     """Arrange for the end."""
 
-    def record(*arguments: Any, **named: Any) -> logging.LogRecord:
-        # structlog hands the whole event over as the message.
-        said = arguments[4] if len(arguments) > 4 else named.get("msg")
-        if isinstance(said, dict) and said.get("event") == event:
-            if all(str(said.get(name)) == value for name, value in fields.items()):
-                os.kill(os.getpid(), signal.SIGKILL)
-        return logging.LogRecord(*arguments, **named)
+    wanted = {"event": event, **fields}
 
-    logging.setLogRecordFactory(record)
+    class Doomed(logging.LogRecord):
+        def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as logging calls it
+            super().__init__(*arguments, **named)
+            # structlog hands the whole event over as the message.
+            said = self.msg if isinstance(self.msg, dict) else {}
+            if all(str(said.get(name)) == value for name, value in wanted.items()):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    logging.setLogRecordFactory(Doomed)
 
 
 if __name__ == "__main__":

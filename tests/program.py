@@ -60,7 +60,8 @@ class Program:
         self.process = subprocess.Popen(
             [sys.executable, "-X", "utf8", "-m", *module, *arguments],
             cwd=ROOT,
-            env={**os.environ, **environment, **_ALWAYS},
+            # Without a health page: several programs run at once on this machine, and its port is one.
+            env={**os.environ, "WARROOM_HEALTH_PORT": "0", **environment, **_ALWAYS},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import structlog
@@ -19,7 +18,7 @@ from commands.errors import Misconfigured
 log = structlog.get_logger()
 
 ACK_THREADS = 32
-"""Bolt's own default is 5 for all acks together."""
+"""Commands and clicks that are taken at once."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TOKEN_ERRORS = (
     "invalid_auth",
@@ -63,16 +62,17 @@ class Connection:
         self._client = client
         self._app_token = app_token
         self._listeners = listeners
-        self._threads = ThreadPoolExecutor(ACK_THREADS, thread_name_prefix="warroom-ack")
         self._handler: SocketModeHandler | None = None
 
     def open(self) -> None:
         """Connect; raises `Misconfigured` where Slack does not take the tokens."""
         try:
-            app = App(client=self._client, listener_executor=self._threads)
+            # Otherwise Bolt looks every 10 ms whether a listener has acknowledged by now; ours do nothing afterwards.
+            app = App(client=self._client, process_before_response=True)
             self._listeners.register(app)
             self._handler = handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
             handler.client.proxy = self._client.proxy
+            handler.client.on_message_listeners.append(lambda _: _send_at_once(handler))
             handler.connect()  # type: ignore[no-untyped-call]  # the SDK has no types here
         except SlackApiError as error:
             raise _not_let_in(error) from error
@@ -85,12 +85,26 @@ class Connection:
                 hint="Check the network and the proxy settings (HTTPS_PROXY), then start again.",
             ) from error
 
+    @property
+    def is_open(self) -> bool:
+        """Whether Slack can reach the bot now."""
+        return self._handler is not None and bool(self._handler.client.is_connected())
+
     def close(self) -> None:
         """Disconnect; what has arrived is still acknowledged."""
         if self._handler is not None:
             _wake(self._handler)
             self._handler.close()  # type: ignore[no-untyped-call]  # the SDK has no types here
-        self._threads.shutdown()
+
+
+def _send_at_once(handler: SocketModeHandler) -> None:
+    """Let no acknowledgement wait until the other side has confirmed the one before, which takes TCP up to 40 ms."""
+    session = handler.client.current_session
+    sock = session.sock if session else None
+    if sock is not None:
+        # It may have been closed meanwhile.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _wake(handler: SocketModeHandler) -> None:

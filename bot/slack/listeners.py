@@ -14,6 +14,7 @@ from slack_bolt import Ack, App
 
 from bot.dialogs import FINAL, Asked, Attachment, Dialog, DialogId, Expired, Refused, UnderReview
 from bot.jobs import Button, Jobs, Press
+from bot.meter import Meter
 from bot.router import Command, Router
 from bot.slack.forms import Forms, fields_in
 from bot.slack.masking import masked
@@ -70,6 +71,7 @@ class Listeners:
         new_id: Callable[[], DialogId],
         clock: Callable[[], datetime],
         redact: Callable[[str], str] = str,
+        meter: Meter | None = None,
     ) -> None:
         self._jobs = jobs
         self._router = router
@@ -79,6 +81,7 @@ class Listeners:
         self._new_id = new_id
         self._clock = clock
         self._redact = redact
+        self._meter = meter or Meter()
 
     def register(self, app: App) -> None:
         """Bind them to the app: one for each command, one for each button."""
@@ -92,22 +95,27 @@ class Listeners:
         app.view(CREATE_FORM)(self._on_form)
 
     def _on_command(self, ack: Ack, body: dict[str, Any]) -> None:
-        ack(**self._answer(body))
+        with self._meter.acking("command"):
+            ack(**self._answer(body))
 
     def _on_press(self, ack: Ack, body: dict[str, Any]) -> None:
-        self._on_click(body, self._press)
-        ack()
+        with self._meter.acking("click"):
+            self._on_click(body, self._press)
+            ack()
 
     def _on_show(self, ack: Ack, body: dict[str, Any]) -> None:
-        self._on_click(body, self._show)
-        ack()
+        with self._meter.acking("click"):
+            self._on_click(body, self._show)
+            ack()
 
     def _on_edit(self, ack: Ack, body: dict[str, Any]) -> None:
-        self._on_click(body, self._edit)
-        ack()
+        with self._meter.acking("click"):
+            self._on_click(body, self._edit)
+            ack()
 
     def _on_form(self, ack: Ack, body: dict[str, Any]) -> None:
-        ack(**self._sent(body))
+        with self._meter.acking("form"):
+            ack(**self._sent(body))
 
     def _on_click(self, body: dict[str, Any], act: Callable[[Click], str | None]) -> None:
         try:
@@ -148,6 +156,7 @@ class Listeners:
         refusal = self._audience.refusal(command.user_id, command.channel_id)
         if refusal:
             log.info("command_not_allowed", user=command.user_id, channel=command.channel_id)
+            self._meter.command_ended(command.command, "not_allowed")
             return _only_you(refusal)
         known, text = self._router.command(command.command), command.text.strip()
         if known and text.lower() in HELP:
@@ -166,8 +175,10 @@ class Listeners:
             self._jobs.accept(asked, trigger=command.trigger_id, response_url=command.response_url)
         except ArgumentError as error:
             log.info("command_refused", line=command.line, user=command.user_id, message=error.message)
+            self._meter.command_ended(command.command, "refused")
             return _privately(self._refused(asked, error))
         except Problem as problem:
+            self._meter.command_ended(command.command, "not_taken")
             return _only_you(f"{problem.message} {problem.hint}")
         # It shows the typed command to the room; the dialog follows as a message that can be edited.
         return {"response_type": "in_channel"}
@@ -200,6 +211,7 @@ class Listeners:
         refusal = self._audience.refusal(form.user.id, context.channel)
         if refusal:
             log.info("form_not_allowed", user=form.user.id, channel=context.channel)
+            self._meter.command_ended(docker_image_create.GRAMMAR.command, "not_allowed")
             return self._errors({"name": refusal})
         fields = fields_in(form)
         faults = docker_image_create.faults_in(fields)

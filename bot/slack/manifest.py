@@ -5,7 +5,8 @@ from typing import Any
 
 from bot.router import Command
 
-_SCOPES = ("chat:write", "commands", "files:write")
+SCOPES = ("chat:write", "commands", "files:write")
+"""What the bot asks to be allowed in Slack: to write, to be commanded, to put files into threads."""
 
 
 def manifest(commands: tuple[Command, ...]) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def manifest(commands: tuple[Command, ...]) -> dict[str, Any]:
             "bot_user": {"display_name": "warroom", "always_online": True},
             "slash_commands": [_slash_command(command) for command in commands],
         },
-        "oauth_config": {"scopes": {"bot": list(_SCOPES)}},
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
         "settings": {
             "interactivity": {"is_enabled": True},
             "org_deploy_enabled": False,

@@ -95,11 +95,18 @@ class Connection:
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
         data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Call the API and give its whole answer; raises `Refused` when the daemon says no."""
         with self._faults_told(doing):
             response = self._send(
-                method, path, seconds=seconds or self._lookup_seconds, params=params, json=json, data=data
+                method,
+                path,
+                seconds=seconds or self._lookup_seconds,
+                params=params,
+                json=json,
+                data=data,
+                headers=headers,
             )
             _accepted(response, doing)
             return response.content
@@ -136,9 +143,10 @@ class Connection:
         *,
         doing: str,
         params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Look something up; `reader` raises `ValueError` for an answer that is not what the API says."""
-        return self.understood(reader, self.ask("GET", path, doing=doing, params=params))
+        return self.understood(reader, self.ask("GET", path, doing=doing, params=params, headers=headers))
 
     def understood(self, reader: Callable[[bytes], Answer], answer: bytes) -> Answer:
         """Read an answer; `reader` raises `ValueError` for one that is not what the API says."""

@@ -23,7 +23,7 @@ from commands.engine.interface import (
 from commands.engine.pulling import PullStory, pull_problem
 from commands.engine.throwaway import THROWAWAY, Throwaway
 from commands.errors import ImageNotFound
-from commands.model.images import ImageId, LocalImage, Platform
+from commands.model.images import Digest, ImageId, LocalImage, Platform
 from commands.model.references import Reference
 
 log = structlog.get_logger()
@@ -74,6 +74,7 @@ class DockerDaemon:
             api_version=str(version.get("ApiVersion", "")),
             platform=Platform(str(version.get("Os", "")), str(version.get("Arch", ""))),
             storage=str(info.get("Driver", "")),
+            root=str(info.get("DockerRootDir", "")),
         )
 
     def find_image(self, reference: str) -> LocalImage | None:
@@ -146,6 +147,19 @@ class DockerDaemon:
         if digest is None or not any(known.endswith(f"@{digest}") for known in image.repo_digests):
             raise pull_problem(wanted, f"the daemon holds another image than the one it pulled ({digest})")
         return image
+
+    def registry_digest(self, reference: Reference) -> Digest:
+        """Ask the registry of an image for its digest, without pulling; raises `ImageNotFound` or `PullFailed`."""
+        path = f"/distribution/{quote(str(reference))}/json"
+        try:
+            return self._connection.read(
+                _digest_in,
+                path,
+                doing=f"ask the registry for `{reference}`",
+                headers=self._connection.credentials(reference.repository),
+            )
+        except Refused as refusal:
+            raise pull_problem(reference, refusal.reason) from refusal
 
     def build(self, order: BuildOrder) -> Iterator[BuildEvent]:
         """Build; yields live, `ImageBuilt` last and only after the daemon confirmed that it holds the image."""
@@ -245,6 +259,13 @@ def _exact(reference: str) -> str | None:
     if not all(part.strip(".") for part in (*folders, name)):
         return None
     return reference if ":" in name or "@" in name else f"{reference}:latest"
+
+
+def _digest_in(answer: bytes) -> Digest:
+    descriptor = mapping_in(answer).get("Descriptor")
+    if not isinstance(descriptor, Mapping) or "digest" not in descriptor:
+        raise ValueError("no digest")
+    return Digest(str(descriptor["digest"]))
 
 
 def _words(labels: Mapping[str, str]) -> list[str]:

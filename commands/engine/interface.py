@@ -11,13 +11,17 @@ from commands.model.references import Reference
 
 @dataclass(frozen=True, slots=True)
 class EngineDescription:
-    """Which daemon is driven: `endpoint` is a `unix://` or `tcp://` address, versions as the daemon reports them."""
+    """Which daemon is driven: `endpoint` is a `unix://` or `tcp://` address, versions as the daemon reports them.
+
+    `root` is the folder of its images on its own machine.
+    """
 
     endpoint: str
     version: str
     api_version: str
     platform: Platform
     storage: str
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The only place that starts `uv` on the bot's host: bounded in time, memory and output, without project files."""
 
 import contextlib
+import os
 import resource
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from commands.engine.interface import RunOutcome
 from commands.errors import Misconfigured
 
 _OUTPUT_LIMIT = 4 << 20
+_NICENESS = 10
 _KEPT = frozenset({
     "PATH", "HOME", "NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "SSL_CERT_FILE", "SSL_CERT_DIR",
 })  # fmt: skip
@@ -114,6 +116,8 @@ def _is_passed_on(name: str) -> bool:
 def _watch(child: subprocess.Popen[bytes], *, seconds: float, memory: int) -> RunOutcome:
     with contextlib.suppress(ProcessLookupError):  # it is over already
         resource.prlimit(child.pid, resource.RLIMIT_DATA, (memory, memory))
+        # It takes every core there is; whoever types or clicks meanwhile is to be answered first.
+        os.setpriority(os.PRIO_PROCESS, child.pid, _NICENESS)
     with ThreadPoolExecutor(2) as readers:
         output, errors = (readers.submit(_read, stream, child) for stream in (child.stdout, child.stderr))
         try:

@@ -17,7 +17,7 @@ from time import monotonic
 import docker
 
 from bot.room.client import RoomClient
-from bot.room.events import Acked, MessagePosted, Undelivered
+from bot.room.events import Acked, MessageEdited, MessagePosted, Undelivered
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
 from tests.engine_bench import EngineBench, cleared
@@ -77,10 +77,10 @@ def in_one_process(ground: Ground) -> Iterator[RoomClient]:
 @contextmanager
 def in_two_processes(ground: Ground) -> Iterator[RoomClient]:
     """Have the bot in a process of its own."""
-    with scene({**ground.environment, "WARROOM_LOG_LEVEL": "info"}) as play:
-        with play.bot(WARROOM_GRACE_SECONDS="0", WARROOM_LOG_LEVEL="info") as program:
-            yield play.client
-            program.ended(signal.SIGTERM)
+    quiet = {"WARROOM_GRACE_SECONDS": "0", "WARROOM_LOG_LEVEL": "info"}
+    with scene(ground.environment) as play, play.bot(**quiet) as program:
+        yield play.client
+        program.ended(signal.SIGTERM)
 
 
 def fill_the_slots(client: RoomClient, ground: Ground) -> None:
@@ -89,10 +89,11 @@ def fill_the_slots(client: RoomClient, ground: Ground) -> None:
         sent = client.type(f"/docker_image_create name={ground.name(package)} packages={package}")
         with client.events(since=sent.sequence) as events:
             for event in events:
-                message = getattr(event, "message", None)
-                facts = facts_of(message) if message else {}
+                if not isinstance(event, MessagePosted | MessageEdited):
+                    continue
+                facts = facts_of(event.message)
                 if facts.get("trigger") == sent.trigger_id and facts["state"] == "review":
-                    client.click(message.ts, "create")
+                    client.click(event.message.ts, "create")
                 if facts.get("trigger") == sent.trigger_id and facts["state"] == "running":
                     break
     assert becomes(lambda: len(processes(ground.long_seconds)) == len(IN_EVERY_BASE))
@@ -102,6 +103,7 @@ def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figu
     """Type so many commands, evenly over that time, and hear what becomes of them."""
     pause, acked, lost = threading.Event(), dict[str, float](), set[str]()
     with client.events() as events:
+        pause.wait(1)  # until the room has told all that happened before
         typist = threading.Thread(target=type_all, args=(client, commands, seconds, pause))
         typist.start()
         end = monotonic() + seconds + 5

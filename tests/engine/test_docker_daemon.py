@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import docker
 import pytest
@@ -255,6 +256,22 @@ def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineBenc
     assert again.id == old.id
     bench.engine.remove_image(str(reference))
     bench.engine.remove_image(old.repo_digests[0])
+
+
+def test_a_registry_is_asked_for_a_digest_without_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
+    reference = registry.put("warroom-test/asked", "1", uuid4().bytes)
+    assert isinstance(bench.engine, DockerDaemon)
+    digest = bench.engine.registry_digest(reference)
+    assert bench.engine.find_image(str(reference)) is None
+    pulled = bench.engine.pull(reference, lambda _: None)
+    assert pulled.repo_digests == (f"{reference.repository}@{digest}",)
+    bench.engine.remove_image(str(reference))
+
+
+def test_a_registry_that_lacks_an_image_is_told_as_by_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
+    assert isinstance(bench.engine, DockerDaemon)
+    with pytest.raises(Problem, match="nobody/nothing"):
+        bench.engine.registry_digest(Reference(f"{registry.address}/nobody/nothing", tag="1"))
 
 
 def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineBench) -> None:

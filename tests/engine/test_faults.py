@@ -77,7 +77,10 @@ def begin(play: Scene) -> Talk:
 
 
 def test_a_daemon_that_does_not_run_is_named_with_what_to_do(tmp_path: Path) -> None:
-    environment = {"WARROOM_DOCKER_HOST": f"unix://{tmp_path}/docker.sock", "WARROOM_STATE_DIR": str(tmp_path / "state")}
+    environment = {
+        "WARROOM_DOCKER_HOST": f"unix://{tmp_path}/docker.sock",
+        "WARROOM_STATE_DIR": str(tmp_path / "state"),
+    }
     with Program("say", "/docker_image_create name=image packages=tar", "--yes", environment=environment) as program:
         assert program.ended() == 1
         told = " ".join(program.output.replace("│", " ").split())

@@ -27,7 +27,7 @@ SLOW = installer("echo patience", "sleep 0.5", "echo done # LONG")
 MOMENTS = {
     "the command is stored": ("command_accepted",),
     "the dialog is posted": ("dialog_posted",),
-    "the packages are being resolved": ("preparation_reported", "doing=Resolving 1 Python packages"),
+    "the packages are being resolved": ("preparation_reported", "doing=Resolving"),
     "the review is stored": ("dialog_moved", "to=UnderReview"),
     "the review is shown": ("stage_shown", "stage=UnderReview"),
     "the click is stored": ("dialog_moved", "to=Queued"),

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from commands.build.labels import JOB
 from commands.carry_out import clean
 from commands.engine.interface import RunOrder, RunOutcome
 from tests.ground import Ground, installer
-from tests.program import ROOT, Program, becomes, is_running
+from tests.program import Program, becomes, is_running
 
 pytestmark = pytest.mark.engine
 
@@ -52,7 +50,11 @@ def say(ground: Ground, line: str, *options: str, **settings: str) -> Answer:
 def command(ground: Ground, **arguments: str) -> str:
     """Type a command; the image's name is the test's own."""
     return " ".join(
-        ["/docker_image_create", f"name={ground.name('image')}", *(f"{name}={value}" for name, value in arguments.items())]
+        [
+            "/docker_image_create",
+            f"name={ground.name('image')}",
+            *(f"{name}={value}" for name, value in arguments.items()),
+        ]
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.room.events import Message
 from tests.ground import Ground, installer
-from tests.program import Scene, Talk, becomes, is_running, scene, text_of
+from tests.program import Talk, becomes, is_running, scene, text_of
 
 pytestmark = pytest.mark.engine
 

@@ -1,0 +1,38 @@
+"""Looks at the default base: whether it is on the daemon or can be pulled, and what it brings."""
+
+from collections.abc import Callable, Mapping
+
+from bot.checkup.report import Good, Verdict
+from commands.build.base import look_at
+from commands.engine.interface import Engine
+from commands.model.images import Digest, LocalImage
+from commands.model.references import Reference
+
+
+def base_is_usable(
+    engine: Engine,
+    reference: Reference,
+    *,
+    registry_digest: Callable[[Reference], Digest],
+    labels: Mapping[str, str],
+    seconds: float,
+) -> Verdict:
+    """Look into the base; where the daemon has none, ask its registry. The container that looks carries `labels`."""
+    image = engine.find_image(str(reference))
+    if image is None:
+        digest = registry_digest(reference)
+        return Good(f"{reference} is not on the daemon yet; the first command pulls it ({_short(digest)})")
+    return _seen(engine, image, reference, labels, seconds)
+
+
+def _seen(
+    engine: Engine, image: LocalImage, reference: Reference, labels: Mapping[str, str], seconds: float
+) -> Verdict:
+    base = look_at(engine, image, reference, labels=labels, seconds=seconds)
+    installer = base.package_manager.value if base.package_manager else "no installer of OS packages"
+    runtime = f"Python {base.python.version} ({base.python.libc} {base.python.libc_version})"
+    return Good(f"{reference} ({base.short_digest}), {runtime}, {installer}, {base.platform}")
+
+
+def _short(digest: Digest) -> str:
+    return digest.removeprefix("sha256:")[:12]

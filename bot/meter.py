@@ -1,0 +1,103 @@
+"""What the bot counts and times, for `/metrics`. The only user of prometheus-client; no number is global."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from commands.errors import Problem
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+"""Of what `text` gives: the exposition format that every scraper reads."""
+_ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+"""Seconds; Slack gives up after 3."""
+_BUILD_BUCKETS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+
+
+class Build:
+    """A build that is timed; how it ended is said by whoever knows."""
+
+    outcome = "broke"
+    """What it is called when nobody has said how it ended."""
+
+
+class Meter:
+    """The numbers of one bot. Used by many threads at once."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._registry = registry = CollectorRegistry()
+        self._commands = Counter(
+            "warroom_commands", "Commands that have ended, by how.", ["command", "outcome"], registry=registry
+        )
+        self._acks = Histogram(
+            "warroom_ack_seconds",
+            "From the arrival of a command, click or form to its acknowledgement.",
+            ["kind"],
+            buckets=_ACK_BUCKETS,
+            registry=registry,
+        )
+        self._queue = Gauge("warroom_queue_length", "Confirmed builds that wait for a slot.", registry=registry)
+        self._running = Gauge("warroom_builds_running", "Builds that run now.", registry=registry)
+        self._builds = Histogram(
+            "warroom_build_seconds",
+            "Builds, verification included, by how they ended.",
+            ["outcome"],
+            buckets=_BUILD_BUCKETS,
+            registry=registry,
+        )
+        self._calls = Counter(
+            "warroom_slack_calls", "Calls of Slack's Web API, by result.", ["method", "result"], registry=registry
+        )
+        self._limited = Counter(
+            "warroom_slack_rate_limited", "Calls that Slack refused for the rate (429).", registry=registry
+        )
+
+    def command_ended(self, command: str, outcome: str) -> None:
+        """Count a command, once: when its dialog has ended, or it was not taken at all."""
+        self._commands.labels(command, outcome).inc()
+
+    @contextmanager
+    def acking(self, kind: str) -> Iterator[None]:
+        """Time an acknowledgement; `kind` is `command`, `click` or `form`."""
+        start = self._clock()
+        try:
+            yield
+        finally:
+            self._acks.labels(kind).observe(self._clock() - start)
+
+    @contextmanager
+    def building(self) -> Iterator[Build]:
+        """Time a build."""
+        start, build = self._clock(), Build()
+        self._running.inc()
+        try:
+            yield build
+        finally:
+            self._running.dec()
+            self._builds.labels(build.outcome).observe(self._clock() - start)
+
+    def slack_called(self, method: str, result: str, *, limited: bool = False) -> None:
+        """Count a call: `result` is `ok`, Slack's word for why not, or `unreachable`."""
+        self._calls.labels(method, result).inc()
+        if limited:
+            self._limited.inc()
+
+    def watch_queue(self, length: Callable[[], int]) -> None:
+        """Ask for the length of the queue whenever the numbers are read."""
+        self._queue.set_function(lambda: _number(length))
+
+    def text(self) -> bytes:
+        """Write all numbers as Prometheus reads them."""
+        return generate_latest(self._registry)
+
+
+def _number(length: Callable[[], int]) -> float:
+    try:
+        return length()
+    except Problem:
+        # The database is away, of which `/ready` tells; the other numbers are to be had.
+        return math.nan

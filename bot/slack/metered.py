@@ -1,0 +1,40 @@
+"""Counts the calls of Slack's Web API as they pass."""
+
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import Any
+
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.meter import Meter
+from bot.slack.answers import Meaning, meaning
+from bot.slack.channel import SlackClient
+
+
+class MeteredClient:
+    """A client that passes every call on and tells the meter what came of it."""
+
+    def __init__(self, client: SlackClient, meter: Meter) -> None:
+        self._client = client
+        self._meter = meter
+
+    def api_call(self, api_method: str, *, json: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's own answer type
+        """Call a Web API method."""
+        return self._counted(api_method, lambda: self._client.api_call(api_method, json=json))
+
+    def files_upload_v2(self, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's own
+        """Upload a file in Slack's three steps, counted as one."""
+        return self._counted("files.upload", lambda: self._client.files_upload_v2(**arguments))
+
+    def _counted(self, method: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - the SDK's own
+        try:
+            answer = call()
+        except SlackApiError as error:
+            limited = meaning(error) is Meaning.TOO_FAST
+            self._meter.slack_called(method, str(error.response.get("error"))[:60], limited=limited)
+            raise
+        except (OSError, HTTPException, SlackClientError):
+            self._meter.slack_called(method, "unreachable")
+            raise
+        self._meter.slack_called(method, "ok")
+        return answer

@@ -1,0 +1,35 @@
+"""The health page of the program as people start it."""
+
+import json
+import signal
+import socket
+from contextlib import closing
+
+import pytest
+
+from tests.ground import Ground
+from tests.program import Program
+from tests.unit.test_health import get, lines
+
+pytestmark = pytest.mark.engine
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        return int(free.getsockname()[1])
+
+
+def test_a_room_tells_that_it_is_ready_and_what_it_has_done(ground: Ground) -> None:
+    port = free_port()
+    environment = {**ground.environment, "WARROOM_HEALTH_PORT": str(port)}
+    with Program("room", "--port", "0", environment=environment) as room:
+        room.until_logged("bot_started")
+        status, _, content = get(port, "/ready")
+        assert (status, set(lines(content))) == (200, {"Docker", "Database", "Slack"}), content
+        assert json.loads(get(port, "/live")[2]) == {"live": True}
+        assert b"warroom_queue_length 0.0" in get(port, "/metrics")[2]
+
+        with Program("room", "--port", "0", environment=environment) as second:
+            assert second.ended(within=30) == 1
+            assert "WARROOM_HEALTH_PORT" in second.errors
+        assert room.ended(signal.SIGTERM, within=30) == 0

@@ -1,0 +1,177 @@
+"""The bot's own image: built from the Dockerfile, run as the README says, on the daemon whose socket it is given."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import docker
+import pytest
+from docker.utils.build import exclude_paths
+
+from bot.settings import Settings
+from bot.wiring import trusted_bundle
+from commands.engine.docker_daemon import DockerDaemon
+from commands.engine.interface import BuildOrder, RunOrder
+from commands.model.events import ImageBuilt
+from commands.model.images import ImageId
+from tests.engine_bench import LABEL, packed
+from tests.ground import Ground
+from tests.program import ROOT, becomes
+
+pytestmark = pytest.mark.engine
+
+STATE = "/var/lib/warroom"
+SOCKET = "/var/run/docker.sock"
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+UNIX = "unix://"
+
+
+def context(bundle: Path | None) -> bytes:
+    """Pack what `docker build` would send; `bundle` as the file `ca.crt` that it may hold."""
+    patterns = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    sent = [ROOT / path for path in exclude_paths(str(ROOT), patterns)]
+    files = {str(path.relative_to(ROOT)): path.read_bytes() for path in sent if path.is_file()}
+    return packed({**files, **({"ca.crt": bundle.read_bytes()} if bundle else {})})
+
+
+@pytest.fixture(scope="module")
+def own_image(settings: Settings) -> Iterator[ImageId]:
+    """The image, on the configured base."""
+    engine, mark = DockerDaemon(settings.docker_host), uuid4().hex[:12]
+    index = {"INDEX_URL": settings.index_url.get_secret_value()} if settings.index_url else {}
+    order = BuildOrder(
+        build_id=mark,
+        context=context(trusted_bundle(settings)),
+        labels={LABEL: mark},
+        idle_seconds=300,
+        network=settings.build_network,
+        build_args={"BASE": settings.default_base, **index},
+    )
+    *_, last = engine.build(order)
+    assert isinstance(last, ImageBuilt)
+    yield last.image_id
+    engine.sweep(LABEL, mark)
+    engine.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Berth:
+    """Runs containers of the image as the README says: read-only, one volume, the daemon's socket and its group."""
+
+    image: ImageId
+    ground: Ground
+    settings: Settings
+    socket: Path
+
+    @contextmanager
+    def container(self, *command: str, entrypoint: str | None = None) -> Iterator[str]:
+        """Start a container; it and its volume are removed."""
+        raw, volume = self.ground.raw, f"warroom-test-{self.ground.mark}"
+        bundle = trusted_bundle(self.settings)
+        host = raw.create_host_config(
+            read_only=True,
+            tmpfs={"/tmp": ""},  # noqa: S108  # in the container
+            binds=[
+                f"{volume}:{STATE}",
+                f"{self.socket}:{SOCKET}",
+                *([f"{bundle}:{BUNDLE}:ro"] if bundle else []),
+            ],
+            group_add=[str(self.socket.stat().st_gid)],
+            network_mode=self.settings.build_network,
+        )
+        created = raw.create_container(
+            self.image,
+            command=list(command),
+            entrypoint=entrypoint,
+            environment=self.environment,
+            labels=self.ground.bench.labels,
+            host_config=host,
+        )
+        try:
+            raw.start(created["Id"])
+            yield str(created["Id"])
+        finally:
+            raw.remove_container(created["Id"], force=True)
+            raw.remove_volume(volume)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings."""
+        index = self.settings.index_url
+        return {
+            "WARROOM_DEFAULT_BASE": self.ground.bench.base,
+            "WARROOM_DOCKER_HOST": f"{UNIX}{SOCKET}",
+            **({"WARROOM_BUILD_NETWORK": self.settings.build_network} if self.settings.build_network else {}),
+            **({"WARROOM_INDEX_URL": index.get_secret_value()} if index else {}),
+            **({"SSL_CERT_FILE": BUNDLE} if trusted_bundle(self.settings) else {}),
+        }
+
+    def ended(self, *command: str) -> tuple[int, dict[str, Any]]:
+        """Run a command to its end: its exit status, and the one object that it printed."""
+        with self.container(*command) as container:
+            status = self.ground.raw.wait(container, timeout=120)["StatusCode"]
+            errors = self.ground.raw.logs(container, stdout=False).decode()
+            told = self.ground.raw.logs(container, stderr=False).decode()
+        assert told, errors
+        return int(status), json.loads(told)
+
+    def run_in(self, container: str, command: list[str]) -> int:
+        """Run a further command in a container."""
+        started = self.ground.raw.exec_create(container, command)
+        self.ground.raw.exec_start(started["Id"])
+        return int(self.ground.raw.exec_inspect(started["Id"])["ExitCode"])
+
+
+@pytest.fixture
+def berth(own_image: ImageId, ground: Ground, settings: Settings, daemon: DockerDaemon) -> Berth:
+    if not daemon.endpoint.startswith(UNIX):
+        pytest.skip("the daemon is on another machine: its socket cannot be given to a container")
+    return Berth(own_image, ground, settings, Path(daemon.endpoint.removeprefix(UNIX)))
+
+
+def config_of(image: ImageId, raw: docker.APIClient) -> dict[str, Any]:
+    told: dict[str, Any] = raw.inspect_image(image)  # type: ignore[no-untyped-call]  # its stub has no types
+    return dict(told["Config"])
+
+
+def test_the_image_is_not_root_has_one_volume_and_starts_the_bot(own_image: ImageId, raw: docker.APIClient) -> None:
+    config = config_of(own_image, raw)
+    assert config["User"] == "10001:10001"
+    assert list(config["Volumes"]) == [STATE]
+    assert (config["Entrypoint"], config["Cmd"]) == (["warroom"], ["slack"])
+
+
+def test_nothing_of_the_building_stays(own_image: ImageId, daemon: DockerDaemon) -> None:
+    script = (
+        "for left in /src /context /ca.crt /root/.cache /opt/warroom/bin/pip; do test ! -e $left || echo $left; done"
+    )
+    outcome = daemon.run(RunOrder(own_image, ("sh", "-c", script), {}, seconds=30))
+    assert (outcome.exit_code, outcome.output) == (0, "")
+
+
+def test_it_finds_all_it_needs_with_a_read_only_root(berth: Berth) -> None:
+    status, told = berth.ended("check", "--json")
+    faults = [line for line in told["lines"] if line["mark"] == "fault"]
+    assert (status, faults) == (0, [])
+
+
+def test_it_makes_an_image_on_the_daemon_outside(berth: Berth) -> None:
+    line = f"/docker_image_create name={berth.ground.name('image')} dependencies=mechanize"
+    status, told = berth.ended("say", line, "--yes", "--json")
+    assert (status, told["state"]) == (0, "done"), told
+    (made,) = berth.ground.images()
+    assert made.id == told["id"]
+
+
+def test_its_health_check_tells_a_bot_that_runs_from_one_that_does_not(berth: Berth) -> None:
+    check = config_of(berth.image, berth.ground.raw)["Healthcheck"]["Test"]
+    assert check[0] == "CMD"
+    with berth.container("room", "--port", "0") as running:
+        assert becomes(lambda: b"bot_started" in berth.ground.raw.logs(running))
+        assert berth.run_in(running, check[1:]) == 0
+    with berth.container("60", entrypoint="sleep") as other:
+        assert berth.run_in(other, check[1:]) == 1

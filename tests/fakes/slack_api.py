@@ -1,0 +1,47 @@
+"""As much of Slack's Web API as a test scripts: each method answers what it is told to, on a free port of loopback."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """What a method answers."""
+
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+@contextmanager
+def slack_api(answers: Mapping[str, Scripted]) -> Iterator[str]:
+    """Serve these answers by method, and give the API's address."""
+
+    class Requests(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            answer = answers[self.path.rpartition("/")[2]]
+            content = json.dumps(answer.body).encode()
+            self.send_response(answer.status)
+            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Requests) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api/"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,80 @@
+"""What the bot tells those who watch over it, while it does its work."""
+
+from collections.abc import Callable
+
+from bot.checkup.checks import run
+from bot.checkup.report import Fault, Report
+from bot.slack.listeners import Audience
+from tests.scenario.driver import Stage
+from tests.unit.test_meter import numbers
+
+COMMAND = 'command="/docker_image_create"'
+
+
+def watched(stage: Stage) -> dict[str, float]:
+    assert stage.bot is not None
+    return numbers(stage.bot.meter)
+
+
+def readiness(stage: Stage) -> Report:
+    assert stage.bot is not None
+    return run(stage.bot.checks, seconds=5)
+
+
+def faults(report: Report) -> list[str]:
+    return [line.name for line in report.lines if isinstance(line.verdict, Fault)]
+
+
+def test_a_command_is_counted_from_its_acknowledgement_to_its_end(stage: Stage) -> None:
+    stage.create().until("done")
+    told = watched(stage)
+    assert told[f'warroom_commands_total{{{COMMAND},outcome="done"}}'] == 1
+    assert told['warroom_ack_seconds_count{kind="command"}'] == 1
+    assert told['warroom_ack_seconds_count{kind="click"}'] == 1
+    assert told['warroom_build_seconds_count{outcome="created"}'] == 1
+    assert told['warroom_slack_calls_total{method="chat.postMessage",result="ok"}'] >= 1
+    assert told['warroom_slack_calls_total{method="chat.update",result="ok"}'] >= 1
+
+
+def test_a_command_that_is_refused_is_counted_once(stage: Stage) -> None:
+    stage.alice.type("/docker_image_create name=UPPER")
+    stage.alice.until_whispered("not quite a command")
+    assert watched(stage)[f'warroom_commands_total{{{COMMAND},outcome="refused"}}'] == 1
+
+
+def test_builds_that_run_and_wait_are_told(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(builds_at_once=1)
+    stage.host.steps.shut()
+    first = stage.create("/docker_image_create name=first dependencies=mechanize")
+    first.until("running")
+    stage.host.steps.wait_for()
+    second = stage.create("/docker_image_create name=second dependencies=mechanize")
+    second.until("queued")
+    assert watched(stage)["warroom_builds_running"] == 1
+    assert watched(stage)["warroom_queue_length"] == 1
+    stage.host.steps.open()
+    first.until("done")
+    second.until("done")
+    assert watched(stage)["warroom_queue_length"] == 0
+
+
+def test_a_running_bot_is_ready_and_says_what_it_lacks_when_it_is_not(stage: Stage) -> None:
+    assert faults(readiness(stage)) == []
+    stage.host.engine.break_down()
+    assert faults(readiness(stage)) == ["Docker"]
+    stage.host.engine.repair()
+    stage.room.stop()
+    stage.alice.until(lambda: faults(readiness(stage)) == ["Slack"], "that Slack is away")
+
+
+def test_a_bot_that_is_not_connected_yet_is_not_ready(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(start=False)
+    stage.bot = stage.make_bot()
+    assert faults(readiness(stage)) == ["Slack"]
+
+
+def test_a_command_where_none_is_allowed_is_counted(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(audience=Audience(frozenset({"C0ELSEWHERE"})))
+    stage.alice.type("/docker_image_create name=tool")
+    stage.alice.until_whispered("no commands in this channel")
+    assert watched(stage)[f'warroom_commands_total{{{COMMAND},outcome="not_allowed"}}'] == 1

@@ -1,0 +1,124 @@
+"""The health page, asked over HTTP as whatever watches over the bot does."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from bot.checkup.checks import Check
+from bot.checkup.report import Fault, Good, Verdict
+from bot.health import HealthServer, Pages, Readiness, pages
+from bot.settings import Settings
+from bot.wiring import health_page
+from commands.errors import Misconfigured
+
+
+@contextmanager
+def served(shown: Pages) -> Iterator[int]:
+    with HealthServer("127.0.0.1", 0) as server:
+        server.serve(shown)
+        yield server.port
+
+
+def get(port: int, path: str, *, method: str = "GET") -> tuple[int, str, bytes]:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["Content-Type"], answer.read()
+
+
+def ready(*checks: Check, seconds: float = 2.0) -> Pages:
+    return pages(Readiness(checks, seconds=seconds), lambda: b"", metrics_kind="text/plain")
+
+
+def lines(content: bytes) -> dict[str, Any]:
+    return {line["name"]: line for line in json.loads(content)["lines"]}
+
+
+def test_a_bot_that_runs_is_live() -> None:
+    with served(ready()) as port:
+        assert get(port, "/live") == (200, "application/json", b'{"live": true}')
+
+
+def test_a_bot_that_can_work_is_ready() -> None:
+    with served(ready(Check("Docker", lambda: Good("28.5.2")))) as port:
+        status, _, content = get(port, "/ready")
+    assert (status, json.loads(content)["ready"]) == (200, True)
+    assert lines(content)["Docker"]["says"] == "28.5.2"
+
+
+def test_a_bot_that_lacks_something_says_what() -> None:
+    checks = (Check("Docker", lambda: Good("here")), Check("Slack", lambda: Fault("away", "Wait.")))
+    with served(ready(*checks)) as port:
+        status, _, content = get(port, "/ready")
+    assert (status, json.loads(content)["ready"]) == (503, False)
+    assert lines(content)["Slack"]["todo"] == "Wait."
+
+
+def test_a_daemon_that_hangs_does_not_make_the_page_hang() -> None:
+    never = threading.Event()
+
+    def hangs() -> Verdict:
+        never.wait()
+        return Good("late")
+
+    with served(ready(Check("Docker", hangs), seconds=0.05)) as port:
+        status, _, content = get(port, "/ready")
+    assert status == 503
+    assert lines(content)["Docker"]["mark"] == "fault"
+    never.set()
+
+
+def test_the_answer_is_kept_for_a_moment_so_that_asking_costs_nothing() -> None:
+    asked, now = list[int](), [0.0]
+
+    def look() -> Verdict:
+        asked.append(1)
+        return Good("here")
+
+    readiness = Readiness((Check("Docker", look),), seconds=2.0, clock=lambda: now[0])
+    readiness.report()
+    now[0] = 1.9
+    readiness.report()
+    assert len(asked) == 1
+    now[0] = 2.0
+    readiness.report()
+    assert len(asked) == 2
+
+
+def test_the_numbers_are_given_as_they_are() -> None:
+    shown = pages(Readiness(()), lambda: b"a 1\n", metrics_kind="text/plain; version=0.0.4")
+    with served(shown) as port:
+        assert get(port, "/metrics?name=a") == (200, "text/plain; version=0.0.4", b"a 1\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 404), ("GET", "/../live", 404), ("POST", "/live", 501)]
+)
+def test_there_is_nothing_else(method: str, path: str, status: int) -> None:
+    with served(ready()) as port:
+        assert get(port, path, method=method)[0] == status
+
+
+def test_a_port_that_is_taken_is_told_with_the_setting_to_change() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(Misconfigured, match=f"port {port}") as problem:
+            HealthServer("127.0.0.1", port)
+    assert "WARROOM_HEALTH_PORT" in problem.value.hint
+
+
+def test_port_0_goes_without_the_page() -> None:
+    before = threading.active_count()
+    with health_page(Settings.model_validate({"health_port": 0})) as show:
+        assert threading.active_count() == before
+    assert callable(show)
+
+
+def test_the_page_is_on_loopback_unless_somebody_says_otherwise() -> None:
+    assert Settings.model_fields["health_host"].default == "127.0.0.1"
