@@ -22,7 +22,7 @@ from bot.checkup.table import table
 from bot.logs import set_up_logs
 from bot.room.client import RoomClient, RoomError
 from bot.room.console import LiveDialog, Silent, choose
-from bot.room.say import Conversation, Said, Show, Unanswered
+from bot.room.say import UNSHOWN, Conversation, Said, Show, Unanswered
 from bot.room.server import Room
 from bot.room.store import RoomNotOpenedError
 from bot.router import COMMANDS
@@ -85,6 +85,8 @@ def say(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_ur
         click.echo(json.dumps(said.as_json()))
     elif said.state == "waiting":
         click.echo("It waits for a button: press one with --yes or --click ACTION.", err=True)
+    elif said.state in UNSHOWN:
+        click.echo(said.message, err=True)
     sys.exit(0 if said.succeeded else 1)
 
 
@@ -155,7 +157,8 @@ def _talk(
     unanswered: Unanswered = Unanswered.KEEP,
 ) -> Said:
     by_hand = choose if sys.stdin.isatty() and isinstance(show, LiveDialog) else None
-    conversation = Conversation(client, show, clicks=clicks, yes=yes, ask=by_hand, unanswered=unanswered)
+    usages = {command.name: command.usage for command in COMMANDS}
+    conversation = Conversation(client, show, clicks=clicks, yes=yes, ask=by_hand, unanswered=unanswered, usages=usages)
     with _interrupt_leaves(conversation), show:
         return conversation.say(line)
 

@@ -351,13 +351,24 @@ class Jobs:
 
     def accept(self, asked: Asked, *, trigger: str, response_url: str) -> None:
         """Take a command (a): it is stored when this returns. Raises `StateUnwritable` and `ShuttingDown`."""
-        if self._closing.is_set():
-            raise ShuttingDown("The bot is being restarted.", hint="Type the command again in a minute.")
+        self._refuse_while_closing()
         dialog = Preparing(asked, doing="Reading the command")
         self._ledger.add(Entry(dialog=dialog, trigger=trigger, response_url=response_url))
         log.info("command_accepted", job=asked.dialog, line=asked.line, user=asked.user, channel=asked.channel)
         self._screen.show(dialog)
         self._start_soon(dialog)
+
+    def amend(self, dialog: DialogId, asked: Asked, *, trigger: str, response_url: str) -> Press:
+        """Take a command in place of a review, which is cancelled (e, a): `TAKEN` when both are stored.
+
+        Raises `StateUnwritable` and `ShuttingDown`.
+        """
+        self._refuse_while_closing()
+        # First this: the review may have been confirmed meanwhile, and one of the two must not be made.
+        press = self.press(dialog, Button.CANCEL, asked.user)
+        if press is Press.TAKEN:
+            self.accept(asked, trigger=trigger, response_url=response_url)
+        return press
 
     def press(self, dialog: DialogId, button: Button, user: str) -> Press:
         """Take a click; it is stored when this returns `TAKEN`. Raises `StateUnwritable`."""
@@ -367,6 +378,10 @@ class Jobs:
         press = self._press(entry.dialog, button, user)
         log.info("button_pressed", job=dialog, button=button, user=user, press=press)
         return press
+
+    def _refuse_while_closing(self) -> None:
+        if self._closing.is_set():
+            raise ShuttingDown("The bot is being restarted.", hint="Type the command again in a minute.")
 
     def _press(self, dialog: Dialog, button: Button, user: str) -> Press:
         match button, dialog:

@@ -35,7 +35,7 @@ class Meter:
         )
         self._acks = Histogram(
             "warroom_ack_seconds",
-            "From the arrival of a command or click to its acknowledgement.",
+            "From the arrival of a command, click or form to its acknowledgement.",
             ["kind"],
             buckets=_ACK_BUCKETS,
             registry=registry,
@@ -62,7 +62,7 @@ class Meter:
 
     @contextmanager
     def acking(self, kind: str) -> Iterator[None]:
-        """Time an acknowledgement; `kind` is `command` or `click`."""
+        """Time an acknowledgement; `kind` is `command`, `click` or `form`."""
         start = self._clock()
         try:
             yield

@@ -15,11 +15,16 @@ Request = CreateImage
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One slash command: what Slack's manifest says of it, and what it does."""
+    """One slash command: what Slack's manifest and its help say of it, and what it does.
+
+    `has_form` says that it opens a form when it is typed without arguments.
+    """
 
     name: str
     description: str
     usage: str
+    examples: tuple[str, ...]
+    has_form: bool
     parse: Callable[[str], Request]
     answer: Callable[[Request, Sources, Callable[[str], None]], Answer]
 
@@ -29,6 +34,11 @@ COMMANDS = (
         name="/docker_image_create",
         description="Make a Docker image: a base with Python libraries and OS packages",
         usage="name=example_name dependencies=mechanize packages=wget [base=demisto/python3-deb]",
+        examples=(
+            "name=example_name dependencies=mechanize packages=wget",
+            "name=my/tool dependencies=requests[socks]>=2.31,ldap3 base=demisto/python3-deb:3.12.13.11694875",
+        ),
+        has_form=True,
         parse=docker_image_create.parse,
         answer=docker_image_create.answer,
     ),
@@ -46,6 +56,10 @@ class Router:
     def names(self) -> tuple[str, ...]:
         """The slash names, in the order of the table."""
         return tuple(self._commands)
+
+    def command(self, name: str) -> Command | None:
+        """Find a command by its slash name."""
+        return self._commands.get(name)
 
     def parse(self, line: str) -> Request:
         """Read a typed line; raises `ArgumentError`."""

@@ -30,6 +30,7 @@ from bot.runner import Runner, Task
 from bot.settings import Settings, environment
 from bot.slack.channel import Channel
 from bot.slack.connection import Connection, respond, web_client
+from bot.slack.forms import Forms
 from bot.slack.listeners import Audience, Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
@@ -162,20 +163,24 @@ def make_bot(
         client = web_client(doors.bot_token, doors.api_url)
         channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         router = Router()
+        work = replace(_work(settings, router, engine, resolver, redact), meter=meter)
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
-            work=replace(_work(settings, router, engine, resolver, redact), meter=meter),
+            work=work,
             job_log=JobLogFiles(folder.path / "logs", redact),
             patience=Patience(settings.review_seconds, settings.grace_seconds),
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
             ended=lambda dialog: meter.command_ended(dialog.asked.line.split()[0], type(dialog).__name__.lower()),
         )
+        forms = Forms(channel.open_view, work.sources.base_candidates, respond=respond, whisper=channel.whisper)
+        stack.callback(forms.close)
         listeners = Listeners(
             jobs,
             router,
             doors.audience,
+            forms,
             whisper=channel.whisper,
             new_id=_new_id,
             clock=_now,

@@ -17,6 +17,9 @@ from commands.model.references import quoted
 LONGEST_TEXT = 2_000
 """Characters behind one command."""
 
+HELP = frozenset({"help", "-h", "--help", "?"})
+"""Texts that ask how a command is used."""
+
 MOST_ATTEMPTS = 25
 """How many corrections are tried before a person gets none."""
 
@@ -50,7 +53,6 @@ _BRACES = re.compile(r"\{[^{}]*\}?|\}")
 _BRACED = re.compile(r"[^,{}]*(?:\{[^{}]*\}?|\})[^,{}]*,?")
 _SHELL = re.compile(r"[^A-Za-z0-9]+")
 _CONTROLS = {"\n": "line break", "\r": "line break", "\t": "tab"}
-_HELP = frozenset({"help", "-h", "--help", "?"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def request(text: str, grammar: Grammar, make: Callable[[Mapping[str, str]], Req
     The error's `details` hold a corrected line where one can be made; each was read without a mistake.
     """
     try:
-        return make(_arguments(text, grammar))
+        return make(read(text, grammar))
     except Mistake as mistake:
         correction = _correction(mistake, grammar, make)
         if correction is None:
@@ -150,7 +152,7 @@ def _correction(
             continue
         tried.add(candidate)
         try:
-            arguments = _arguments(candidate, grammar)
+            arguments = read(candidate, grammar)
             make(arguments)
         except Mistake as another:
             waiting += _offers(another)
@@ -163,7 +165,8 @@ def _offers(mistake: Mistake) -> list[tuple[str, str]]:
     return [(mistake.offer, candidate) for candidate in reversed(mistake.candidates)]
 
 
-def _arguments(text: str, grammar: Grammar) -> dict[str, str]:
+def read(text: str, grammar: Grammar) -> dict[str, str]:
+    """Read the arguments in the order typed; raises `Mistake`, for whoever has another way to tell of it."""
     items = _items(_plain(text), grammar)
     if items and not grammar.arguments:
         raise Mistake(
@@ -180,7 +183,7 @@ def _arguments(text: str, grammar: Grammar) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    if text.strip().lower() in _HELP:
+    if text.strip().lower() in HELP:
         return ""
     if len(text) > LONGEST_TEXT:
         raise Mistake(

@@ -6,11 +6,11 @@ from typing import TypeVar
 
 from packaging.utils import canonicalize_name
 
-from commands.arguments import Argument, Grammar, Mistake, render, request
+from commands.arguments import Argument, Grammar, Mistake, read, render, request
 from commands.build.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.command import Answer, ExistingImage, Finding, Proposal, Refusal, Severity
 from commands.engine.interface import Engine, PullProgress
-from commands.errors import ImageNotFound, PackageNotFound, ResolutionFailed, UnusableBase
+from commands.errors import ArgumentError, ImageNotFound, PackageNotFound, ResolutionFailed, UnusableBase
 from commands.model.images import BaseImage, ImageSpec
 from commands.model.packages import LockedPackage
 from commands.model.references import Malformed, Reference, quoted
@@ -90,6 +90,71 @@ def _name_is_missing(arguments: Mapping[str, str]) -> Mistake:
 
 def _without(arguments: Mapping[str, str], name: str) -> dict[str, str]:
     return {other: value for other, value in arguments.items() if other != name}
+
+
+# ── The same from a form ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def line_of(fields: Mapping[str, str]) -> str:
+    """Write the fields of a form, in which there are no faults, as the line that somebody could have typed."""
+    wanted = request(render(_filled(fields)), GRAMMAR, _create_image)
+    arguments = {
+        "name": wanted.name,
+        # Without spaces: the shortest there is, since a line has a limit.
+        "dependencies": ",".join(map(str, wanted.dependencies)),
+        "packages": ",".join(map(str, wanted.packages)),
+        "base": str(wanted.base or ""),
+    }
+    return f"{GRAMMAR.command} {render({name: value for name, value in arguments.items() if value})}"
+
+
+def faults_in(fields: Mapping[str, str]) -> dict[str, str]:
+    """Say what is wrong with which field; every field is looked at, so that one answer has all of it."""
+    filled = _filled(fields)
+    faults = {name: _fault(name, filled.get(name, "")) for name in GRAMMAR.names}
+    return {name: fault for name, fault in faults.items() if fault} or _faults_together(filled)
+
+
+def fields_of(spec: ImageSpec) -> dict[str, str]:
+    """Write a specification as the fields of a form."""
+    return {
+        "name": spec.name,
+        "dependencies": ", ".join(map(str, spec.requirements)),
+        "packages": ", ".join(map(str, spec.os_packages)),
+        "base": str(spec.base.reference),
+    }
+
+
+def _filled(fields: Mapping[str, str]) -> dict[str, str]:
+    # Without the spaces behind commas, which would count for the line's limit.
+    tight = {name: ",".join(part.strip() for part in fields.get(name, "").split(",")) for name in GRAMMAR.names}
+    return {name: value for name, value in tight.items() if value}
+
+
+def _fault(name: str, value: str) -> str:
+    alone = {"name": EXAMPLE["name"], name: value}
+    try:
+        arguments = read(render(alone), GRAMMAR)
+        _create_image(arguments)
+    except Mistake as mistake:
+        return _told(mistake)
+    # The grammar knows no fields: it takes `wget name=x` for two arguments.
+    others = [f"`{other}=`" for other in arguments if other not in alone]
+    return f"{others[0]} begins another argument. Put that into a field of its own." if others else ""
+
+
+def _faults_together(fields: Mapping[str, str]) -> dict[str, str]:
+    try:
+        parse(line_of(fields).removeprefix(GRAMMAR.command))
+    except ArgumentError as error:
+        # What is right in every field can only be too long as a line.
+        longest = max(fields, key=lambda name: len(fields[name]))
+        return {longest: f"{error.message}. {error.hint}"}
+    return {}
+
+
+def _told(mistake: Mistake) -> str:
+    return f"{mistake.message}. {mistake.advice}"
 
 
 # ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────

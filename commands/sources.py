@@ -8,8 +8,11 @@ from commands.build.dockerfile import Recipe
 from commands.build.tags import BuildNumbers
 from commands.engine.interface import Engine
 from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
-from commands.model.references import Reference
+from commands.model.references import Malformed, Reference
 from commands.packages.interface import Resolver
+
+TOOLS = "warroom/uv:"
+"""Images that are no base: the installer's own."""
 
 
 class Bases:
@@ -43,3 +46,18 @@ class Sources:
     now: Callable[[], float]
     default_base: Reference
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    def base_candidates(self) -> tuple[str, ...]:
+        """Name the images that a new one could be built on: the default first, then what is on the host."""
+        default = self.default_base
+        same = {str(default), str(default) if default.tag or default.digest else f"{default}:latest"}
+        return (str(default), *(name for name in self.engine.names() if name not in same and _can_be_asked_for(name)))
+
+
+def _can_be_asked_for(name: str) -> bool:
+    # A host may have names that nobody could type, and the installer's own images are no bases.
+    try:
+        Reference.parse(name)
+    except Malformed:
+        return False
+    return not name.startswith(TOOLS)

@@ -61,13 +61,17 @@ class Message(Draft):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenView:
-    """A modal on one person's screen: `content` is the view as the bot sent it, every block with its ids."""
+    """A modal on one person's screen: `content` is the view as the bot sent it, every block with its ids.
+
+    `trigger_id` is that of the command or click by which it was opened.
+    """
 
     id: str
     user: str
     channel: str
     hash: str
     content: Block
+    trigger_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pydantic import JsonValue, ValidationError
@@ -69,6 +69,7 @@ class Modals:
             channel=occasion.channel.id,
             hash=self._hash(),
             content=self._named(content),
+            trigger_id=occasion.trigger_id,
         )
         self._conversation.show_view(view)
         return {"view": view_shape(view, self._workspace, state={"values": {}})}
@@ -163,9 +164,7 @@ class Modals:
             self._conversation.close_view(shown)
 
     def _show(self, view: OpenView, content: Block) -> OpenView:
-        changed = OpenView(
-            id=view.id, user=view.user, channel=view.channel, hash=self._hash(), content=self._named(content)
-        )
+        changed = replace(view, hash=self._hash(), content=self._named(content))
         self._conversation.show_view(changed)
         return changed
 

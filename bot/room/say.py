@@ -1,7 +1,7 @@
 """One command line typed into a room by a program: its dialog shown as it changes, its buttons clicked."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,17 +10,31 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from bot.room.client import ClickSent, CommandSent, RoomError
-from bot.room.events import Acked, FileShared, Message, MessageEdited, MessagePosted, RoomEvent, Undelivered
+from bot.room.events import (
+    Acked,
+    FileShared,
+    Message,
+    MessageEdited,
+    MessagePosted,
+    OpenView,
+    RoomEvent,
+    Undelivered,
+    ViewShown,
+)
 
 SUCCESSES = ("done", "reused")
 ENDS = (*SUCCESSES, "refused", "failed", "cancelled", "expired", "stopped", "discarded")
 """The states after which a dialog stays as it is; see the metadata of the bot's dialogs."""
+UNSHOWN = ("form", "unanswered", "lost")
+"""What may come of a line without any dialog that tells it."""
 ASKING = {"review": ("create", "reuse"), "deciding": ("keep",)}
 """The states in which a dialog waits for somebody, and the buttons that say yes."""
 LEAVING = {"review": "cancel", "deciding": "discard", "queued": "stop", "running": "stop"}
 """The button that ends a dialog, by its state."""
 LOOKS = ("show_packages", "show_dockerfile", "packages", "log")
 """The buttons after which a dialog waits as before."""
+OPENS_A_FORM = "edit"
+"""The button that is for people with a screen."""
 
 
 class Unanswered(StrEnum):
@@ -41,6 +55,10 @@ class Person(Protocol):
 
     def click(self, ts: str, action_id: str) -> ClickSent:
         """Click an element of a message; raises `RoomError`."""
+        ...
+
+    def close_form(self, view_id: str) -> None:
+        """Close a form without sending it; raises `RoomError`."""
         ...
 
     def events(self) -> AbstractContextManager[Iterable[RoomEvent]]:
@@ -72,7 +90,7 @@ class Show(Protocol):
 
 @dataclass(slots=True)
 class Said:
-    """What came of a line. `state` is one of `ENDS`, or `waiting`, `unanswered` or `lost`; `seconds` by phase.
+    """What came of a line. `state` is one of `ENDS`, or `waiting`, `form`, `unanswered` or `lost`; `seconds` by phase.
 
     `facts` is the dialog's metadata as it was at the end.
     """
@@ -98,7 +116,7 @@ class Conversation:
     """Types a line and stays with its dialog to the end.
 
     `clicks` are the action ids to press, in turn, whenever the dialog asks; `yes` says yes where none is left; `ask`
-    may choose a button by hand.
+    may choose a button by hand. `usages` holds the arguments of the commands that are known here.
     """
 
     def __init__(
@@ -110,6 +128,7 @@ class Conversation:
         yes: bool = False,
         ask: Callable[[tuple[str, ...]], str | None] | None = None,
         unanswered: Unanswered = Unanswered.KEEP,
+        usages: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client
         self._show = show
@@ -117,6 +136,7 @@ class Conversation:
         self._yes = yes
         self._ask = ask
         self._unanswered = unanswered
+        self._usages = usages or {}
         self._ts: str | None = None
         self._state = ""
         self._since = 0.0
@@ -155,11 +175,20 @@ class Conversation:
                 return self._ended("unanswered", f"The bot did not take the command: {reason}.")
             case Undelivered(trigger_id=trigger, reason="dispatch_failed") if trigger == self._clicked:
                 return self._ended("unanswered", "The bot did not take the click: it is not connected.")
+            case ViewShown(view=view) if view.trigger_id in {sent.trigger_id, self._clicked}:
+                return self._met_a_form(view, sent)
             case Acked(trigger_id=trigger, milliseconds=milliseconds) if trigger == sent.trigger_id:
                 self._said.seconds["ack"] = round(milliseconds / 1000, 4)
             case _:
                 pass
         return False
+
+    def _met_a_form(self, view: OpenView, sent: CommandSent) -> bool:
+        # It stands on the screen of whoever this person is elsewhere in the room, who did not ask for it.
+        with contextlib.suppress(RoomError):
+            self._client.close_form(view.id)
+        usage = f"{sent.command} {self._usages.get(sent.command, 'argument=value …')}"
+        return self._ended("form", f"That opens a form, which a terminal cannot show. Type the arguments: `{usage}`")
 
     def _heard(self, message: Message, sent: CommandSent) -> bool:
         payload = message.metadata.event_payload if message.metadata else {}
@@ -227,7 +256,8 @@ class Conversation:
             return self._clicks.pop(0)
         if self._yes and state == "review":
             return next((button for button in ASKING[state] if button in buttons), None)
-        return self._ask(buttons) if self._ask else None
+        by_hand = tuple(button for button in buttons if button != OPENS_A_FORM)
+        return self._ask(by_hand) if self._ask else None
 
 
 def _buttons(message: Message) -> tuple[str, ...]:

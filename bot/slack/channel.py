@@ -156,6 +156,15 @@ class Channel:
                 waits.append(self._ephemerals.wait(now))
             return min(waits, default=None)
 
+    def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
+        """Open a modal now, on the caller's thread: a trigger is good for three seconds. Say whether Slack took it."""
+        try:
+            self._client.api_call("views.open", json={"trigger_id": trigger, "view": masked(view, self._redact)})
+        except (OSError, HTTPException, SlackClientError) as error:
+            log.warning("view_not_opened", reason=str(error))
+            return False
+        return True
+
     # ── The thread ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _send(self) -> None:

@@ -42,6 +42,9 @@ def web_client(token: str, api_url: str | None) -> WebClient:
 
 def respond(url: str, text: str) -> bool:
     """Answer by a response URL, to the person alone; works where the bot may not post. Say whether it was taken."""
+    if not url:
+        # A form that edits brings none.
+        return False
     webhook = WebhookClient(url)
     if _is_loopback(url):
         webhook.proxy = None

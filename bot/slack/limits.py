@@ -29,3 +29,13 @@ RESPONSE_URL_SECONDS: Final = 30 * 60
 POSTS_PER_SECOND_AND_CHANNEL: Final = 1
 UPDATES_PER_MINUTE: Final = 50
 """`chat.update`, for one workspace, all channels and jobs together."""
+
+MODAL_TITLE: Final = 24
+"""The words on a modal's buttons too."""
+PRIVATE_METADATA: Final = 3_000
+INPUT_LABEL: Final = 2_000
+INPUT_TEXT: Final = 3_000
+PLACEHOLDER: Final = 150
+OPTIONS: Final = 100
+OPTION_TEXT: Final = 75
+OPTION_VALUE: Final = 150

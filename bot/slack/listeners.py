@@ -3,7 +3,7 @@
 Nothing here waits for Docker, an index or Slack's Web API.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
@@ -12,22 +12,32 @@ import structlog
 from pydantic import ValidationError
 from slack_bolt import Ack, App
 
-from bot.dialogs import FINAL, Asked, Attachment, Dialog, DialogId, Refused
+from bot.dialogs import FINAL, Asked, Attachment, Dialog, DialogId, Expired, Refused, UnderReview
 from bot.jobs import Button, Jobs, Press
 from bot.meter import Meter
-from bot.router import Router
+from bot.router import Command, Router
+from bot.slack.forms import Forms, fields_in
 from bot.slack.masking import masked
-from bot.slack.payloads import Click, SlashCommand
+from bot.slack.payloads import Click, FormSent, SlashCommand
 from bot.slack.views import Message, render
 from bot.slack.views.files import attachment
+from bot.slack.views.form import CREATE_FORM, FormContext
+from bot.slack.views.usage import usage
+from commands import docker_image_create
+from commands.arguments import HELP
 from commands.command import Refusal
 from commands.errors import ArgumentError, Problem
 
 log = structlog.get_logger()
 
+EDIT = "edit"
+"""The button that opens the form of what is under review."""
+_LONGEST_FAULT = 1_000
+"""Characters of what is said beside one field."""
 SHOW = ("show_packages", "show_dockerfile", "packages", "log")
 """Buttons that change nothing: each puts a file into the dialog's thread."""
 
+_STRANGE_FORM = "I no longer know this form. Close it and type the command again."
 _BROKEN = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
 
 
@@ -55,6 +65,7 @@ class Listeners:
         jobs: Jobs,
         router: Router,
         audience: Audience,
+        forms: Forms,
         *,
         whisper: Callable[[str, str, str], None],
         new_id: Callable[[], DialogId],
@@ -65,6 +76,7 @@ class Listeners:
         self._jobs = jobs
         self._router = router
         self._audience = audience
+        self._forms = forms
         self._whisper = whisper
         self._new_id = new_id
         self._clock = clock
@@ -79,6 +91,8 @@ class Listeners:
             app.action(button.value)(self._on_press)
         for action in SHOW:
             app.action(action)(self._on_show)
+        app.action(EDIT)(self._on_edit)
+        app.view(CREATE_FORM)(self._on_form)
 
     def _on_command(self, ack: Ack, body: dict[str, Any]) -> None:
         with self._meter.acking("command"):
@@ -93,6 +107,15 @@ class Listeners:
         with self._meter.acking("click"):
             self._on_click(body, self._show)
             ack()
+
+    def _on_edit(self, ack: Ack, body: dict[str, Any]) -> None:
+        with self._meter.acking("click"):
+            self._on_click(body, self._edit)
+            ack()
+
+    def _on_form(self, ack: Ack, body: dict[str, Any]) -> None:
+        with self._meter.acking("form"):
+            ack(**self._sent(body))
 
     def _on_click(self, body: dict[str, Any], act: Callable[[Click], str | None]) -> None:
         try:
@@ -135,8 +158,16 @@ class Listeners:
             log.info("command_not_allowed", user=command.user_id, channel=command.channel_id)
             self._meter.command_ended(command.command, "not_allowed")
             return _only_you(refusal)
-        asked = Asked(self._new_id(), command.line, command.user_id, command.channel_id, self._clock())
-        return self._accept(asked, command)
+        known, text = self._router.command(command.command), command.text.strip()
+        if known and text.lower() in HELP:
+            return _only_you(_usage(known))
+        if known and known.has_form and not text:
+            self._forms.open_empty(command)
+            return {}
+        return self._accept(self._asked(command.line, command.user_id, command.channel_id), command)
+
+    def _asked(self, line: str, user: str, channel: str) -> Asked:
+        return Asked(self._new_id(), line, user, channel, self._clock())
 
     def _accept(self, asked: Asked, command: SlashCommand) -> dict[str, Any]:
         try:
@@ -156,6 +187,67 @@ class Listeners:
         refusal = Refusal("That is not quite a command", error.message, error.hint, error.details)
         # An acknowledgement does not pass through the channel, which masks everything else.
         return render(masked(Refused(asked, refusal), self._redact), self._clock())
+
+    # ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._form(FormSent.model_validate(body))
+        except ValidationError as error:
+            log.warning("form_not_understood", errors=error.errors(include_input=False, include_url=False))
+            return self._errors({"name": _STRANGE_FORM})
+        except Problem as problem:
+            return self._errors({"name": f"{problem.message} {problem.hint}"})
+        except Exception:
+            # The thread's boundary: without an acknowledgement the form would only say that something failed.
+            log.exception("form_broke")
+            return self._errors({"name": _BROKEN})
+
+    def _form(self, form: FormSent) -> dict[str, Any]:
+        context = FormContext.read(form.view.private_metadata)
+        if context is None:
+            log.warning("form_not_understood")
+            return self._errors({"name": _STRANGE_FORM})
+        refusal = self._audience.refusal(form.user.id, context.channel)
+        if refusal:
+            log.info("form_not_allowed", user=form.user.id, channel=context.channel)
+            self._meter.command_ended(docker_image_create.GRAMMAR.command, "not_allowed")
+            return self._errors({"name": refusal})
+        fields = fields_in(form)
+        faults = docker_image_create.faults_in(fields)
+        if faults:
+            log.info("form_refused", user=form.user.id, fields=sorted(faults))
+            return self._errors(faults)
+        return self._take(form, context, docker_image_create.line_of(fields))
+
+    def _take(self, form: FormSent, context: FormContext, line: str) -> dict[str, Any]:
+        # Through the same door as what is typed.
+        self._router.parse(line)
+        asked = self._asked(line, form.user.id, context.channel)
+        if context.edits is None:
+            self._jobs.accept(asked, trigger=form.trigger_id, response_url=context.response_url)
+            return {}
+        press = self._jobs.amend(context.edits, asked, trigger=form.trigger_id, response_url=context.response_url)
+        note = _note(press)
+        return self._errors({"name": f"{note} This form changes nothing: close it."}) if note else {}
+
+    def _errors(self, faults: Mapping[str, str]) -> dict[str, Any]:
+        # By the ids of the form's blocks. An acknowledgement does not pass through the channel, which masks the rest.
+        shown = {block: self._redact(fault)[:_LONGEST_FAULT] for block, fault in faults.items()}
+        return {"response_action": "errors", "errors": shown}
+
+    def _edit(self, click: Click) -> str | None:
+        dialog = self._jobs.look_up(DialogId(click.actions[0].value))
+        match dialog:
+            case None:
+                return _note(Press.GONE)
+            case UnderReview() if self._clock() < dialog.expires:
+                self._forms.open_filled(click, dialog)
+                return None
+            case UnderReview() | Expired():
+                return _note(Press.EXPIRED)
+            case _:
+                return _note(Press.LATE)
 
     # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -195,6 +287,10 @@ def _note(press: Press) -> str | None:
             return "I no longer know this dialog. Type the command again."
         case _:
             assert_never(press)
+
+
+def _usage(command: Command) -> str:
+    return usage(command.name, command.description, command.usage, command.examples, has_form=command.has_form)
 
 
 def _only_you(text: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What Slack sends, parsed at the door: only the fields that are used, each bounded."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,3 +47,39 @@ class Click(_Payload):
     channel: _Named
     actions: Annotated[tuple[Action, ...], Field(min_length=1)]
     response_url: Url = ""
+    trigger_id: Annotated[str, Field(max_length=300)] = ""
+
+
+class _Option(_Payload):
+    value: Annotated[str, Field(max_length=2000)]
+
+
+class _Input(_Payload):
+    value: Annotated[str, Field(max_length=3000)] | None = None
+    selected_option: _Option | None = None
+
+
+class _State(_Payload):
+    values: Mapping[str, Mapping[str, _Input]]
+
+
+class _View(_Payload):
+    private_metadata: Annotated[str, Field(max_length=3000)] = ""
+    state: _State
+
+
+class FormSent(_Payload):
+    """A form that somebody sent; its own trigger is what the dialog is found by."""
+
+    user: _Named
+    trigger_id: Annotated[str, Field(max_length=300)] = ""
+    view: _View
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What was put in, by `block_id`; every block has one input."""
+        return {
+            block: (one.selected_option.value if one.selected_option else one.value or "").strip()
+            for block, inputs in self.view.state.values.items()
+            for one in inputs.values()
+        }

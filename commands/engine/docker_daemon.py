@@ -10,7 +10,7 @@ import structlog
 
 from commands.engine.building import Builds
 from commands.engine.connection import Connection, NotUnderstood, Refused, disk_full, no_space
-from commands.engine.inspection import ids_in, image_in, mapping_in
+from commands.engine.inspection import ids_in, image_in, mapping_in, names_in
 from commands.engine.interface import (
     BuildEvent,
     BuildOrder,
@@ -95,6 +95,10 @@ class DockerDaemon:
         listed = self._listed("/images/json", doing="list its images", label=_words(labels))
         found = (self._find_listed(image) for image in listed)
         return tuple(sorted((image for image in found if image), key=lambda image: image.created, reverse=True))
+
+    def names(self) -> tuple[str, ...]:
+        """List all names of all images, newest image first, without looking into any."""
+        return self._connection.read(names_in, "/images/json", doing="list its images")
 
     def _listed(self, path: str, *, doing: str, **filters: list[str]) -> tuple[str, ...]:
         # `all` makes the list of containers whole; that of images gets the steps of old builders with it, unlabelled.

@@ -65,6 +65,13 @@ class _Identified(BaseModel):
     id: str = Field(alias="Id")
 
 
+class _Listed(BaseModel):
+    repo_tags: _Names = Field((), alias="RepoTags")
+    created: Annotated[int, BeforeValidator(lambda seconds: seconds if isinstance(seconds, int) else 0)] = Field(
+        0, alias="Created"
+    )
+
+
 class _Ended(BaseModel):
     status_code: int = Field(alias="StatusCode")
 
@@ -87,6 +94,7 @@ class ContainerState:
 
 
 _LISTING = TypeAdapter(list[_Identified] | None)
+_LISTED = TypeAdapter(list[_Listed] | None)
 _MAPPING: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -109,6 +117,12 @@ def image_in(answer: bytes) -> LocalImage:
 def ids_in(answer: bytes) -> tuple[str, ...]:
     """Read the IDs in a list of images or containers; raises `ValueError` when it is none."""
     return tuple(dict.fromkeys(one.id for one in _LISTING.validate_json(answer) or ()))
+
+
+def names_in(answer: bytes) -> tuple[str, ...]:
+    """Read the names in a list of images, those of the newest image first; raises `ValueError` when it is none."""
+    listed = sorted(_LISTED.validate_json(answer) or (), key=lambda image: image.created, reverse=True)
+    return tuple(dict.fromkeys(name for image in listed for name in image.repo_tags))
 
 
 def id_in(answer: bytes) -> str:

@@ -114,6 +114,10 @@ class Engine(Protocol):
         """List the images that carry all these labels (a value of "" asks for the key alone), newest first."""
         ...
 
+    def names(self) -> tuple[str, ...]:
+        """List all names of all images, newest image first, without looking into any."""
+        ...
+
     def pull(self, reference: Reference, report: Callable[[PullProgress], None]) -> LocalImage:
         """Fetch an image from its registry; raises `ImageNotFound` or `PullFailed`."""
         ...

@@ -300,6 +300,20 @@ def test_an_imported_image_has_its_name_and_labels(bench: EngineBench, value: st
     assert (image.id, image.labels, len(image.layers)) == (image_id, {**bench.labels, "odd.value": value}, 1)
 
 
+def test_all_names_are_listed_once_those_of_the_newest_image_first(bench: EngineBench) -> None:
+    older, newer = f"warroom-test/older:{bench.mark}", f"warroom-test/newer:{bench.mark}"
+    for name in (older, newer):
+        repository, _, tag = name.partition(":")
+        bench.engine.tag(bench.built(f"RUN echo {name}"), repository, tag)
+    bench.built(f"RUN echo {bench.mark} without a name")
+
+    names = bench.engine.names()
+
+    assert [name for name in names if name.endswith(f":{bench.mark}")] == [newer, older]
+    assert len(set(names)) == len(names)
+    assert all(bench.engine.find_image(name) for name in (older, newer))
+
+
 def test_a_command_gives_its_exit_code_and_both_outputs_apart(bench: EngineBench) -> None:
     outcome = bench.engine.run(bench.script("echo out; echo err >&2; echo zwölf; exit 3"))
 

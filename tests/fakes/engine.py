@@ -181,6 +181,10 @@ class FakeEngine:
             found = [image for image in self._images.values() if _carries(image.labels, labels)]
         return tuple(sorted(found, key=lambda image: image.created, reverse=True))
 
+    def names(self) -> tuple[str, ...]:
+        """List all names of all images, newest image first."""
+        return tuple(name for image in self.images({}) for name in image.repo_tags)
+
     def pull(self, reference: Reference, report: Callable[[PullProgress], None]) -> LocalImage:
         """Fetch an image from `hub`."""
         self._up()

@@ -44,6 +44,7 @@ class FakePerson:
     refuses: dict[str, str] = field(default_factory=dict)
     typed: list[str] = field(default_factory=list)
     clicks: list[tuple[str, str]] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
     sequence: int = 5
 
     def type(self, text: str) -> CommandSent:
@@ -58,6 +59,10 @@ class FakePerson:
             raise RoomError("It is not there.", error=self.refuses[action_id])
         self.said[:0] = self.after.get(action_id, [])
         return ClickSent(trigger_id=f"click-{action_id}", sequence=0)
+
+    def close_form(self, view_id: str) -> None:
+        """Note the form."""
+        self.closed.append(view_id)
 
     @contextmanager
     def events(self) -> Iterator[Iterable[RoomEvent]]:

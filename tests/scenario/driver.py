@@ -15,7 +15,17 @@ from typing import TypeVar
 from bot.dialogs import FINAL, Deciding
 from bot.ledger import Entry, Ledger, sqlite_url
 from bot.room.client import RoomClient
-from bot.room.events import Message, MessageDeleted, MessageEdited, MessagePosted, RoomEvent, Undelivered
+from bot.room.events import (
+    Block,
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    OpenView,
+    RoomEvent,
+    Undelivered,
+    ViewShown,
+)
 from bot.room.rates import RateLimits
 from bot.room.say import ENDS
 from bot.room.server import Room
@@ -112,6 +122,8 @@ class Person:
         self.client = RoomClient(room.url, room.user_token, user=user, channel=channel)
         self.history: dict[str, list[Message]] = {}
         self.undelivered: list[Undelivered] = []
+        self.forms: list[OpenView] = []
+        """Every form that was ever opened or changed on their screen."""
         self._deleted: set[str] = set()
         self._changed = threading.Condition()
         self._stream = self.client.events()
@@ -133,6 +145,21 @@ class Person:
             found = self._changed.wait_for(look, seconds)
         assert found, f"{what}: not within {seconds:g} s. On the screen:\n{self.screen()}"
         return found
+
+    def until_form(self, count: int = 1) -> "Form":
+        """Wait until so many forms were opened; give the last."""
+        self.until(lambda: len(self.forms) >= count, f"{count} forms")
+        return Form(self, self.forms[count - 1])
+
+    def until_another_dialog(self, *known: "Dialog") -> "Dialog":
+        """Wait for a dialog of the bot beside those that are known."""
+
+        def look() -> Dialog | None:
+            triggers = [fact(states[0], "trigger") for states in self.history.values()]
+            others = [trigger for trigger in triggers if trigger and trigger not in {each.trigger for each in known}]
+            return Dialog(self, others[0]) if others else None
+
+        return self.until(look, "another dialog")
 
     @property
     def messages(self) -> list[Message]:
@@ -170,6 +197,8 @@ class Person:
                 self.history.setdefault(message.ts, []).append(message)
             case MessageDeleted(ts=ts):
                 self._deleted.add(ts)
+            case ViewShown(view=view):
+                self.forms.append(view)
             case Undelivered():
                 self.undelivered.append(event)
             case _:
@@ -178,6 +207,55 @@ class Person:
 
 def _all_text(message: Message) -> str:
     return f"{message.text}\n{words(message)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form on a person's screen, with one input in each block."""
+
+    person: Person
+    view: OpenView
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return " ".join(_texts(self.view.content["title"]))
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """What is in the fields when it opens, by their blocks."""
+        found = {block: _initial(element) for block, element in self._elements()}
+        return {block: value for block, value in found.items() if value}
+
+    def choices(self, block: str) -> list[str]:
+        """What a menu offers."""
+        options = dict(self._elements())[block].get("options")
+        assert isinstance(options, list)
+        return [str(option["value"]) for option in options if isinstance(option, dict)]
+
+    def send(self, **changes: str | None) -> dict[str, str]:
+        """Change some fields and send it; gives the errors beside the fields, none when it was taken."""
+        values = {**self.filled, **changes}
+        actions = {block: str(element["action_id"]) for block, element in self._elements()}
+        submitted = self.person.client.submit(
+            self.view.id, {block: {actions[block]: value} for block, value in values.items()}
+        )
+        assert submitted.outcome != "failed", submitted
+        return submitted.errors
+
+    def _elements(self) -> Iterator[tuple[str, Block]]:
+        blocks = self.view.content["blocks"]
+        for block in blocks if isinstance(blocks, list) else ():
+            if isinstance(block, dict) and isinstance(element := block.get("element"), dict):
+                yield str(block["block_id"]), element
+
+
+def _initial(element: Block) -> str:
+    match element:
+        case {"initial_value": str(value)} | {"initial_option": {"value": str(value)}}:
+            return value
+        case _:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)

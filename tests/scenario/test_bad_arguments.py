@@ -17,7 +17,6 @@ REFUSED = [
     ("name=a:1 dependencies=mechanize", "is too much", "name=a dependencies=mechanize"),
     ("name=а dependencies=mechanize", "U+0430 (cyrillic small letter a)", "name=a dependencies=mechanize"),
     (f"name=a dependencies={'x' * 2000}", "characters", ""),
-    ("", "`name` is missing", "name=example_name dependencies=mechanize packages=wget"),
 ]
 
 

@@ -31,6 +31,7 @@ def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage
     assert buttons(review) == {
         "create": "Create image",
         "cancel": "Cancel",
+        "edit": "Edit",
         "show_dockerfile": "Dockerfile",
         "show_packages": "Packages",
     }

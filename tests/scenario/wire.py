@@ -74,6 +74,9 @@ class Wire:
     def images(self, labels: Mapping[str, str]) -> tuple[LocalImage, ...]:
         return self._call("images", lambda: self._engine.images(labels))
 
+    def names(self) -> tuple[str, ...]:
+        return self._call("names", self._engine.names)
+
     def pull(self, reference: Reference, report: Callable[[PullProgress], None]) -> LocalImage:
         return self._call("pull", lambda: self._engine.pull(reference, report))
 

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,13 +13,15 @@ from slack_bolt import Ack, App, BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot.dialogs import Asked, Attachment, Dialog, DialogId, Expired, Queued, Running, UnderReview
+from bot.dialogs import Asked, Attachment, Cancelled, Dialog, DialogId, Expired, Queued, Running, UnderReview
 from bot.job_logs import JobLogFiles
 from bot.jobs import Button, Jobs, Patience
 from bot.ledger import Entry, Ledger, sqlite_url
 from bot.router import Router
 from bot.runner import Runner
-from bot.slack.listeners import Audience, Listeners
+from bot.slack.forms import Forms
+from bot.slack.listeners import EDIT, Audience, Listeners
+from bot.slack.views.form import CREATE_FORM, FormContext, create_form
 from commands.command import Answer, Proposal
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.outcomes import Created, Outcome, Undecided
@@ -29,7 +32,26 @@ HERE = "C0WARROOM"
 KNOWN = {"enterprise_id": None, "team_id": "T0", "bot_token": "xoxb-test", "bot_id": "B0", "bot_user_id": "U0BOT"}
 """What Slack would say of the bot's token; with it Bolt calls nobody, and neither do the listeners."""
 LINE = "name=example_name dependencies=mechanize packages=wget"
+BASES = ("demisto/python3-deb", "localbase:1")
+CONTEXT = FormContext(HERE, response_url="https://hooks.slack.invalid/1")
+FILLED = {"name": "my/tool", "dependencies": "requests[socks]>=2, ldap3", "packages": "wget curl", "base": "a/b:1"}
 BROKEN = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
+
+
+def form(state: object, context: FormContext | str = CONTEXT, *, user: str = BOB) -> dict[str, Any]:
+    """Make the payload of a form that is sent."""
+    return {
+        "type": "view_submission",
+        "user": {"id": user},
+        "team": {"id": "T0"},
+        "trigger_id": "5.6.ghi",
+        "view": {
+            "type": "modal",
+            "callback_id": CREATE_FORM,
+            "private_metadata": context if isinstance(context, str) else context.written(),
+            "state": {"values": state},
+        },
+    }
 
 
 class NoRunner(Runner):
@@ -100,7 +122,11 @@ class Desk:
     whispers: list[tuple[str, str, str]] = field(default_factory=list)
     now: datetime = NOW
     ledger: Disk = field(init=False)
+    views: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """The modals that were opened, with the triggers that were used for them."""
+    redact: Callable[[str], str] = str
     jobs: Jobs = field(init=False)
+    forms: Forms = field(init=False)
     listeners: Listeners = field(init=False)
     app: App = field(init=False)
 
@@ -117,15 +143,25 @@ class Desk:
         )
         self.app = App(client=WebClient(), authorize=lambda: AuthorizeResult(**KNOWN))
         numbers = count(1)
+        self.forms = Forms(self._open, lambda: BASES, respond=lambda *_: True, whisper=self._whisper)
         self.listeners = Listeners(
             self.jobs,
             Router(),
             self.audience,
-            whisper=lambda channel, user, text: self.whispers.append((channel, user, text)),
+            self.forms,
+            whisper=self._whisper,
             new_id=lambda: DialogId(f"new-{next(numbers)}"),
             clock=lambda: self.now,
+            redact=self.redact,
         )
         self.listeners.register(self.app)
+
+    def _whisper(self, channel: str, user: str, text: str) -> None:
+        self.whispers.append((channel, user, text))
+
+    def _open(self, trigger: str, view: dict[str, Any]) -> bool:
+        self.views.append((trigger, view))
+        return True
 
     def _runner(self, tasks: Mapping[str, Callable[[str], None]]) -> Runner:
         return NoRunner(database_url="", slots=1, tasks=tasks)
@@ -157,11 +193,32 @@ class Desk:
             "channel": {"id": channel},
             "team": {"id": "T0"},
             "actions": [{"type": "button", "action_id": action, "block_id": "actions", "value": dialog}],
+            "trigger_id": "3.4.def",
         }
         assert self.sends(body) == {}
         said = self.whispers[before:]
         assert [each[:2] for each in said] == [(channel, user)] * len(said)
         return said[0][2] if said else ""
+
+    def fills_in(
+        self, fields: Mapping[str, str | None], context: FormContext | str = CONTEXT, *, user: str = BOB
+    ) -> dict[str, Any]:
+        """Send a form, with a field for each block; gives the errors beside the fields, none when it is taken."""
+        state = {block: {"value": {"type": "plain_text_input", "value": value}} for block, value in fields.items()}
+        answer = self.sends(form(state, context, user=user))
+        assert set(answer) <= {"response_action", "errors"}
+        assert answer.get("response_action", "errors") == "errors"
+        errors = answer.get("errors", {})
+        assert isinstance(errors, dict)
+        assert set(errors) <= {"name", "dependencies", "packages", "base"}
+        return errors
+
+    @property
+    def opened(self) -> tuple[str, dict[str, Any]]:
+        """The one modal that was opened, once all are."""
+        self.forms.close()
+        (opened,) = self.views
+        return opened
 
     def sends(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Deliver a payload as Socket Mode does."""
@@ -193,6 +250,7 @@ def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
 
     yield make
     for desk in opened:
+        desk.forms.close()
         desk.ledger.close()
 
 
@@ -351,7 +409,7 @@ def test_a_click_after_the_time_hears_that_it_is_over(desk: Desk, dialog: Dialog
     assert desk.clicks("create") == "This proposal has expired. Type the command again for a fresh one."
 
 
-@pytest.mark.parametrize("button", [*Button, "show_packages", "show_dockerfile", "packages", "log"])
+@pytest.mark.parametrize("button", [*Button, EDIT, "show_packages", "show_dockerfile", "packages", "log"])
 def test_a_click_on_a_dialog_that_nobody_knows_says_so(desk: Desk, button: str) -> None:
     assert desk.clicks(button, "never-heard") == "I no longer know this dialog. Type the command again."
 
@@ -368,7 +426,7 @@ def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Button) 
         }
 
 
-@pytest.mark.parametrize("button", ["create", "log"])
+@pytest.mark.parametrize("button", ["create", "log", EDIT])
 def test_a_click_by_somebody_who_may_not_changes_nothing(open_desk: Callable[..., Desk], button: str) -> None:
     desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
@@ -379,6 +437,8 @@ def test_a_click_by_somebody_who_may_not_changes_nothing(open_desk: Callable[...
     assert "`WARROOM_ALLOWED_USERS`" in note
     assert isinstance(desk.stored[0].dialog, UnderReview)
     assert desk.screen.files == []
+    desk.forms.close()
+    assert desk.views == []
 
 
 def test_a_click_in_a_channel_that_is_not_allowed_changes_nothing(desk: Desk) -> None:
@@ -450,6 +510,228 @@ def test_a_dialog_without_a_proposal_has_nothing_to_show(desk: Desk) -> None:
     desk.keep(Expired(ASKED, 1800))
 
     assert desk.clicks("show_packages") == "There is nothing to show yet."
+
+
+# ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\t\xa0"])
+def test_a_command_without_arguments_opens_an_empty_form_and_shows_nothing_to_the_room(desk: Desk, text: str) -> None:
+    assert desk.types(text) == {}
+
+    trigger, view = desk.opened
+    assert (trigger, view) == ("1.2.abc", create_form(CONTEXT, {}, BASES))
+    assert desk.stored == ()
+    assert desk.whispers == []
+
+
+@pytest.mark.parametrize("text", [LINE, "name=a", "nam=a", "hello"])
+def test_whoever_typed_something_sees_no_form(desk: Desk, text: str) -> None:
+    assert desk.types(text) != {}
+
+    desk.forms.close()
+    assert desk.views == []
+
+
+@pytest.mark.parametrize("text", ["help", " HELP ", "-h", "--help", "?"])
+def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: Desk, text: str) -> None:
+    answer = desk.types(text)
+
+    assert answer["response_type"] == "ephemeral"
+    assert "`/docker_image_create name=example_name dependencies=mechanize packages=wget [base=" in answer["text"]
+    assert "`/docker_image_create` alone opens a form." in answer["text"]
+    examples = re.findall(r"```\n(.+)\n```", answer["text"])
+    assert len(examples) >= 2
+    for example in examples:
+        assert Router().parse(example.replace("&gt;", ">")).name
+    assert desk.stored == ()
+    desk.forms.close()
+    assert desk.views == []
+
+
+def test_who_may_not_gets_no_form(desk: Desk) -> None:
+    assert "WARROOM_ALLOWED_CHANNELS" in desk.types("", channel_id="C0ELSEWHERE")["text"]
+
+    desk.forms.close()
+    assert desk.views == []
+
+
+def test_a_form_that_is_sent_is_taken_like_the_line_that_means_the_same(desk: Desk) -> None:
+    assert desk.fills_in(FILLED) == {}
+
+    (entry,) = desk.stored
+    line = "/docker_image_create name=my/tool dependencies=requests[socks]>=2,ldap3 packages=wget,curl base=a/b:1"
+    assert entry.dialog.asked == Asked(DialogId("new-1"), line, BOB, HERE, NOW)
+    assert (entry.trigger, entry.response_url) == ("5.6.ghi", "https://hooks.slack.invalid/1")
+    assert desk.screen.shown == [entry.dialog]
+
+
+def test_a_base_is_picked_from_the_menu_unless_another_one_is_typed(desk: Desk) -> None:
+    picked = {"value": {"type": "static_select", "selected_option": {"value": "localbase:1"}}}
+    nothing = {"value": {"type": "plain_text_input", "value": None}}
+    other = {"value": {"type": "plain_text_input", "value": "other:2"}}
+    name = {"value": {"type": "plain_text_input", "value": "a"}}
+
+    for base in (nothing, other):
+        assert desk.sends(form({"name": name, "local_base": picked, "base": base})) == {}
+
+    assert [entry.dialog.asked.line for entry in desk.stored] == [
+        "/docker_image_create name=a base=localbase:1",
+        "/docker_image_create name=a base=other:2",
+    ]
+
+
+def test_every_wrong_field_is_told_beside_it(desk: Desk) -> None:
+    errors = desk.fills_in({**FILLED, "name": "My/Tool", "packages": "wget; reboot"})
+
+    assert errors == {
+        "name": "`My/Tool` is not an image name. Docker takes lower case only.",
+        "packages": "`wget;reboot` holds a semicolon. Separate packages by commas.",
+    }
+    assert desk.stored == ()
+
+
+def test_a_form_that_is_too_long_for_a_line_is_told_at_its_longest_field(desk: Desk) -> None:
+    many = ", ".join(f"package-number-{number}" for number in range(150))
+
+    errors = desk.fills_in({**FILLED, "dependencies": many})
+
+    assert list(errors) == ["dependencies"]
+    assert "is too long" in errors["dependencies"]
+
+
+def test_what_is_told_beside_a_field_holds_no_secret_and_is_not_endless(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(redact=lambda text: text.replace("hunter2", "[redacted]"))
+
+    errors = desk.fills_in({"name": "Hunter/hunter2!", "packages": "-" * 3_000})
+
+    assert "hunter2" not in str(errors)
+    assert "[redacted]" in errors["name"]
+    assert all(len(error) <= 1_000 for error in errors.values())
+
+
+@pytest.mark.parametrize(
+    ("user", "channel", "setting"),
+    [("U0MALLORY", HERE, "WARROOM_ALLOWED_USERS"), (ALICE, "C0ELSEWHERE", "WARROOM_ALLOWED_CHANNELS")],
+)
+def test_a_form_of_somebody_who_may_not_is_refused(
+    open_desk: Callable[..., Desk], user: str, channel: str, setting: str
+) -> None:
+    desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
+
+    errors = desk.fills_in(FILLED, FormContext(channel), user=user)
+
+    assert setting in errors["name"]
+    assert desk.stored == ()
+
+
+@pytest.mark.parametrize("context", ["", "null", "{", '{"channel": "general"}', '{"channel": 7}', "x" * 4_000])
+def test_a_form_that_is_not_ours_is_told(desk: Desk, context: str) -> None:
+    assert desk.fills_in(FILLED, context) == {
+        "name": "I no longer know this form. Close it and type the command again."
+    }
+    assert desk.stored == ()
+
+
+@pytest.mark.parametrize("state", [None, [], {"name": None}, {"name": {"value": {"value": 7}}}], ids=str)
+def test_a_form_that_is_not_understood_is_told(desk: Desk, state: object) -> None:
+    answer = desk.sends(form(state))
+
+    assert answer["errors"] == {"name": "I no longer know this form. Close it and type the command again."}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (StateUnwritable("It is full.", hint="Free space."), "It is full. Free space."),
+        (RuntimeError("a defect"), BROKEN),
+    ],
+)
+def test_trouble_with_a_form_is_told_in_it(desk: Desk, trouble: Exception, told: str) -> None:
+    desk.ledger.trouble = trouble
+
+    assert desk.fills_in(FILLED) == {"name": told}
+
+
+def test_a_bot_that_is_ending_takes_no_form_and_leaves_the_review(desk: Desk) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    desk.jobs._closing.set()
+
+    errors = desk.fills_in(FILLED, FormContext(HERE, edits=DialogId("d-1")))
+
+    assert errors == {"name": "The bot is being restarted. Type the command again in a minute."}
+    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+
+
+# ── Edit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
+
+
+def test_edit_opens_the_form_of_what_is_under_review(desk: Desk) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+
+    assert desk.clicks(EDIT) == ""
+    trigger, view = desk.opened
+    assert trigger == "3.4.def"
+    assert view == create_form(
+        OF_D_1,
+        {
+            "name": "example_name",
+            "dependencies": "mechanize",
+            "packages": "wget",
+            "base": "demisto/python3-deb:3.12.13.11694875",
+        },
+        BASES,
+    )
+    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+
+
+def test_an_edited_form_makes_a_new_proposal_and_cancels_the_old_one(desk: Desk) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+
+    assert desk.fills_in(FILLED, OF_D_1) == {}
+
+    (entry,) = desk.stored
+    assert (entry.id, entry.dialog.asked.user) == ("new-1", BOB)
+    assert desk.screen.shown == [Cancelled(ASKED, BOB), entry.dialog]
+
+
+def test_an_edited_form_with_a_fault_cancels_nothing(desk: Desk) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+
+    assert list(desk.fills_in({"name": "A"}, OF_D_1)) == ["name"]
+    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+
+
+def test_an_edited_form_that_is_sent_twice_makes_one_proposal(desk: Desk) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    desk.fills_in(FILLED, OF_D_1)
+
+    assert "decided already" in desk.fills_in(FILLED, OF_D_1)["name"]
+    assert len(desk.stored) == 1
+
+
+@pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
+def test_edit_of_what_is_not_under_review_is_told_before_and_after(desk: Desk, dialog: Dialog) -> None:
+    if isinstance(dialog, UnderReview):
+        dialog = replace(dialog, expires=NOW)
+    desk.keep(dialog)
+    has_expired = isinstance(dialog, UnderReview | Expired)
+    said = "This proposal has expired." if has_expired else "That is decided already; the dialog shows how."
+
+    assert desk.clicks(EDIT).startswith(said)
+    error = desk.fills_in(FILLED, OF_D_1)["name"]
+
+    assert error.startswith(said)
+    assert error.endswith("This form changes nothing: close it.")
+    assert {entry.id for entry in desk.stored} <= {"d-1"}
+    desk.forms.close()
+    assert desk.views == []
+
+
+def test_a_form_that_edits_what_nobody_knows_is_told(desk: Desk) -> None:
+    assert desk.fills_in(FILLED, OF_D_1)["name"].startswith("I no longer know this dialog.")
 
 
 def _renamed(dialog: Dialog, name: str) -> Dialog:

@@ -222,6 +222,29 @@ def test_a_refused_line_is_one_object_and_leaves_no_state(warroom: Callable[...,
     assert list((tmp_path / "state" / "say").iterdir()) == []
 
 
+def test_a_command_that_opens_a_form_is_told_with_its_arguments(warroom: Callable[..., Result], tmp_path: Path) -> None:
+    result = warroom("say", "/docker_image_create", WARROOM_DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+
+    assert result.exit_code == 1
+    assert "a form, which a terminal cannot show" in result.stderr
+    assert "`/docker_image_create name=example_name dependencies=mechanize" in result.stderr
+
+
+def test_help_is_shown_in_a_terminal(warroom: Callable[..., Result], tmp_path: Path) -> None:
+    result = warroom("say", "/docker_image_create help", WARROOM_DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+
+    assert "For example:" in result.stdout
+    assert "/docker_image_create name=my/tool dependencies=requests[socks]>=2.31,ldap3" in result.stdout
+
+
+def test_a_command_that_nobody_takes_is_told_in_words(warroom: Callable[..., Result]) -> None:
+    with Room(commands=["/docker_image_create"]) as room:
+        result = warroom("say", "--room", f"{room.url}#{room.user_token}", "/docker_image_create name=a")
+
+    assert result.exit_code == 1
+    assert "The bot did not take the command: dispatch_failed." in result.stderr
+
+
 def test_without_a_daemon_the_failure_is_told_once_in_words(warroom: Callable[..., Result], tmp_path: Path) -> None:
     result = warroom("say", "/docker_image_create name=a", WARROOM_DOCKER_HOST=f"unix://{tmp_path}/none.sock")
 

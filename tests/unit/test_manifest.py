@@ -6,7 +6,7 @@ import pytest
 from bot.jobs import Button
 from bot.router import COMMANDS
 from bot.slack.limits import COMMAND_NAME
-from bot.slack.listeners import SHOW
+from bot.slack.listeners import EDIT, SHOW
 from bot.slack.manifest import manifest, manifest_json
 from bot.slack.views.actions import Action
 
@@ -73,4 +73,4 @@ def test_a_commands_texts_keep_slacks_lengths(command: dict[str, str]) -> None:
 
 
 def test_every_button_of_a_dialog_has_a_listener() -> None:
-    assert {*Button, *SHOW} == {str(action) for action in Action}
+    assert {*Button, *SHOW, EDIT} == {str(action) for action in Action}

@@ -13,9 +13,11 @@ from bot.room.events import (
     FileShared,
     Message,
     MessagePosted,
+    OpenView,
     RoomEvent,
     SharedFile,
     Undelivered,
+    ViewShown,
 )
 from bot.room.say import ENDS, SUCCESSES, Conversation, Said, Unanswered
 from tests.fakes.person import MINE, FakePerson, dialog, note
@@ -107,6 +109,50 @@ def test_a_click_whose_receipt_is_late_may_still_count() -> None:
     late = Undelivered(sequence=9, channel="C0", user="U0", trigger_id="click-create", reason="operation_timeout")
 
     assert say(FakePerson([dialog("review", *REVIEW)], {"create": [late, dialog("done")]}), yes=True).succeeded
+
+
+# ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def shown(trigger: str) -> ViewShown:
+    view = OpenView(id="V1", user="U0ALICE", channel="C0WARROOM", hash="1", content={}, trigger_id=trigger)
+    return ViewShown(sequence=9, view=view)
+
+
+def test_a_command_that_opens_a_form_ends_at_once_with_the_arguments_to_type() -> None:
+    person = FakePerson([shown(MINE), dialog("done")])
+
+    said = say(person, usages={"/x": "name=a [base=b]"})
+
+    assert (said.state, said.succeeded) == ("form", False)
+    assert said.message == ("That opens a form, which a terminal cannot show. Type the arguments: `/x name=a [base=b]`")
+    assert person.closed == ["V1"]
+
+
+def test_a_form_that_somebody_else_opened_is_left_alone() -> None:
+    person = FakePerson([shown(THEIRS), dialog("done")])
+
+    assert say(person).succeeded
+    assert person.closed == []
+
+
+def test_a_button_that_opens_a_form_ends_too() -> None:
+    person = FakePerson([dialog("review", *REVIEW, "edit")], {"edit": [shown("click-edit")]})
+
+    assert say(person, clicks=["edit"]).state == "form"
+    assert person.closed == ["V1"]
+
+
+def test_a_person_at_a_terminal_is_not_offered_a_form() -> None:
+    offered: list[tuple[str, ...]] = []
+
+    def ask(buttons: tuple[str, ...]) -> str | None:
+        offered.append(buttons)
+        return None
+
+    say(FakePerson([dialog("review", *REVIEW, "edit")]), ask=ask)
+
+    assert offered == [REVIEW]
 
 
 # ── Whose message it is ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -208,6 +208,7 @@ def test_a_review_shows_exactly_what_would_be_made() -> None:
             actions(
                 button("create", "Create image", "primary"),
                 button("cancel", "Cancel"),
+                button("edit", "Edit"),
                 button("show_dockerfile", "Dockerfile"),
                 button("show_packages", "Packages"),
             ),
@@ -302,7 +303,7 @@ def test_an_identical_image_is_offered_before_building() -> None:
 
     assert "*Identical image:* `example_name:1.0.0.1763900000` · 241MB · created" in texts(message)
     assert "(3 hours ago)" in texts(message)
-    assert offered(message) == ["reuse", "build_anyway", "cancel", "show_dockerfile", "show_packages"]
+    assert offered(message) == ["reuse", "build_anyway", "cancel", "edit", "show_dockerfile", "show_packages"]
 
 
 def test_a_review_of_nothing_says_that_the_result_equals_the_base() -> None:
@@ -310,7 +311,7 @@ def test_a_review_of_nothing_says_that_the_result_equals_the_base() -> None:
     message = render(UnderReview(ASKED, bare, LATER), NOW)
 
     assert "*Nothing is added:* no `dependencies` and no `packages` are given" in texts(message)
-    assert offered(message) == ["create", "cancel", "show_dockerfile"]
+    assert offered(message) == ["create", "cancel", "edit", "show_dockerfile"]
 
 
 def test_a_review_shows_findings_by_their_weight() -> None:

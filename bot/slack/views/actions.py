@@ -10,6 +10,7 @@ class Action(StrEnum):
 
     CREATE = "create"
     CANCEL = "cancel"
+    EDIT = "edit"
     REUSE = "reuse"
     BUILD_ANYWAY = "build_anyway"
     SHOW_PACKAGES = "show_packages"
@@ -43,6 +44,7 @@ class Button:
 
 CREATE: Final = Button(Action.CREATE, "Create image", "primary")
 CANCEL: Final = Button(Action.CANCEL, "Cancel")
+EDIT: Final = Button(Action.EDIT, "Edit")
 REUSE: Final = Button(Action.REUSE, "Use existing", "primary")
 BUILD_ANYWAY: Final = Button(Action.BUILD_ANYWAY, "Build anyway")
 SHOW_PACKAGES: Final = Button(Action.SHOW_PACKAGES, "Packages")

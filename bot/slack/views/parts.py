@@ -42,7 +42,7 @@ def message(
     title: str, body: Sequence[Block], context: Block, buttons: Block | None = None, *, summary: str = ""
 ) -> Message:
     """Put a dialog together; title and summary are what notifications and screen readers get."""
-    header: Block = {"type": "header", "block_id": "header", "text": _plain_text(title, limits.HEADER_TEXT)}
+    header: Block = {"type": "header", "block_id": "header", "text": plain_text(title, limits.HEADER_TEXT)}
     rest = () if buttons is None else (buttons,)
     name = title.replace("`", "")
     text = f"{name} · {summary}" if summary else name
@@ -99,7 +99,7 @@ def _button(dialog: DialogId, button: Button) -> Block:
     made: Block = {
         "type": "button",
         "action_id": button.action.value,
-        "text": _plain_text(button.label, limits.BUTTON_TEXT),
+        "text": plain_text(button.label, limits.BUTTON_TEXT),
         "value": dialog,
     }
     if button.style is not None:
@@ -111,14 +111,15 @@ def _button(dialog: DialogId, button: Button) -> Block:
 
 def _confirm(question: Question) -> Block:
     return {
-        "title": _plain_text(question.title, limits.CONFIRM_TITLE),
-        "text": _plain_text(question.text, limits.CONFIRM_TEXT),
-        "confirm": _plain_text(question.yes, limits.CONFIRM_BUTTON),
-        "deny": _plain_text(question.no, limits.CONFIRM_BUTTON),
+        "title": plain_text(question.title, limits.CONFIRM_TITLE),
+        "text": plain_text(question.text, limits.CONFIRM_TEXT),
+        "confirm": plain_text(question.yes, limits.CONFIRM_BUTTON),
+        "deny": plain_text(question.no, limits.CONFIRM_BUTTON),
     }
 
 
-def _plain_text(text: str, limit: int) -> Block:
+def plain_text(text: str, limit: int) -> Block:
+    """Make a text without mark-up."""
     # Without `emoji`, so that `:warning:` in a name stays what it is.
     return {"type": "plain_text", "text": plain(text, limit), "emoji": False}
 

@@ -69,4 +69,4 @@ def _finding(finding: Finding) -> Markup:
 def _offered(proposal: Proposal) -> list[actions.Button]:
     build = [actions.REUSE, actions.BUILD_ANYWAY] if proposal.existing else [actions.CREATE]
     packages = [] if is_empty(proposal.spec) else [actions.SHOW_PACKAGES]
-    return [*build, actions.CANCEL, actions.SHOW_DOCKERFILE, *packages]
+    return [*build, actions.CANCEL, actions.EDIT, actions.SHOW_DOCKERFILE, *packages]

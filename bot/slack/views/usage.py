@@ -1,0 +1,16 @@
+"""What `help` behind a command shows: how the command is used, with examples."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from bot.slack.views.text import Markup, code, copyable, escaped, markup
+
+_LINE: Final = 1_000
+
+
+def usage(name: str, description: str, arguments: str, examples: Sequence[str], *, has_form: bool) -> Markup:
+    """Say what a command does, what it takes, and what people type."""
+    form = markup("\n{} alone opens a form.", code(name, _LINE)) if has_form else Markup("")
+    typed = Markup("\n".join(copyable(f"{name} {example}", _LINE) for example in examples))
+    takes = code(f"{name} {arguments}", _LINE)
+    return markup("{}.\n{}{}\nFor example:\n{}", escaped(description, _LINE), takes, form, typed)

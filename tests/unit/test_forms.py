@@ -1,0 +1,313 @@
+import io
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.dialogs import DialogId, UnderReview
+from bot.slack.forms import Forms, fields_in
+from bot.slack.payloads import Click, FormSent, SlashCommand
+from bot.slack.views.form import FormContext, create_form
+from commands.docker_image_create import faults_in, fields_of, line_of, parse
+from commands.errors import EngineUnavailable
+from commands.model.packages import OsPackage, PythonRequirement
+from commands.model.references import Reference
+from commands.model.requests import CreateImage
+from tests.examples import ASKED, LATER, PROPOSAL, SPEC
+from tests.fakes.host import PATIENCE_SECONDS
+from tests.fakes.logs import logs_to
+
+URL = "https://hooks.slack.invalid/1"
+COMMAND = SlashCommand(
+    command="/docker_image_create", user_id="U0ALICE", channel_id="C0WARROOM", trigger_id="1.2.abc", response_url=URL
+)
+CLICK = Click.model_validate(
+    {
+        "user": {"id": "U0BOB"},
+        "channel": {"id": "C0WARROOM"},
+        "actions": [{"action_id": "edit", "value": "d-1"}],
+        "trigger_id": "3.4.def",
+    }
+)
+REVIEW = UnderReview(ASKED, PROPOSAL, LATER)
+BASES = ("demisto/python3-deb", "localbase:1")
+EMPTY = FormContext("C0WARROOM", response_url=URL)
+SAID = (
+    "The form did not open. Try again, or type the arguments behind the command; with `help` behind it, it shows how."
+)
+
+
+@dataclass(slots=True)
+class Slack:
+    """What Slack is asked for: `takes` says whether it opens modals, `hears` whether response URLs are good."""
+
+    takes: Callable[[], bool] = lambda: True
+    hears: bool = True
+    views: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    responses: list[tuple[str, str]] = field(default_factory=list)
+    whispers: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
+        self.views.append((trigger, view))
+        return self.takes()
+
+    def respond(self, url: str, text: str) -> bool:
+        self.responses.append((url, text))
+        return self.hears
+
+    def whisper(self, channel: str, user: str, text: str) -> None:
+        self.whispers.append((channel, user, text))
+
+    def forms(self, bases: Callable[[], Sequence[str]] = lambda: BASES, *, seconds: float = PATIENCE_SECONDS) -> Forms:
+        return Forms(self.open_view, bases, respond=self.respond, whisper=self.whisper, listing_seconds=seconds)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with logs_to(io.StringIO()):
+        yield
+
+
+# ── Opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_form_is_opened_with_the_trigger_and_the_bases_that_are_there() -> None:
+    slack = Slack()
+    forms = slack.forms()
+
+    forms.open_empty(COMMAND)
+    forms.close()
+
+    assert slack.views == [("1.2.abc", create_form(EMPTY, {}, BASES))]
+    assert (slack.responses, slack.whispers) == ([], [])
+
+
+def test_a_form_to_edit_is_filled_with_the_review() -> None:
+    slack = Slack()
+    forms = slack.forms()
+
+    forms.open_filled(CLICK, REVIEW)
+    forms.close()
+
+    context = FormContext("C0WARROOM", edits=DialogId("d-1"))
+    assert slack.views == [("3.4.def", create_form(context, fields_of(SPEC), BASES))]
+
+
+def test_a_listener_does_not_wait_for_slack_nor_for_the_daemon() -> None:
+    may_go_on = threading.Event()
+    slack = Slack(takes=lambda: may_go_on.wait(PATIENCE_SECONDS))
+    forms = slack.forms()
+
+    for _ in range(5):
+        forms.open_empty(COMMAND)
+    may_go_on.set()
+    forms.close()
+
+    assert len(slack.views) == 5
+    assert slack.responses == []
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_who_gets_no_form_after_a_command_is_told_by_its_response_url_or_else_in_the_channel(*, hears: bool) -> None:
+    slack = Slack(takes=lambda: False, hears=hears)
+    forms = slack.forms()
+
+    forms.open_empty(COMMAND)
+    forms.close()
+
+    assert slack.responses == [(URL, SAID)]
+    assert slack.whispers == ([] if hears else [("C0WARROOM", "U0ALICE", SAID)])
+
+
+def test_who_gets_no_form_after_a_click_is_told_in_the_channel() -> None:
+    slack = Slack(takes=lambda: False)
+    forms = slack.forms()
+
+    forms.open_filled(CLICK, REVIEW)
+    forms.close()
+
+    assert (slack.responses, slack.whispers) == ([], [("C0WARROOM", "U0BOB", SAID)])
+
+
+def test_a_defect_while_a_form_is_opened_is_told_too() -> None:
+    def defect() -> bool:
+        raise RuntimeError("a defect")
+
+    slack = Slack(takes=defect)
+    forms = slack.forms()
+
+    forms.open_filled(CLICK, REVIEW)
+    forms.close()
+
+    assert slack.whispers == [("C0WARROOM", "U0BOB", SAID)]
+
+
+# ── The menu of bases ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_daemon_that_is_away_leaves_a_form_without_a_menu() -> None:
+    def away() -> Sequence[str]:
+        raise EngineUnavailable("No Docker daemon answers.", hint="Start it.")
+
+    slack = Slack()
+    forms = slack.forms(away)
+
+    forms.open_empty(COMMAND)
+    forms.close()
+
+    assert slack.views == [("1.2.abc", create_form(EMPTY, {}, ()))]
+    assert slack.responses == []
+
+
+def test_a_daemon_that_hangs_is_asked_once_and_not_waited_for() -> None:
+    asked: list[None] = []
+    may_answer = threading.Event()
+
+    def hang() -> Sequence[str]:
+        asked.append(None)
+        may_answer.wait(PATIENCE_SECONDS)
+        return BASES
+
+    slack = Slack()
+    forms = slack.forms(hang, seconds=0.01)
+
+    for _ in range(3):
+        forms.open_empty(COMMAND)
+    forms.close()
+    may_answer.set()
+
+    assert slack.views == [("1.2.abc", create_form(EMPTY, {}, ()))] * 3
+    assert len(asked) == 1
+
+
+def test_the_daemon_is_asked_anew_for_every_form() -> None:
+    answers = [("first:1",), ("second:2",)]
+    slack = Slack()
+
+    for _ in range(2):
+        forms = slack.forms(lambda: answers.pop(0))
+        forms.open_empty(COMMAND)
+        forms.close()
+
+    assert [view for _, view in slack.views] == [
+        create_form(EMPTY, {}, bases) for bases in (("first:1",), ("second:2",))
+    ]
+
+
+# ── What was filled in ──────────────────────────────────────────────────────────────────────────────────────────────
+
+names = st.from_regex(r"[a-z][a-z0-9]{0,9}(/[a-z][a-z0-9]{0,9})?", fullmatch=True)
+versions = st.from_regex(r"[1-9](\.[0-9]{1,2}){1,2}", fullmatch=True)
+words = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,10}[a-z0-9]", fullmatch=True).filter(
+    lambda word: word.lower() not in {"name", "dependencies", "packages", "base"}
+)
+specifiers = st.just("") | st.builds("{}{}".format, st.sampled_from([">=", "==", "<", "!=", "~="]), versions)
+requirements = st.builds(
+    PythonRequirement,
+    words,
+    st.lists(st.from_regex(r"[a-z]{1,5}", fullmatch=True), max_size=2, unique=True).map(lambda it: tuple(sorted(it))),
+    specifiers,
+)
+os_packages = st.builds(OsPackage, words.map(str.lower), st.none() | versions)
+requests = st.builds(
+    CreateImage,
+    names,
+    st.none() | st.builds(Reference, names, st.none() | versions),
+    st.lists(requirements, max_size=6, unique_by=lambda each: each.name.lower().replace("_", "-")).map(tuple),
+    st.lists(os_packages, max_size=6, unique_by=lambda each: each.name).map(tuple),
+)
+
+
+@given(requests, st.sampled_from([",", ", ", " , ", "  ,"]), st.sampled_from(["", " "]))
+def test_a_form_means_what_the_line_made_of_it_means(wanted: CreateImage, comma: str, around: str) -> None:
+    fields = {
+        "name": f"{around}{wanted.name}{around}",
+        "dependencies": comma.join(map(str, wanted.dependencies)),
+        "packages": comma.join(map(str, wanted.packages)),
+        "base": str(wanted.base or ""),
+    }
+
+    assert faults_in(fields) == {}
+    assert parse(line_of(fields).removeprefix("/docker_image_create")) == wanted
+
+
+any_field = st.one_of(
+    st.text(max_size=30), st.lists(st.sampled_from([*" ,=\"'`<>[]{}&;", "base", "a", "1"])).map("".join)
+)
+
+
+@given(st.dictionaries(st.sampled_from(["name", "dependencies", "packages", "base"]), any_field))
+def test_whatever_is_filled_in_has_a_fault_or_means_the_same_as_its_line(fields: dict[str, str]) -> None:
+    faults = faults_in(fields)
+
+    assert set(faults) <= {"name", "dependencies", "packages", "base"}
+    assert all(faults.values())
+    if not faults:
+        line = line_of(fields)
+        assert line_of({"name": parse(line.removeprefix("/docker_image_create")).name}) in line
+
+
+@pytest.mark.parametrize(
+    ("fields", "at", "said"),
+    [
+        ({}, "name", "`name` is missing"),
+        ({"name": "a packages=wget"}, "name", "`packages=` begins another argument"),
+        ({"name": "a", "packages": "wget, base=1"}, "packages", "`base=` begins another argument"),
+        ({"name": "a", "packages": "wget name=1"}, "packages", "`name` is given twice"),
+        ({"name": "a", "dependencies": "git+https://example.com/x.git"}, "dependencies", "is a URL"),
+        ({"name": "a", "base": "BASE HERE"}, "base", "holds a placeholder"),
+        ({"name": "a", "packages": "{PACKAGES}"}, "packages", "is a placeholder"),
+    ],
+)
+def test_a_fault_stands_at_its_field(fields: dict[str, str], at: str, said: str) -> None:
+    faults = faults_in(fields)
+
+    assert list(faults) == [at]
+    assert said in faults[at]
+
+
+def test_what_is_tolerated_in_a_line_is_tolerated_in_a_field() -> None:
+    fields = {"name": "`a`", "dependencies": "“requests>=2” ldap3", "packages": "wget curl"}
+
+    assert line_of(fields) == "/docker_image_create name=a dependencies=requests>=2,ldap3 packages=wget,curl"
+
+
+def test_the_fields_of_a_specification_are_faultless_and_mean_the_same() -> None:
+    assert faults_in(fields_of(SPEC)) == {}
+    assert parse(line_of(fields_of(SPEC)).removeprefix("/docker_image_create")) == CreateImage(
+        SPEC.name, SPEC.base.reference, SPEC.requirements, SPEC.os_packages
+    )
+
+
+def test_the_longest_line_that_can_be_typed_can_be_edited() -> None:
+    wanted = ",".join(f"p{number}" for number in range(200)) + ",x" + "y" * 800
+    line = f"/docker_image_create name=a dependencies={','.join(wanted.split(',')[2:])} base=b"
+    request = parse(line.removeprefix("/docker_image_create"))
+    fields = {"name": "a", "dependencies": ", ".join(map(str, request.dependencies)), "base": "b"}
+
+    assert len(fields["dependencies"]) <= 3_000
+    assert line_of(fields) == line
+
+
+def test_an_empty_field_is_no_argument() -> None:
+    sent = FormSent.model_validate(
+        {
+            "user": {"id": "U0BOB"},
+            "view": {
+                "state": {
+                    "values": {
+                        "name": {"value": {"value": " a "}},
+                        "packages": {"value": {"value": None}},
+                        "dependencies": {"value": {"value": "  "}},
+                        "local_base": {"value": {"selected_option": None}},
+                    }
+                }
+            },
+        }
+    )
+
+    assert fields_in(sent) == {"name": "a"}

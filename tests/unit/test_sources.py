@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+
+from commands.build.tags import BuildNumbers
+from commands.errors import EngineUnavailable
+from commands.model.references import Reference
+from commands.sources import Bases, Sources
+from tests.fakes.engine import FakeEngine
+from tests.fakes.resolver import FakeResolver
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def sources(engine: FakeEngine) -> Sources:
+    return Sources(
+        engine=engine,
+        resolver=FakeResolver(),
+        bases=Bases(engine),
+        numbers=BuildNumbers(),
+        recipe=lambda _: pytest.fail("nothing is to be built"),
+        now=lambda: 0.0,
+        default_base=Reference("demisto/python3-deb"),
+    )
+
+
+def test_the_default_base_is_offered_first_and_then_the_images_of_the_host(
+    engine: FakeEngine, sources: Sources
+) -> None:
+    engine.add_image("older:1")
+    engine.add_image("newer:1", "newer:latest")
+
+    assert sources.base_candidates() == ("demisto/python3-deb", "newer:1", "newer:latest", "older:1")
+
+
+def test_the_default_base_is_offered_once(engine: FakeEngine, sources: Sources) -> None:
+    engine.add_image("demisto/python3-deb:latest", "demisto/python3-deb:3.12")
+    pinned = replace(sources, default_base=Reference("demisto/python3-deb", "3.12"))
+
+    assert sources.base_candidates() == ("demisto/python3-deb", "demisto/python3-deb:3.12")
+    assert pinned.base_candidates() == ("demisto/python3-deb:3.12", "demisto/python3-deb:latest")
+
+
+@pytest.mark.parametrize("name", ["warroom/uv:0.9-x86_64", "base:TAG", "odd name:1", "Upper:1"])
+def test_what_is_no_base_or_could_not_be_asked_for_is_not_offered(
+    engine: FakeEngine, sources: Sources, name: str
+) -> None:
+    engine.add_image(name)
+
+    assert sources.base_candidates() == ("demisto/python3-deb",)
+
+
+def test_a_daemon_that_is_away_says_so(engine: FakeEngine, sources: Sources) -> None:
+    engine.break_down()
+
+    with pytest.raises(EngineUnavailable):
+        sources.base_candidates()
