@@ -302,6 +302,13 @@ def _check(items: list[_Item], place: int, grammar: Grammar) -> None:
         raise _unknown(items, place, grammar)
     if any(other.name == item.name for other in items[:place]):
         raise _twice(items, place, grammar)
+    if inner := re.match(rf"({'|'.join(map(re.escape, grammar.names))})\s*=(?!=)\s*", item.value, re.IGNORECASE):
+        meant = replace(item, value=item.value[inner.end() :])
+        raise Mistake(
+            f"{quoted(item.value)} in `{item.name}` holds an argument itself",
+            advice="Give each argument once, with a space before it.",
+            candidates=(_with(items, place, *([meant] if meant.value else [])),),
+        )
     if braces := _BRACES.search(item.value):
         rest = _tidy(_BRACED.sub("", item.value))
         raise Mistake(
