@@ -1,6 +1,7 @@
 """The Bolt app and its Socket Mode connection: how the bot reaches Slack, or a room, without knowing which."""
 
 import contextlib
+import logging
 import socket
 from urllib.parse import urlsplit
 
@@ -68,7 +69,7 @@ class Connection:
         """Connect; raises `Misconfigured` where Slack does not take the tokens."""
         try:
             # Otherwise Bolt looks every 10 ms whether a listener has acknowledged by now; ours do nothing afterwards.
-            app = App(client=self._client, process_before_response=True)
+            app = App(client=self._client, process_before_response=True, logger=logging.getLogger("slack_bolt"))
             self._listeners.register(app)
             self._handler = handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
             handler.client.proxy = self._client.proxy
