@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
@@ -23,6 +24,7 @@ from tests.fakes.host import Host
 from tests.fakes.resolver import FakeResolver
 from tests.scenario.driver import EVERYWHERE, HASTE
 
+Made = TypeVar("Made")
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -60,11 +62,11 @@ class House:
 
     def open(self) -> None:
         """Open the room where it was before, and let the bot in."""
-        _elsewhere(self._open)
+        elsewhere(self._open)
 
     def close(self) -> None:
         """End the bot, then the room. May be repeated."""
-        _elsewhere(self._close)
+        elsewhere(self._close)
 
     def _open(self) -> None:
         self._room = Room(self.port, commands=COMMANDS, state=self.state, limits=RateLimits.boundless()).start()
@@ -81,10 +83,10 @@ class House:
         self._bot = self._room = None
 
 
-def _elsewhere(act: Callable[[], None]) -> None:
+def elsewhere(act: Callable[[], Made]) -> Made:
     """Act in another thread: Playwright has an event loop in this one, and dbos refuses to be called in such a one."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(act).result()
+        return thread.submit(act).result()
 
 
 def web_client(room: Room) -> WebClient:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -12,7 +13,7 @@ from bot.room.workspace import ALICE, BOB, WAR_ROOM
 from commands.build.labels import JOB
 from tests.browser.conftest import at_the_box
 from tests.browser.house import House
-from tests.scenario.driver import EXAMPLE
+from tests.scenario.driver import EXAMPLE, make_settings
 
 NewPage = Callable[..., Page]
 HOSTILE = "<script>document.title = 'broken in'</script><img src=x onerror=alert(1)> `unclosed *bold _and ~all"
@@ -144,16 +145,39 @@ def test_another_person_may_press_and_is_named(house: House, page: Page) -> None
     expect(page.get_by_text("@bob stopped it")).to_be_visible()
 
 
-def test_an_expired_button_says_so(house: House, page: Page, new_page: NewPage) -> None:
+def test_a_button_of_a_cancelled_proposal_says_that_all_is_decided(house: House, page: Page, new_page: NewPage) -> None:
     review(page)
-    late = at_the_box(new_page(house.room.page_url))
-    stale = RoomClient(house.room.url, house.room.user_token, user=BOB.id)
-    (dialog,) = [message for message in stale.messages() if message.blocks]
+    lagging = review_on_a_screen_that_lags(house, new_page)
     button(page, "Cancel").click()
-    expect(late.get_by_role("heading", name="Cancelled")).to_be_visible()
-    stale.click(dialog.ts, "create", stale=True)
-    as_bob(late)
-    expect(late.locator(".message.only-you")).to_contain_text("That is decided already")
+    expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
+    button(lagging, "Create image").click()
+    expect(page.locator(".message.only-you")).to_contain_text("That is decided already")
+    assert house.host.engine.builds == []
+
+
+def test_a_button_of_a_proposal_that_expired_by_itself_says_so(tmp_path: Path, cache: Path, new_page: NewPage) -> None:
+    house = House(make_settings(tmp_path / "state", cache, review_seconds=3), tmp_path / "room")
+    house.open()
+    try:
+        page = at_the_box(new_page(house.room.page_url))
+        review(page)
+        lagging = review_on_a_screen_that_lags(house, new_page)
+        expect(page.get_by_role("heading", name="Expired")).to_be_visible()
+        expect(button(page, "Create image")).to_have_count(0)
+        button(lagging, "Create image").click()
+        expect(page.locator(".message.only-you")).to_contain_text("This proposal has expired. Type the command again")
+        assert house.host.engine.builds == []
+    finally:
+        house.close()
+
+
+def review_on_a_screen_that_lags(house: House, new_page: NewPage) -> Page:
+    """Open a page for the same person that shows the proposal, and hears of nothing from then on."""
+    page = new_page("about:blank")
+    page.route_web_socket(re.compile("/room/events"), lambda _: None)
+    page.goto(house.room.page_url)
+    expect(button(page, "Create image")).to_be_visible()
+    return page
 
 
 def test_a_file_in_a_thread_is_opened_and_downloaded(page: Page) -> None:
