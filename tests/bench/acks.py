@@ -101,10 +101,11 @@ def fill_the_slots(client: RoomClient, ground: Ground) -> None:
 
 def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figures:
     """Type so many commands, evenly over that time, and hear what becomes of them."""
-    pause, acked, lost = threading.Event(), dict[str, float](), set[str]()
+    typed, acked, lost = set[str](), dict[str, float](), set[str]()
     with client.events() as events:
-        pause.wait(1)  # until the room has told all that happened before
-        typist = threading.Thread(target=type_all, args=(client, commands, seconds, pause))
+        while events.wait(1):
+            pass  # What happened before is not measured.
+        typist = threading.Thread(target=type_all, args=(client, commands, seconds, typed))
         typist.start()
         end = monotonic() + seconds + 5
         while len(acked) + len(lost) < commands and (left := end - monotonic()) > 0:
@@ -116,15 +117,16 @@ def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figu
                 case _:
                     pass
         typist.join()
-    return Figures(way, tuple(acked.values()), commands - len(acked))
+    return Figures(way, tuple(acked[trigger] for trigger in typed if trigger in acked), len(typed - acked.keys()))
 
 
-def type_all(client: RoomClient, commands: int, seconds: float, pause: threading.Event) -> None:
-    """Type at even intervals, whether or not anybody answers."""
-    start = monotonic()
+def type_all(client: RoomClient, commands: int, seconds: float, typed: set[str]) -> None:
+    """Type at even intervals, whether or not anybody answers, and note the triggers."""
+    start, pause = monotonic(), threading.Event()
     for number in range(commands):
         pause.wait(max(0.0, start + number * seconds / commands - monotonic()))
-        client.type(f"/docker_image_create name=warroom-test/{number} dependencies=mechanize packages=wget")
+        sent = client.type(f"/docker_image_create name=warroom-test/{number} dependencies=mechanize packages=wget")
+        typed.add(sent.trigger_id)
 
 
 def main() -> None:

@@ -26,7 +26,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop in this thread, in which the bot of later tests cannot start.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     assert CHROMIUM.exists(), "The browser tests need Debian's Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
