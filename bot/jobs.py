@@ -328,6 +328,10 @@ class Jobs:
         try:
             self._start_task(dialog)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
+            if self._closing.is_set():
+                # The runner is gone, not the task: what is in the ledger is started by the next process.
+                log.info("task_left_to_the_next", job=dialog.asked.dialog)
+                return
             try:
                 self._break(dialog.asked.dialog, error)
             except StateUnwritable as unwritable:
