@@ -1,6 +1,9 @@
 """What tests of every kind share: the settings, and the Docker daemon that they name."""
 
+import struct
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +37,14 @@ def daemon(docker_host: str | None) -> Iterator[DockerDaemon]:
     engine = DockerDaemon(docker_host)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bot's cache, with an installer for builds in it: the real one would be fetched from an index."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "tools").mkdir()
+    # The header of a static ELF program for x86-64, and nothing behind it: the fake daemon never runs it.
+    header = struct.pack("<4sBB10xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 2, 62, 1, 0, 0, 0, 0, 64, 56, 0, 0, 0, 0)
+    (folder / "tools" / f"uv-{version('uv')}-x86_64").write_bytes(header.ljust(1 << 20, b"\0"))
+    return folder

@@ -1,9 +1,7 @@
 """A browser, and a house with a war room in it, for each test."""
 
 import re
-import struct
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,17 +11,6 @@ from tests.browser.house import CHROMIUM, CHROMIUM_ARGUMENTS, House
 from tests.scenario.driver import make_settings
 
 expect.set_options(timeout=10_000)
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bot's cache, with an installer for builds in it: the real one would be fetched from an index."""
-    folder = tmp_path_factory.mktemp("cache")
-    (folder / "tools").mkdir()
-    # The header of a static ELF program for x86-64, and nothing behind it: the fake daemon never runs it.
-    header = struct.pack("<4sBB10xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 2, 62, 1, 0, 0, 0, 0, 64, 56, 0, 0, 0, 0)
-    (folder / "tools" / f"uv-{version('uv')}-x86_64").write_bytes(header.ljust(1 << 20, b"\0"))
-    return folder
 
 
 # Not for the session: Playwright keeps an event loop in this thread, in which the bot of later tests cannot start.

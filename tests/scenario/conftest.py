@@ -1,9 +1,7 @@
 """A stage for each scenario: a room, the bot, a Docker host and a package index."""
 
-import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,17 +14,6 @@ from bot.slack.pace import Pace
 from tests.fakes.host import Host
 from tests.fakes.resolver import FakeResolver
 from tests.scenario.driver import EVERYWHERE, HASTE, Stage, make_settings, open_room
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bot's cache, with an installer for builds in it: the real one would be fetched from an index."""
-    folder = tmp_path_factory.mktemp("cache")
-    (folder / "tools").mkdir()
-    # The header of a static ELF program for x86-64, and nothing behind it: the fake daemon never runs it.
-    header = struct.pack("<4sBB10xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 2, 62, 1, 0, 0, 0, 0, 64, 56, 0, 0, 0, 0)
-    (folder / "tools" / f"uv-{version('uv')}-x86_64").write_bytes(header.ljust(1 << 20, b"\0"))
-    return folder
 
 
 @pytest.fixture(scope="session")
