@@ -34,6 +34,34 @@ class PullFailed(Problem):
     """A registry was reached but the image did not arrive."""
 
 
+class PullStopped(Problem):
+    """Somebody pressed Stop while an image was pulled."""
+
+
+class RegistryUnreachable(Problem):
+    """The registry does not answer, or not as a registry does."""
+
+
+class RegistryLimited(Problem):
+    """The registry has had enough requests: `seconds` says how long to wait, None where it does not say."""
+
+    def __init__(self, message: str, *, hint: str, details: tuple[str, ...] = (), seconds: float | None = None) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.seconds = seconds
+
+
+class LoginRefused(Problem):
+    """The registry wants a login, or does not accept the one that the machine's Docker configuration has."""
+
+
+class ReviewVoid(Problem):
+    """What was confirmed is not so any more: the facts have changed since the review."""
+
+
+class ImageInUse(Problem):
+    """A container uses the image, or another image is built on it."""
+
+
 class UnusableBase(Problem):
     """The base is there but nothing can be built on it: no Python, no known package manager, a wrong platform."""
 

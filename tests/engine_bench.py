@@ -2,7 +2,7 @@
 
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from uuid import uuid4
@@ -29,12 +29,16 @@ def packed(files: Mapping[str, bytes], *, mode: int = 0o755) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class EngineBench:
-    """An engine under test. `offer` puts an image into a registry that the engine can pull from, and names it."""
+    """An engine under test. `offer` puts a new image into a registry that the engine can pull from, and names it.
+
+    `contain` has a container, which is not ours, of an image under a name, for a while.
+    """
 
     engine: Engine
     base: str
     network: str | None = None
     offer: Callable[[str], Reference] | None = None
+    contain: Callable[[str, ImageId], AbstractContextManager[None]] | None = None
     mark: str = field(default_factory=lambda: uuid4().hex[:12])
 
     @property

@@ -136,6 +136,8 @@ def _parameters(order: BuildOrder) -> dict[str, str | list[str]]:
         "labels": json.dumps(dict(order.labels)),
         "buildargs": json.dumps(dict(order.build_args)),
     }
+    if order.no_cache:
+        parameters["nocache"] = "1"
     if order.network is not None:
         parameters["networkmode"] = order.network
     return parameters

@@ -12,14 +12,18 @@ import requests
 import structlog
 import urllib3.exceptions
 
+from commands.engine.cut import Cut
 from commands.engine.streams import Malformed, records
-from commands.engine.transport import MISCONFIGURED, Client, credentials, endpoint_of, new_client
+from commands.engine.transport import MISCONFIGURED, Client, endpoint_of, new_client
 from commands.errors import DiskFull, EngineUnavailable, Misconfigured, Problem
 
 log = structlog.get_logger()
 
 _OLDEST_API = "1.41"
 """Docker 20.10, the first whose `POST /build?version=2` needs no session. Newer daemons are asked for theirs."""
+
+_PIECE = 1 << 20
+"""The most bytes of a download that are taken at a time."""
 
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 Answer = TypeVar("Answer")
@@ -102,6 +106,7 @@ class Connection:
             response = self._send(
                 method,
                 path,
+                client=self._opened(),
                 seconds=seconds or self._lookup_seconds,
                 params=params,
                 json=json,
@@ -121,20 +126,54 @@ class Connection:
         params: Mapping[str, str | list[str]],
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        cut: Cut | None = None,
     ) -> Iterator[Iterator[dict[str, Any]]]:
         """Post to the API and give its answer record by record; the connection is closed at the end, heard out or not.
 
-        Faults of the connection, in here and in the body of the `with`, are told as by `ask`.
+        Faults of the connection, in here and in the body of the `with`, are told as by `ask`. `cut` ends it from
+        another thread; here that is a lost connection.
         """
-        with self._faults_told(doing):
-            response = self._send(
-                "POST", path, seconds=idle_seconds, params=params, data=data, headers=headers, stream=True
-            )
+        how = {"params": params, "data": data, "headers": headers}
+        with self._answering("POST", path, doing=doing, idle_seconds=idle_seconds, cut=cut, **how) as response:
+            yield records(response.raw.stream(decode_content=True))
+
+    @contextmanager
+    def download(self, path: str, *, doing: str, idle_seconds: float) -> Iterator[Iterator[bytes]]:
+        """Give an answer piece by piece, as they arrive; otherwise as `stream`."""
+        with self._answering("GET", path, doing=doing, idle_seconds=idle_seconds) as response:
+            yield response.raw.stream(_PIECE)
+
+    @contextmanager
+    def _answering(
+        self,
+        method: str,
+        path: str,
+        *,
+        doing: str,
+        idle_seconds: float,
+        cut: Cut | None = None,
+        **how: Any,  # noqa: ANN401  # as requests
+    ) -> Iterator[requests.Response]:
+        with self._faults_told(doing), self._line(cut) as client:
+            response = self._send(method, path, client=client, seconds=idle_seconds, stream=True, **how)
             try:
                 _accepted(response, doing)
-                yield records(response.raw.stream(decode_content=True))
+                yield response
             finally:
                 response.close()
+
+    @contextmanager
+    def _line(self, cut: Cut | None) -> Iterator[Client]:
+        """Give the client that all share, or to a request that may be cut one of its own."""
+        shared = self._opened()
+        if cut is None:
+            yield shared
+            return
+        own = new_client(self._docker_host, shared.api_version, watch=cut.watch)
+        try:
+            yield own
+        finally:
+            own.close()
 
     def read(
         self,
@@ -155,11 +194,6 @@ class Connection:
         except ValueError as fault:
             raise self._not_understood() from fault
 
-    def credentials(self, repository: str) -> dict[str, str]:
-        """Give the header that logs in to a repository's registry, if the machine's Docker configuration has one."""
-        with self._faults_told("read the registry's credentials"):
-            return credentials(self._opened(), repository)
-
     def close(self) -> None:
         """Close what is open; the next use opens it again."""
         with self._lock:
@@ -167,8 +201,15 @@ class Connection:
         if client is not None:
             client.close()
 
-    def _send(self, method: str, path: str, *, seconds: float, **how: Any) -> requests.Response:  # noqa: ANN401  # as requests
-        client = self._opened()
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        client: Client,
+        seconds: float,
+        **how: Any,  # noqa: ANN401  # as requests
+    ) -> requests.Response:
         url = f"{client.base_url}/v{client.api_version}{path}"
         # The first limit is that of connecting and, for urllib3, of each pause while a body is taken in.
         connecting = seconds if how.get("data") else self._lookup_seconds

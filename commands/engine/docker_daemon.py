@@ -4,26 +4,36 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 import structlog
 
 from commands.engine.building import Builds
 from commands.engine.connection import Connection, NotUnderstood, Refused, disk_full, no_space
-from commands.engine.inspection import ids_in, image_in, mapping_in, names_in
+from commands.engine.inspection import ids_in, image_in, mapping_in
 from commands.engine.interface import (
     BuildEvent,
     BuildOrder,
     EngineDescription,
+    FilesRead,
+    Login,
     PullProgress,
+    ReadOrder,
+    RegistryRules,
     RunOrder,
     RunOutcome,
     Swept,
 )
-from commands.engine.pulling import PullStory, pull_problem
+from commands.engine.listings import Listings
+from commands.engine.logins import Logins
+from commands.engine.pulling import pull_problem
+from commands.engine.pulls import TRANSFER_SECONDS, Pulls
+from commands.engine.reading import Reader
+from commands.engine.removals import Removals
 from commands.engine.throwaway import THROWAWAY, Throwaway
 from commands.errors import ImageNotFound
-from commands.model.images import Digest, ImageId, LocalImage, Platform
+from commands.model.images import Container, Digest, ImageId, Layer, ListedImage, LocalImage, Platform
 from commands.model.references import Reference
 
 log = structlog.get_logger()
@@ -31,13 +41,12 @@ log = structlog.get_logger()
 WORK_SECONDS = 120.0
 """How long the daemon may take to create, remove or start something."""
 
-TRANSFER_SECONDS = 300.0
-"""The longest silence that is borne while an image is pulled or imported."""
+_NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+"""Without an environment there are no logins."""
 
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 _BAD_REQUEST = 400
 _GONE = 404
-_CONFLICT = 409
 _SERVER_ERROR = 500
 
 
@@ -45,15 +54,26 @@ class DockerDaemon:
     """The real engine. `docker_host` is an address, or None for what Docker's own command line would use.
 
     Nothing is connected before it is needed: a daemon that is down now may be up for the next call. Used by many
-    threads at once. `clock` gives seconds since the epoch.
+    threads at once. `clock` gives seconds since the epoch. `environment` is where Docker's command line would find its
+    configuration file and credential helpers; without one there are no logins.
     """
 
     def __init__(
-        self, docker_host: str | None, *, lookup_seconds: float = 10.0, clock: Callable[[], float] = time.time
+        self,
+        docker_host: str | None,
+        *,
+        lookup_seconds: float = 10.0,
+        clock: Callable[[], float] = time.time,
+        environment: Mapping[str, str] = _NO_ENVIRONMENT,
     ) -> None:
         self._connection = Connection(docker_host, lookup_seconds=lookup_seconds)
         self._builds = Builds(self._connection, holds=lambda image: self.find_image(image) is not None, clock=clock)
         self._throwaway = Throwaway(self._connection, WORK_SECONDS)
+        self._reader = Reader(self._connection, self._throwaway)
+        self._logins = Logins(environment)
+        self._pulls = Pulls(self._connection, self._logins, find=self.find_image)
+        self._listings = Listings(self._connection)
+        self._removals = Removals(self._connection, WORK_SECONDS, self._listings.containers)
 
     @property
     def endpoint(self) -> str:
@@ -98,7 +118,35 @@ class DockerDaemon:
 
     def names(self) -> tuple[str, ...]:
         """List all names of all images, newest image first, without looking into any."""
-        return self._connection.read(names_in, "/images/json", doing="list its images")
+        return tuple(dict.fromkeys(name for image in self.listing() for name in image.repo_tags))
+
+    def listing(self) -> tuple[ListedImage, ...]:
+        """List every image, newest first, in one question; an entry that cannot be read is left out."""
+        return self._listings.images()
+
+    def containers(self) -> tuple[Container, ...]:
+        """List every container, running or not."""
+        return self._listings.containers()
+
+    def history(self, image: ImageId) -> tuple[Layer, ...]:
+        """List what an image was made by, the lowest layer first; raises `ImageNotFound`."""
+        return self._listings.history(image)
+
+    def disk_use(self, *, seconds: float) -> int:
+        """Say how many bytes all images take together, shared layers once; the daemon may take `seconds` to count."""
+        return self._listings.disk_use(seconds=seconds)
+
+    def registry_rules(self) -> RegistryRules:
+        """Say how the daemon reaches registries."""
+        return self._listings.registry_rules()
+
+    def login(self, registry: str) -> Login | None:
+        """Find what the machine's Docker configuration has for this registry; raises `Misconfigured`."""
+        return self._logins.find(registry)
+
+    def read_files(self, order: ReadOrder) -> FilesRead:
+        """Read files out of an image by a container that is never started; raises `ImageNotFound`."""
+        return self._reader.read(order)
 
     def _listed(self, path: str, *, doing: str, **filters: list[str]) -> tuple[str, ...]:
         # `all` makes the list of containers whole; that of images gets the steps of old builders with it, unlabelled.
@@ -113,40 +161,15 @@ class DockerDaemon:
             log.warning("image_unreadable", image=image, reason=str(problem.__cause__))
             return None
 
-    def pull(self, reference: Reference, report: Callable[[PullProgress], None]) -> LocalImage:
-        """Fetch an image from its registry; raises `ImageNotFound` or `PullFailed`."""
-        # Without a tag the daemon would fetch all of them.
-        wanted = reference if reference.tag or reference.digest else Reference(reference.repository, tag="latest")
-        story = PullStory()
-        try:
-            self._follow_pull(wanted, story, report)
-        except Refused as refusal:
-            raise pull_problem(wanted, refusal.reason) from refusal
-        if story.error is not None:
-            raise disk_full(story.error) if no_space(story.error) else pull_problem(wanted, story.error)
-        return self._pulled(wanted, story.digest)
+    def pull(
+        self, reference: Reference, report: Callable[[PullProgress], None], *, pull_id: str | None = None
+    ) -> LocalImage:
+        """Fetch an image from its registry; raises `ImageNotFound`, `PullFailed` or `PullStopped`."""
+        return self._pulls.fetch(reference, report, pull_id=pull_id)
 
-    def _follow_pull(self, wanted: Reference, story: PullStory, report: Callable[[PullProgress], None]) -> None:
-        with self._connection.stream(
-            "/images/create",
-            doing=f"pull `{wanted}`",
-            idle_seconds=TRANSFER_SECONDS,
-            params={"fromImage": wanted.repository, "tag": wanted.digest or wanted.tag or ""},
-            headers=self._connection.credentials(wanted.repository),
-        ) as records:
-            for record in records:
-                progress = story.hear(record)
-                if progress is not None:
-                    report(progress)
-
-    def _pulled(self, wanted: Reference, digest: str | None) -> LocalImage:
-        # A pull that breaks in the middle can end without an error and leave the old image under the name.
-        image = self.find_image(str(wanted))
-        if image is None:
-            raise pull_problem(wanted, "the daemon has no such image after the pull")
-        if digest is None or not any(known.endswith(f"@{digest}") for known in image.repo_digests):
-            raise pull_problem(wanted, f"the daemon holds another image than the one it pulled ({digest})")
-        return image
+    def cancel_pull(self, pull_id: str) -> None:
+        """End a pull, also one whose registry has gone silent; one that is unknown or over is no error."""
+        self._pulls.cancel(pull_id)
 
     def registry_digest(self, reference: Reference) -> Digest:
         """Ask the registry of an image for its digest, without pulling; raises `ImageNotFound` or `PullFailed`."""
@@ -156,7 +179,7 @@ class DockerDaemon:
                 _digest_in,
                 path,
                 doing=f"ask the registry for `{reference}`",
-                headers=self._connection.credentials(reference.repository),
+                headers=self._logins.header(reference.registry),
             )
         except Refused as refusal:
             raise pull_problem(reference, refusal.reason) from refusal
@@ -192,15 +215,10 @@ class DockerDaemon:
             raise
 
     def remove_image(self, reference: str) -> None:
-        """Remove a name, and the image with its last name. An image that is not there is no error."""
+        """Remove a name, and the image with its last name; raises `ImageInUse`."""
         exact = _exact(reference)
-        if exact is None:
-            return
-        try:
-            self._remove(exact)
-        except Refused as refusal:
-            if refusal.status != _GONE:
-                raise
+        if exact is not None:
+            self._removals.remove(exact)
 
     def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:
         """Make an image of a tar of a root file system; raises `ValueError` for a label of more than one line."""
@@ -231,21 +249,7 @@ class DockerDaemon:
         containers = self._listed("/containers/json", doing="list its containers", label=own)
         removed = [self._throwaway.remove(container) for container in containers]
         nameless = self._listed("/images/json", doing="list its images", label=labels, dangling=["true"])
-        return Swept(sum(removed), sum(self._discard(image) for image in nameless if image not in keep))
-
-    def _discard(self, image: str) -> bool:
-        try:
-            # No pruning: it would take parents along that are to be kept.
-            self._remove(image, params={"noprune": "1"})
-        except Refused as refusal:
-            if refusal.status in (_GONE, _CONFLICT):  # Taken away, named or used by somebody since it was listed.
-                return False
-            raise
-        return True
-
-    def _remove(self, reference: str, *, params: Mapping[str, str] | None = None) -> None:
-        path = f"/images/{quote(reference)}"
-        self._connection.ask("DELETE", path, doing=f"remove `{reference}`", seconds=WORK_SECONDS, params=params)
+        return Swept(sum(removed), sum(self._removals.discard(image) for image in nameless if image not in keep))
 
 
 def _exact(reference: str) -> str | None:

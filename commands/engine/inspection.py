@@ -12,7 +12,8 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
 
 from commands.model.images import ImageId, LocalImage, Platform
 
-_UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
+UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
+"""Stands for a time that the daemon does not know."""
 
 
 def _names(value: object) -> object:
@@ -27,49 +28,44 @@ def _moment(value: object) -> datetime:
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
-        return _UNKNOWN_TIME
+        return UNKNOWN_TIME
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(moment.astimezone(UTC), _UNKNOWN_TIME) if moment.year > 1 else _UNKNOWN_TIME
+    return max(moment.astimezone(UTC), UNKNOWN_TIME) if moment.year > 1 else UNKNOWN_TIME
 
 
-def _or_empty(value: object) -> object:
+def or_empty(value: object) -> object:
+    """Read null, by which Go writes an empty list or mapping, as an empty mapping."""
     return {} if value is None else value
 
 
-_Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+"""A list of names that may be null, or hold what is none."""
 
 
 class _Config(BaseModel):
-    labels: Annotated[dict[str, str], BeforeValidator(_or_empty)] = Field({}, alias="Labels")
+    labels: Annotated[dict[str, str], BeforeValidator(or_empty)] = Field({}, alias="Labels")
     user: Annotated[str, BeforeValidator(lambda user: user or "")] = Field("", alias="User")
 
 
 class _RootFs(BaseModel):
-    layers: _Names = Field((), alias="Layers")
+    layers: Names = Field((), alias="Layers")
 
 
 class _Image(BaseModel):
     id: str = Field(alias="Id")
-    repo_tags: _Names = Field((), alias="RepoTags")
-    repo_digests: _Names = Field((), alias="RepoDigests")
-    created: Annotated[datetime, BeforeValidator(_moment)] = Field(_UNKNOWN_TIME, alias="Created")
+    repo_tags: Names = Field((), alias="RepoTags")
+    repo_digests: Names = Field((), alias="RepoDigests")
+    created: Annotated[datetime, BeforeValidator(_moment)] = Field(UNKNOWN_TIME, alias="Created")
     size: int = Field(0, alias="Size")
-    config: Annotated[_Config, BeforeValidator(_or_empty)] = Field(_Config(), alias="Config")
+    config: Annotated[_Config, BeforeValidator(or_empty)] = Field(_Config(), alias="Config")
     os: str = Field("linux", alias="Os")
     architecture: str = Field("", alias="Architecture")
-    root_fs: Annotated[_RootFs, BeforeValidator(_or_empty)] = Field(_RootFs(), alias="RootFS")
+    root_fs: Annotated[_RootFs, BeforeValidator(or_empty)] = Field(_RootFs(), alias="RootFS")
 
 
 class _Identified(BaseModel):
     id: str = Field(alias="Id")
-
-
-class _Listed(BaseModel):
-    repo_tags: _Names = Field((), alias="RepoTags")
-    created: Annotated[int, BeforeValidator(lambda seconds: seconds if isinstance(seconds, int) else 0)] = Field(
-        0, alias="Created"
-    )
 
 
 class _Ended(BaseModel):
@@ -94,7 +90,6 @@ class ContainerState:
 
 
 _LISTING = TypeAdapter(list[_Identified] | None)
-_LISTED = TypeAdapter(list[_Listed] | None)
 _MAPPING: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -117,12 +112,6 @@ def image_in(answer: bytes) -> LocalImage:
 def ids_in(answer: bytes) -> tuple[str, ...]:
     """Read the IDs in a list of images or containers; raises `ValueError` when it is none."""
     return tuple(dict.fromkeys(one.id for one in _LISTING.validate_json(answer) or ()))
-
-
-def names_in(answer: bytes) -> tuple[str, ...]:
-    """Read the names in a list of images, those of the newest image first; raises `ValueError` when it is none."""
-    listed = sorted(_LISTED.validate_json(answer) or (), key=lambda image: image.created, reverse=True)
-    return tuple(dict.fromkeys(name for image in listed for name in image.repo_tags))
 
 
 def id_in(answer: bytes) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
-from commands.model.images import ImageId, LocalImage, Platform
+from commands.model.images import Container, ImageId, Layer, ListedImage, LocalImage, Platform
 from commands.model.references import Reference
 
 
@@ -26,12 +26,16 @@ class EngineDescription:
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """How far a pull is: layers that are complete of those known so far, bytes of those known so far."""
+    """How far a pull is: layers that are complete of those known so far, bytes of those whose size is known.
+
+    `all_sized` says that the size of every layer that is not there already is known.
+    """
 
     layers_done: int
     layers: int
     bytes_done: int
     bytes: int
+    all_sized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class BuildOrder:
     idle_seconds: float
     network: str | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
+    no_cache: bool = False
+    """Run every step, also one that was run before; cache mounts are still used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,55 @@ class RunOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """Files to be read out of an image, without running anything of it.
+
+    `wanted` says of a path (without a slash in front) whether it is to be kept; links are not followed. `bytes_limit`
+    bounds what is looked through in all, `file_limit` what is kept of one file, `files_limit` how many are kept,
+    `kept_limit` what is kept in all.
+    """
+
+    image: ImageId
+    labels: Mapping[str, str]
+    wanted: Callable[[str], bool]
+    seconds: float = 60.0
+    bytes_limit: int = 8 << 30
+    file_limit: int = 16 << 20
+    files_limit: int = 20_000
+    kept_limit: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRead:
+    """The wanted files by path. `gap` says in plain words why some may be missing; it is empty when all were read."""
+
+    files: Mapping[str, bytes]
+    gap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRules:
+    """How the daemon reaches registries.
+
+    `hub` is the host (and port) that answers for Docker's own registry; `mirrors` are addresses that are asked before
+    it; `insecure` are hosts, with port where one is named, and networks in CIDR notation that may go without TLS.
+    """
+
+    hub: str
+    mirrors: tuple[str, ...] = ()
+    insecure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What the machine's Docker configuration has for one registry: a name and password, or an identity token."""
+
+    username: str
+    password: str = field(repr=False)
+    identity_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
     """What a sweep removed."""
 
@@ -118,8 +173,52 @@ class Engine(Protocol):
         """List all names of all images, newest image first, without looking into any."""
         ...
 
-    def pull(self, reference: Reference, report: Callable[[PullProgress], None]) -> LocalImage:
-        """Fetch an image from its registry; raises `ImageNotFound` or `PullFailed`."""
+    def listing(self) -> tuple[ListedImage, ...]:
+        """List every image, newest first, in one question; an entry that cannot be read is left out."""
+        ...
+
+    def containers(self) -> tuple[Container, ...]:
+        """List every container, running or not; not the throw-away ones of `run` and `read_files`."""
+        ...
+
+    def history(self, image: ImageId) -> tuple[Layer, ...]:
+        """List what an image was made by, the lowest layer first; raises `ImageNotFound`."""
+        ...
+
+    def disk_use(self, *, seconds: float) -> int:
+        """Say how many bytes all images take together, shared layers once; the daemon may take `seconds` to count."""
+        ...
+
+    def registry_rules(self) -> RegistryRules:
+        """Say how the daemon reaches registries."""
+        ...
+
+    def login(self, registry: str) -> Login | None:
+        """Find what the machine's Docker configuration, or its credential helper, has for this registry and no other.
+
+        Raises `Misconfigured` where a helper fails.
+        """
+        ...
+
+    def read_files(self, order: ReadOrder) -> FilesRead:
+        """Read files out of an image by a container that is created, never started, and removed.
+
+        Raises `ImageNotFound`. A limit that is met is told in the answer's `gap`.
+        """
+        ...
+
+    def pull(
+        self, reference: Reference, report: Callable[[PullProgress], None], *, pull_id: str | None = None
+    ) -> LocalImage:
+        """Fetch an image from its registry, by tag or digest; success is a stream without error and the digest there.
+
+        A reference by digest gives the image no tag. `pull_id` is how to cancel it. Raises `ImageNotFound`,
+        `PullFailed`, and `PullStopped` when it was cancelled.
+        """
+        ...
+
+    def cancel_pull(self, pull_id: str) -> None:
+        """End a pull, also one whose registry has gone silent; one that is unknown or over is no error."""
         ...
 
     def build(self, order: BuildOrder) -> Iterator[BuildEvent]:
@@ -143,7 +242,10 @@ class Engine(Protocol):
         ...
 
     def remove_image(self, reference: str) -> None:
-        """Remove a name, and the image with its last name. An image that is not there is no error."""
+        """Remove a name, and the image with its last name. An image that is not there is no error.
+
+        Raises `ImageInUse` when a container or another image needs it.
+        """
         ...
 
     def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:

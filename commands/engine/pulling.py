@@ -20,15 +20,32 @@ _ABSENT = (
     "repository does not exist",
     "no matching manifest",
 )
+_LIMITED = "The registry's limit is used up: wait, or `docker login` as the user that this program runs as."
+_LOGIN = "The registry wants a login: `docker login`, as the user that this program runs as."
+_BROKEN_OFF = "The registry, or a proxy on the way, broke the transfer off: try again. What arrived whole is kept."
+_SLOW = "The registry answers too slowly: try again later, and check the network of the daemon's machine."
 _HINTS = {
-    "toomanyrequests": "The registry's limit is used up: wait, or log the daemon's user in (`docker login`).",
-    "rate limit": "The registry's limit is used up: wait, or log the daemon's user in (`docker login`).",
-    "unauthorized": "The registry wants a login: `docker login`, as the user that this program runs as.",
-    "authentication required": "The registry wants a login: `docker login`, as the user that this program runs as.",
+    "toomanyrequests": _LIMITED,
+    "too many requests": _LIMITED,
+    "rate limit": _LIMITED,
+    "unauthorized": _LOGIN,
+    "authentication required": _LOGIN,
+    "no basic auth credentials": _LOGIN,
     "denied": "This login may not read the image: ask who owns it, or `docker login` as somebody who may.",
     "x509": "The daemon does not trust the registry's certificate: see the daemon's `certs.d` folder.",
     "no such host": "The daemon's machine cannot look the registry's name up: check its DNS and its proxy.",
+    "http response to https client": "The registry has no TLS: name it in the daemon's `insecure-registries`.",
+    "connection refused": "Nobody answers at the registry's address: check that it runs, and the port.",
+    "connection reset": _BROKEN_OFF,
+    "broken pipe": _BROKEN_OFF,
+    " eof": _BROKEN_OFF,  # as a word of its own, which names of images may hold
+    "i/o timeout": _SLOW,
+    "handshake timeout": _SLOW,
+    "deadline exceeded": _SLOW,
+    "timeout exceeded": _SLOW,
 }
+_ABSENT_NAME = "Check the name and the tag; a private image needs `docker login`."
+_ABSENT_DIGEST = "The registry may have deleted it since it was looked up: ask again what its tag stands for."
 _HINT = "Check that the daemon's machine reaches the registry (network, proxy), then try again."
 
 
@@ -36,6 +53,7 @@ _HINT = "Check that the daemon's machine reaches the registry (network, proxy), 
 class _Layer:
     done: bool = False
     loaded: bool = False
+    sized: bool = False
     bytes_done: int = 0
     bytes: int = 0
 
@@ -69,6 +87,7 @@ class PullStory:
         match detail:
             case {"current": int(current), "total": int(total)} if status == "Downloading":
                 layer.bytes_done, layer.bytes = current, max(current, total)
+                layer.sized = total > 0
             case _:
                 pass  # Extracting counts in its own unit, and the other states count nothing.
         if layer.loaded:
@@ -81,6 +100,8 @@ class PullStory:
             layers=len(layers),
             bytes_done=sum(layer.bytes_done for layer in layers),
             bytes=sum(layer.bytes for layer in layers),
+            # A small layer is there before its size was told: then nothing of it is left to count.
+            all_sized=bool(layers) and all(layer.sized or layer.loaded for layer in layers),
         )
         changed = progress != self._last
         self._last = progress
@@ -89,11 +110,11 @@ class PullStory:
 
 def pull_problem(reference: Reference, reason: str) -> Problem:
     """Say in plain words why an image did not arrive."""
-    lowered = reason.casefold()
+    lowered = f" {reason.casefold()}"
     if any(sign in lowered for sign in _ABSENT):
         return ImageNotFound(
             f"There is no image `{reference}` that this daemon may pull.",
-            hint="Check the name and the tag; a private image needs `docker login`.",
+            hint=_ABSENT_DIGEST if reference.digest else _ABSENT_NAME,
             details=(reason,),
         )
     hint = next((hint for sign, hint in _HINTS.items() if sign in lowered), _HINT)

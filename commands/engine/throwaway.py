@@ -11,6 +11,7 @@ from commands.engine.connection import Connection, DaemonSilent, Refused
 from commands.engine.inspection import exit_code_in, id_in, state_in
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.errors import ImageNotFound
+from commands.model.images import ImageId
 
 OUTPUT_LIMIT = 1_000_000
 """Bytes that are kept of stdout, and of stderr: the last ones."""
@@ -39,7 +40,7 @@ class Throwaway:
 
     def run(self, order: RunOrder) -> RunOutcome:
         """Run a command, as `Engine.run`."""
-        container = self._create(order)
+        container = self.create(order.image, _configuration(order))
         try:
             if order.files:
                 self._put(container, order.files)
@@ -51,6 +52,22 @@ class Throwaway:
         finally:
             self.remove(container)
 
+    def create(self, image: ImageId, configuration: Mapping[str, Any]) -> str:
+        """Create a container, as the API's `ContainerConfig` says, and give its id; raises `ImageNotFound`."""
+        try:
+            answer = self.connection.ask(
+                "POST",
+                "/containers/create",
+                doing=f"create a container of `{image}`",
+                seconds=self.work_seconds,
+                json=configuration,
+            )
+        except Refused as refusal:
+            if refusal.status == _GONE:
+                raise image_absent(image) from refusal
+            raise
+        return self.connection.understood(id_in, answer)
+
     def remove(self, container: str) -> bool:
         """Remove a container, running or not, with its volumes; False when it was gone already."""
         try:
@@ -60,24 +77,6 @@ class Throwaway:
                 return False
             raise
         return True
-
-    def _create(self, order: RunOrder) -> str:
-        try:
-            answer = self.connection.ask(
-                "POST",
-                "/containers/create",
-                doing=f"create a container of `{order.image}`",
-                seconds=self.work_seconds,
-                json=_configuration(order),
-            )
-        except Refused as refusal:
-            if refusal.status == _GONE:
-                raise ImageNotFound(
-                    f"The image `{order.image}` is not on the Docker daemon.",
-                    hint="Somebody may have removed it: pull it or make it again.",
-                ) from refusal
-            raise
-        return self.connection.understood(id_in, answer)
 
     def _put(self, container: str, files: Mapping[str, bytes]) -> None:
         self._ask(
@@ -141,6 +140,14 @@ class Throwaway:
     ) -> bytes:
         path = f"/containers/{container}{path}"
         return self.connection.ask(method, path, doing=doing, seconds=self.work_seconds, params=params, data=data)
+
+
+def image_absent(image: ImageId) -> ImageNotFound:
+    """Tell that the daemon does not have the image that somebody asked for by its ID."""
+    return ImageNotFound(
+        f"The image `{image}` is not on the Docker daemon.",
+        hint="Somebody may have removed it: pull it or make it again.",
+    )
 
 
 def _configuration(order: RunOrder) -> dict[str, Any]:

@@ -45,11 +45,34 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
+class StepNoted:
+    """What a running step is doing right now, in a few words."""
+
+    step: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullAdvanced:
+    """How far the pull of a step is: layers complete of those known, bytes of those whose size is known.
+
+    `all_sized` says that the size of every layer is known, so that the bytes are the whole.
+    """
+
+    step: int
+    layers_done: int
+    layers: int
+    bytes_done: int
+    bytes: int
+    all_sized: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ImageBuilt:
     """The daemon named the image that it made. Not yet verified, not yet tagged."""
 
     image_id: ImageId
 
 
-Event = StepsPlanned | StepStarted | StepDone | StepFailed | LogLine | ImageBuilt
+Event = StepsPlanned | StepStarted | StepDone | StepFailed | StepNoted | PullAdvanced | LogLine | ImageBuilt
 """One thing that happened in a job."""

@@ -51,6 +51,56 @@ class LocalImage:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedImage:
+    """One image as the daemon lists it, without a look into it. `size` in bytes, `created` to the second."""
+
+    id: ImageId
+    repo_tags: tuple[str, ...]
+    repo_digests: tuple[str, ...]
+    created: datetime
+    size: int
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One image as a table shows it: `digest` is its registry's, None for one that never was in a registry."""
+
+    id: ImageId
+    digest: Digest | None
+    created: datetime
+    size: int
+
+    @property
+    def short(self) -> str:
+        """Twelve hexadecimal digits of the digest, or of the ID."""
+        return (self.digest or self.id).removeprefix("sha256:")[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One entry of an image's history: the instruction that made it, and the bytes it added."""
+
+    created_by: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container, running or not. `state` is Docker's word, such as `running`, `exited` or `created`."""
+
+    id: str
+    name: str
+    image: ImageId
+    state: str
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there: a paused or restarting one counts."""
+        return self.state in ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True, slots=True)
 class PythonRuntime:
     """The Python of a base: full version (`3.11.2`), where it is, and the C library its wheels must fit."""
 

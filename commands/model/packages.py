@@ -1,5 +1,6 @@
 """Packages, as asked for and as resolved."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -44,3 +45,53 @@ class OsPackage:
     def __str__(self) -> str:
         """Write it as apt-get and apk take it."""
         return self.name if self.version is None else f"{self.name}={self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What is installed in an image, read out of its files.
+
+    `python` maps normalised names (PEP 503) to versions, several ones joined by `, `; `os_packages` maps names to
+    versions and is None where the image has no database of dpkg or apk. `manager` is `dpkg`, `apk` or empty. `gap` says
+    in plain words what could not be read; it is empty where everything was.
+    """
+
+    python: Mapping[str, str]
+    os_packages: Mapping[str, str] | None
+    manager: str = ""
+    gap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A package that is in both images, in different versions."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageChanges:
+    """How the packages of one kind differ; packages as `name version`, sorted by name."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is any difference."""
+        return bool(self.added or self.removed or self.changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a newer image has that the older one has not. `size` in bytes, negative where it is smaller.
+
+    `os_packages` is None where one of the two has no package database; `gaps` say what could not be compared, and why.
+    """
+
+    size: int
+    python: PackageChanges
+    os_packages: PackageChanges | None
+    gaps: tuple[str, ...] = ()

@@ -7,6 +7,9 @@ from typing import Self
 LONGEST_REPOSITORY = 255
 """Characters of a repository with its registry; Docker's reference package, `NameTotalLengthMax`."""
 
+HUB = "docker.io"
+"""The registry that is meant where a name has none; `normalize.go` of the distribution project, `defaultDomain`."""
+
 LONGEST_QUOTE = 60
 """Characters of somebody's text that a message repeats."""
 
@@ -70,6 +73,20 @@ class Reference:
                 advice=f"Docker takes {LONGEST_REPOSITORY} characters, with the registry.",
             )
         return cls(repository=found["repository"], tag=found["tag"], digest=found["digest"])
+
+    @property
+    def registry(self) -> str:
+        """The registry it is in: `docker.io` where none is named."""
+        found = _REGISTRY_PREFIX.match(self.repository)
+        registry = found[0].rstrip("/") if found else HUB
+        return HUB if registry == f"index.{HUB}" else registry
+
+    @property
+    def path(self) -> str:
+        """The repository within its registry: `library/python` for `python`."""
+        found = _REGISTRY_PREFIX.match(self.repository)
+        path = self.repository[found.end() :] if found else self.repository
+        return f"library/{path}" if self.registry == HUB and "/" not in path else path
 
     def __str__(self) -> str:
         """Write it as Docker takes it."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NoReturn, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,7 +15,7 @@ from commands.model.references import Malformed, Reference, quoted
 MOST_PACKAGES = 200
 """Entries of one list; the largest image of the reference asks for 66."""
 
-Wanted = TypeVar("Wanted", bound=PythonRequirement | OsPackage)
+Package = TypeVar("Package", bound=PythonRequirement | OsPackage)
 
 _OPERATORS = "<>=!~"
 _AROUND_OPERATOR = re.compile(rf"\s*([{_OPERATORS};@]+|[\[(])\s*|\s+([\])])")
@@ -46,6 +46,74 @@ class CreateImage:
     packages: tuple[OsPackage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ShortId:
+    """The beginning of an image's ID, 4 to 64 hexadecimal digits without `sha256:`."""
+
+    digits: str
+
+    def __str__(self) -> str:
+        """Write it as people do."""
+        return self.digits[:12]
+
+
+Wanted = Reference | ShortId
+"""Which image somebody means. What reads as a name and as an ID is tried as a name first."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateImages:
+    """Images to bring up to date: one, or all of the host where `image` is None."""
+
+    image: Wanted | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which part of the list is meant: `page` counts from 1, `text` is looked for in names and IDs."""
+
+    page: int = 1
+    text: str = ""
+    made_here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListImages:
+    """The list; `hint` is what to tell somebody who gave arguments."""
+
+    query: Query = field(default_factory=Query)
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtImage:
+    """All there is to know of one image."""
+
+    image: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class RollBackImage:
+    """One name to go back: to the image that was kept under the tag `to`, or to the latest one before."""
+
+    image: Reference
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UndoUpdate:
+    """Every name that a job moved is to go back. `job` is the job's id."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveImage:
+    """One image to be removed, with all its names."""
+
+    image: Wanted
+
+
 def parse_dependencies(text: str) -> tuple[PythonRequirement, ...]:
     """Read a list of Python requirements, separated by commas or spaces; raises `Malformed`.
 
@@ -72,13 +140,13 @@ def _entries(text: str) -> list[str]:
     return _ENTRY.findall(tight)
 
 
-def _each(entries: Sequence[str], parse: Callable[[str], Wanted]) -> tuple[Wanted, ...]:
+def _each(entries: Sequence[str], parse: Callable[[str], Package]) -> tuple[Package, ...]:
     if len(entries) > MOST_PACKAGES:
         raise Malformed(
             f"{quoted(','.join(entries))} lists {len(entries)} packages",
             advice=f"One image takes {MOST_PACKAGES} at most: the others come along as their dependencies.",
         )
-    parsed: list[Wanted] = []
+    parsed: list[Package] = []
     for place, entry in enumerate(entries):
         try:
             parsed.append(parse(entry))
@@ -88,8 +156,8 @@ def _each(entries: Sequence[str], parse: Callable[[str], Wanted]) -> tuple[Wante
     return tuple(parsed)
 
 
-def _distinct(wanted: tuple[Wanted, ...], key: Callable[[Wanted], str]) -> tuple[Wanted, ...]:
-    first: dict[str, Wanted] = {}
+def _distinct(wanted: tuple[Package, ...], key: Callable[[Package], str]) -> tuple[Package, ...]:
+    first: dict[str, Package] = {}
     for each in wanted:
         known = first.setdefault(key(each), each)
         if replace(each, name=known.name) != known:

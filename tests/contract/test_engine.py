@@ -2,62 +2,21 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
 
-from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import PullProgress, RunOutcome, Swept
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, ImageNotFound, Problem
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
 from commands.model.images import ImageId
 from commands.model.references import Reference
-from tests.engine_bench import LABEL, EngineBench, cleared, failed, packed, without_times
-from tests.fakes.engine import FakeEngine
-from tests.fakes.registry import serving
+from tests.engine_bench import LABEL, EngineBench, failed, packed, without_times
 
 UNKNOWN = ImageId(f"sha256:{'0' * 64}")
-
-
-@contextmanager
-def fake_bench() -> Iterator[EngineBench]:
-    fake = FakeEngine()
-    elsewhere = FakeEngine()
-    fake.add_image("base:1")
-
-    def offer(name: str) -> Reference:
-        digest = f"hub.test/{name}@sha256:{uuid4().hex * 2}"
-        image = elsewhere.add_image(repo_digests=(digest,))
-        fake.hub[f"hub.test/{name}:latest"] = replace(image, id=ImageId(f"sha256:{uuid4().hex * 2}"))
-        return Reference(f"hub.test/{name}", tag="latest")
-
-    yield EngineBench(fake, base="base:1", offer=offer)
-
-
-@contextmanager
-def daemon_bench(daemon: DockerDaemon, base: str, network: str | None) -> Iterator[EngineBench]:
-    with serving(daemon.describe().platform) as registry:
-
-        def offer(name: str) -> Reference:
-            return registry.put(name, "latest", uuid4().bytes)
-
-        yield EngineBench(daemon, base, network, offer)
-
-
-@pytest.fixture(params=["fake", pytest.param("daemon", marks=pytest.mark.engine)])
-def bench(request: pytest.FixtureRequest) -> Iterator[EngineBench]:
-    ask = request.getfixturevalue
-    made = (
-        fake_bench()
-        if request.param == "fake"
-        else daemon_bench(ask("daemon"), ask("base_reference"), ask("build_network"))
-    )
-    with made as one, cleared(one):
-        yield one
 
 
 def test_an_engine_says_which_one_it_is(bench: EngineBench) -> None:

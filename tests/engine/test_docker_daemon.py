@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
 import docker
 import pytest
@@ -23,12 +22,9 @@ from commands.errors import (
     DiskFull,
     EngineUnavailable,
     Problem,
-    PullFailed,
 )
 from commands.model.events import LogLine, StepFailed, StepStarted
-from commands.model.references import Reference
 from tests.engine_bench import LABEL, EngineBench, cleared, failed, packed
-from tests.fakes.registry import FakeRegistry, serving
 from tests.private_engine import PrivateEngine, private_engine, tiny_root
 
 pytestmark = pytest.mark.engine
@@ -39,12 +35,6 @@ TINY = "tiny:1"
 @pytest.fixture
 def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineBench]:
     with cleared(EngineBench(daemon, base_reference, build_network)) as one:
-        yield one
-
-
-@pytest.fixture
-def registry(daemon: DockerDaemon) -> Iterator[FakeRegistry]:
-    with serving(daemon.describe().platform) as one:
         yield one
 
 
@@ -224,63 +214,6 @@ def test_a_container_that_cannot_start_is_removed(bench: EngineBench) -> None:
     assert bench.engine.sweep(LABEL, bench.mark) == Swept(0, 0)
 
 
-# --- pulls
-
-
-def test_a_pull_that_breaks_in_the_middle_does_not_pass_the_old_image_off(
-    bench: EngineBench, registry: FakeRegistry
-) -> None:
-    reference = registry.put("warroom-test/moving", "1", b"old")
-    old = bench.engine.pull(reference, lambda _: None)
-    registry.put("warroom-test/moving", "1", b"new")
-    registry.limited = True
-
-    with pytest.raises(PullFailed) as problem:
-        bench.engine.pull(reference, lambda _: None)
-
-    assert "rate limit" in " ".join(problem.value.details)
-    assert "limit" in problem.value.hint
-    assert bench.engine.find_image(str(reference)) == old
-    bench.engine.remove_image(str(reference))
-
-
-def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineBench, registry: FakeRegistry) -> None:
-    reference = registry.put("warroom-test/moving", "1", b"old")
-    old = bench.engine.pull(reference, lambda _: None)
-    registry.put("warroom-test/moving", "1", b"new")
-
-    new = bench.engine.pull(reference, lambda _: None)
-    again = bench.engine.pull(Reference(reference.repository, digest=old.repo_digests[0].partition("@")[2]), print)
-
-    assert new.id != old.id
-    assert again.id == old.id
-    bench.engine.remove_image(str(reference))
-    bench.engine.remove_image(old.repo_digests[0])
-
-
-def test_a_registry_is_asked_for_a_digest_without_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
-    reference = registry.put("warroom-test/asked", "1", uuid4().bytes)
-    assert isinstance(bench.engine, DockerDaemon)
-    digest = bench.engine.registry_digest(reference)
-    assert bench.engine.find_image(str(reference)) is None
-    pulled = bench.engine.pull(reference, lambda _: None)
-    assert pulled.repo_digests == (f"{reference.repository}@{digest}",)
-    bench.engine.remove_image(str(reference))
-
-
-def test_a_registry_that_lacks_an_image_is_told_as_by_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
-    assert isinstance(bench.engine, DockerDaemon)
-    with pytest.raises(Problem, match="nobody/nothing"):
-        bench.engine.registry_digest(Reference(f"{registry.address}/nobody/nothing", tag="1"))
-
-
-def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineBench) -> None:
-    with pytest.raises(PullFailed) as problem:
-        bench.engine.pull(Reference("127.0.0.1:1/nothing", tag="1"), lambda _: None)
-
-    assert "reaches the registry" in problem.value.hint
-
-
 # --- daemons that stop, hang and fill up
 
 
@@ -325,6 +258,7 @@ def test_a_daemon_that_hangs_is_told_in_time(private: PrivateEngine, private_ben
     started = time.monotonic()
 
     private.send(signal.SIGSTOP)
+    wait_until_stopped(private)
     try:
         with pytest.raises(EngineUnavailable, match="took too long to inspect"):
             private_bench.engine.find_image(TINY)
@@ -335,6 +269,17 @@ def test_a_daemon_that_hangs_is_told_in_time(private: PrivateEngine, private_ben
     assert isinstance(problem, EngineUnavailable)
     assert time.monotonic() - started < 15
     assert private_bench.engine.find_image(TINY) is not None
+
+
+def wait_until_stopped(private: PrivateEngine) -> None:
+    """Wait until the last thread of a daemon has got the signal: until then it may answer still."""
+    assert private.process
+    threads, patience = Path(f"/proc/{private.process.pid}/task"), threading.Event()
+    for _ in range(500):
+        if all((thread / "stat").read_text().rpartition(")")[2].split()[0] == "T" for thread in threads.iterdir()):
+            return
+        patience.wait(0.01)
+    raise AssertionError("the daemon did not stop")
 
 
 def test_a_run_leaves_no_volume(private: PrivateEngine, private_bench: EngineBench) -> None:

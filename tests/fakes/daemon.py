@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from commands.engine.docker_daemon import DockerDaemon
+
 Answer = Callable[["Request"], None]
 
 
@@ -75,6 +77,45 @@ def listening(folder: Path, answers: dict[str, Answer]) -> Iterator[ScriptedDaem
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def engine_on(host: str, *, lookup_seconds: float = 5) -> Iterator[DockerDaemon]:
+    """Give the real engine for a daemon at this address."""
+    engine = DockerDaemon(host, lookup_seconds=lookup_seconds)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def scripted(
+    folder: Path, answers: dict[str, Answer], *, lookup_seconds: float = 5
+) -> Iterator[tuple[DockerDaemon, ScriptedDaemon]]:
+    """Give the real engine for a scripted daemon, and that daemon."""
+    with listening(folder, answers) as daemon, engine_on(daemon.host, lookup_seconds=lookup_seconds) as engine:
+        yield engine, daemon
+
+
+def saying(body: bytes, *, status: int = 200) -> Answer:
+    """Answer with this."""
+    return lambda request: request.say(body, status=status)
+
+
+def streaming(*pieces: bytes, whole: bool = True) -> Answer:
+    """Answer piece by piece; an answer that is not whole breaks off."""
+
+    def answer(request: Request) -> None:
+        request.begin()
+        for piece in pieces:
+            request.piece(piece)
+        if whole:
+            request.piece(b"")
+        else:
+            request.conversation.close_connection = True
+
+    return answer
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

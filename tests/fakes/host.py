@@ -177,7 +177,7 @@ class Host:
     def _go_on_unless_swept(self) -> None:
         self._go_on_unless_hung_up()
         # A script is not told that its container is gone; that none is left at all is as good with one at a time.
-        if not self.engine.containers:
+        if not self.engine.throwaways:
             raise BuildStopped("The container was removed.", hint="Start it again.")
 
     def _base(self, instruction: str) -> LocalImage:

@@ -1,27 +1,44 @@
 """A person in a room without the room: what happens is a list, and so is what the person does."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 from pydantic import JsonValue
 
-from bot.room.client import ClickSent, CommandSent, RoomError
+from bot.room.client import ClickSent, CommandSent, RoomClosedError, RoomError
 from bot.room.events import Block, Message, MessageEdited, Metadata, RoomEvent
 
 MINE = "1.mine"
 """The trigger of the command that the person types."""
 
 
+def menu(action: str, *choices: str) -> Block:
+    """Make a menu, whose values are the choices in capitals."""
+    options: list[JsonValue] = [
+        {"text": {"type": "plain_text", "text": choice}, "value": choice.upper()} for choice in choices
+    ]
+    return {"type": "static_select", "action_id": action, "options": options}
+
+
 def dialog(
-    state: str, *buttons: str, trigger: str = MINE, text: str = "", facts: Mapping[str, JsonValue] | None = None
+    state: str,
+    *buttons: str | Block,
+    trigger: str = MINE,
+    text: str = "",
+    facts: Mapping[str, JsonValue] | None = None,
+    ts: str = "10.1",
 ) -> Message:
-    """Make the bot's dialog for a command, in this state and with these buttons."""
+    """Make the bot's dialog for a command, in this state and with these buttons and menus."""
     says: Block = {"type": "section", "text": {"type": "mrkdwn", "text": state}}
-    offers: Block = {"type": "actions", "elements": [{"type": "button", "action_id": button} for button in buttons]}
+    elements: list[JsonValue] = [
+        {"type": "button", "action_id": button} if isinstance(button, str) else button for button in buttons
+    ]
+    offers: Block = {"type": "actions", "elements": elements}
     payload: dict[str, JsonValue] = {"state": state, "trigger": trigger, **(facts or {})}
     return Message(
-        ts="10.1",
+        ts=ts,
         channel="C0WARROOM",
         author="U0BOT",
         text=text or state,
@@ -37,13 +54,19 @@ def note(text: str, *, answers: str | None) -> Message:
 
 @dataclass(slots=True)
 class FakePerson:
-    """A room that tells a list of events; each click adds those of `after[action]`."""
+    """A room that tells a list of events; each click adds those of `after[action]`, and they are told next.
+
+    When all is told the room closes, but somebody who waits only so long is told that the time has passed. `waits` is
+    how long that was.
+    """
 
     said: list[Message | RoomEvent] = field(default_factory=list)
     after: dict[str, list[Message | RoomEvent]] = field(default_factory=dict)
     refuses: dict[str, str] = field(default_factory=dict)
     typed: list[str] = field(default_factory=list)
     clicks: list[tuple[str, str]] = field(default_factory=list)
+    choices: list[str] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     sequence: int = 5
 
@@ -52,9 +75,11 @@ class FakePerson:
         self.typed.append(text)
         return CommandSent(trigger_id=MINE, command="/x", text="", sequence=self.sequence)
 
-    def click(self, ts: str, action_id: str) -> ClickSent:
+    def click(self, ts: str, action_id: str, *, value: str | None = None) -> ClickSent:
         """Note the click, and let happen what follows from it."""
         self.clicks.append((ts, action_id))
+        if value is not None:
+            self.choices.append(value)
         if action_id in self.refuses:
             raise RoomError("It is not there.", error=self.refuses[action_id])
         self.said[:0] = self.after.get(action_id, [])
@@ -65,15 +90,17 @@ class FakePerson:
         self.closed.append(view_id)
 
     @contextmanager
-    def events(self) -> Iterator[Iterable[RoomEvent]]:
+    def events(self) -> Iterator[Self]:
         """Tell what happens."""
-        yield self._events()
+        yield self
 
-    def _events(self) -> Iterator[RoomEvent]:
-        while self.said:
-            happened = self.said.pop(0)
-            self.sequence += 1
-            if isinstance(happened, Message):
-                yield MessageEdited(sequence=self.sequence, message=happened)
-            else:
-                yield happened
+    def wait(self, seconds: float | None = None) -> RoomEvent | None:
+        """Tell what happens next."""
+        if not self.said:
+            if seconds is None:
+                raise RoomClosedError("The room has closed.", error="closed")
+            self.waits.append(seconds)
+            return None
+        happened = self.said.pop(0)
+        self.sequence += 1
+        return MessageEdited(sequence=self.sequence, message=happened) if isinstance(happened, Message) else happened

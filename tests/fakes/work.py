@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from bot.dialogs import Asked, DialogId
 from commands.carry_out import Commission
-from commands.command import Answer, Proposal
+from commands.command import Answer, Creation, Listing, Proposal
 from commands.errors import BuildStopped
 from commands.halt import Halt
 from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
 from commands.model.outcomes import Created, Outcome, Undecided
+from commands.model.requests import Query
 from tests.examples import CREATED, PROPOSAL
 from tests.fakes.host import PATIENCE_SECONDS, Turnstile
 
@@ -23,19 +25,24 @@ class Killed(BaseException):
 class FakeWork:
     """Work as jobs ask for it. An outcome that is an exception is raised.
 
-    `answers`, `builds` and `settles` are passed by what is under way; a build that is told to end does not wait for
-    its turnstile. Exceptions put into `engine_troubles` are raised first, one by each `keep` and `clean`.
+    `answers`, `builds`, `settles`, `turns` and `counts` are passed by what is under way; a build that is told to end
+    does not wait for its turnstile. `pages` are what a list can be turned to. Exceptions put into `engine_troubles` are
+    raised first, one by each `keep` and `clean`.
     """
 
     def __init__(self) -> None:
         self.answers = Turnstile()
         self.builds = Turnstile()
         self.settles = Turnstile()
+        self.turns = Turnstile()
+        self.counts = Turnstile()
         self.answer_is: Answer | BaseException = PROPOSAL
         self.reports: Iterable[str] = ("Looking at the base",)
         self.events: Iterable[Event] = EVENTS
         self.outcome_is: Outcome | BaseException = CREATED
         self.kept_is: Created | BaseException = CREATED
+        self.pages: dict[int, Listing | BaseException] = {}
+        self.disk_is: int | BaseException = 41_200_000_000
         self.engine_troubles: list[BaseException] = []
         self.ends_when_told = True
         self.most_builds = 0
@@ -49,7 +56,7 @@ class FakeWork:
     def die(self) -> None:
         """End whatever is under way as `kill -9` does."""
         self._dead = True
-        for turnstile in (self.answers, self.builds, self.settles):
+        for turnstile in (self.answers, self.builds, self.settles, self.turns, self.counts):
             turnstile.open()
 
     def of(self, name: str) -> list[str]:
@@ -95,7 +102,24 @@ class FakeWork:
             raise self.outcome_is
         return self.outcome_is
 
-    def keep(self, proposal: Proposal, undecided: Undecided) -> Created:
+    def turn(self, query: Query) -> Listing:
+        """See `ListWork`: the page of that number."""
+        self._called("turn", str(query.page))
+        self.turns.pass_through(self._live)
+        page = self.pages[query.page]
+        if isinstance(page, BaseException):
+            raise page
+        return replace(page, query=query)
+
+    def disk_use(self) -> int:
+        """See `ListWork`."""
+        self._called("disk_use", "")
+        self.counts.pass_through(self._live)
+        if isinstance(self.disk_is, BaseException):
+            raise self.disk_is
+        return self.disk_is
+
+    def keep(self, proposal: Creation, undecided: Undecided) -> Created:
         """See `Work`."""
         del proposal
         self._called("keep", undecided.image_id)

@@ -16,54 +16,16 @@ from commands.errors import (
     BuildTimedOut,
     DiskFull,
     EngineUnavailable,
-    ImageNotFound,
     Misconfigured,
     Problem,
 )
 from commands.model.events import ImageBuilt
 from commands.model.images import ImageId
-from commands.model.references import Reference
 from tests.engine_bench import failed, packed
-from tests.fakes.daemon import Answer, Request, ScriptedDaemon, listening
+from tests.fakes.daemon import Answer, Request, engine_on, saying, scripted, streaming
 
 IMAGE = f"sha256:{'a' * 64}"
 NAMED = f'{{"id": "moby.image.id", "aux": {{"ID": "{IMAGE}"}}}}\n'.encode()
-
-
-@contextmanager
-def engine_on(host: str, *, lookup_seconds: float = 5) -> Iterator[DockerDaemon]:
-    engine = DockerDaemon(host, lookup_seconds=lookup_seconds)
-    try:
-        yield engine
-    finally:
-        engine.close()
-
-
-@contextmanager
-def scripted(
-    folder: Path, answers: dict[str, Answer], *, lookup_seconds: float = 5
-) -> Iterator[tuple[DockerDaemon, ScriptedDaemon]]:
-    with listening(folder, answers) as daemon, engine_on(daemon.host, lookup_seconds=lookup_seconds) as engine:
-        yield engine, daemon
-
-
-def saying(body: bytes, *, status: int = 200) -> Answer:
-    return lambda request: request.say(body, status=status)
-
-
-def streaming(*pieces: bytes, whole: bool = True) -> Answer:
-    """Answer piece by piece; an answer that is not whole breaks off."""
-
-    def answer(request: Request) -> None:
-        request.begin()
-        for piece in pieces:
-            request.piece(piece)
-        if whole:
-            request.piece(b"")
-        else:
-            request.conversation.close_connection = True
-
-    return answer
 
 
 def order(*, idle_seconds: float = 5) -> BuildOrder:
@@ -307,28 +269,3 @@ def test_a_silent_build_is_cancelled_on_the_daemon(tmp_path: Path) -> None:
 
     assert isinstance(problem, BuildTimedOut)
     assert daemon.asked[-1] == "/build/cancel"
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind", "hint"),
-    [
-        (saying(b'{"message": "manifest unknown"}', status=404), ImageNotFound, "Check the name"),
-        (saying(b'{"message": "lookup hub: no such host"}', status=500), Problem, "DNS"),
-        (streaming(b'{"error": "toomanyrequests: slow down"}\n'), Problem, "limit"),
-        (streaming(b'{"error": "x509: certificate signed by unknown authority"}\n'), Problem, "certificate"),
-        (streaming(b'{"error": "write /l: no space left on device"}\n'), DiskFull, "docker system df"),
-        (streaming(b'{"status": "Status: Image is up to date"}\n'), Problem, "try again"),
-        (streaming(b'{"status": "Digest: sha256:new"}\n'), Problem, "try again"),
-        (streaming(b'{"status": "Pulling"}\n', whole=False), EngineUnavailable, "systemctl status docker"),
-    ],
-)
-def test_a_pull_that_brought_nothing_says_why(tmp_path: Path, answer: Answer, kind: type[Problem], hint: str) -> None:
-    held = f'{{"Id": "{IMAGE}", "RepoDigests": ["a@sha256:old"]}}'.encode()
-
-    with (
-        scripted(tmp_path, {"/images/create": answer, "/images/a:1/json": saying(held)}) as (engine, _),
-        pytest.raises(kind) as problem,
-    ):
-        engine.pull(Reference("a", tag="1"), lambda _: None)
-
-    assert hint in problem.value.hint

@@ -6,7 +6,7 @@ import pytest
 from commands.build.dockerfile import write_dockerfile
 from commands.build.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.build.tags import BuildNumbers, build_number
-from commands.command import ExistingImage, Finding, Proposal, Refusal, Severity
+from commands.command import Creation, ExistingImage, Finding, Refusal, Severity
 from commands.docker_image_create import answer, parse
 from commands.errors import EngineUnavailable, IndexUnreachable, Problem, PullFailed, ResolutionFailed
 from commands.model.images import BaseImage, LocalImage, PackageManager, PythonRuntime
@@ -18,6 +18,7 @@ from tests.examples import NOW
 from tests.fakes.engine import PLATFORM
 from tests.fakes.host import DEFAULT_BASE, Host, Inside
 from tests.fakes.resolver import FakeResolver
+from tests.fakes.workshop import sources_on
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
 LABELS = {JOB: "d-1"}
@@ -34,21 +35,14 @@ class Bench:
     sources: Sources = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sources = Sources(
-            engine=self.host.engine,
-            resolver=self.resolver,
-            bases=Bases(self.host.engine),
-            numbers=self.numbers,
-            recipe=lambda spec: write_dockerfile(spec, uv_image="warroom-uv:1"),
-            now=NOW.timestamp,
-            default_base=Reference(DEFAULT_BASE),
-            labels=LABELS,
+        self.sources = replace(
+            sources_on(self.host.engine), resolver=self.resolver, numbers=self.numbers, labels=LABELS
         )
 
-    def propose(self, line: str = LINE) -> Proposal:
+    def propose(self, line: str = LINE) -> Creation:
         """Ask, and expect a proposal."""
         said = answer(parse(line), self.sources, self.said.append)
-        assert isinstance(said, Proposal), said
+        assert isinstance(said, Creation), said
         return said
 
     def refuse(self, line: str = LINE) -> Refusal:
@@ -57,7 +51,7 @@ class Bench:
         assert isinstance(said, Refusal), said
         return said
 
-    def made(self, spec: Proposal, *names: str) -> LocalImage:
+    def made(self, spec: Creation, *names: str) -> LocalImage:
         """Put an image on the daemon that was made to a specification."""
         own = next((name for name in names if not name.endswith(":latest")), "example_name:1.0.0.1")
         labels = {JOB: "d-0", SPEC: spec_hash(spec.spec), REF_NAME: own}
@@ -113,7 +107,7 @@ def test_nothing_is_changed_on_the_host(bench: Bench) -> None:
 
     assert bench.host.engine.images({}) == before
     assert bench.host.engine.builds == []
-    assert bench.host.engine.containers == 0
+    assert bench.host.engine.throwaways == 0
 
 
 def test_every_container_carries_the_labels_of_the_job(bench: Bench) -> None:

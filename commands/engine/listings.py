@@ -1,0 +1,60 @@
+"""A Docker daemon asked for its lists, each in one question."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from commands.engine.connection import Connection, Refused
+from commands.engine.interface import RegistryRules
+from commands.engine.overview import containers_in, disk_use_in, layers_in, listing_in, registry_rules_in
+from commands.engine.throwaway import image_absent
+from commands.model.images import Container, ImageId, Layer, ListedImage
+
+_GONE = 404
+_BY_TYPE = (1, 42)
+"""The first version of the API that can count the images alone: containers and volumes take far longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listings:
+    """Asks for lists."""
+
+    connection: Connection
+
+    def images(self) -> tuple[ListedImage, ...]:
+        """List every image, as `Engine.listing`."""
+        return self.connection.read(listing_in, "/images/json", doing="list its images")
+
+    def containers(self) -> tuple[Container, ...]:
+        """List the containers, as `Engine.containers`."""
+        return self.connection.read(containers_in, "/containers/json", doing="list its containers", params={"all": "1"})
+
+    def history(self, image: ImageId) -> tuple[Layer, ...]:
+        """List what an image was made by, as `Engine.history`."""
+        path = f"/images/{quote(image)}/history"
+        try:
+            return self.connection.read(layers_in, path, doing=f"tell the history of `{image}`")
+        except Refused as refusal:
+            if refusal.status == _GONE:
+                raise image_absent(image) from refusal
+            raise
+
+    def disk_use(self, *, seconds: float) -> int:
+        """Say how many bytes all images take, as `Engine.disk_use`."""
+        answer = self.connection.ask(
+            "GET",
+            "/system/df",
+            doing="count what its images take",
+            seconds=seconds,
+            params={"type": "image"} if self._counts_by_type() else None,
+        )
+        return self.connection.understood(disk_use_in, answer)
+
+    def registry_rules(self) -> RegistryRules:
+        """Say how the daemon reaches registries, as `Engine.registry_rules`."""
+        return self.connection.read(registry_rules_in, "/info", doing="describe itself")
+
+    def _counts_by_type(self) -> bool:
+        try:
+            return tuple(map(int, self.connection.api_version.split("."))) >= _BY_TYPE
+        except ValueError:
+            return False

@@ -1,0 +1,161 @@
+"""What the daemon tells in lists: its images and containers, an image's history, its disk, its registries.
+
+Lists are read leniently: an entry that cannot be read is left out, and the log says so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+
+from commands.engine.inspection import UNKNOWN_TIME, Names, or_empty
+from commands.engine.interface import RegistryRules
+from commands.engine.throwaway import THROWAWAY
+from commands.model.images import Container, ImageId, Layer, ListedImage
+from commands.model.references import HUB
+
+log = structlog.get_logger()
+
+Read = TypeVar("Read")
+
+
+def _moment(seconds: object) -> datetime:
+    """Read seconds since the epoch, which a daemon leaves out or makes negative where it knows no time."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds <= 0:
+        return UNKNOWN_TIME
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN_TIME
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+_Number = Annotated[int, BeforeValidator(_number)]
+_Mapping = Annotated[dict[str, Any], BeforeValidator(or_empty)]
+
+
+class _Image(BaseModel):
+    id: str = Field(alias="Id", min_length=1)
+    repo_tags: Names = Field((), alias="RepoTags")
+    repo_digests: Names = Field((), alias="RepoDigests")
+    created: Annotated[datetime, BeforeValidator(_moment)] = Field(UNKNOWN_TIME, alias="Created")
+    size: _Number = Field(0, alias="Size")
+    labels: Annotated[dict[str, str], BeforeValidator(or_empty)] = Field({}, alias="Labels")
+
+    def as_listed(self) -> ListedImage:
+        return ListedImage(ImageId(self.id), self.repo_tags, self.repo_digests, self.created, self.size, self.labels)
+
+
+class _Container(BaseModel):
+    id: str = Field(alias="Id", min_length=1)
+    names: Names = Field((), alias="Names")
+    # Not `Image`: that is the name by which it was asked for, or an ID once the name has moved.
+    image: str = Field("", alias="ImageID")
+    state: str = Field("", alias="State")
+    labels: _Mapping = Field({}, alias="Labels")
+
+    def as_container(self) -> Container:
+        own = (name.removeprefix("/") for name in self.names)
+        # With a slash inside it is what another container, by an old kind of link, calls it.
+        name = next((name for name in own if name and "/" not in name), self.id[:12])
+        return Container(self.id, name, ImageId(self.image), self.state)
+
+
+class _Layer(BaseModel):
+    created_by: Annotated[str, BeforeValidator(lambda text: text or "")] = Field("", alias="CreatedBy")
+    size: _Number = Field(0, alias="Size")
+
+    def as_layer(self) -> Layer:
+        return Layer(self.created_by, self.size)
+
+
+class _Usage(BaseModel):
+    total: int = Field(alias="TotalSize", ge=0)
+
+
+class _DiskUse(BaseModel):
+    layers: int | None = Field(None, alias="LayersSize", ge=0)
+    # Docker 29 (API 1.52) tells it here.
+    images: _Usage | None = Field(None, alias="ImageUsage")
+
+
+class _Index(BaseModel):
+    mirrors: Names = Field((), alias="Mirrors")
+    secure: bool = Field(True, alias="Secure")
+
+
+class _Registries(BaseModel):
+    indexes: Annotated[dict[str, _Index], BeforeValidator(or_empty)] = Field({}, alias="IndexConfigs")
+    insecure: Names = Field((), alias="InsecureRegistryCIDRs")
+    mirrors: Names = Field((), alias="Mirrors")
+
+
+class _Info(BaseModel):
+    index: Annotated[str, BeforeValidator(lambda address: address or "")] = Field("", alias="IndexServerAddress")
+    registries: Annotated[_Registries, BeforeValidator(or_empty)] = Field(_Registries(), alias="RegistryConfig")
+
+
+_ENTRIES = TypeAdapter(list[Any] | None)
+
+
+def listing_in(answer: bytes) -> tuple[ListedImage, ...]:
+    """Read the answer of `GET /images/json`, the newest image first; raises `ValueError` when it is none."""
+    images = (image.as_listed() for image in _readable(answer, _Image.model_validate, "image"))
+    # By ID where the second is the same: a daemon gives those in another order each time.
+    return tuple(sorted(images, key=lambda image: (-image.created.timestamp(), image.id)))
+
+
+def containers_in(answer: bytes) -> tuple[Container, ...]:
+    """Read the answer of `GET /containers/json`, without our throw-away ones; raises `ValueError` when it is none."""
+    containers = _readable(answer, _Container.model_validate, "container")
+    return tuple(one.as_container() for one in containers if THROWAWAY not in one.labels)
+
+
+def layers_in(answer: bytes) -> tuple[Layer, ...]:
+    """Read the answer of `GET /images/{name}/history`, lowest layer first; raises `ValueError` when it is none."""
+    return tuple(reversed([one.as_layer() for one in _readable(answer, _Layer.model_validate, "layer")]))
+
+
+def disk_use_in(answer: bytes) -> int:
+    """Read the bytes of all images in the answer of `GET /system/df`; raises `ValueError` when they are not there."""
+    use = _DiskUse.model_validate_json(answer)
+    if use.images is not None:
+        return use.images.total
+    if use.layers is None:
+        raise ValueError("no size of the layers")
+    return use.layers
+
+
+def registry_rules_in(answer: bytes) -> RegistryRules:
+    """Read what the answer of `GET /info` says of registries; raises `ValueError` when it is none."""
+    info = _Info.model_validate_json(answer)
+    registries = info.registries
+    hub = registries.indexes.get(HUB)
+    return RegistryRules(
+        hub=urlsplit(info.index).netloc or f"index.{HUB}",
+        mirrors=_distinct((*hub.mirrors, *registries.mirrors) if hub else registries.mirrors),
+        insecure=_distinct(
+            [*(name for name, index in registries.indexes.items() if not index.secure), *registries.insecure]
+        ),
+    )
+
+
+def _readable(answer: bytes, read: Callable[[object], Read], kind: str) -> Iterator[Read]:
+    for entry in _ENTRIES.validate_json(answer) or ():
+        try:
+            yield read(entry)
+        except ValidationError as fault:
+            # Without what the entry holds: a label may be somebody's secret.
+            known = entry.get("Id") if isinstance(entry, Mapping) else None
+            places = [".".join(map(str, error["loc"])) for error in fault.errors(include_input=False)]
+            log.warning("entry_unreadable", kind=kind, id=str(known)[:80], places=places[:5])
+
+
+def _distinct(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))

@@ -1,0 +1,293 @@
+import threading
+
+import pytest
+
+from commands.command import (
+    Finding,
+    Keep,
+    NothingToDo,
+    Pull,
+    Refusal,
+    Severity,
+    Unchecked,
+)
+from commands.docker_image_update import answer, parse
+from commands.host.asking import AT_ONCE
+from commands.model.references import Reference
+from commands.registry.interface import Quota
+from tests.fakes.host import Turnstile
+from tests.fakes.update_bench import (
+    KEPT,
+    NEVER,
+    PROBLEMS,
+    SAME,
+    Bench,
+    known_as,
+    plans,
+)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+# ── All images ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_twenty_images_two_have_changed(bench: Bench) -> None:
+    for number in range(20):
+        name = f"{('one', 'two', 'three')[number % 3]}.test/a{number:02}:1"
+        bench.pulled(name)
+        bench.hub.put(name, "new" if number in (3, 14) else "old")
+
+    said = bench.update("all=true")
+
+    assert said.title == "Update 2 of 20 images?"
+    assert [(each.name, type(each.plan)) for each in said.changing] == [
+        ("one.test/a03:1", Pull),
+        ("three.test/a14:1", Pull),
+    ]
+    assert len(bench.hub.asked) == len(set(bench.hub.asked)) == 20
+    assert bench.said == [
+        "Asking 3 registries about 20 images",
+        *(f"Asking 3 registries about 20 images: {done} done" for done in range(1, 21)),
+    ]
+
+
+def test_what_changes_comes_first_then_what_is_not_known(bench: Bench) -> None:
+    for name in ("hub.test/d:1", "hub.test/b:1", "hub.test/c:1", "hub.test/a:1"):
+        bench.pulled(name)
+        bench.hub.put(name, "old" if "d" in name or "c:" in name else "new")
+    bench.hub.problems["hub.test/a:1"] = PROBLEMS[3]
+    bench.engine.add_image("aaa:1")
+
+    assert plans(bench.update("all=true")) == {
+        "hub.test/b:1": Pull(
+            Reference("hub.test/b", digest=bench.hub.digests["hub.test/b:1"]), bench.hub.digests["hub.test/b:1"]
+        ),
+        "hub.test/a:1": Unchecked(PROBLEMS[3].message, PROBLEMS[3].hint),
+        "hub.test/c:1": SAME,
+        "hub.test/d:1": SAME,
+        "aaa:1": NEVER,
+    }
+    assert list(plans(bench.update("all=true"))) == [
+        "hub.test/b:1",
+        "hub.test/a:1",
+        "hub.test/c:1",
+        "hub.test/d:1",
+        "aaa:1",
+    ]
+
+
+def test_each_name_of_an_image_is_looked_up(bench: Bench) -> None:
+    bench.pulled("hub.test/a:1", "hub.test/a:1.2")
+    bench.hub.put("hub.test/a:1", "new")
+    bench.hub.put("hub.test/a:1.2", "old")
+
+    said = bench.update("all=true")
+
+    assert [(each.name, type(each.plan)) for each in said.images] == [("hub.test/a:1", Pull), ("hub.test/a:1.2", Keep)]
+    assert sorted(bench.hub.asked) == ["hub.test/a:1", "hub.test/a:1.2"]
+
+
+def test_what_is_no_subject_of_an_update_is_left_out(bench: Bench) -> None:
+    bench.pulled(f"hub.test/a:{KEPT}-1")
+    bench.engine.add_image("warroom/uv:0.9")
+    bench.engine.add_image()
+    bench.engine.add_image(repo_digests=(known_as("hub.test/a:1", "old"),))
+
+    note = Finding("nameless", Severity.NOTE, "2 images have no name and are left out.")
+    assert bench.nothing("all=true") == NothingToDo("There are no images to update", (), (note,))
+    assert bench.hub.asked == []
+
+
+def test_an_empty_host_has_nothing_to_update(bench: Bench) -> None:
+    assert bench.nothing("all=true") == NothingToDo("There are no images to update", ())
+
+
+def test_odd_names_break_nothing(bench: Bench) -> None:
+    odd = ("<none>:<none>", "Odd/NAME:1", f"odd:{'t' * 128}", "noton", ":", "a@b:c", "x" * 300 + ":1", "-x:1")
+    for name in odd:
+        bench.engine.add_image(name, repo_digests=(f"{name.rpartition(':')[0]}@sha256:{'4f' * 32}",))
+    bench.pulled("hub.test/a:1")
+    bench.hub.put("hub.test/a:1")
+
+    said = bench.update("all=true")
+
+    assert said.title == f"Update 1 of {len(odd) + 1} images?"
+    assert sorted(bench.hub.asked) == ["hub.test/a:1", f"odd:{'t' * 128}"]
+
+
+@pytest.mark.parametrize(
+    ("contents", "title"),
+    [
+        ({"a": "old"}, "`hub.test/a:1` is up to date"),
+        ({"a": "old", "b": "old", "c": "old"}, "All 3 images are up to date"),
+        ({"a": None, "b": None}, "Nothing could be checked"),
+        ({"a": "old", "b": None}, "1 of 2 images could not be checked"),
+        ({"a": "old", "b": "old", "c": "mine"}, "2 images up to date, 1 with nothing to update from"),
+        ({"a": "mine", "b": "mine"}, "None of 2 images has anything to update from"),
+    ],
+)
+def test_the_title_says_in_short_why_nothing_is_to_be_done(
+    bench: Bench, contents: dict[str, str | None], title: str
+) -> None:
+    for name, content in contents.items():
+        if content == "mine":
+            bench.engine.add_image(f"hub.test/{name}:1")
+        else:
+            bench.pulled(f"hub.test/{name}:1")
+        if content == "old":
+            bench.hub.put(f"hub.test/{name}:1", "old")
+
+    assert bench.nothing("all=true").title == title
+
+
+# ── Many at once ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_registries_are_asked_eight_questions_at_once(bench: Bench) -> None:
+    for number in range(20):
+        bench.pulled(f"hub.test/a{number}:1")
+        bench.hub.put(f"hub.test/a{number}:1", "old")
+    door = bench.hub.doors["hub.test"] = Turnstile()
+    door.shut()
+    asking = threading.Thread(target=bench.answer, args=("all=true",))
+    asking.start()
+
+    door.wait_for(AT_ONCE)
+    door.open()
+    asking.join()
+
+    assert (AT_ONCE, bench.hub.most_at_once) == (8, 8)
+
+
+def test_a_slow_registry_does_not_hold_up_the_others(bench: Bench) -> None:
+    for number in range(20):
+        for registry in ("fast.test", "slow.test"):
+            bench.pulled(f"{registry}/a{number}:1")
+            bench.hub.put(f"{registry}/a{number}:1", "old")
+    slow = bench.hub.doors["slow.test"] = Turnstile()
+    slow.shut()
+    fast_is_done, told = threading.Event(), list[str]()
+
+    def listen(doing: str) -> None:
+        told.append(doing)
+        if doing.endswith(": 20 done"):
+            fast_is_done.set()
+
+    asking = threading.Thread(target=answer, args=(parse("all=true"), bench.sources, listen))
+    asking.start()
+
+    assert fast_is_done.wait(10)
+    slow.wait_for(AT_ONCE)
+    slow.open()
+    asking.join()
+    assert told[-1] == "Asking 2 registries about 40 images: 40 done"
+
+
+def test_a_registry_that_fails_does_not_hold_up_the_others(bench: Bench) -> None:
+    for registry in ("bad.test", "good.test"):
+        for number in range(10):
+            bench.pulled(f"{registry}/a{number}:1")
+            bench.hub.put(f"{registry}/a{number}:1", "old")
+            bench.hub.problems[f"bad.test/a{number}:1"] = PROBLEMS[2]
+
+    said = bench.nothing("all=true")
+
+    assert [type(each.plan) for each in said.images] == [Unchecked] * 10 + [Keep] * 10
+    assert said.title == "10 of 20 images could not be checked"
+
+
+def test_who_interrupts_the_asking_is_obeyed(bench: Bench) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    for number in range(50):
+        bench.pulled(f"hub.test/a{number}:1")
+        bench.hub.put(f"hub.test/a{number}:1", "old")
+
+    def interrupt(doing: str) -> None:
+        if doing.endswith(": 3 done"):
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        answer(parse("all=true"), bench.sources, interrupt)
+    assert len(bench.hub.asked) < 50
+
+
+# ── How much a registry still allows ────────────────────────────────────────────────────────────────────────────────
+
+
+def quota_finding(severity: Severity, message: str) -> tuple[Finding, ...]:
+    return (Finding("registry-quota", severity, message),)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "pulls", "findings"),
+    [
+        (None, 3, ()),
+        (100, 3, ()),
+        (14, 3, ()),
+        (13, 3, quota_finding(Severity.NOTE, "`hub.test` will allow 10 more pulls for now after this update.")),
+        (4, 3, quota_finding(Severity.NOTE, "`hub.test` will allow 1 more pull for now after this update.")),
+        (3, 3, quota_finding(Severity.NOTE, "`hub.test` will allow no more pulls for now after this update.")),
+        (
+            2,
+            2,
+            quota_finding(
+                Severity.WARNING,
+                "`hub.test` allows 2 more pulls for now: 1 of 3 newer images cannot be pulled.",
+            ),
+        ),
+        (
+            1,
+            1,
+            quota_finding(
+                Severity.WARNING, "`hub.test` allows 1 more pull for now: 2 of 3 newer images cannot be pulled."
+            ),
+        ),
+    ],
+)
+def test_no_more_is_pulled_than_a_registry_allows(
+    bench: Bench, remaining: int | None, pulls: int, findings: tuple[Finding, ...]
+) -> None:
+    if remaining is not None:
+        bench.hub.quotas["hub.test"] = Quota(remaining, limit=100, seconds=21_600)
+    for name in ("hub.test/c:1", "hub.test/a:1", "hub.test/b:1", "other.test/d:1"):
+        bench.pulled(name)
+        bench.hub.put(name)
+
+    said = bench.update("all=true")
+
+    names = ["hub.test/a:1", "hub.test/b:1", "hub.test/c:1"]
+    assert [each.name for each in said.changing] == [*names[:pulls], "other.test/d:1"]
+    for name in names[pulls:]:
+        plan = plans(said)[name]
+        assert isinstance(plan, Unchecked)
+        assert plan.reason.startswith(f"There is a newer one, but the registry allows only {pulls} more pull")
+    assert said.findings == findings
+
+
+def test_an_image_that_its_registry_no_longer_allows_is_refused(bench: Bench) -> None:
+    bench.hub.quotas["hub.test"] = Quota(0)
+    bench.pulled("hub.test/a:1")
+    bench.hub.put("hub.test/a:1")
+
+    assert bench.refuse("image=hub.test/a:1") == Refusal(
+        "`hub.test/a:1` cannot be updated now",
+        "There is a newer one, but the registry allows no more pulls for now.",
+        "Ask for it again later, or log the bot's machine in at the registry: that may allow more.",
+    )
+    assert bench.nothing("all=true").findings == quota_finding(
+        Severity.WARNING, "`hub.test` allows no more pulls for now: 1 of 1 newer images cannot be pulled."
+    )
+
+
+def test_a_quota_that_nothing_takes_from_is_not_told(bench: Bench) -> None:
+    bench.hub.quotas["hub.test"] = Quota(1)
+    bench.pulled("hub.test/a:1")
+    bench.hub.put("hub.test/a:1", "old")
+
+    assert bench.nothing("all=true").findings == ()
