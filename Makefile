@@ -39,11 +39,13 @@ check: venv ## format, lint, types, architecture, unit tests; needs no engine
 .PHONY: test
 test: setup ## all tests, on the Docker engine that set-up found or started
 	@$(python) -X utf8 .ci/setup/browser.py
+	@$(python) -X utf8 .ci/setup/registry.py
 	@echo '→ all tests'
 	@.venv/bin/pytest $(ARGS)
 
 .PHONY: test-next-engine
 test-next-engine: venv ## the engine tests on a newer Docker, run beside (root on Debian)
+	@$(python) -X utf8 .ci/setup/registry.py
 	@$(python) -X utf8 .ci/setup/next_engine.py $(NEXT_SUITE) $(ARGS)
 
 .PHONY: venv

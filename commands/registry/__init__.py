@@ -1,0 +1,1 @@
+"""Registries, asked directly: what a name stands for there, without pulling anything."""

@@ -1,0 +1,64 @@
+"""How much a registry still allows, and how long it wants to be left alone."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from commands.registry.interface import Quota
+
+LONGEST_WAIT = 24 * 3600.0
+"""Seconds; a registry that names a longer time is asked again after this one."""
+
+_AMOUNT = re.compile(r"(\d{1,9})(?:\s*;\s*w=(\d{1,9}))?")
+_SECONDS = re.compile(r"\d{1,9}")
+
+
+def quota_in(headers: Mapping[str, str]) -> Quota | None:
+    """Read `ratelimit-remaining` and `ratelimit-limit` (`76;w=21600`); None where the first is not there."""
+    remaining = _AMOUNT.fullmatch(headers.get("ratelimit-remaining", "").strip())
+    if remaining is None:
+        return None
+    limit = _AMOUNT.fullmatch(headers.get("ratelimit-limit", "").strip())
+    window = remaining[2] or (limit[2] if limit else None)
+    return Quota(
+        remaining=int(remaining[1]),
+        limit=int(limit[1]) if limit else None,
+        seconds=int(window) if window else None,
+    )
+
+
+def seconds_to_wait(header: str | None, now: float) -> float | None:
+    """Read `Retry-After`, seconds or a date of HTTP; `now` is in seconds since the epoch. None for nonsense."""
+    if header is None:
+        return None
+    text = header.strip()
+    seconds = float(text) if _SECONDS.fullmatch(text) else _seconds_until(text, now)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _seconds_until(date: str, now: float) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+        # A date of HTTP is in GMT, also where it does not say so.
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+
+
+class Waits:
+    """Which registries want to be left alone, and until when. Used by many threads at once."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._until: dict[str, float] = {}
+
+    def begin(self, host: str, seconds: float | None) -> None:
+        """Leave a registry alone; None, where it does not say for how long, is no wait."""
+        if seconds:
+            self._until[host] = self._monotonic() + seconds
+
+    def left(self, host: str) -> float:
+        """Say how many seconds are left to wait, in whole ones; 0 when it may be asked."""
+        return float(max(0, math.ceil(self._until.get(host, 0.0) - self._monotonic()))) if host in self._until else 0.0
