@@ -21,12 +21,13 @@ from bot.checkup.report import Line, Report, fault_of
 from bot.checkup.table import table
 from bot.logs import set_up_logs
 from bot.room.client import RoomClient, RoomError
+from bot.room.company import Show
 from bot.room.console import LiveDialog, Silent, choose
-from bot.room.say import UNSHOWN, Conversation, Said, Show, Unanswered
+from bot.room.say import UNSHOWN, Conversation, Said, Unanswered
 from bot.room.server import Room
 from bot.room.store import RoomNotOpenedError
 from bot.router import COMMANDS
-from bot.settings import Settings, load_settings
+from bot.settings import Settings, environment, load_settings
 from bot.slack.listeners import Audience
 from bot.slack.manifest import manifest_json
 from bot.wiring import Bot, Doors, health_page, make_bot, redactor, scratch_state
@@ -68,14 +69,24 @@ def room(port: int) -> None:
 
 @main.command()
 @click.argument("line")
-@click.option("--yes", is_flag=True, help="Confirm the review.")
-@click.option("--click", "clicks", multiple=True, metavar="ACTION", help="Press this button when the dialog asks.")
+@click.option("--yes", is_flag=True, help="Confirm every review.")
+@click.option(
+    "--click",
+    "clicks",
+    multiple=True,
+    metavar="ACTION[=CHOICE]",
+    help="Press this button when the dialog asks or has ended, or choose in this menu; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end, and nothing else.")
 @click.option("--room", "room_url", metavar="URL", help="Join the room at this address instead of opening one.")
 @click.option("--user", default="U0ALICE", show_default=True, help="Who says it, by id.")
 def say(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_url: str | None, user: str) -> None:
-    """Type one command LINE and stay with its dialog; exit status 0 tells that it was done."""
-    show: Show = Silent() if as_json else LiveDialog()
+    """Type one command LINE and stay with its dialog, and with those that its buttons begin.
+
+    Exit status 0 tells that the last of them did what was asked.
+    """
+    # What reads a pipe wants a row of a table in one line, unless somebody has said how long a line may be.
+    show: Show = Silent() if as_json else LiveDialog(widens="COLUMNS" not in environment())
     with _told_plainly(as_json=as_json):
         if room_url:
             said = _talk(_guest(room_url, user), show, line, clicks, yes=yes)
@@ -87,6 +98,8 @@ def say(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_ur
         click.echo("It waits for a button: press one with --yes or --click ACTION.", err=True)
     elif said.state in UNSHOWN:
         click.echo(said.message, err=True)
+    if said.left and not as_json:
+        click.echo(f"Not pressed, since it was not there: {', '.join(said.left)}", err=True)
     sys.exit(0 if said.succeeded else 1)
 
 

@@ -5,9 +5,20 @@ from datetime import datetime
 from typing import NewType, Protocol
 
 from bot.progress import Progress
-from commands.command import ExistingImage, Proposal, Refusal
+from commands.command import (
+    Card,
+    Creation,
+    ExistingImage,
+    Listing,
+    NothingToDo,
+    Proposal,
+    Refusal,
+    Removal,
+    RollBack,
+    Update,
+)
 from commands.model.images import ImageId
-from commands.model.outcomes import Created, ImportFailure
+from commands.model.outcomes import Created, ImportFailure, Removed, RolledBack, Updated
 
 DialogId = NewType("DialogId", str)
 """An opaque id: the value of every button, the id of the job, the label on the image."""
@@ -15,21 +26,29 @@ DialogId = NewType("DialogId", str)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who typed what, where and when. `user` and `channel` are Slack ids, `line` the whole command as typed."""
+    """Who typed what, where and when. `user` and `channel` are Slack ids, `line` the whole command as typed.
+
+    `round` counts its reviews: there is another one where the facts had changed when the first was confirmed.
+    """
 
     dialog: DialogId
     line: str
     user: str
     channel: str
     at: datetime
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Preparing:
-    """The facts are being gathered; `doing` says which, in a few words."""
+    """The facts are being gathered; `doing` says which, in a few words.
+
+    `void` is why the review that somebody has confirmed does not count any more; empty the first time.
+    """
 
     asked: Asked
     doing: str
+    void: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,7 @@ class Deciding:
     """
 
     asked: Asked
-    proposal: Proposal
+    proposal: Creation
     by: str
     image_id: ImageId
     failures: tuple[ImportFailure, ...]
@@ -92,7 +111,7 @@ class Settling:
     """The undecided image is being kept or removed, as `by` decided (None: nobody did in time)."""
 
     asked: Asked
-    proposal: Proposal
+    proposal: Creation
     by: str | None
     keep: bool
     image_id: ImageId
@@ -105,7 +124,7 @@ class Done:
     """The image is ready. `finished` minus the progress's start is how long it took."""
 
     asked: Asked
-    proposal: Proposal
+    proposal: Creation
     by: str
     created: Created
     progress: Progress
@@ -117,7 +136,7 @@ class Reused:
     """Nothing was built: `by` took the image that exists already."""
 
     asked: Asked
-    proposal: Proposal
+    proposal: Creation
     by: str
     existing: ExistingImage
 
@@ -176,8 +195,79 @@ class Discarded:
     """The undecided image was removed: by a person, or (`by` None) because nobody decided in time."""
 
     asked: Asked
-    proposal: Proposal
+    proposal: Creation
     by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesUpdated:
+    """The update is over, as each image's result says. `stopped_by` is who pressed Stop, if anybody."""
+
+    asked: Asked
+    proposal: Update
+    by: str
+    outcome: Updated
+    progress: Progress
+    finished: datetime
+    stopped_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpToDate:
+    """Nothing is to be done, and why."""
+
+    asked: Asked
+    answer: NothingToDo
+
+
+@dataclass(frozen=True, slots=True)
+class TagsRolledBack:
+    """The roll back is over, as each name's result says."""
+
+    asked: Asked
+    proposal: RollBack
+    by: str
+    outcome: RolledBack
+    finished: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRemoved:
+    """The image is gone."""
+
+    asked: Asked
+    proposal: Removal
+    by: str
+    outcome: Removed
+    finished: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """One job that runs or waits, as the list of images tells of it: its command, and who asked when."""
+
+    line: str
+    user: str
+    since: datetime
+    is_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of the list of images; its buttons turn it. `trouble` is why the last turn did not work."""
+
+    asked: Asked
+    listing: Listing
+    jobs: tuple[JobLine, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """All there is to know of one image, with what can be done with it."""
+
+    asked: Asked
+    card: Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +296,38 @@ Dialog = (
     | Expired
     | Stopped
     | Discarded
+    | ImagesUpdated
+    | UpToDate
+    | TagsRolledBack
+    | ImageRemoved
+    | Listed
+    | Described
 )
 """One stage of one command's life."""
 
 
-FINAL = (Done, Reused, Refused, Failed, Cancelled, Expired, Stopped, Discarded)
+FINAL = (
+    Done,
+    Reused,
+    Refused,
+    Failed,
+    Cancelled,
+    Expired,
+    Stopped,
+    Discarded,
+    ImagesUpdated,
+    UpToDate,
+    TagsRolledBack,
+    ImageRemoved,
+    Described,
+)
 """The stages that nothing follows."""
+
+AT_REST = (*FINAL, Listed)
+"""The stages that nothing follows by itself: a list waits for nobody, but somebody may turn its page."""
+
+SHOWN_ONLY = (Listed, Described)
+"""The stages that the requester is not called for: they are read, and done with."""
 
 UNFINISHED = (Preparing, UnderReview, Queued, Running, Paused, Deciding, Settling)
 """The stages that something follows."""

@@ -22,11 +22,18 @@ The stages of `bot.dialogs`, and what leads from one to the next:
     (o) Deciding    → Settling              a person presses Keep or Discard, or nobody does in time
     (p) Settling    → Done                  the image has its name
     (q) Settling    → Discarded, Failed     the image is gone, as decided or by itself
+    (r) Preparing   → UpToDate              nothing is to be done
+    (s) Preparing   → Listed, Described     what was asked for is only to be seen
+    (t) Listed      → Listed                a person turns the page, or the daemon has counted
+    (u) Running     → Preparing             the facts have changed since the review, which counts no more
+    (v) Running     → ImagesUpdated         every image of the update has its result
+    (w) Running     → TagsRolledBack        every name of the roll back has its result
+    (x) Running     → ImageRemoved          the image is gone
 
-    ──a──► Preparing ──c──► Refused, Failed
-               │
-               b
-               ▼
+    ──a──► Preparing ──c──► Refused, Failed   ──r──► UpToDate   ──s──► Described, Listed ──t──► Listed
+            ▲  │
+            u  b
+            │  ▼
            UnderReview ──e──► Cancelled   ──f──► Reused   ──g──► Expired
                │
                d
@@ -36,10 +43,11 @@ The stages of `bot.dialogs`, and what leads from one to the next:
                h
                ▼
             Running ──i──► Running (stopping) ──i──► Stopped
-             ▲   │  ──j──► Done
+             ▲   │  ──j──► Done   ──v──► ImagesUpdated   ──w──► TagsRolledBack   ──x──► ImageRemoved
              n   m  ──l──► Failed
-             │   ▼  ──k──► Deciding ──o──► Settling ──p──► Done
-            Paused                                  ──q──► Discarded, Failed
+             │   ▼  ──u──► Preparing
+            Paused  ──k──► Deciding ──o──► Settling ──p──► Done
+                                                    ──q──► Discarded, Failed
 
 Every arrow is one compare-and-set in the ledger, so a double click, a click delivered twice and clicks by two people
 start one job. `kill -9` breaks no arrow: at the next start the runner repeats the task that was under way, which finds
@@ -63,12 +71,17 @@ from bot.dialogs import (
     Attachment,
     Cancelled,
     Deciding,
+    Described,
     Dialog,
     DialogId,
     Discarded,
     Done,
     Expired,
     Failed,
+    ImageRemoved,
+    ImagesUpdated,
+    JobLine,
+    Listed,
     Paused,
     Preparing,
     Queued,
@@ -78,24 +91,48 @@ from bot.dialogs import (
     Screen,
     Settling,
     Stopped,
+    TagsRolledBack,
     UnderReview,
+    UpToDate,
 )
 from bot.ledger import Entry, Ledger
+from bot.lists import Lists, ListWork
 from bot.progress import Progress, after
 from bot.runner import Interrupted, Runner
 from commands.carry_out import Commission
-from commands.command import Answer, Proposal, Refusal
-from commands.errors import BuildStopped, EngineUnavailable, Problem, ShuttingDown, StateUnwritable
+from commands.command import (
+    Answer,
+    Card,
+    Creation,
+    Finding,
+    Listing,
+    NothingToDo,
+    Proposal,
+    Refusal,
+    Removal,
+    RollBack,
+    Severity,
+    Update,
+)
+from commands.errors import BuildStopped, EngineUnavailable, Problem, ReviewVoid, ShuttingDown, StateUnwritable
 from commands.halt import Halt, HaltReason
 from commands.model.events import Event, LogLine, StepStarted
-from commands.model.outcomes import Created, Outcome, Undecided
+from commands.model.outcomes import Created, Outcome, Removed, RolledBack, Undecided, Updated
+from commands.model.requests import Query
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
 _SOURCES: Mapping[type[Any], tuple[type[Any], ...]] = {
+    Preparing: (Running,),
     UnderReview: (Preparing,),
+    UpToDate: (Preparing,),
+    Listed: (Preparing, Listed),
+    Described: (Preparing,),
+    ImagesUpdated: (Running,),
+    TagsRolledBack: (Running,),
+    ImageRemoved: (Running,),
     Refused: (Preparing,),
     Failed: (Preparing, Queued, Running, Settling),
     Cancelled: (UnderReview,),
@@ -123,6 +160,18 @@ class Button(StrEnum):
     STOP = "stop"
     KEEP = "keep"
     DISCARD = "discard"
+    UPDATE = "update"
+    ROLL_BACK = "roll_back"
+    REMOVE = "remove"
+
+
+_CONFIRMS: Mapping[type[Any], tuple[Button, ...]] = {
+    Creation: (Button.CREATE, Button.BUILD_ANYWAY),
+    Update: (Button.UPDATE,),
+    RollBack: (Button.ROLL_BACK,),
+    Removal: (Button.REMOVE,),
+}
+"""The buttons that say yes, by what is proposed."""
 
 
 class Press(StrEnum):
@@ -136,7 +185,7 @@ class Press(StrEnum):
     """The bot knows no such dialog."""
 
 
-class Work(Protocol):
+class Work(ListWork, Protocol):
     """What is done for a dialog away from the conversation; `bot.wiring` binds it to the commands."""
 
     def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
@@ -146,10 +195,10 @@ class Work(Protocol):
     def carry_out(
         self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
     ) -> Outcome:
-        """Make the image. Raises `Problem`; `BuildStopped` once it ended because of `halt`."""
+        """Do what was confirmed. Raises `Problem`; `BuildStopped` once it ended because of `halt`, `ReviewVoid`."""
         ...
 
-    def keep(self, proposal: Proposal, undecided: Undecided) -> Created:
+    def keep(self, proposal: Creation, undecided: Undecided) -> Created:
         """Give an undecided image its name. Raises `Problem`."""
         ...
 
@@ -242,6 +291,7 @@ class Jobs:
         self._runner = runner({name: self._counted(name, task) for name, task in tasks.items()})
         # Starting a task writes to the job database; a click need not wait for it.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warroom-starter")
+        self._lists = Lists(work, self._change_list, self._jobs_now)
         self._ticker = threading.Thread(target=self._tick, name="warroom-ticker", daemon=True)
 
     # ── Life ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -264,6 +314,7 @@ class Jobs:
         with self._idle:
             self._closing.set()
         self._starter.shutdown()
+        self._lists.close()
         with self._idle:
             self._idle.wait_for(lambda: not self._busy, timeout=self._patience.grace_seconds)
             self._out_of_grace = True
@@ -277,15 +328,16 @@ class Jobs:
 
     def _counted(self, name: str, task: Callable[[DialogId], None]) -> Callable[[str], None]:
         def counted(key: str) -> None:
+            job = _job_of(key)
             with self._idle:
                 # Under the lock, so that `close` waits for every task that got past this line.
                 if self._closing.is_set():
                     raise Interrupted
                 self._busy.add((name, key))
             try:
-                self._until_written(DialogId(key), lambda: task(DialogId(key)))
+                self._until_written(job, lambda: task(job))
             except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-                self._break(DialogId(key), error)
+                self._break(job, error)
             finally:
                 with self._idle:
                     self._busy.discard((name, key))
@@ -340,14 +392,17 @@ class Jobs:
                 self._screen.show(_failed(dialog.asked, unwritable))
 
     def _start_task(self, dialog: Dialog, *, again: bool = False) -> None:
-        job = dialog.asked.dialog
+        key = _key(dialog.asked)
         match dialog:
             case Preparing():
-                self._runner.run("prepare", job, again=again)
+                self._runner.run("prepare", key, again=again)
+            case Queued(proposal=RollBack() | Removal()) | Running(proposal=RollBack() | Removal()):
+                # Done in a moment: it need not wait behind builds.
+                self._runner.run("build", key, again=again)
             case Queued() | Running() | Paused():
-                self._runner.enqueue("build", job, again=again)
+                self._runner.enqueue("build", key, again=again)
             case Settling():
-                self._runner.run("settle", job, again=again)
+                self._runner.run("settle", key, again=again)
             case _:
                 pass
 
@@ -393,7 +448,7 @@ class Jobs:
                 return self._stop(dialog, user)
             case ((Button.KEEP | Button.DISCARD), Deciding()):
                 return self._decide(dialog, keep=button is Button.KEEP, user=user)
-            case ((Button.CREATE | Button.BUILD_ANYWAY | Button.REUSE | Button.CANCEL), UnderReview()):
+            case _, UnderReview():
                 return self._review(dialog, button, user)
             case _, Expired():
                 return Press.EXPIRED
@@ -408,9 +463,9 @@ class Jobs:
         match button:
             case Button.CANCEL:
                 return self._take(Cancelled(asked, user))
-            case Button.REUSE if proposal.existing:
+            case Button.REUSE if isinstance(proposal, Creation) and proposal.existing:
                 return self._take(Reused(asked, proposal, user, proposal.existing))
-            case Button.CREATE | Button.BUILD_ANYWAY:
+            case _ if button in _CONFIRMS[type(proposal)]:
                 return self._take(Queued(asked, proposal, user, position=len(self._ledger.queue(Queued)) + 1))
             case _:
                 return Press.LATE
@@ -446,6 +501,18 @@ class Jobs:
         )
         return self._take(settling)
 
+    def turn(self, dialog: DialogId, query: Query) -> Press:
+        """Turn a list to another page, or narrow it; `TAKEN` when it is being looked up."""
+        entry = self._ledger.get(dialog)
+        match entry.dialog if entry else None:
+            case None:
+                return Press.GONE
+            case Listed():
+                self._lists.turn(dialog, query)
+                return Press.TAKEN
+            case _:
+                return Press.LATE
+
     # ── What people look at ─────────────────────────────────────────────────────────────────────────────────────
 
     def look_up(self, dialog: DialogId) -> Dialog | None:
@@ -476,9 +543,10 @@ class Jobs:
             if entry is None or not isinstance(entry.dialog, Preparing):
                 return
             answer = self._answer(entry.dialog)
-        self._move(answer)
+        if self._move(answer) and isinstance(answer, Listed):
+            self._lists.count(job)
 
-    def _answer(self, dialog: Preparing) -> UnderReview | Refused | Failed:
+    def _answer(self, dialog: Preparing) -> Dialog:
         asked = dialog.asked
 
         def report(doing: str) -> None:
@@ -494,13 +562,40 @@ class Jobs:
             answer = self._work.answer(asked, report)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
             return _failed(asked, error)
+        return self._answered(dialog, answer)
+
+    def _answered(self, dialog: Preparing, answer: Answer) -> Dialog:
+        asked = dialog.asked
         match answer:
-            case Proposal():
-                return UnderReview(asked, answer, self._from_now(self._patience.review_seconds))
+            case Creation() | Update() | RollBack() | Removal():
+                proposal = replace(answer, findings=(*_void(dialog), *answer.findings))
+                return UnderReview(asked, proposal, self._from_now(self._patience.review_seconds))
+            case NothingToDo():
+                return UpToDate(asked, replace(answer, findings=(*_void(dialog), *answer.findings)))
+            case Listing():
+                return Listed(asked, answer, self._jobs_now())
+            case Card():
+                return Described(asked, answer)
             case Refusal():
                 return Refused(asked, answer)
             case _:
                 assert_never(answer)
+
+    # ── The list of images ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _change_list(self, dialog: DialogId, change: Callable[[Listed], Listed]) -> None:
+        with self._order:
+            entry = self._ledger.get(dialog)
+            if entry is not None and isinstance(entry.dialog, Listed):
+                self._move(change(entry.dialog))
+
+    def _jobs_now(self) -> tuple[JobLine, ...]:
+        under_way = [entry.dialog for entry in self._ledger.in_stage(Running, Queued)]
+        return tuple(
+            JobLine(each.asked.line, each.asked.user, each.asked.at, isinstance(each, Running)) for each in under_way
+        )
+
+    # ── Doing what was confirmed ────────────────────────────────────────────────────────────────────────────────
 
     def _build(self, job: DialogId) -> None:
         run = self._begin(job)
@@ -547,25 +642,38 @@ class Jobs:
                 return Paused(asked, proposal, by)
             # Nobody here asked for it: the daemon was stopped, or somebody ended the build on its host.
             return _failed(asked, stopped, proposal, run.dialog.progress)
+        except ReviewVoid as void:
+            log.info("review_void", job=asked.dialog, message=void.message)
+            again = replace(asked, round=asked.round + 1)
+            return Preparing(again, "Looking again", void=f"{void.message} {void.hint}".strip())
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
             return _failed(asked, error, proposal, run.dialog.progress)
         return self._result(run.dialog, outcome)
 
     def _result(self, dialog: Running, outcome: Outcome) -> Dialog:
         asked, proposal, by, progress = dialog.asked, dialog.proposal, dialog.by, dialog.progress
-        match outcome:
-            case Created():
+        match outcome, proposal:
+            case Created(), Creation():
                 return Done(asked, proposal, by, outcome, progress, self._clock())
-            case Undecided(image_id, failures):
+            case Undecided(image_id, failures), Creation():
                 expires = self._from_now(self._patience.review_seconds)
                 return Deciding(asked, proposal, by, image_id, failures, progress, expires)
+            case Updated(), Update():
+                return ImagesUpdated(asked, proposal, by, outcome, progress, self._clock(), dialog.stopping_by)
+            case RolledBack(), RollBack():
+                return TagsRolledBack(asked, proposal, by, outcome, self._clock())
+            case Removed(), Removal():
+                return ImageRemoved(asked, proposal, by, outcome, self._clock())
             case _:
-                assert_never(outcome)
+                raise TypeError(f"{type(outcome).__name__} is no outcome of {type(proposal).__name__}")
 
     def _end(self, dialog: Dialog) -> None:
         self._until_written(dialog.asked.dialog, lambda: self._move(dialog))
         if isinstance(dialog, Paused):
             raise Interrupted
+        if isinstance(dialog, Preparing):
+            self._start_task(dialog)
+            return
         self._attach_log(dialog)
 
     def _happened(self, run: _Run, event: Event) -> None:
@@ -602,7 +710,7 @@ class Jobs:
         # A task of its own: while the daemon is away it waits, and a build slot must not wait with it.
         entry = self._ledger.get(job)
         if entry is not None and isinstance(entry.dialog, FINAL):
-            self._runner.run("clean", job)
+            self._runner.run("clean", _key(entry.dialog.asked))
 
     def _clean(self, job: DialogId) -> None:
         self._until_the_engine_answers(lambda: self._work.clean(job))
@@ -682,6 +790,19 @@ class Jobs:
             return
         if file:
             self._screen.attach(dialog.asked.dialog, file)
+
+
+def _key(asked: Asked) -> str:
+    """Name the tasks of a dialog: a review that was void has its own, since a task of one name runs once."""
+    return asked.dialog if asked.round == 1 else f"{asked.dialog}/{asked.round}"
+
+
+def _job_of(key: str) -> DialogId:
+    return DialogId(key.partition("/")[0])
+
+
+def _void(dialog: Preparing) -> tuple[Finding, ...]:
+    return (Finding("review-void", Severity.WARNING, dialog.void),) if dialog.void else ()
 
 
 def _failed(

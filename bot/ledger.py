@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bot.dialogs import FINAL, Dialog, DialogId
+from bot.dialogs import AT_REST, FINAL, SHOWN_ONLY, Dialog, DialogId
 from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
@@ -148,12 +148,12 @@ class Ledger:
             return tuple(DialogId(row[0]) for row in rows)
 
     def unfinished(self) -> tuple[Entry, ...]:
-        """Those that are not in a final stage."""
-        return self._select(_DIALOGS.c.stage.not_in([stage.__name__ for stage in FINAL]))
+        """Those that go on by themselves, or wait for somebody."""
+        return self._select(_DIALOGS.c.stage.not_in([stage.__name__ for stage in AT_REST]))
 
     def unshown(self) -> tuple[Entry, ...]:
         """Those whose present stage Slack has not got, or whose end was not announced."""
-        ended = _DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL])
+        ended = _DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL if stage not in SHOWN_ONLY])
         return self._select(sa.or_(_DIALOGS.c.shown != _DIALOGS.c.changes, sa.and_(ended, ~_DIALOGS.c.announced)))
 
     def set_message(self, dialog: DialogId, ts: str | None) -> None:

@@ -63,6 +63,18 @@ class Settings(BaseSettings):
     builds_at_once: int = Field(default=2, ge=1, le=64, description="Builds at once on the daemon; others queue.")
     build_seconds: Seconds = Field(default=1800, description="The longest that one build may take.")
     idle_seconds: Seconds = Field(default=300, description="The longest that a build may say nothing.")
+    pulls_at_once: int = Field(default=3, ge=1, le=64, description="Images that are pulled at once, of all updates.")
+    history_depth: int = Field(
+        default=3, ge=1, le=50, description="Images before the present one that each name can go back to."
+    )
+    registry_mirror: str | None = Field(
+        default=None,
+        description="`host[:port][/path]` to ask and pull from in place of Docker's hub; without it the daemon's own.",
+    )
+    registry_certificates: Path = Field(
+        default=Path("/etc/docker/certs.d"),
+        description="Certificates of private registries, in a folder for each: `<host:port>/ca.crt`.",
+    )
     review_seconds: Seconds = Field(default=1800, description="How long a proposal waits for a button.")
     grace_seconds: float = Field(
         default=20, ge=0, le=3600, description="How long a stopping bot waits for running builds."
@@ -106,7 +118,7 @@ class Settings(BaseSettings):
         # Not as an alias: what the whole machine is told would win over this program's own file.
         return value or os.environ.get("SSL_CERT_FILE") or None
 
-    @field_validator("state_dir", "cache_dir", "ca_bundle", mode="after")
+    @field_validator("state_dir", "cache_dir", "ca_bundle", "registry_certificates", mode="after")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value else value

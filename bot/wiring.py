@@ -41,6 +41,8 @@ from commands.carry_out import Workshop, clean
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine
 from commands.errors import Misconfigured, Problem, StateUnwritable
+from commands.host.users import Lineage
+from commands.inventory.reading import Inventories
 from commands.model.images import ImageSpec
 from commands.model.references import Malformed, Reference
 from commands.packages.interface import Resolver
@@ -48,6 +50,8 @@ from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
 from commands.packages.uv_resolver import UvResolver
 from commands.packages.uv_settings import uv_settings
+from commands.registry.http_registry import HttpRegistry
+from commands.registry.interface import Registry
 from commands.sources import Bases, Sources
 
 log = structlog.get_logger()
@@ -147,11 +151,12 @@ def make_bot(
     *,
     engine: Engine | None = None,
     resolver: Resolver | None = None,
+    registry: Registry | None = None,
     pace: Pace | None = None,
 ) -> Bot:
     """Put a bot together; raises `Misconfigured`.
 
-    `engine` and `resolver` take the place of the configured ones, `pace` that of Slack's own rate limits.
+    `engine`, `resolver` and `registry` take the place of the configured ones, `pace` that of Slack's own rate limits.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(StateFolder(settings.state_dir))
@@ -163,7 +168,9 @@ def make_bot(
         client = web_client(doors.bot_token, doors.api_url)
         channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         router = Router()
-        work = replace(_work(settings, router, engine, resolver, redact), meter=meter)
+        work = replace(
+            _work(settings, router, engine=engine, resolver=resolver, registry=registry, redact=redact), meter=meter
+        )
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
@@ -174,7 +181,13 @@ def make_bot(
             runner=_runner(settings, folder.path / "jobs.sqlite"),
             ended=lambda dialog: meter.command_ended(dialog.asked.line.split()[0], type(dialog).__name__.lower()),
         )
-        forms = Forms(channel.open_view, work.sources.base_candidates, respond=respond, whisper=channel.whisper)
+        forms = Forms(
+            channel.open_view,
+            work.sources.base_candidates,
+            work.sources.update_candidates,
+            respond=respond,
+            whisper=channel.whisper,
+        )
         stack.callback(forms.close)
         listeners = Listeners(
             jobs,
@@ -227,7 +240,7 @@ def redactor(settings: Settings, doors: Doors | None = None) -> Redactor:
 
 def make_engine(settings: Settings) -> DockerDaemon:
     """Make the engine that the settings name; it is not connected yet."""
-    return DockerDaemon(settings.docker_host)
+    return DockerDaemon(settings.docker_host, environment=environment())
 
 
 @contextmanager
@@ -274,10 +287,29 @@ def _unfinished(database: Path) -> tuple[DialogId, ...]:
         ledger.close()
 
 
+def make_registry(settings: Settings, engine: Engine) -> HttpRegistry:
+    """Make the client of all registries; it reaches them as the daemon does, and asks nobody yet."""
+    return HttpRegistry(
+        engine.registry_rules,
+        engine.login,
+        mirror=settings.registry_mirror,
+        certificates=settings.registry_certificates,
+        ca_bundle=trusted_bundle(settings),
+    )
+
+
 def _work(
-    settings: Settings, router: Router, engine: Engine | None, resolver: Resolver | None, redact: Redactor
+    settings: Settings,
+    router: Router,
+    *,
+    engine: Engine | None,
+    resolver: Resolver | None,
+    registry: Registry | None,
+    redact: Redactor,
 ) -> CommandWork:
     engine = engine or make_engine(settings)
+    registry = registry or make_registry(settings, engine)
+    inventories = Inventories(engine)
     bundle = trusted_bundle(settings)
     program = uv_program(settings, bundle)
     toolbox = Toolbox(program, settings.cache_dir / "tools")
@@ -285,12 +317,16 @@ def _work(
         engine=engine,
         ensure_installer=lambda platform: toolbox.uv_image(engine, platform),
         clock=_now,
+        registry=registry,
+        inventories=inventories,
         build_seconds=settings.build_seconds,
         idle_seconds=settings.idle_seconds,
         network=settings.build_network,
         ca_bundle=_read(bundle) if bundle else None,
         uv_config=uv_settings(program.index_environment()),
         redact=redact,
+        pulls_at_once=settings.pulls_at_once,
+        history_depth=settings.history_depth,
     )
     network = settings.build_network or "bridge"
     sources = Sources(
@@ -301,6 +337,9 @@ def _work(
         recipe=lambda spec: _recipe(spec, toolbox, workshop),
         now=time,
         default_base=default_base(settings),
+        registry=registry,
+        inventories=inventories,
+        lineage=Lineage(engine),
     )
     return CommandWork(router, sources, workshop)
 
@@ -362,4 +401,5 @@ def _now() -> datetime:
 
 
 def _new_id() -> DialogId:
-    return DialogId(token_hex(8))
+    # In the order of time: the names under which an update keeps old images hold it, and the newest is to be found.
+    return DialogId(f"{int(time() * 1000):011x}{token_hex(4)}")

@@ -6,15 +6,19 @@ from dataclasses import dataclass, field, replace
 from bot.dialogs import Asked, DialogId
 from bot.meter import Meter
 from bot.router import Router
-from commands import carry_out
+from commands import carry_out, docker_images
 from commands.build.labels import JOB
 from commands.carry_out import Commission, Workshop
-from commands.command import Answer, Proposal
+from commands.command import Answer, Creation, Listing, Proposal
 from commands.errors import BuildStopped, Problem
 from commands.halt import Halt, HaltReason
 from commands.model.events import Event
 from commands.model.outcomes import Created, Outcome, Undecided
+from commands.model.requests import Query
 from commands.sources import Sources
+
+DISK_SECONDS = 60.0
+"""How long the daemon may take to count what its images take: on a host with many it takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class CommandWork:
     def carry_out(
         self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
     ) -> Outcome:
-        """Make the image."""
+        """Do what was proposed."""
         with self.meter.building() as build:
             try:
                 outcome = carry_out.carry_out(proposal, commission, self.workshop, emit, halt)
@@ -46,9 +50,17 @@ class CommandWork:
             build.outcome = type(outcome).__name__.lower()
             return outcome
 
-    def keep(self, proposal: Proposal, undecided: Undecided) -> Created:
+    def keep(self, proposal: Creation, undecided: Undecided) -> Created:
         """Give an undecided image its name."""
         return carry_out.keep(proposal, undecided, self.workshop.engine)
+
+    def turn(self, query: Query) -> Listing:
+        """Look another page of the list up."""
+        return docker_images.turn(query, self.sources)
+
+    def disk_use(self) -> int:
+        """Ask how much all images take."""
+        return self.sources.engine.disk_use(seconds=DISK_SECONDS)
 
     def clean(self, job: DialogId) -> None:
         """Remove what a job left on the daemon."""

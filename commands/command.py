@@ -1,9 +1,15 @@
-"""What every command answers with: a proposal to confirm, a refusal, or (later) a listing."""
+"""What every command answers with: a proposal to confirm, a refusal, or what was asked to be seen."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
-from commands.model.images import ImageSpec, LocalImage
+from commands.model.images import Digest, ImageId, ImageSpec, Layer, LocalImage, Mark
+from commands.model.packages import Inventory
+from commands.model.references import Reference
+from commands.model.requests import Query
 
 
 class Severity(StrEnum):
@@ -23,6 +29,9 @@ class Finding:
     message: str
 
 
+# ── A new image ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 @dataclass(frozen=True, slots=True)
 class ExistingImage:
     """An image on the daemon that was made to the same specification. `reference` is a full `name:tag`."""
@@ -32,8 +41,8 @@ class ExistingImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """What would be done, exactly. A person confirms it, then `carry_out` does it.
+class Creation:
+    """What would be built, exactly.
 
     `dockerfile` is what will be built, word for word; `steps` are the titles of its instructions, FROM first.
     """
@@ -46,6 +55,217 @@ class Proposal:
     existing: ExistingImage | None = None
 
 
+# ── Newer images ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Who else uses an image: names of containers, and of images that are built on it.
+
+    `more_images` says that there may be further ones: not every image of the host was looked at.
+    """
+
+    running: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    more_images: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Fetch `source` by its digest, then move the name to it. `source` is the name's own repository, or a mirror's."""
+
+    source: Reference
+    digest: Digest
+    kind: Literal["pull"] = "pull"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """Build anew from what was once asked for. `changes` say in plain words what differs from the present image."""
+
+    creation: Creation
+    changes: tuple[str, ...]
+    kind: Literal["rebuild"] = "rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """There is nothing newer; `reason` says how that is known."""
+
+    reason: str
+    kind: Literal["keep"] = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class NoSource:
+    """There is nothing to update it from, and why."""
+
+    reason: str
+    kind: Literal["no source"] = "no source"
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """It could not be found out whether there is a newer one."""
+
+    reason: str
+    hint: str
+    kind: Literal["unchecked"] = "unchecked"
+
+
+Plan = Pull | Rebuild | Keep | NoSource | Unchecked
+"""What an update would do with one image. `kind` tells the classes apart where a plan is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One image that may be updated. `name` is `repository:tag`, or a short ID for an image without a tag."""
+
+    name: str
+    present: Mark
+    remote: Digest | None
+    plan: Plan
+    users: Users = field(default_factory=Users)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the update would do something."""
+        return isinstance(self.plan, Pull | Rebuild)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Which images would be brought up to date, and how; at least one of them would change."""
+
+    title: str
+    images: tuple[Candidate, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def changing(self) -> tuple[Candidate, ...]:
+        """Those that something would be done with."""
+        return tuple(image for image in self.images if image.is_changed)
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """An update was asked for, and nothing is to be done: every image with the reason."""
+
+    title: str
+    images: tuple[Candidate, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+# ── A way back, and away ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A name that would go back: from the `present` image (None: it is gone) to an earlier one.
+
+    `earlier_tag` is the full name by which the earlier one was kept.
+    """
+
+    name: str
+    present: Mark | None
+    earlier: Mark
+    earlier_tag: str
+    users: Users = field(default_factory=Users)
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Which names would go back to which images. `others` are further earlier images to choose from."""
+
+    title: str
+    moves: tuple[Move, ...]
+    others: tuple[Move, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """An image that would be removed, with all its names."""
+
+    title: str
+    image: Mark
+    names: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+Proposal = Creation | Update | RollBack | Removal
+"""What would be done, exactly. A person confirms it, then `carry_out` does it."""
+
+
+# ── What is only shown ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One name of one image; `repository` and `tag` are None where the image has none."""
+
+    image: ImageId
+    repository: str | None
+    tag: str | None
+    size: int
+    created: datetime
+    made_here: bool
+
+    @property
+    def name(self) -> str:
+        """What to ask for it by: its name, or the short ID where it has none."""
+        if self.repository is None or self.tag is None:
+            return self.image.removeprefix("sha256:")[:12]
+        return f"{self.repository}:{self.tag}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of the list. `images` and `names` count all on the host, `matching` the rows that the query finds.
+
+    `disk` is what all images take together, in bytes; None until it is known, and `disk_note` says why it is not.
+    """
+
+    query: Query
+    rows: tuple[Row, ...]
+    pages: int
+    matching: int
+    images: int
+    names: int
+    disk: int | None = None
+    disk_note: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the labels of an image that the bot made tell of it."""
+
+    requester: str | None
+    channel: str | None
+    at: datetime | None
+    job: str
+    line: str | None
+    """The command that would ask for it again."""
+    base: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All there is to know of one image."""
+
+    name: str
+    image: LocalImage
+    mark: Mark
+    origin: Origin | None
+    users: Users
+    earlier: tuple[Move, ...]
+    layers: tuple[Layer, ...]
+    packages: Inventory
+    labels: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why nothing is offered. It holds no specification, so it cannot be run."""
@@ -56,5 +276,5 @@ class Refusal:
     details: tuple[str, ...] = ()
 
 
-Answer = Proposal | Refusal
+Answer = Proposal | NothingToDo | Listing | Card | Refusal
 """What a command says to a request."""

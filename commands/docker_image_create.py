@@ -7,14 +7,12 @@ from typing import TypeVar
 from packaging.utils import canonicalize_name
 
 from commands.arguments import Argument, Grammar, Mistake, read, render, request
-from commands.build.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
-from commands.command import Answer, ExistingImage, Finding, Proposal, Refusal, Severity
-from commands.engine.interface import Engine, PullProgress
-from commands.errors import ArgumentError, ImageNotFound, PackageNotFound, ResolutionFailed, UnusableBase
-from commands.model.images import BaseImage, ImageSpec
-from commands.model.packages import LockedPackage
+from commands.command import Answer, Refusal
+from commands.errors import ArgumentError
+from commands.model.images import ImageSpec
 from commands.model.references import Malformed, Reference, quoted
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
+from commands.proposing import SPEAKS_AGAINST, propose
 from commands.sources import Sources
 
 GRAMMAR = Grammar(
@@ -159,9 +157,6 @@ def _told(mistake: Mistake) -> str:
 
 # ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────
 
-_SPEAKS_AGAINST = (ImageNotFound, UnusableBase, PackageNotFound, ResolutionFailed)
-"""What is wrong with the request itself; every other problem is one of the bot's surroundings."""
-
 
 def answer(request: CreateImage, sources: Sources, report: Callable[[str], None]) -> Answer:
     """Look the facts up and propose exactly one image, or refuse.
@@ -169,78 +164,6 @@ def answer(request: CreateImage, sources: Sources, report: Callable[[str], None]
     `report` is told what is being done, in a few words. Raises `Problem` where daemon or index fail.
     """
     try:
-        spec = _specify(request, sources, report)
-    except _SPEAKS_AGAINST as problem:
+        return propose(request, sources, report)
+    except SPEAKS_AGAINST as problem:
         return Refusal(f"`{request.name}` cannot be made", problem.message, problem.hint, problem.details)
-    recipe = sources.recipe(spec)
-    return Proposal(
-        title=f"Create `{request.name}`?",
-        spec=spec,
-        dockerfile=recipe.text,
-        steps=recipe.steps,
-        findings=_findings(spec),
-        existing=_existing(spec, sources.engine),
-    )
-
-
-def _specify(request: CreateImage, sources: Sources, report: Callable[[str], None]) -> ImageSpec:
-    base = _base(request.base or sources.default_base, sources, report)
-    if request.packages and base.package_manager is None:
-        raise UnusableBase(
-            f"The base `{base.reference}` has neither apt-get nor apk, so no OS packages can be added.",
-            hint="Leave `packages` out, or take a base made from Debian, Ubuntu or Alpine.",
-        )
-    locked: tuple[LockedPackage, ...] = ()
-    if request.dependencies:
-        count = len(request.dependencies)
-        report(f"Resolving {count} Python package{'' if count == 1 else 's'}")
-        locked = sources.resolver.resolve(request.dependencies, base, labels=sources.labels)
-    return ImageSpec(
-        name=request.name,
-        tag=_tag(request.name, sources),
-        base=base,
-        requirements=request.dependencies,
-        locked=locked,
-        os_packages=request.packages,
-    )
-
-
-def _base(reference: Reference, sources: Sources, report: Callable[[str], None]) -> BaseImage:
-    report(f"Looking at the base {reference}")
-    image = sources.engine.find_image(str(reference))
-    if image is None:
-        report(f"Pulling the base {reference}")
-        image = sources.engine.pull(reference, lambda progress: report(_pulled(reference, progress)))
-    return sources.bases.look_at(image, reference, sources.labels)
-
-
-def _pulled(reference: Reference, progress: PullProgress) -> str:
-    megabytes = f"{progress.bytes_done / 1e6:.0f} of {progress.bytes / 1e6:.0f} MB"
-    return f"Pulling the base {reference}: {progress.layers_done} of {progress.layers} layers, {megabytes}"
-
-
-def _tag(name: str, sources: Sources) -> str:
-    made = sources.engine.images({JOB: "", TITLE: name})
-    tags = (name_and_tag.rpartition(":") for image in made for name_and_tag in image.repo_tags)
-    return sources.numbers.next_tag(sources.now(), taken=[tag for repository, _, tag in tags if repository == name])
-
-
-def _findings(spec: ImageSpec) -> tuple[Finding, ...]:
-    if spec.requirements or spec.os_packages:
-        return ()
-    message = "Neither `dependencies` nor `packages` are given: the image will equal its base, under a name of its own."
-    return (Finding("nothing-added", Severity.NOTE, message),)
-
-
-def _existing(spec: ImageSpec, engine: Engine) -> ExistingImage | None:
-    """Find an image made to the same specification, one of the same name first.
-
-    By the name it was given when it was made: what somebody built by hand on top of it inherits all its labels.
-    """
-    same = [
-        ExistingImage(reference, image)
-        for image in engine.images({SPEC: spec_hash(spec)})
-        for reference in image.repo_tags
-        if reference == image.labels.get(REF_NAME)
-    ]
-    return min(same, key=lambda existing: existing.reference.rpartition(":")[0] != spec.name, default=None)

@@ -7,9 +7,13 @@ from commands.build.base import digest_of, look_at
 from commands.build.dockerfile import Recipe
 from commands.build.tags import BuildNumbers
 from commands.engine.interface import Engine
+from commands.host.history import is_kept
+from commands.host.users import Lineage
+from commands.inventory.reading import Inventories
 from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
 from commands.model.references import Malformed, Reference
 from commands.packages.interface import Resolver
+from commands.registry.interface import Registry
 
 TOOLS = "warroom/uv:"
 """Images that are no base: the installer's own."""
@@ -33,7 +37,7 @@ class Bases:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The daemon, the index, and what is configured.
+    """The daemon, the index, the registries, and what is configured.
 
     `recipe` writes the Dockerfile of a specification; `now` is epoch seconds; `labels` mark every throw-away container.
     """
@@ -45,6 +49,9 @@ class Sources:
     recipe: Callable[[ImageSpec], Recipe]
     now: Callable[[], float]
     default_base: Reference
+    registry: Registry
+    inventories: Inventories
+    lineage: Lineage
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def base_candidates(self) -> tuple[str, ...]:
@@ -52,6 +59,11 @@ class Sources:
         default = self.default_base
         same = {str(default), str(default) if default.tag or default.digest else f"{default}:latest"}
         return (str(default), *(name for name in self.engine.names() if name not in same and _can_be_asked_for(name)))
+
+    def update_candidates(self) -> tuple[str, ...]:
+        """Name the images that could be brought up to date, newest first."""
+        names = (name for name in self.engine.names() if _can_be_asked_for(name))
+        return tuple(name for name in names if not is_kept(name.rpartition(":")[2]))
 
 
 def _can_be_asked_for(name: str) -> bool:

@@ -6,7 +6,7 @@ control characters stay outside.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from pydantic import JsonValue
@@ -15,6 +15,8 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+from bot.room.tables import Grid
 
 Block = Mapping[str, JsonValue]
 
@@ -32,6 +34,11 @@ _MARK: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _STYLES: Final = {"block": "cyan", "code": "cyan", "bold": "bold", "italic": "italic"}
+_MOST_OPTIONS: Final = 3
+"""Choices of a menu that are named."""
+_FRAME: Final = 4
+"""What the frame of a dialog takes of a line."""
+_MENUS: Final = frozenset({"static_select", "overflow"})
 _BUTTON_STYLES: Final = {"primary": "bold green", "danger": "bold red"}
 
 
@@ -41,6 +48,12 @@ def to_rich(blocks: Sequence[Block], files: Sequence[str] = ()) -> RenderableTyp
     if files:
         parts.append(Text(f"Files: {_visible(', '.join(files))}", style="dim"))
     return Panel(Group(*_spaced(parts)), padding=(0, 1))
+
+
+def width_of_tables(blocks: Sequence[Block]) -> int:
+    """Say how wide a window must be for each row of each table to be one line; 0 where there is no table."""
+    tables = [_table(rows, None) for block in blocks if isinstance(rows := block.get("rows"), list)]
+    return max((table.width + _FRAME for table in tables), default=0)
 
 
 def styled(mrkdwn: str) -> Text:
@@ -66,12 +79,14 @@ def _block(block: Block) -> RenderableType:
         case {"type": "context", "elements": list(elements)}:
             return Group(*(_text(element, style="dim") for element in elements))
         case {"type": "actions", "elements": list(elements)}:
-            return Columns([_button(element) for element in elements], padding=(0, 3))
-        case {"type": "divider"}:
-            return Text("─" * 3, style="dim")
+            return _actions(elements)
+        case {"type": "table", "rows": list(rows)}:
+            return _table(rows, block.get("column_settings"))
         case _:
             # A message stays readable when the bot sends what this terminal does not know.
-            return Text(f"({_visible(str(block.get('type')))} is shown in Slack only)", style="dim")
+            is_line = block.get("type") == "divider"
+            words = "─" * 3 if is_line else f"({_visible(str(block.get('type')))} is shown in Slack only)"
+            return Text(words, style="dim")
 
 
 def _section(block: Block) -> RenderableType:
@@ -80,14 +95,63 @@ def _section(block: Block) -> RenderableType:
         parts.append(_text(block["text"]))
     match block.get("fields"):
         case list(fields):
-            parts.append(_table(fields))
+            parts.append(_fields(fields))
     match block.get("accessory"):
-        case {"type": "button"} as button:
-            parts.append(_button(button))
+        case {"type": "button" | "static_select" | "overflow"} as accessory:
+            parts.append(_actions([accessory]))
     return Group(*parts)
 
 
-def _table(fields: Sequence[JsonValue]) -> Table:
+def _actions(elements: Sequence[JsonValue]) -> RenderableType:
+    """Show the buttons beside each other, and below them a line for each menu."""
+    menus = [element for element in elements if _string(element, "type") in _MENUS]
+    buttons = [_button(element) for element in elements if element not in menus]
+    row = [Columns(buttons, padding=(0, 3))] if buttons else []
+    return Group(*row, *map(_menu, menus))
+
+
+def _menu(element: JsonValue) -> Text:
+    match element:
+        case {"options": list(options)}:
+            words = [_visible(_string(option.get("text"), "text")) for option in options if isinstance(option, dict)]
+        case _:
+            words = []
+    rest = f" and {len(words) - _MOST_OPTIONS} more" if len(words) > _MOST_OPTIONS else ""
+    label = _string(element.get("placeholder"), "text") if isinstance(element, dict) else ""
+    shown = Text(f"[ {_visible(label) or 'Choose'} ▾ ]")
+    shown.append(f" {_visible(_string(element, 'action_id'))}", style="dim")
+    return shown.append(f": {', '.join(words[:_MOST_OPTIONS])}{rest}")
+
+
+def _table(rows: Sequence[JsonValue], settings: JsonValue) -> Grid:
+    """Show a table as one: its first row is the head."""
+    texts = [[_cell(cell) for cell in row] for row in rows if isinstance(row, list)]
+    places = range(len(settings)) if isinstance(settings, list) else ()
+    right = frozenset(place for place in places if _setting(settings, place, "align") == "right")
+    return Grid(texts, right)
+
+
+def _cell(cell: JsonValue) -> str:
+    return _visible(" ".join("".join(_runs(cell)).split()))
+
+
+def _runs(cell: JsonValue) -> Iterator[str]:
+    """Give the words of a cell, however deep in rich text they are."""
+    match cell:
+        case {"text": str(text)}:
+            yield text
+        case {"elements": list(elements)}:
+            for element in elements:
+                yield from _runs(element)
+        case _:
+            pass
+
+
+def _setting(settings: JsonValue, place: int, key: str) -> str:
+    return _string(settings[place], key) if isinstance(settings, list) and place < len(settings) else ""
+
+
+def _fields(fields: Sequence[JsonValue]) -> Table:
     """Show fields line by line, label beside value: a line can be copied whole, and a narrow window shows it all."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)

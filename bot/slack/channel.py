@@ -11,19 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from http.client import HTTPException
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
-from bot.dialogs import FINAL, Attachment, Deciding, Dialog, DialogId, Preparing, Running
+from bot.dialogs import AT_REST, FINAL, SHOWN_ONLY, Attachment, Deciding, Dialog, DialogId, Preparing, Running
 from bot.ledger import Entry, Ledger
 from bot.slack.answers import Meaning, meaning, seconds_to_wait
 from bot.slack.masking import masked
-from bot.slack.outbox import Outbox, look
+from bot.slack.outbox import Outbox, Picture, look
 from bot.slack.pace import Drip, Pace, Window
-from bot.slack.views import announcement, render
+from bot.slack.views import Message, announcement, render
 from bot.slack.views.facts import facts
+from bot.slack.views.tables import has_table, without_tables
 from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
@@ -255,7 +256,7 @@ class Channel:
         if isinstance(newest, Running) and box.shown == look(newest):
             self._progress.spend(self._monotonic())
         method = "chat.update" if entry.message else "chat.postMessage"
-        body = self._body(entry, newest, plain=box.plain is type(newest))
+        body = self._body(entry, newest, box.picture_of(newest))
         answer = self._call(entry, box, window, lambda: self._client.api_call(method, json=body))
         if answer is None:
             return False
@@ -284,9 +285,9 @@ class Channel:
         return True
 
     def _settle(self, entry: Entry, box: Outbox) -> None:
-        """Forget a dialog that ended and owes nothing more."""
+        """Forget a dialog that nothing follows by itself, once it owes nothing more."""
         with self._changed:
-            if isinstance(entry.dialog, FINAL) and not box.owes:
+            if isinstance(entry.dialog, AT_REST) and not box.owes:
                 self._boxes.pop(entry.id, None)
 
     def _upload(self, entry: Entry, box: Outbox, file: Attachment) -> None:
@@ -330,13 +331,13 @@ class Channel:
         else:
             self._ledger.set_attached(entry.id, _QUESTION)
 
-    def _body(self, entry: Entry, newest: Dialog, *, plain: bool) -> dict[str, Any]:
+    def _body(self, entry: Entry, newest: Dialog, picture: Picture) -> dict[str, Any]:
         shown = masked(newest, self._redact)
-        message = render(shown, self._clock())
+        message = _less(render(shown, self._clock()), picture)
         body: dict[str, Any] = {
             "channel": entry.dialog.asked.channel,
             "text": message.text,
-            "blocks": () if plain else message.blocks,
+            "blocks": message.blocks,
             "metadata": {"event_type": EVENT_TYPE, "event_payload": {**facts(shown), "trigger": entry.trigger}},
             **({"ts": entry.message} if entry.message else {}),
         }
@@ -381,8 +382,8 @@ class Channel:
                 self._postpone(entry.id, box, _RETRY_SECONDS)
             case Meaning.UNREACHABLE:
                 self._turned_away(entry, box, reason)
-            case Meaning.BAD_BLOCKS if box.dialog is not None and box.plain is not type(box.dialog):
-                box.plain = type(box.dialog)
+            case Meaning.BAD_BLOCKS if box.dialog is not None and box.picture_of(box.dialog) is not Picture.TEXT:
+                box.simplify(box.dialog, has_table=has_table(render(box.dialog, self._clock())))
             case Meaning.MISSING if not box.reposted:
                 self._post_anew(entry, box)
             case _:
@@ -409,7 +410,7 @@ class Channel:
                 f"I cannot post in this channel (`{reason}`). Invite me with `/invite`, then type the command again.",
             )
             log.warning("channel_closed", job=entry.id, reason=reason, told=told)
-        if isinstance(entry.dialog, FINAL):
+        if isinstance(entry.dialog, AT_REST):
             # Without a way in there is nobody to tell later either.
             self._stored(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
             self._stored(entry, lambda: self._ledger.set_announced(entry.id))
@@ -432,8 +433,22 @@ class Channel:
             self._boxes.pop(dialog, None)
 
 
+def _less(message: Message, picture: Picture) -> Message:
+    match picture:
+        case Picture.WHOLE:
+            return message
+        case Picture.WITHOUT_TABLES:
+            return without_tables(message)
+        case Picture.TEXT:
+            return Message(message.text, ())
+        case _:
+            assert_never(picture)
+
+
 def _owes_an_announcement(entry: Entry) -> bool:
     """Say whether the requester is still to be told of an end, or of a question: edits notify nobody."""
+    if isinstance(entry.dialog, SHOWN_ONLY):
+        return False
     if isinstance(entry.dialog, FINAL):
         return not entry.announced
     return isinstance(entry.dialog, Deciding) and _QUESTION not in entry.attached

@@ -1,22 +1,29 @@
-"""The forms: opened for a command without arguments and for Edit, and read back as the fields that were filled in."""
+"""The forms: opened for a command without arguments, for Edit and for Filter, and read back as what was filled in."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
-from bot.dialogs import UnderReview
 from bot.slack.payloads import Click, FormSent, SlashCommand
-from bot.slack.views.form import LOCAL_BASE, FormContext, create_form
-from commands import docker_image_create
+from bot.slack.views.filter_form import filter_form
+from bot.slack.views.form import CREATE_FORM, LOCAL_BASE, FormContext, create_form
+from bot.slack.views.parts import Block
+from bot.slack.views.update_form import LOCAL_IMAGE, UPDATE_FORM, update_form
+from commands import docker_image_create, docker_image_update
+from commands.command import Creation
 from commands.errors import Problem
+from commands.model.requests import Query
 
 log = structlog.get_logger()
 
 OpenView = Callable[[str, dict[str, Any]], bool]
 """Opens a modal for a trigger; says whether Slack took it."""
+Names = Callable[[], Sequence[str]]
+"""Names images of the host to choose from; may raise `Problem`."""
 
 LISTING_SECONDS: Final = 1.0
 """How long a form waits for the daemon to name its images: the form itself must be there within three seconds."""
@@ -25,49 +32,111 @@ _NOT_OPENED: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class CommandForm:
+    """The form of a command: how it looks, and how what was filled in becomes the line that could have been typed.
+
+    `fields` are the ids of its blocks: what concerns none of them is told at the first. What was typed into the field
+    `argument` wins over what was picked from `menu`.
+    """
+
+    command: str
+    callback: str
+    fields: tuple[str, ...]
+    menu: str
+    argument: str
+    view: Callable[[FormContext, Mapping[str, str], Sequence[str]], Block]
+    faults_in: Callable[[Mapping[str, str]], Mapping[str, str]]
+    line_of: Callable[[Mapping[str, str]], str]
+
+    def filled(self, sent: FormSent) -> dict[str, str]:
+        """Read the arguments out of the form."""
+        values = {block: value for block, value in sent.values.items() if value}
+        picked = values.pop(self.menu, "")
+        return {self.argument: picked, **values} if picked else values
+
+
+CREATE: Final = CommandForm(
+    command=docker_image_create.GRAMMAR.command,
+    callback=CREATE_FORM,
+    fields=("name", "dependencies", "packages", "base"),
+    menu=LOCAL_BASE,
+    argument="base",
+    view=create_form,
+    faults_in=docker_image_create.faults_in,
+    line_of=docker_image_create.line_of,
+)
+UPDATE: Final = CommandForm(
+    command=docker_image_update.GRAMMAR.command,
+    callback=UPDATE_FORM,
+    fields=("image", "all"),
+    menu=LOCAL_IMAGE,
+    argument="image",
+    view=update_form,
+    faults_in=docker_image_update.faults_in,
+    line_of=docker_image_update.line_of,
+)
+COMMAND_FORMS: Final = (CREATE, UPDATE)
+"""Every command that opens a form when it is typed alone."""
+
+
 class Forms:
     """Opens forms without keeping a listener waiting: a trigger is good for three seconds, an ack must not wait.
 
-    `bases` names the images to choose from, and may raise `Problem`; `respond` answers by a response URL and says
+    `bases` names the images to build on and `images` those to update; `respond` answers by a response URL and says
     whether that was heard, `whisper` tells a person in a channel.
     """
 
     def __init__(
         self,
         open_view: OpenView,
-        bases: Callable[[], Sequence[str]],
+        bases: Names,
+        images: Names,
         *,
         respond: Callable[[str, str], bool],
         whisper: Callable[[str, str, str], None],
         listing_seconds: float = LISTING_SECONDS,
     ) -> None:
         self._open_view = open_view
-        self._bases = bases
         self._respond = respond
         self._whisper = whisper
-        self._listing_seconds = listing_seconds
+        self._forms = {form.command: form for form in COMMAND_FORMS}
+        self._names = {
+            CREATE.command: _Patient(bases, listing_seconds),
+            UPDATE.command: _Patient(images, listing_seconds),
+        }
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="warroom-forms")
-        self._lock = threading.Lock()
-        self._listing: Future[Sequence[str]] | None = None
 
     def close(self) -> None:
         """Open no more."""
         self._threads.shutdown()
 
     def open_empty(self, command: SlashCommand) -> None:
-        """Ask for a new image."""
+        """Ask for the arguments of a command."""
+        form = self._forms[command.command]
         context = FormContext(command.channel_id, response_url=command.response_url)
-        self._threads.submit(self._open, command.trigger_id, context, {}, command.user_id)
+        self._open_soon(command.trigger_id, command.user_id, context, lambda: self._view(form, context, {}))
 
-    def open_filled(self, click: Click, dialog: UnderReview) -> None:
+    def open_filled(self, click: Click, creation: Creation) -> None:
         """Ask again for what is under review."""
-        values = docker_image_create.fields_of(dialog.proposal.spec)
-        context = FormContext(click.channel.id, edits=dialog.asked.dialog)
-        self._threads.submit(self._open, click.trigger_id, context, values, click.user.id)
+        values = docker_image_create.fields_of(creation.spec)
+        context = FormContext(click.channel.id, edits=click.action.dialog)
+        self._open_soon(click.trigger_id, click.user.id, context, lambda: self._view(CREATE, context, values))
 
-    def _open(self, trigger: str, context: FormContext, values: Mapping[str, str], user: str) -> None:
+    def open_filter(self, click: Click, query: Query) -> None:
+        """Ask what the list is to show."""
+        context = FormContext(click.channel.id, edits=click.action.dialog)
+        self._open_soon(click.trigger_id, click.user.id, context, lambda: filter_form(context, query))
+
+    def _view(self, form: CommandForm, context: FormContext, values: Mapping[str, str]) -> Block:
+        return form.view(context, values, self._names[form.command].names())
+
+    def _open_soon(self, trigger: str, user: str, context: FormContext, view: Callable[[], Block]) -> None:
+        self._threads.submit(self._open, trigger, user, context, view)
+
+    def _open(self, trigger: str, user: str, context: FormContext, view: Callable[[], Block]) -> None:
         try:
-            opened = self._open_view(trigger, create_form(context, values, self._candidates()))
+            opened = self._open_view(trigger, view())
         except Exception:
             # The thread's boundary: the person is told below.
             log.exception("form_broke")
@@ -78,33 +147,35 @@ class Forms:
         elif not (context.response_url and self._respond(context.response_url, _NOT_OPENED)):
             self._whisper(context.channel, user, _NOT_OPENED)
 
-    def _candidates(self) -> Sequence[str]:
+
+class _Patient:
+    """Asks for names, but waits for them no longer than a form can."""
+
+    def __init__(self, ask: Names, seconds: float) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._answer: Future[Sequence[str]] | None = None
+
+    def names(self) -> Sequence[str]:
+        """Name what there is to choose from; nothing where that is not to be had in time."""
         try:
-            return self._listed().result(timeout=self._listing_seconds)
+            return self._asked().result(timeout=self._seconds)
         except (Problem, TimeoutError) as error:
             # The form works without a menu; the review will say what is wrong with the daemon.
-            log.warning("bases_not_listed", reason=str(error) or "the daemon takes too long")
+            log.warning("images_not_listed", reason=str(error) or "the daemon takes too long")
             return ()
 
-    def _listed(self) -> "Future[Sequence[str]]":
+    def _asked(self) -> "Future[Sequence[str]]":
         # A daemon that hangs holds one thread, however many forms are opened meanwhile.
         with self._lock:
-            if self._listing is None or self._listing.done():
-                self._listing = Future()
-                threading.Thread(target=self._list, args=(self._listing,), name="warroom-bases", daemon=True).start()
-            return self._listing
+            if self._answer is None or self._answer.done():
+                self._answer = Future()
+                threading.Thread(target=self._listen, args=(self._answer,), name="warroom-names", daemon=True).start()
+            return self._answer
 
-    def _list(self, listing: "Future[Sequence[str]]") -> None:
+    def _listen(self, answer: "Future[Sequence[str]]") -> None:
         try:
-            listing.set_result(self._bases())
+            answer.set_result(self._ask())
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
-            listing.set_exception(error)
-
-
-def fields_in(sent: FormSent) -> dict[str, str]:
-    """Read the arguments out of a form; a base that was typed wins over one that was picked."""
-    values = {block: value for block, value in sent.values.items() if value}
-    picked = values.pop(LOCAL_BASE, "")
-    if picked and "base" not in values:
-        values["base"] = picked
-    return values
+            answer.set_exception(error)

@@ -9,13 +9,13 @@ SCOPES = ("chat:write", "commands", "files:write")
 """What the bot asks to be allowed in Slack: to write, to be commanded, to put files into threads."""
 
 
-def manifest(commands: tuple[Command, ...]) -> dict[str, Any]:
+def manifest(commands: tuple[Command[Any], ...]) -> dict[str, Any]:
     """Describe the app as Slack's manifest schema, version 2, has it."""
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
         "display_information": {
             "name": "warroom",
-            "description": "Makes Docker images from this channel: review, confirm, watch, done.",
+            "description": "Makes, updates and lists Docker images from this channel: review, confirm, watch, done.",
             "background_color": "#1d3557",
         },
         "features": {
@@ -32,16 +32,17 @@ def manifest(commands: tuple[Command, ...]) -> dict[str, Any]:
     }
 
 
-def manifest_json(commands: tuple[Command, ...]) -> str:
+def manifest_json(commands: tuple[Command[Any], ...]) -> str:
     """Write the manifest as it is pasted."""
     return json.dumps(manifest(commands), indent=2)
 
 
-def _slash_command(command: Command) -> dict[str, Any]:
-    return {
+def _slash_command(command: Command[Any]) -> dict[str, Any]:
+    written: dict[str, Any] = {
         "command": command.name,
         "description": command.description,
-        "usage_hint": command.usage,
         # Slack would turn `discord.py` into a link and `&` into an entity.
         "should_escape": False,
     }
+    # A hint may be left out, but not be empty.
+    return {**written, "usage_hint": command.usage} if command.usage else written

@@ -1,6 +1,7 @@
 """What one dialog still owes to Slack, and what is remembered of it in between."""
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 from bot.dialogs import FINAL, Attachment, Dialog, Running
@@ -14,6 +15,16 @@ Look = tuple[type[Any], str | None]
 def look(dialog: Dialog) -> Look:
     """Tell stages apart: two dialogs that look the same differ in their progress only."""
     return type(dialog), dialog.stopping_by if isinstance(dialog, Running) else None
+
+
+class Picture(IntEnum):
+    """How much of a stage's blocks is sent: less each time that Slack refuses them."""
+
+    WHOLE = 0
+    WITHOUT_TABLES = 1
+    """Tables are written out in columns: a workspace may not know that kind of block."""
+    TEXT = 2
+    """Text alone is better than silence."""
 
 
 @dataclass(slots=True)
@@ -37,8 +48,9 @@ class Outbox:
     attempts: int = 0
     """Refusals in a row of the part that is to be sent."""
     reposted: bool = False
-    plain: type[Any] | None = None
-    """The stage whose blocks Slack refused: text alone is better than silence."""
+    picture: Picture = Picture.WHOLE
+    pictured: type[Any] | None = None
+    """The stage whose blocks Slack refused: `picture` is for this one only."""
     turned_away: bool = False
     """The person was told that the bot may not write there."""
 
@@ -70,6 +82,16 @@ class Outbox:
         if isinstance(self.dialog, FINAL):
             return 0
         return 2 if self.is_progress else 1
+
+    def picture_of(self, dialog: Dialog) -> Picture:
+        """Say how much of this stage's blocks is to be sent."""
+        return self.picture if self.pictured is type(dialog) else Picture.WHOLE
+
+    def simplify(self, dialog: Dialog, *, has_table: bool) -> None:
+        """Send less of this stage the next time; only a message with a table has something in between."""
+        is_next = self.picture_of(dialog) is Picture.WHOLE and has_table
+        self.picture = Picture.WITHOUT_TABLES if is_next else Picture.TEXT
+        self.pictured = type(dialog)
 
     def give_up(self) -> None:
         """Let go of the part that Slack refuses; the others may still be taken."""

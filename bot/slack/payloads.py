@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.dialogs import DialogId
+
 SlackId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
 Url = Annotated[str, Field(max_length=2000)]
 
@@ -33,15 +35,34 @@ class _Named(_Payload):
     id: SlackId
 
 
+class _Option(_Payload):
+    value: Annotated[str, Field(max_length=2000)]
+
+
 class Action(_Payload):
-    """The button that was pressed; `value` is the dialog's id."""
+    """The button that was pressed, whose `value` is the dialog's id, or the menu in which something was chosen.
+
+    What a menu gives is the dialog's id, a space, and the choice.
+    """
 
     action_id: Annotated[str, Field(max_length=255)]
     value: Annotated[str, Field(max_length=2000)] = ""
+    selected_option: _Option | None = None
+
+    @property
+    def dialog(self) -> DialogId:
+        """The dialog that it belongs to."""
+        chosen = self.selected_option
+        return DialogId(self.value if chosen is None else chosen.value.partition(" ")[0])
+
+    @property
+    def choice(self) -> str:
+        """What was chosen; empty for a button."""
+        return "" if self.selected_option is None else self.selected_option.value.partition(" ")[2]
 
 
 class Click(_Payload):
-    """A press of one button."""
+    """A press of one button, or a choice in one menu."""
 
     user: _Named
     channel: _Named
@@ -49,14 +70,23 @@ class Click(_Payload):
     response_url: Url = ""
     trigger_id: Annotated[str, Field(max_length=300)] = ""
 
-
-class _Option(_Payload):
-    value: Annotated[str, Field(max_length=2000)]
+    @property
+    def action(self) -> Action:
+        """What was clicked: Slack tells of one at a time."""
+        return self.actions[0]
 
 
 class _Input(_Payload):
     value: Annotated[str, Field(max_length=3000)] | None = None
     selected_option: _Option | None = None
+    selected_options: Annotated[tuple[_Option, ...], Field(max_length=100)] | None = None
+
+    @property
+    def entered(self) -> str:
+        """What was put in; the values of several ticked boxes are separated by commas."""
+        if self.selected_options is not None:
+            return ",".join(option.value for option in self.selected_options)
+        return (self.selected_option.value if self.selected_option else self.value or "").strip()
 
 
 class _State(_Payload):
@@ -78,8 +108,4 @@ class FormSent(_Payload):
     @property
     def values(self) -> dict[str, str]:
         """What was put in, by `block_id`; every block has one input."""
-        return {
-            block: (one.selected_option.value if one.selected_option else one.value or "").strip()
-            for block, inputs in self.view.state.values.items()
-            for one in inputs.values()
-        }
+        return {block: one.entered for block, inputs in self.view.state.values.items() for one in inputs.values()}

@@ -1,70 +1,37 @@
-"""Doing what was confirmed. The only module that changes the host: builds, names and removes images."""
+"""Making an image: build, verify, name."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from time import monotonic
+from collections.abc import Callable
 
 import structlog
 
 from commands.build.advice import explain
 from commands.build.context import context_for
 from commands.build.dockerfile import Recipe
-from commands.build.labels import JOB, container_labels, make_labels
+from commands.build.labels import JOB, REF_NAME, container_labels, make_labels
 from commands.build.tags import BuildNumbers, build_number
 from commands.build.verification import verify
-from commands.command import Proposal
+from commands.carry_out.guard import go_on, guarded, step
+from commands.carry_out.workshop import Commission, Workshop
+from commands.command import Creation
 from commands.engine.interface import BuildOrder, Engine
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, EngineUnavailable, Problem
 from commands.halt import Halt, HaltReason
-from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepsPlanned, StepStarted
-from commands.model.images import ImageId, ImageSpec, LocalImage, Platform
-from commands.model.outcomes import Created, Outcome, Undecided, Verdict
+from commands.host.history import LATEST, is_kept, kept_tag, repository_of, tag_of
+from commands.model.events import Event, ImageBuilt, StepsPlanned
+from commands.model.images import ImageId, ImageSpec, LocalImage
+from commands.model.outcomes import Created, Undecided, Verdict
 
 log = structlog.get_logger()
 
 CHECK_STEP = "Check the result"
-LATEST = "latest"
 _TWO_MINUTES = 120
-_CANCEL_SECONDS = 0.1
-"""How often a build that is to end is told so, until it has: the daemon may not know it yet."""
 _NAMINGS = 5
 """How many tags are tried where other programs name images in the same moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Commission:
-    """For whom the host is changed; all of it becomes labels on the image. `job` is the dialog's id."""
-
-    job: str
-    requester: str
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What building needs: the daemon, limits in seconds, Docker's network mode, certificates, uv's settings.
-
-    `ensure_installer` puts the image that holds uv onto the daemon, for a platform, where it is not there yet.
-    `redact` masks secrets.
-    """
-
-    engine: Engine
-    ensure_installer: Callable[[Platform], object]
-    clock: Callable[[], datetime]
-    build_seconds: float = 1800
-    idle_seconds: float = 300
-    network: str | None = None
-    ca_bundle: bytes | None = None
-    uv_config: bytes | None = None
-    redact: Callable[[str], str] = str
-
-
-def carry_out(
-    proposal: Proposal, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
-) -> Outcome:
+def create(
+    proposal: Creation, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+) -> Created | Undecided:
     """Build, verify and name the proposed image; leave nothing behind but it.
 
     May be called again for the same commission: an image that it has named already is returned as it is.
@@ -72,14 +39,14 @@ def carry_out(
     """
     engine = workshop.engine
     if made := _made_before(proposal.spec, engine, commission):
-        return _created(proposal.spec, made, engine)
+        return _created(proposal.spec, made, engine, _kept(commission))
     kept: tuple[ImageId, ...] = ()
     try:
-        with _guard(engine, commission, halt, workshop.build_seconds):
+        with guarded(engine, commission, halt, workshop.build_seconds):
             outcome = _make(proposal, commission, workshop, emit, halt)
         if isinstance(outcome, Undecided):
             # It has no name: the guard removed it if the halt came in the last moment.
-            _go_on(halt)
+            go_on(halt)
         kept = (outcome.image.id if isinstance(outcome, Created) else outcome.image_id,)
     except Problem as problem:
         why = _why(problem, halt, workshop)
@@ -92,39 +59,38 @@ def carry_out(
         _tidy(engine, commission, kept)
 
 
-def keep(proposal: Proposal, undecided: Undecided, engine: Engine) -> Created:
+def keep(proposal: Creation, undecided: Undecided, engine: Engine) -> Created:
     """Name an image although some of its modules do not import."""
     return _name(proposal.spec, undecided.image_id, engine, Verdict(undecided.import_failures))
 
 
-def clean(job: str, engine: Engine) -> None:
-    """Remove the containers of a job and its images without a name."""
-    engine.sweep(JOB, job)
+def _kept(commission: Commission) -> str:
+    return kept_tag(commission.job, LATEST) if commission.anew else ""
 
 
 def _make(
-    proposal: Proposal, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
-) -> Outcome:
+    proposal: Creation, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+) -> Created | Undecided:
     spec, engine = proposal.spec, workshop.engine
     _check_base(spec, engine)
     emit(StepsPlanned((*proposal.steps, CHECK_STEP)))
     workshop.ensure_installer(spec.base.platform)
     image_id = _build(proposal, commission, workshop, emit, halt)
-    with _step(len(proposal.steps) + 1, emit):
-        _go_on(halt)
+    with step(len(proposal.steps) + 1, emit):
+        go_on(halt)
         verdict = verify(engine, spec, image_id, labels=container_labels(commission.job), redact=workshop.redact)
     if verdict.import_failures:
         return Undecided(image_id, verdict.import_failures)
-    _go_on(halt)
-    return _name(spec, image_id, engine, verdict)
+    go_on(halt)
+    return _name(spec, image_id, engine, verdict, _kept(commission))
 
 
 def _build(
-    proposal: Proposal, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+    proposal: Creation, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
 ) -> ImageId:
     spec, recipe = proposal.spec, Recipe(proposal.dockerfile, proposal.steps)
     order = BuildOrder(
-        build_id=_build_id(commission),
+        build_id=commission.build_id,
         context=context_for(spec, recipe, ca_bundle=workshop.ca_bundle, uv_config=workshop.uv_config),
         labels=make_labels(
             spec,
@@ -135,8 +101,10 @@ def _build(
         ),
         idle_seconds=workshop.idle_seconds,
         network=workshop.network,
+        # A step that ran before would bring the OS packages of that day.
+        no_cache=commission.anew,
     )
-    _go_on(halt)
+    go_on(halt)
     image_id: ImageId | None = None
     for event in workshop.engine.build(order):
         emit(event)
@@ -168,11 +136,11 @@ def _base_moved(spec: ImageSpec) -> Problem:
     )
 
 
-def _name(spec: ImageSpec, image_id: ImageId, engine: Engine, verdict: Verdict) -> Created:
+def _name(spec: ImageSpec, image_id: ImageId, engine: Engine, verdict: Verdict, kept: str = "") -> Created:
     for _ in range(_NAMINGS):
         tag = _free_tag(spec, image_id, engine)
         engine.tag(image_id, spec.name, tag)
-        _move_latest(spec.name, image_id, engine)
+        _move_latest(spec.name, image_id, engine, kept)
         image = engine.find_image(f"{spec.name}:{tag}")
         if image is not None and image.id == image_id:
             log.info("image_named", reference=f"{spec.name}:{tag}", image_id=image_id)
@@ -193,28 +161,38 @@ def _free_tag(spec: ImageSpec, image_id: ImageId, engine: Engine) -> str:
     return tag
 
 
-def _move_latest(name: str, image_id: ImageId, engine: Engine) -> None:
+def _move_latest(name: str, image_id: ImageId, engine: Engine, kept: str) -> None:
     # `latest` follows our newest image, but is never taken from an image that somebody else put there.
     present = engine.find_image(f"{name}:{LATEST}")
-    if present is None or JOB in present.labels:
-        engine.tag(image_id, name, LATEST)
+    if present is not None and JOB not in present.labels:
+        return
+    # A job that makes two images of one name keeps the one that was there before the first.
+    if kept and present and present.id != image_id and engine.find_image(f"{name}:{kept}") is None:
+        engine.tag(present.id, name, kept)
+    engine.tag(image_id, name, LATEST)
 
 
 def _made_before(spec: ImageSpec, engine: Engine, commission: Commission) -> LocalImage | None:
     # By its name too: what people build on an image of ours inherits its labels.
     made = engine.images({JOB: commission.job})
-    return next((image for image in made if _own_tags(spec, image)), None)
+    return next((image for image in made if _own_tags(spec, image) and _is_of(spec, image)), None)
+
+
+def _is_of(spec: ImageSpec, image: LocalImage) -> bool:
+    # A job may make two images of one name; each was proposed under a tag of its own.
+    return image.labels.get(REF_NAME, spec.reference) == spec.reference
 
 
 def _own_tags(spec: ImageSpec, image: LocalImage) -> list[str]:
-    return [tag for tag in image.repo_tags if tag.startswith(f"{spec.name}:") and not tag.endswith(f":{LATEST}")]
+    own = [name for name in image.repo_tags if repository_of(name) == spec.name]
+    return [name for name in own if tag_of(name) != LATEST and not is_kept(tag_of(name))]
 
 
-def _created(spec: ImageSpec, image: LocalImage, engine: Engine) -> Created:
+def _created(spec: ImageSpec, image: LocalImage, engine: Engine, kept: str) -> Created:
     present = engine.find_image(f"{spec.name}:{LATEST}")
     if present is None or _number(spec, present) < _number(spec, image):
         # The process was killed between the two names.
-        _move_latest(spec.name, image.id, engine)
+        _move_latest(spec.name, image.id, engine, kept)
     return Created(_own_tags(spec, image)[0], image, _added(spec, image, engine))
 
 
@@ -226,64 +204,6 @@ def _number(spec: ImageSpec, image: LocalImage) -> int:
 def _added(spec: ImageSpec, image: LocalImage, engine: Engine) -> int:
     base = engine.find_image(spec.base.image_id)
     return max(0, image.size - base.size) if base else 0
-
-
-def _build_id(commission: Commission) -> str:
-    return f"warroom-{commission.job}"
-
-
-@contextmanager
-def _step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
-    started = monotonic()
-    emit(StepStarted(number))
-    try:
-        yield
-    except Problem as problem:
-        for line in (problem.message, *problem.details):
-            emit(LogLine(number, line))
-        emit(StepFailed(number, monotonic() - started))
-        raise
-    emit(StepDone(number, monotonic() - started))
-
-
-@contextmanager
-def _guard(engine: Engine, commission: Commission, halt: Halt, seconds: float) -> Iterator[None]:
-    """Watch the clock and the halt from beside; end what runs on the daemon until it has ended."""
-    over = threading.Event()
-
-    def watch() -> None:
-        if not _wait_for(halt, over, seconds):
-            return
-        while not over.wait(_CANCEL_SECONDS):
-            try:
-                engine.cancel_build(_build_id(commission))
-                engine.sweep(JOB, commission.job)
-            except Problem as problem:
-                log.warning("halt_not_delivered", job=commission.job, reason=problem.message)
-
-    watcher = threading.Thread(target=watch, name="warroom-guard", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _wait_for(halt: Halt, over: threading.Event, seconds: float) -> bool:
-    end = monotonic() + seconds
-    # Not halt.wait: a build that is over would wait for the guard.
-    while not over.wait(_CANCEL_SECONDS):
-        if monotonic() >= end:
-            halt.ask(HaltReason.TOO_LONG)
-        if halt.reason is not None:
-            return True
-    return False
-
-
-def _go_on(halt: Halt) -> None:
-    if halt.reason is not None:
-        raise BuildStopped("The build was stopped.", hint="Type the command again to start over.")
 
 
 def _why(problem: Problem, halt: Halt, workshop: Workshop) -> Problem:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from bot.dialogs import FINAL, Deciding
 from bot.ledger import Entry, Ledger, sqlite_url
+from bot.room.blocks import clickables
 from bot.room.client import RoomClient
 from bot.room.events import (
     Block,
@@ -26,6 +27,7 @@ from bot.room.events import (
     Undelivered,
     ViewShown,
 )
+from bot.room.payloads import options_of
 from bot.room.rates import RateLimits
 from bot.room.say import ENDS
 from bot.room.server import Room
@@ -39,6 +41,7 @@ from commands.build.labels import JOB
 from commands.engine.interface import Engine
 from commands.packages.interface import Resolver
 from tests.fakes.host import PATIENCE_SECONDS, Host
+from tests.fakes.registries import FakeRegistries
 from tests.scenario.wire import Wire
 
 Found = TypeVar("Found")
@@ -74,19 +77,39 @@ def eventually(look: Callable[[], Found | None], what: str) -> Found:
 
 
 def words(message: Message) -> str:
-    """Give all text in a message's blocks as a person reads it, a piece a line; buttons are left to `buttons`."""
+    """Give all text in a message's blocks as a person reads it, a piece a line; for buttons and menus see `buttons`."""
     return "\n".join(text for block in message.blocks if block["type"] != "actions" for text in _texts(block))
 
 
 def buttons(message: Message) -> dict[str, str]:
-    """Name the buttons of a message by their action id."""
-    found: dict[str, str] = {}
+    """Name the buttons of a message by their action id, and its menus by what stands on them."""
+    clickable = (element for _, element in clickables(message.blocks))
+    return {str(one["action_id"]): " ".join(_texts(one.get("text", one.get("placeholder")))) for one in clickable}
+
+
+def options(message: Message, action: str) -> dict[str, str]:
+    """Give what a menu of a message offers: the value of each choice by its words."""
+    for _, element in clickables(message.blocks):
+        if element["action_id"] == action:
+            return {" ".join(_texts(option["text"])): str(option["value"]) for option in options_of(element)}
+    raise AssertionError(f"there is no menu `{action}`, only {list(buttons(message))}")
+
+
+def table(message: Message) -> list[dict[str, str]]:
+    """Read the rows of a message's table, each cell by the title of its column; no rows where there is no table."""
     for block in message.blocks:
-        elements = block.get("elements") if block["type"] == "actions" else None
-        for element in elements if isinstance(elements, list) else ():
-            assert isinstance(element, dict)
-            found[str(element["action_id"])] = " ".join(_texts(element["text"]))
-    return found
+        match block:
+            case {"type": "table", "rows": [head, *rows]}:
+                titles = _cells(head)
+                return [dict(zip(titles, _cells(row), strict=True)) for row in rows]
+            case _:
+                pass
+    return []
+
+
+def _cells(row: object) -> list[str]:
+    assert isinstance(row, list)
+    return [str(cell["text"]) for cell in row if isinstance(cell, dict)]
 
 
 def title(message: Message) -> str:
@@ -102,7 +125,7 @@ def fact(message: Message, name: str) -> str:
 
 def _texts(block: object) -> Iterator[str]:
     match block:
-        case {"type": "plain_text" | "mrkdwn", "text": str(text)}:
+        case {"type": "plain_text" | "mrkdwn" | "raw_text", "text": str(text)}:
             yield text
         case dict():
             for value in block.values():
@@ -234,12 +257,14 @@ class Form:
         return [str(option["value"]) for option in options if isinstance(option, dict)]
 
     def send(self, **changes: str | None) -> dict[str, str]:
-        """Change some fields and send it; gives the errors beside the fields, none when it was taken."""
+        """Change some fields and send it; gives the errors beside the fields, none when it was taken.
+
+        A box that is ticked has the value of its one choice, `true`.
+        """
         values = {**self.filled, **changes}
-        actions = {block: str(element["action_id"]) for block, element in self._elements()}
-        submitted = self.person.client.submit(
-            self.view.id, {block: {actions[block]: value} for block, value in values.items()}
-        )
+        elements = dict(self._elements())
+        entries = {block: {str(elements[block]["action_id"]): value} for block, value in values.items()}
+        submitted = self.person.client.submit(self.view.id, entries)
         assert submitted.outcome != "failed", submitted
         return submitted.errors
 
@@ -252,7 +277,11 @@ class Form:
 
 def _initial(element: Block) -> str:
     match element:
-        case {"initial_value": str(value)} | {"initial_option": {"value": str(value)}}:
+        case (
+            {"initial_value": str(value)}
+            | {"initial_option": {"value": str(value)}}
+            | {"initial_options": [{"value": str(value)}]}
+        ):
             return value
         case _:
             return ""
@@ -313,9 +342,25 @@ class Dialog:
 
         return self.person.until(look, f"“{part}”", seconds)
 
-    def click(self, action: str, *, by: Person | None = None, stale: bool = False, deliveries: int = 1) -> None:
-        """Press a button."""
-        (by or self.person).client.click(self.ts, action, stale=stale, deliveries=deliveries)
+    def click(self, action: str, *, by: Person | None = None, stale: bool = False, deliveries: int = 1) -> "Dialog":
+        """Press a button; gives the dialog that this click may begin, as its person follows it."""
+        sent = (by or self.person).client.click(self.ts, action, stale=stale, deliveries=deliveries)
+        return Dialog(by or self.person, sent.trigger_id)
+
+    def choose(self, action: str, option: str, *, by: Person | None = None, deliveries: int = 1) -> "Dialog":
+        """Choose in a menu by its words, whole or a part; gives the dialog that this may begin."""
+        offered = options(self.now, action)
+        fitting = [value for words, value in offered.items() if option in (words, value)]
+        fitting += [value for words, value in offered.items() if option in words]
+        assert fitting, f"`{action}` has no choice “{option}”, only {list(offered)}"
+        sent = (by or self.person).client.click(self.ts, action, value=fitting[0], deliveries=deliveries)
+        return Dialog(by or self.person, sent.trigger_id)
+
+    def child(self, action: str, option: str = "", *, by: Person | None = None) -> "Dialog":
+        """Press a button, or choose in a menu, that begins another dialog, and wait for that one to be shown."""
+        begun = self.choose(action, option, by=by) if option else self.click(action, by=by)
+        begun.person.until(lambda: begun.shown, f"the dialog after `{action}`")
+        return begun
 
     @property
     def thread(self) -> list[Message]:
@@ -358,6 +403,7 @@ class Stage:
     audience: Audience = EVERYWHERE
     pace: Pace = HASTE
     bot: Bot | None = None
+    registries: FakeRegistries = field(default_factory=FakeRegistries)
     is_left_as_it_is: bool = False
     """The test leaves something unfinished on purpose: what is there at the end proves nothing."""
     alice: Person = field(init=False)
@@ -371,7 +417,14 @@ class Stage:
     def make_bot(self, engine: Engine | None = None) -> Bot:
         """Put a bot together as the program does; it is not started."""
         doors = Doors(self.room.bot_token, self.room.app_token, self.room.api_url, self.audience)
-        return make_bot(self.settings, doors, engine=engine or self.host.engine, resolver=self.resolver, pace=self.pace)
+        return make_bot(
+            self.settings,
+            doors,
+            engine=engine or self.host.engine,
+            resolver=self.resolver,
+            registry=self.registries,
+            pace=self.pace,
+        )
 
     def start_bot(self, engine: Engine | None = None) -> Bot:
         """Start the bot."""
@@ -412,7 +465,7 @@ class Stage:
         with self.ledger() as ledger:
             undecided, unshown = ledger.in_stage(Deciding), ledger.unshown()
         assert not unshown, f"not said: {unshown}"
-        assert self.host.engine.containers == self.host.engine.running_builds == 0
+        assert self.host.engine.throwaways == self.host.engine.running_builds == 0
         assert self.nameless() == len(undecided), "an image without a name is left"
         assert not self.alice.undelivered, "the bot did not acknowledge"
         # The bot falls back to plain text where Slack takes offence at its blocks.

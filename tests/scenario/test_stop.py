@@ -12,7 +12,7 @@ def stopped(stage: Stage, dialog: Dialog, by: str) -> str:
     assert f"<@{by}> stopped it" in words(message)
     assert "Nothing is left on the Docker host." in words(message)
     assert dialog.until_announced() == f"<@U0ALICE> `example_name` was stopped by <@{by}>."
-    assert (stage.tags(), stage.nameless(), stage.host.engine.containers) == ([], 0, 0)
+    assert (stage.tags(), stage.nameless(), stage.host.engine.throwaways) == ([], 0, 0)
     assert stage.stages().count("Stopped") == 1
     return words(message)
 

@@ -8,12 +8,16 @@ from commands.engine.interface import (
     BuildEvent,
     BuildOrder,
     EngineDescription,
+    FilesRead,
+    Login,
     PullProgress,
+    ReadOrder,
+    RegistryRules,
     RunOrder,
     RunOutcome,
     Swept,
 )
-from commands.model.images import ImageId, LocalImage
+from commands.model.images import Container, ImageId, Layer, ListedImage, LocalImage
 from commands.model.references import Reference
 from tests.fakes.host import PATIENCE_SECONDS, Host
 
@@ -33,11 +37,12 @@ class Wire:
         self._host = host
         self._engine = host.engine
         self._cut_at: Moment | None = None
+        self._left = 0
         self._is_cut = threading.Event()
 
-    def cut_at(self, moment: Moment) -> None:
-        """Cut it when that moment comes."""
-        self._cut_at = moment
+    def cut_at(self, moment: Moment, *, nth: int = 1) -> None:
+        """Cut it when that moment comes for the nth time."""
+        self._cut_at, self._left = moment, nth
 
     def cut(self) -> None:
         """End everything that the bot has under way on the daemon, as the daemon does when a client is gone."""
@@ -54,14 +59,17 @@ class Wire:
 
     def _call(self, name: str, call: Callable[[], Answer]) -> Answer:
         self._end_if_cut()
-        if self._cut_at == ("before", name):
-            self._is_cut.set()
-        self._end_if_cut()
+        self._come(("before", name))
         answer = call()
-        if self._cut_at == ("after", name):
-            self._is_cut.set()
-        self._end_if_cut()
+        self._come(("after", name))
         return answer
+
+    def _come(self, moment: Moment) -> None:
+        if self._cut_at == moment:
+            self._left -= 1
+            if self._left == 0:
+                self._is_cut.set()
+        self._end_if_cut()
 
     # ── The engine ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -77,8 +85,34 @@ class Wire:
     def names(self) -> tuple[str, ...]:
         return self._call("names", self._engine.names)
 
-    def pull(self, reference: Reference, report: Callable[[PullProgress], None]) -> LocalImage:
-        return self._call("pull", lambda: self._engine.pull(reference, report))
+    def listing(self) -> tuple[ListedImage, ...]:
+        return self._call("listing", self._engine.listing)
+
+    def containers(self) -> tuple[Container, ...]:
+        return self._call("containers", self._engine.containers)
+
+    def history(self, image: ImageId) -> tuple[Layer, ...]:
+        return self._call("history", lambda: self._engine.history(image))
+
+    def disk_use(self, *, seconds: float) -> int:
+        return self._call("disk_use", lambda: self._engine.disk_use(seconds=seconds))
+
+    def registry_rules(self) -> RegistryRules:
+        return self._call("registry_rules", self._engine.registry_rules)
+
+    def login(self, registry: str) -> Login | None:
+        return self._call("login", lambda: self._engine.login(registry))
+
+    def read_files(self, order: ReadOrder) -> FilesRead:
+        return self._call("read_files", lambda: self._engine.read_files(order))
+
+    def pull(
+        self, reference: Reference, report: Callable[[PullProgress], None], *, pull_id: str | None = None
+    ) -> LocalImage:
+        return self._call("pull", lambda: self._engine.pull(reference, report, pull_id=pull_id))
+
+    def cancel_pull(self, pull_id: str) -> None:
+        self._call("cancel_pull", lambda: self._engine.cancel_pull(pull_id))
 
     def build(self, order: BuildOrder) -> Iterator[BuildEvent]:
         events = self._call("build", lambda: self._engine.build(order))

@@ -8,9 +8,9 @@ import pytest
 
 from commands.build.dockerfile import write_dockerfile
 from commands.build.labels import JOB, REQUESTER
-from commands.build.tags import BuildNumbers
-from commands.carry_out import CHECK_STEP, Commission, Workshop, carry_out, clean, keep
-from commands.command import Proposal
+from commands.carry_out import Commission, Workshop, carry_out, clean, keep
+from commands.carry_out.creating import CHECK_STEP
+from commands.command import Creation
 from commands.docker_image_create import answer, parse
 from commands.engine.interface import BuildEvent, BuildOrder, RunOrder, RunOutcome, Swept
 from commands.errors import (
@@ -27,13 +27,12 @@ from commands.halt import Halt, HaltReason
 from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepsPlanned, StepStarted
 from commands.model.images import ImageId, LocalImage
 from commands.model.outcomes import Created, ImportFailure, Outcome, Undecided
-from commands.model.references import Reference
-from commands.sources import Bases, Sources
-from tests.examples import ALICE, NOW
+from commands.sources import Sources
+from tests.examples import ALICE
 from tests.fakes.engine import Control, FakeEngine
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
 from tests.fakes.logs import logs_to
-from tests.fakes.resolver import FakeResolver
+from tests.fakes.workshop import sources_on, workshop_on
 
 COMMISSION = Commission(job="d-1", requester=ALICE, channel="C0WARROOM")
 LINE = "name=example_name dependencies=mechanize packages=wget"
@@ -57,41 +56,28 @@ class Bench:
         self.host.engine = engine
         self.host.add_base(DEFAULT_BASE)
 
-    def propose(self, line: str = LINE) -> Proposal:
+    def propose(self, line: str = LINE) -> Creation:
         """Look the facts up as the command does."""
         proposal = answer(parse(line), self.sources, lambda _: None)
-        assert isinstance(proposal, Proposal)
+        assert isinstance(proposal, Creation)
         return proposal
 
     @property
     def sources(self) -> Sources:
         """Where the command learns its facts."""
-        return Sources(
-            engine=self.host.engine,
-            resolver=FakeResolver(),
-            bases=Bases(self.host.engine),
-            numbers=BuildNumbers(),
-            recipe=lambda spec: write_dockerfile(spec, uv_image="warroom-uv:1"),
-            now=NOW.timestamp,
-            default_base=Reference(DEFAULT_BASE),
-        )
+        return sources_on(self.host.engine)
 
     @property
     def workshop(self) -> Workshop:
         """Where it is built."""
-        return Workshop(
-            engine=self.host.engine,
-            ensure_installer=self.ensure_installer,
-            clock=lambda: NOW,
-            build_seconds=self.build_seconds,
-            idle_seconds=PATIENCE_SECONDS,
-        )
+        workshop = workshop_on(self.host.engine)
+        return replace(workshop, ensure_installer=self.ensure_installer, build_seconds=self.build_seconds)
 
-    def carry_out(self, proposal: Proposal | None = None, commission: Commission = COMMISSION) -> Outcome:
+    def carry_out(self, proposal: Creation | None = None, commission: Commission = COMMISSION) -> Outcome:
         """Do it."""
         return carry_out(proposal or self.propose(), commission, self.workshop, self._emit, self.halt)
 
-    def created(self, proposal: Proposal | None = None, commission: Commission = COMMISSION) -> Created:
+    def created(self, proposal: Creation | None = None, commission: Commission = COMMISSION) -> Created:
         """Do it, and expect an image."""
         outcome = self.carry_out(proposal, commission)
         assert isinstance(outcome, Created)
@@ -108,7 +94,7 @@ class Bench:
 
     def is_clean(self) -> bool:
         """Whether the job has left nothing at all."""
-        return not self.left and not self.host.engine.containers and not self.host.engine.running_builds
+        return not self.left and not self.host.engine.throwaways and not self.host.engine.running_builds
 
 
 @pytest.fixture
@@ -134,7 +120,7 @@ def test_what_was_proposed_is_built_verified_and_named(bench: Bench) -> None:
     assert image.repo_tags == (proposal.spec.reference, f"{NAME}:latest")
     assert (image.labels[JOB], image.labels[REQUESTER]) == ("d-1", ALICE)
     assert bench.left == [image]
-    assert bench.host.engine.containers == 0
+    assert bench.host.engine.throwaways == 0
 
 
 def test_everything_is_told_in_its_order(bench: Bench) -> None:
@@ -305,7 +291,7 @@ def test_what_was_built_on_a_base_whose_tag_moved_in_the_last_moment_is_not_kept
     assert bench.is_clean()
 
 
-def _unpinned(proposal: Proposal) -> Proposal:
+def _unpinned(proposal: Creation) -> Creation:
     """The same proposal on a base that never was in a registry."""
     spec = replace(proposal.spec, base=replace(proposal.spec.base, digest=None))
     return replace(proposal, spec=spec, dockerfile=write_dockerfile(spec, uv_image="warroom-uv:1").text)
@@ -502,7 +488,7 @@ def test_a_check_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> Non
 def _when_its_container_is_gone(bench: Bench) -> RunOutcome:
     pause = threading.Event()
     for _ in range(int(PATIENCE_SECONDS / 0.005)):
-        if not bench.host.engine.containers:
+        if not bench.host.engine.throwaways:
             break
         pause.wait(0.005)
     return RunOutcome(None, "", "")

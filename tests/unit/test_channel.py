@@ -14,12 +14,15 @@ from slack_sdk.errors import SlackRequestError
 
 from bot.dialogs import (
     FINAL,
+    SHOWN_ONLY,
     Attachment,
     Deciding,
     Dialog,
     DialogId,
     Done,
     Failed,
+    ImagesUpdated,
+    Listed,
     Preparing,
     Queued,
     Running,
@@ -32,8 +35,23 @@ from bot.slack.channel import EVENT_TYPE, Channel
 from bot.slack.pace import Pace
 from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
+from bot.slack.views.tables import without_tables
 from commands.errors import StateUnwritable
-from tests.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL, asked_as
+from tests.examples import (
+    ALICE,
+    ASKED,
+    BOB,
+    CREATED,
+    EVERY_KIND,
+    LATER,
+    LISTING,
+    NOW,
+    PROGRESS,
+    PROPOSAL,
+    UPDATE,
+    UPDATED,
+    asked_as,
+)
 from tests.fakes.logs import logs_to
 from tests.fakes.slack_client import Call, FakeSlackClient, Refusal, refusal
 
@@ -46,6 +64,7 @@ REVIEW = UnderReview(ASKED, PROPOSAL, LATER)
 QUEUED = Queued(ASKED, PROPOSAL, BOB, 1)
 RUNNING = Running(ASKED, PROPOSAL, BOB, PROGRESS)
 DONE = Done(ASKED, PROPOSAL, BOB, CREATED, PROGRESS, NOW)
+UPDATED_IMAGES = ImagesUpdated(ASKED, UPDATE, BOB, UPDATED, PROGRESS, NOW)
 
 
 class FullDisk(Ledger):
@@ -219,7 +238,9 @@ def test_the_ledger_knows_what_slack_has(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [each for each in EVERY_KIND if isinstance(each, FINAL)], ids=lambda e: type(e).__name__
+    "end",
+    [each for each in EVERY_KIND if isinstance(each, FINAL) and not isinstance(each, SHOWN_ONLY)],
+    ids=lambda end: type(end).__name__,
 )
 def test_every_end_is_delivered_and_announced_once(stage: Stage, end: Dialog) -> None:
     stage.asked(PREPARING)
@@ -230,6 +251,32 @@ def test_every_end_is_delivered_and_announced_once(stage: Stage, end: Dialog) ->
     replies = [call.text for call in stage.slack.calls if "thread_ts" in call.body]
     assert replies == [announcement(end)]
     assert stage.channel.seconds_to_next() is None
+
+
+@pytest.mark.parametrize("shown", [each for each in EVERY_KIND if isinstance(each, SHOWN_ONLY)])
+def test_what_is_only_shown_calls_nobody_and_is_not_sent_again(stage: Stage, shown: Dialog) -> None:
+    stage.asked(PREPARING)
+    stage.goes_to(shown)
+    stage.passes()
+
+    assert shows(stage.message, shown, NOW + timedelta(seconds=1000))
+    assert [call for call in stage.slack.calls if "thread_ts" in call.body] == []
+    assert stage.channel.seconds_to_next() is None
+    assert stage.ledger.unshown() == ()
+
+
+def test_a_list_is_edited_each_time_that_its_page_is_turned(stage: Stage) -> None:
+    page = Listed(ASKED, LISTING)
+    stage.asked(PREPARING)
+    stage.goes_to(page)
+    stage.passes()
+    stage.goes_to(replace(page, trouble="The daemon does not answer."))
+    stage.passes()
+    stage.goes_to(page)
+    calls = stage.passes()
+
+    assert methods(calls) == ["chat.update"]
+    assert shows(stage.message, page, NOW + timedelta(seconds=1120))
 
 
 def test_a_question_is_announced_once_and_the_end_after_it_too(stage: Stage) -> None:
@@ -444,6 +491,34 @@ def test_blocks_that_slack_does_not_take_leave_the_text(stage: Stage, reason: st
 
     assert stage.message["text"] == render(DONE, NOW).text
     assert list(stage.message["blocks"]) == []
+    assert stage.ledger.unshown() == ()
+
+
+def without_table(call: Call) -> bool:
+    return all(block["type"] != "table" for block in call.body.get("blocks", ()))
+
+
+def test_a_table_that_slack_does_not_take_is_written_out_with_its_buttons(stage: Stage) -> None:
+    stage.slack.refuse = lambda call: None if without_table(call) else refusal("invalid_blocks")
+    stage.asked(PREPARING)
+    stage.goes_to(UPDATED_IMAGES)
+    calls = stage.passes()
+
+    expected = without_tables(render(UPDATED_IMAGES, NOW))
+    assert tuple(stage.message["blocks"]) == expected.blocks
+    assert stage.message["blocks"][-1]["type"] == "actions"
+    assert methods(calls) == ["chat.postMessage", "chat.postMessage", "chat.postMessage"]  # refused, taken, announced
+    assert stage.ledger.unshown() == ()
+
+
+def test_a_message_with_a_table_is_text_alone_where_slack_takes_no_blocks_at_all(stage: Stage) -> None:
+    stage.slack.refuse = lambda call: refusal("invalid_blocks") if call.body.get("blocks") else None
+    stage.asked(PREPARING)
+    stage.goes_to(UPDATED_IMAGES)
+    calls = stage.passes()
+
+    assert [len(call.body.get("blocks", ())) > 0 for call in calls] == [True, True, False, False]
+    assert stage.message["text"] == render(UPDATED_IMAGES, NOW).text
     assert stage.ledger.unshown() == ()
 
 

@@ -4,12 +4,52 @@ from typing import get_args
 
 import pytest
 
-from bot.dialogs import FINAL, UNFINISHED, Dialog, Done, Failed, Refused, Reused, Running
+from bot.dialogs import (
+    AT_REST,
+    UNFINISHED,
+    Dialog,
+    Done,
+    Failed,
+    ImagesUpdated,
+    Refused,
+    Reused,
+    Running,
+    TagsRolledBack,
+    UpToDate,
+)
 from bot.progress import Progress, Step, StepState
 from bot.room.say import ENDS
 from bot.slack.views.facts import STATES, facts
-from commands.command import Refusal
-from tests.examples import ASKED, BOB, CREATED, EVERY_KIND, EXISTING, IMAGE, NOW, OFFERED, PROGRESS, PROPOSAL
+from commands.command import NothingToDo, Refusal
+from commands.model.outcomes import ImageResult, MoveResult, RolledBack, Updated
+from tests.examples import (
+    ALICE,
+    ASKED,
+    BOB,
+    CREATED,
+    EVERY_KIND,
+    EXISTING,
+    FAIL_RESULT,
+    IMAGE,
+    KEEP_RESULT,
+    KEPT,
+    KEPT_AS,
+    NEW,
+    NOW,
+    OFFERED,
+    OLD,
+    PROGRESS,
+    PROPOSAL,
+    PULL_RESULT,
+    PYTHON,
+    REBUILD_RESULT,
+    ROLL_BACK,
+    ROLLED_BACK,
+    SPEC,
+    STOP_RESULT,
+    UNCHECKED,
+    UPDATE,
+)
 
 ENDED = Progress(
     PROGRESS.started, (Step("Base", StepState.CACHED, NOW, 0.0), Step("Check", StepState.DONE, NOW, 1.23456))
@@ -27,11 +67,11 @@ def test_every_stage_says_in_plain_json_which_dialog_it_is_and_where_it_stands(d
 def test_there_is_one_state_for_each_stage() -> None:
     assert set(STATES) == {stage.__name__ for stage in get_args(Dialog)}
     assert len(set(STATES.values())) == len(STATES)
-    assert {*FINAL, *UNFINISHED} == set(get_args(Dialog))
+    assert {*AT_REST, *UNFINISHED} == set(get_args(Dialog))
 
 
 def test_the_program_that_waits_for_an_end_knows_every_end() -> None:
-    assert {STATES[stage.__name__] for stage in FINAL} == set(ENDS)
+    assert {STATES[stage.__name__] for stage in AT_REST} | {"unchecked"} == set(ENDS)
 
 
 def test_an_image_that_was_made_is_named_with_its_seconds() -> None:
@@ -74,3 +114,126 @@ def test_absurd_values_stay_small_enough_for_slacks_metadata() -> None:
 
     assert len(json.dumps(facts(done))) < 8_000
     assert len(json.dumps(facts(Failed(ASKED, "x" * 10_000, "y" * 10_000)))) < 8_000
+
+
+# ── Updates and ways back ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def updated(*results: ImageResult, stopped_by: str | None = None) -> ImagesUpdated:
+    return ImagesUpdated(ASKED, UPDATE, BOB, Updated(results), ENDED, NOW, stopped_by)
+
+
+def test_an_update_of_one_image_names_it_as_a_new_one_is_named() -> None:
+    assert facts(updated(PULL_RESULT)) == {
+        "dialog": "d-1",
+        "state": "updated",
+        "images": [
+            {
+                "name": PYTHON,
+                "ending": "updated",
+                "before": "4f5a0a6c4f5a",
+                "after": "77aa00bb11cc",
+                "reference": PYTHON,
+                "kept_as": KEPT_AS,
+            }
+        ],
+        "seconds": {"Base": 0.0, "Check": 1.235, "update": 14.0},
+        "image": "demisto/python3",
+        "tag": "latest",
+        "id": NEW.id,
+        "digest": NEW.digest,
+    }
+
+
+def test_a_rebuilt_image_is_named_by_its_unique_tag() -> None:
+    known = facts(updated(REBUILD_RESULT))
+
+    assert (known["image"], known["tag"], known["digest"]) == (SPEC.name, SPEC.tag, None)
+
+
+@pytest.mark.parametrize(
+    ("results", "stopped_by", "state", "message"),
+    [
+        ((PULL_RESULT, KEEP_RESULT), None, "updated", None),
+        # Stop was pressed too late: everything is done.
+        ((PULL_RESULT, KEEP_RESULT), ALICE, "updated", None),
+        (
+            (PULL_RESULT, FAIL_RESULT),
+            None,
+            "failed",
+            "⚠ 1 of 2 images was not updated: The registry broke off the download.",
+        ),
+        ((FAIL_RESULT,), None, "failed", "✗ old/thing:1 was not updated: The registry broke off the download."),
+        ((PULL_RESULT, STOP_RESULT), ALICE, "stopped", "Stopped after 1 of 2 images"),
+        (
+            (PULL_RESULT, FAIL_RESULT, STOP_RESULT),
+            ALICE,
+            "stopped",
+            "Stopped after 1 of 3 images: The registry broke off the download.",
+        ),
+    ],
+)
+def test_an_update_is_called_a_success_only_where_it_is_one(
+    results: tuple[ImageResult, ...], stopped_by: str | None, state: str, message: str | None
+) -> None:
+    known = facts(updated(*results, stopped_by=stopped_by))
+
+    assert (known["state"], known.get("message")) == (state, message)
+
+
+def test_what_could_not_be_checked_is_not_called_unchanged() -> None:
+    kept = {
+        "name": "library/redis:7",
+        "ending": "unchanged",
+        "before": "4f5a0a6c4f5a",
+        "reason": "the registry has the same digest",
+    }
+    unchecked = {
+        "name": "registry.example/a:1",
+        "ending": "unchecked",
+        "before": "4f5a0a6c4f5a",
+        "reason": "`registry.example` does not answer.",
+    }
+
+    assert facts(UpToDate(ASKED, NothingToDo("", (KEPT,)))) == {"dialog": "d-1", "state": "unchanged", "images": [kept]}
+    assert facts(UpToDate(ASKED, NothingToDo("", (KEPT, UNCHECKED)))) == {
+        "dialog": "d-1",
+        "state": "unchecked",
+        "images": [kept, unchecked],
+    }
+
+
+def test_a_roll_back_says_where_each_name_is_now() -> None:
+    moved = ROLLED_BACK.results[0]
+    stuck = MoveResult("a:1", OLD, problem="The image is gone.")
+
+    assert facts(TagsRolledBack(ASKED, ROLL_BACK, BOB, ROLLED_BACK, NOW)) == {
+        "dialog": "d-1",
+        "state": "rolled_back",
+        "images": [
+            {"name": PYTHON, "ending": "rolled_back", "after": "4f5a0a6c4f5a", "kept_as": "demisto/python3:before-d-2"}
+        ],
+    }
+    assert facts(TagsRolledBack(ASKED, ROLL_BACK, BOB, RolledBack((moved, stuck)), NOW)) == {
+        "dialog": "d-1",
+        "state": "failed",
+        "message": "The image is gone.",
+        "hint": "",
+        "images": [
+            {"name": PYTHON, "ending": "rolled_back", "after": "4f5a0a6c4f5a", "kept_as": "demisto/python3:before-d-2"},
+            {"name": "a:1", "ending": "failed", "after": "4f5a0a6c4f5a", "reason": "The image is gone."},
+        ],
+    }
+
+
+def test_hundreds_of_images_stay_small_enough_for_slacks_metadata_and_are_counted() -> None:
+    long = replace(FAIL_RESULT, name="x" * 10_000, reason="🎉" * 10_000, hint="🎉" * 10_000)
+    steps = tuple(Step(f"{number} {'x' * 10_000}", StepState.DONE, NOW, 1.0) for number in range(1000))
+    progress = replace(ENDED, steps=steps)
+    told = facts(ImagesUpdated(ASKED, UPDATE, BOB, Updated((PULL_RESULT,) + (long,) * 500), progress, NOW))
+    ordinary = facts(updated(*(PULL_RESULT,) * 12))
+
+    assert len(json.dumps(told)) < 8_000
+    assert len(told["images"]) + told["images_left_out"] == 501
+    assert told["seconds"]["update"] == 14.0
+    assert len(ordinary["images"]) == 12

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from bot.dialogs import DialogId
 from bot.room.blocks import modal_errors
+from bot.slack.views.filter_form import filter_form
 from bot.slack.views.form import FormContext, create_form
+from bot.slack.views.update_form import update_form
+from commands.model.requests import Query
 from tests.unit.test_views_limits import ABSURD, any_text, many
 
 CONTEXT = FormContext("C0WARROOM")
@@ -167,6 +170,104 @@ def test_slack_takes_the_form_whatever_is_put_in(
         if each["element"]["type"] == "static_select":
             offered = [option["value"] for option in each["element"]["options"]]
             assert len(set(offered)) == len(offered)
+
+
+# ── The form of an update ───────────────────────────────────────────────────────────────────────────────────────────
+
+IMAGES = ("newest:2", "demisto/python3:latest")
+
+
+def box(name: str, label: str, hint: str, text: str, *, ticked: bool = False) -> dict[str, Any]:
+    options = [{"text": words(text), "value": "true"}]
+    element = {"type": "checkboxes", "action_id": "value", "options": options}
+    return {
+        "type": "input",
+        "block_id": name,
+        "optional": True,
+        "label": words(label),
+        "hint": words(hint),
+        "element": {**element, "initial_options": options} if ticked else element,
+    }
+
+
+def test_the_form_of_an_update_offers_one_image_or_all() -> None:
+    options = [{"text": words(name), "value": name} for name in IMAGES]
+    picking = {
+        "type": "input",
+        "block_id": "local_image",
+        "optional": True,
+        "label": words("Image"),
+        "hint": words("On the Docker host, the newest first."),
+        "element": {"type": "static_select", "action_id": "value", "options": options},
+    }
+    hint = "A name, or the beginning of an image ID. Taken instead of the one above."
+    everything = "Each is looked up; only what has changed is pulled. Then choose no image above."
+
+    assert update_form(CONTEXT, {}, IMAGES) == {
+        "type": "modal",
+        "callback_id": "update_form",
+        "private_metadata": CONTEXT.written(),
+        "title": words("Update images"),
+        "submit": words("Review"),
+        "close": words("Close"),
+        "blocks": [
+            picking,
+            text_field("image", "Another image", "demisto/python3:3.12.13.10404775", hint),
+            box("all", "All of them", everything, "All images"),
+        ],
+    }
+
+
+def test_without_images_there_is_one_field_for_the_image() -> None:
+    form = update_form(CONTEXT, {"image": "a:1"}, ())
+
+    assert [each["block_id"] for each in form["blocks"]] == ["image", "all"]  # type: ignore[attr-defined]  # a list
+    assert block(form, "image")["initial_value"] == "a:1"
+
+
+def test_what_no_menu_takes_is_not_offered_and_never_cut() -> None:
+    names = [f"image:{number}" for number in range(300)]
+
+    options = block(
+        update_form(CONTEXT, {}, ["x" * 151, "a\u202eb", "", "newest:2", "newest:2", *names]), "local_image"
+    )
+
+    assert [option["value"] for option in options["options"]] == ["newest:2", *names[:99]]
+
+
+@given(
+    st.dictionaries(st.sampled_from(["image", "all", "odd"]), any_text | st.just("true")),
+    many(any_text, 300),
+)
+def test_slack_takes_the_form_of_an_update_whatever_is_put_in(values: dict[str, str], names: tuple[str, ...]) -> None:
+    assert modal_errors(json.loads(json.dumps(update_form(CONTEXT, values, names)))) == ()
+
+
+# ── The form of a list ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_form_of_a_list_holds_what_it_shows() -> None:
+    form = filter_form(CONTEXT, Query(page=3, text="python", made_here=True))
+
+    text = text_field("text", "Name or ID contains", "python3", "Empty: every image.", "python")
+    text["element"]["max_length"] = 100
+    assert form == {
+        "type": "modal",
+        "callback_id": "filter_form",
+        "private_metadata": CONTEXT.written(),
+        "title": words("Filter the images"),
+        "submit": words("Show"),
+        "close": words("Close"),
+        "blocks": [
+            text,
+            box("made_here", "Origin", "Without those that were pulled.", "Made here only", ticked=True),
+        ],
+    }
+
+
+@given(any_text, st.booleans())
+def test_slack_takes_the_form_of_a_list_whatever_it_shows(text: str, made_here: bool) -> None:
+    assert modal_errors(json.loads(json.dumps(filter_form(CONTEXT, Query(text=text, made_here=made_here))))) == ()
 
 
 # ── What comes back with it ─────────────────────────────────────────────────────────────────────────────────────────

@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.dialogs import DialogId, UnderReview
-from bot.slack.forms import Forms, fields_in
+from bot.dialogs import DialogId
+from bot.router import COMMANDS
+from bot.slack.forms import COMMAND_FORMS, CREATE, UPDATE, Forms
 from bot.slack.payloads import Click, FormSent, SlashCommand
+from bot.slack.views.filter_form import filter_form
 from bot.slack.views.form import FormContext, create_form
+from bot.slack.views.update_form import update_form
 from commands.docker_image_create import faults_in, fields_of, line_of, parse
 from commands.errors import EngineUnavailable
 from commands.model.packages import OsPackage, PythonRequirement
 from commands.model.references import Reference
-from commands.model.requests import CreateImage
-from tests.examples import ASKED, LATER, PROPOSAL, SPEC
+from commands.model.requests import CreateImage, Query
+from tests.examples import PROPOSAL, SPEC
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
 
@@ -33,8 +36,9 @@ CLICK = Click.model_validate(
         "trigger_id": "3.4.def",
     }
 )
-REVIEW = UnderReview(ASKED, PROPOSAL, LATER)
+UPDATE_COMMAND = COMMAND.model_copy(update={"command": "/docker_image_update"})
 BASES = ("demisto/python3-deb", "localbase:1")
+IMAGES = ("newest:2", "oldest:1")
 EMPTY = FormContext("C0WARROOM", response_url=URL)
 SAID = (
     "The form did not open. Try again, or type the arguments behind the command; with `help` behind it, it shows how."
@@ -62,8 +66,14 @@ class Slack:
     def whisper(self, channel: str, user: str, text: str) -> None:
         self.whispers.append((channel, user, text))
 
-    def forms(self, bases: Callable[[], Sequence[str]] = lambda: BASES, *, seconds: float = PATIENCE_SECONDS) -> Forms:
-        return Forms(self.open_view, bases, respond=self.respond, whisper=self.whisper, listing_seconds=seconds)
+    def forms(
+        self,
+        bases: Callable[[], Sequence[str]] = lambda: BASES,
+        images: Callable[[], Sequence[str]] = lambda: IMAGES,
+        *,
+        seconds: float = PATIENCE_SECONDS,
+    ) -> Forms:
+        return Forms(self.open_view, bases, images, respond=self.respond, whisper=self.whisper, listing_seconds=seconds)
 
 
 @pytest.fixture(autouse=True)
@@ -86,11 +96,39 @@ def test_a_form_is_opened_with_the_trigger_and_the_bases_that_are_there() -> Non
     assert (slack.responses, slack.whispers) == ([], [])
 
 
+def test_the_form_of_an_update_is_opened_with_the_images_that_are_there() -> None:
+    slack = Slack()
+    forms = slack.forms()
+
+    forms.open_empty(UPDATE_COMMAND)
+    forms.close()
+
+    assert slack.views == [("1.2.abc", update_form(EMPTY, {}, IMAGES))]
+
+
+def test_the_form_of_a_filter_is_filled_with_what_the_list_shows_and_asks_no_daemon() -> None:
+    def never() -> Sequence[str]:
+        raise AssertionError("the daemon was asked")
+
+    slack = Slack()
+    forms = slack.forms(never, never)
+
+    forms.open_filter(CLICK, Query(page=3, text="python", made_here=True))
+    forms.close()
+
+    context = FormContext("C0WARROOM", edits=DialogId("d-1"))
+    assert slack.views == [("3.4.def", filter_form(context, Query(text="python", made_here=True)))]
+
+
+def test_every_command_that_has_a_form_can_open_it() -> None:
+    assert [form.command for form in COMMAND_FORMS] == [command.name for command in COMMANDS if command.has_form]
+
+
 def test_a_form_to_edit_is_filled_with_the_review() -> None:
     slack = Slack()
     forms = slack.forms()
 
-    forms.open_filled(CLICK, REVIEW)
+    forms.open_filled(CLICK, PROPOSAL)
     forms.close()
 
     context = FormContext("C0WARROOM", edits=DialogId("d-1"))
@@ -127,7 +165,7 @@ def test_who_gets_no_form_after_a_click_is_told_in_the_channel() -> None:
     slack = Slack(takes=lambda: False)
     forms = slack.forms()
 
-    forms.open_filled(CLICK, REVIEW)
+    forms.open_filled(CLICK, PROPOSAL)
     forms.close()
 
     assert (slack.responses, slack.whispers) == ([], [("C0WARROOM", "U0BOB", SAID)])
@@ -140,7 +178,7 @@ def test_a_defect_while_a_form_is_opened_is_told_too() -> None:
     slack = Slack(takes=defect)
     forms = slack.forms()
 
-    forms.open_filled(CLICK, REVIEW)
+    forms.open_filled(CLICK, PROPOSAL)
     forms.close()
 
     assert slack.whispers == [("C0WARROOM", "U0BOB", SAID)]
@@ -182,6 +220,19 @@ def test_a_daemon_that_hangs_is_asked_once_and_not_waited_for() -> None:
 
     assert slack.views == [("1.2.abc", create_form(EMPTY, {}, ()))] * 3
     assert len(asked) == 1
+
+
+def test_a_daemon_that_is_away_leaves_the_form_of_an_update_without_a_menu() -> None:
+    def away() -> Sequence[str]:
+        raise EngineUnavailable("No Docker daemon answers.", hint="Start it.")
+
+    slack = Slack()
+    forms = slack.forms(images=away)
+
+    forms.open_empty(UPDATE_COMMAND)
+    forms.close()
+
+    assert slack.views == [("1.2.abc", update_form(EMPTY, {}, ()))]
 
 
 def test_the_daemon_is_asked_anew_for_every_form() -> None:
@@ -293,21 +344,41 @@ def test_the_longest_line_that_can_be_typed_can_be_edited() -> None:
     assert line_of(fields) == line
 
 
+def sent(**blocks: object) -> FormSent:
+    """Make a form that comes back with these states of its inputs."""
+    values = {block: {"value": state} for block, state in blocks.items()}
+    return FormSent.model_validate({"user": {"id": "U0BOB"}, "view": {"state": {"values": values}}})
+
+
 def test_an_empty_field_is_no_argument() -> None:
-    sent = FormSent.model_validate(
-        {
-            "user": {"id": "U0BOB"},
-            "view": {
-                "state": {
-                    "values": {
-                        "name": {"value": {"value": " a "}},
-                        "packages": {"value": {"value": None}},
-                        "dependencies": {"value": {"value": "  "}},
-                        "local_base": {"value": {"selected_option": None}},
-                    }
-                }
-            },
-        }
+    empty = sent(
+        name={"value": " a "},
+        packages={"value": None},
+        dependencies={"value": "  "},
+        local_base={"selected_option": None},
     )
 
-    assert fields_in(sent) == {"name": "a"}
+    assert CREATE.filled(empty) == {"name": "a"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "picked", "ticked", "fields"),
+    [
+        ("", None, [], {}),
+        ("a:1", None, [], {"image": "a:1"}),
+        ("", "b:2", [], {"image": "b:2"}),
+        ("a:1", "b:2", [], {"image": "a:1"}),
+        ("", None, ["true"], {"all": "true"}),
+        ("a:1", None, ["true"], {"image": "a:1", "all": "true"}),
+    ],
+)
+def test_an_update_is_of_what_was_typed_or_picked_or_of_all(
+    typed: str, picked: str | None, ticked: list[str], fields: dict[str, str]
+) -> None:
+    form = sent(
+        image={"value": typed},
+        local_image={"selected_option": picked and {"value": picked}},
+        all={"selected_options": [{"value": value} for value in ticked]},
+    )
+
+    assert UPDATE.filled(form) == fields

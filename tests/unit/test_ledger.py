@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.dialogs import (
-    FINAL,
+    AT_REST,
+    SHOWN_ONLY,
     Cancelled,
     Dialog,
     DialogId,
@@ -242,10 +243,10 @@ def test_those_confirmed_at_the_same_moment_queue_in_the_order_in_which_they_wer
 
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
-def test_what_is_not_in_a_final_stage_is_unfinished(ledger: Ledger, dialog: Dialog) -> None:
+def test_what_is_not_at_rest_is_unfinished(ledger: Ledger, dialog: Dialog) -> None:
     ledger.add(entry(dialog))
 
-    assert ids(ledger.unfinished()) == ([] if isinstance(dialog, FINAL) else ["d-1"])
+    assert ids(ledger.unfinished()) == ([] if isinstance(dialog, AT_REST) else ["d-1"])
 
 
 def test_a_stage_is_unshown_until_slack_has_it(ledger: Ledger) -> None:
@@ -265,6 +266,16 @@ def test_an_end_is_unshown_until_it_was_announced(ledger: Ledger) -> None:
     assert ids(ledger.unshown()) == ["d-1"]
 
     ledger.set_announced(ASKED.dialog)
+    assert ids(ledger.unshown()) == []
+
+
+@pytest.mark.parametrize(
+    "dialog", [each for each in EVERY_KIND if isinstance(each, SHOWN_ONLY)], ids=lambda dialog: type(dialog).__name__
+)
+def test_what_is_only_to_be_read_is_announced_to_nobody(ledger: Ledger, dialog: Dialog) -> None:
+    ledger.add(entry(dialog))
+    ledger.set_shown(dialog.asked.dialog, 1)
+
     assert ids(ledger.unshown()) == []
 
 

@@ -1,237 +1,40 @@
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from slack_bolt import Ack, App, BoltRequest, BoltResponse
-from slack_bolt.authorization import AuthorizeResult
-from slack_sdk import WebClient
+from slack_bolt import Ack, BoltRequest, BoltResponse
 
-from bot.dialogs import Asked, Attachment, Cancelled, Dialog, DialogId, Expired, Queued, Running, UnderReview
+from bot.dialogs import (
+    Asked,
+    Attachment,
+    Cancelled,
+    Dialog,
+    DialogId,
+    Expired,
+    Queued,
+    Running,
+    UnderReview,
+)
 from bot.job_logs import JobLogFiles
-from bot.jobs import Button, Jobs, Patience
-from bot.ledger import Entry, Ledger, sqlite_url
-from bot.router import Router
-from bot.runner import Runner
-from bot.slack.forms import Forms
-from bot.slack.listeners import EDIT, Audience, Listeners
-from bot.slack.views.form import CREATE_FORM, FormContext, create_form
-from commands.command import Answer, Proposal
+from bot.jobs import Button
+from bot.router import BUTTONS, COMMANDS, Command, Router
+from bot.slack.clicks import EDIT, SHOW
+from bot.slack.listeners import Audience
+from bot.slack.views.form import FormContext, create_form
 from commands.errors import ShuttingDown, StateUnwritable
-from commands.model.outcomes import Created, Outcome, Undecided
+from commands.model.requests import CreateImage
 from tests.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
+from tests.fakes.desk import BASES, CONTEXT, HERE, Desk, click, form, open_desks
 from tests.fakes.logs import logs_to
 
-HERE = "C0WARROOM"
-KNOWN = {"enterprise_id": None, "team_id": "T0", "bot_token": "xoxb-test", "bot_id": "B0", "bot_user_id": "U0BOT"}
-"""What Slack would say of the bot's token; with it Bolt calls nobody, and neither do the listeners."""
 LINE = "name=example_name dependencies=mechanize packages=wget"
-BASES = ("demisto/python3-deb", "localbase:1")
-CONTEXT = FormContext(HERE, response_url="https://hooks.slack.invalid/1")
 FILLED = {"name": "my/tool", "dependencies": "requests[socks]>=2, ldap3", "packages": "wget curl", "base": "a/b:1"}
 BROKEN = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
-
-
-def form(state: object, context: FormContext | str = CONTEXT, *, user: str = BOB) -> dict[str, Any]:
-    """Make the payload of a form that is sent."""
-    return {
-        "type": "view_submission",
-        "user": {"id": user},
-        "team": {"id": "T0"},
-        "trigger_id": "5.6.ghi",
-        "view": {
-            "type": "modal",
-            "callback_id": CREATE_FORM,
-            "private_metadata": context if isinstance(context, str) else context.written(),
-            "state": {"values": state},
-        },
-    }
-
-
-class NoRunner(Runner):
-    """Notes what is to be run and runs nothing."""
-
-    def run(self, task: str, key: str, *, again: bool = False) -> None:
-        """Do nothing."""
-
-    def enqueue(self, task: str, key: str, *, again: bool = False) -> None:
-        """Do nothing."""
-
-
-class NoWork:
-    """Work that nobody asks for, since nothing is run."""
-
-    def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
-        raise NotImplementedError
-
-    def carry_out(self, *_: object) -> Outcome:
-        raise NotImplementedError
-
-    def keep(self, proposal: Proposal, undecided: Undecided) -> Created:
-        raise NotImplementedError
-
-    def clean(self, job: DialogId) -> None:
-        raise NotImplementedError
-
-
-class Disk(Ledger):
-    """A ledger whose `trouble` every access raises."""
-
-    trouble: Exception | None = None
-
-    def add(self, entry: Entry) -> None:
-        self._fail()
-        super().add(entry)
-
-    def get(self, dialog: DialogId) -> Entry | None:
-        self._fail()
-        return super().get(dialog)
-
-    def _fail(self) -> None:
-        if self.trouble:
-            raise self.trouble
-
-
-@dataclass(slots=True)
-class Recorder:
-    """The screen: what was shown and attached."""
-
-    shown: list[Dialog] = field(default_factory=list)
-    files: list[tuple[DialogId, Attachment]] = field(default_factory=list)
-
-    def show(self, dialog: Dialog) -> None:
-        self.shown.append(dialog)
-
-    def attach(self, dialog: DialogId, file: Attachment) -> None:
-        self.files.append((dialog, file))
-
-
-@dataclass(slots=True)
-class Desk:
-    """A Bolt app with the real listeners, on a ledger of its own."""
-
-    folder: Path
-    audience: Audience = field(default_factory=lambda: Audience(frozenset({HERE})))
-    screen: Recorder = field(default_factory=Recorder)
-    whispers: list[tuple[str, str, str]] = field(default_factory=list)
-    now: datetime = NOW
-    ledger: Disk = field(init=False)
-    views: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """The modals that were opened, with the triggers that were used for them."""
-    redact: Callable[[str], str] = str
-    jobs: Jobs = field(init=False)
-    forms: Forms = field(init=False)
-    listeners: Listeners = field(init=False)
-    app: App = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ledger = Disk(sqlite_url(self.folder / "dialogs.sqlite"))
-        self.jobs = Jobs(
-            ledger=self.ledger,
-            screen=self.screen,
-            work=NoWork(),
-            job_log=JobLogFiles(self.folder / "logs", str),
-            patience=Patience(1800, 1),
-            clock=lambda: self.now,
-            runner=self._runner,
-        )
-        self.app = App(client=WebClient(), authorize=lambda: AuthorizeResult(**KNOWN))
-        numbers = count(1)
-        self.forms = Forms(self._open, lambda: BASES, respond=lambda *_: True, whisper=self._whisper)
-        self.listeners = Listeners(
-            self.jobs,
-            Router(),
-            self.audience,
-            self.forms,
-            whisper=self._whisper,
-            new_id=lambda: DialogId(f"new-{next(numbers)}"),
-            clock=lambda: self.now,
-            redact=self.redact,
-        )
-        self.listeners.register(self.app)
-
-    def _whisper(self, channel: str, user: str, text: str) -> None:
-        self.whispers.append((channel, user, text))
-
-    def _open(self, trigger: str, view: dict[str, Any]) -> bool:
-        self.views.append((trigger, view))
-        return True
-
-    def _runner(self, tasks: Mapping[str, Callable[[str], None]]) -> Runner:
-        return NoRunner(database_url="", slots=1, tasks=tasks)
-
-    def keep(self, dialog: Dialog) -> None:
-        """Put a dialog into the ledger."""
-        self.ledger.add(Entry(dialog, trigger="1", response_url="https://hooks.slack.invalid/1"))
-
-    def types(self, text: object = LINE, **fields: object) -> dict[str, Any]:
-        """Type a command; gives the acknowledgement, which must be a good one."""
-        body = {
-            "command": "/docker_image_create",
-            "text": text,
-            "user_id": ALICE,
-            "channel_id": HERE,
-            "trigger_id": "1.2.abc",
-            "response_url": "https://hooks.slack.invalid/1",
-            "team_id": "T0",
-            **fields,
-        }
-        return self.sends(body)
-
-    def clicks(self, action: str, dialog: str = "d-1", *, user: str = BOB, channel: str = HERE) -> str:
-        """Press a button; gives what was whispered, if anything."""
-        before = len(self.whispers)
-        body = {
-            "type": "block_actions",
-            "user": {"id": user},
-            "channel": {"id": channel},
-            "team": {"id": "T0"},
-            "actions": [{"type": "button", "action_id": action, "block_id": "actions", "value": dialog}],
-            "trigger_id": "3.4.def",
-        }
-        assert self.sends(body) == {}
-        said = self.whispers[before:]
-        assert [each[:2] for each in said] == [(channel, user)] * len(said)
-        return said[0][2] if said else ""
-
-    def fills_in(
-        self, fields: Mapping[str, str | None], context: FormContext | str = CONTEXT, *, user: str = BOB
-    ) -> dict[str, Any]:
-        """Send a form, with a field for each block; gives the errors beside the fields, none when it is taken."""
-        state = {block: {"value": {"type": "plain_text_input", "value": value}} for block, value in fields.items()}
-        answer = self.sends(form(state, context, user=user))
-        assert set(answer) <= {"response_action", "errors"}
-        assert answer.get("response_action", "errors") == "errors"
-        errors = answer.get("errors", {})
-        assert isinstance(errors, dict)
-        assert set(errors) <= {"name", "dependencies", "packages", "base"}
-        return errors
-
-    @property
-    def opened(self) -> tuple[str, dict[str, Any]]:
-        """The one modal that was opened, once all are."""
-        self.forms.close()
-        (opened,) = self.views
-        return opened
-
-    def sends(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Deliver a payload as Socket Mode does."""
-        answer = self.app.dispatch(BoltRequest(body=dict(body), mode="socket_mode"))
-        assert answer.status == 200
-        acknowledged = json.loads(answer.body) if answer.body else {}
-        assert isinstance(acknowledged, dict)
-        return acknowledged
-
-    @property
-    def stored(self) -> tuple[Entry, ...]:
-        """All dialogs that have not ended."""
-        return self.ledger.unfinished()
 
 
 @pytest.fixture(autouse=True)
@@ -242,16 +45,8 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture
 def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    opened: list[Desk] = []
-
-    def make(**fields: Any) -> Desk:  # noqa: ANN401 - the fields of Desk
-        opened.append(Desk(tmp_path, **fields))
-        return opened[-1]
-
-    yield make
-    for desk in opened:
-        desk.forms.close()
-        desk.ledger.close()
+    with open_desks(tmp_path) as make:
+        yield make
 
 
 @pytest.fixture
@@ -263,7 +58,7 @@ def desk(open_desk: Callable[..., Desk]) -> Desk:
 
 
 def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(desk: Desk) -> None:
-    assert desk.types() == {"text": "", "response_type": "in_channel"}
+    assert desk.types(LINE) == {"text": "", "response_type": "in_channel"}
 
     (entry,) = desk.stored
     assert entry.dialog.asked == Asked(DialogId("new-1"), f"/docker_image_create {LINE}", ALICE, HERE, NOW)
@@ -294,7 +89,7 @@ def test_who_may_not_is_told_what_to_do_by_id(
 ) -> None:
     desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
 
-    answer = desk.types(**fields)
+    answer = desk.types(LINE, **fields)
 
     assert answer["response_type"] == "ephemeral"
     assert f"`{named}`" in answer["text"]
@@ -332,13 +127,13 @@ def test_a_command_that_cannot_be_taken_is_told_to_the_person_alone(
 ) -> None:
     desk.ledger.trouble = trouble
 
-    assert desk.types() == {"text": f"{trouble.message} {trouble.hint}", "response_type": "ephemeral"}
+    assert desk.types(LINE) == {"text": f"{trouble.message} {trouble.hint}", "response_type": "ephemeral"}
 
 
 def test_a_bot_that_is_ending_takes_no_command(desk: Desk) -> None:
     desk.jobs._closing.set()
 
-    assert desk.types() == {
+    assert desk.types(LINE) == {
         "text": "The bot is being restarted. Type the command again in a minute.",
         "response_type": "ephemeral",
     }
@@ -348,7 +143,7 @@ def test_a_bot_that_is_ending_takes_no_command(desk: Desk) -> None:
 def test_a_defect_is_acknowledged_and_told(desk: Desk) -> None:
     desk.ledger.trouble = RuntimeError("a defect")
 
-    assert desk.types() == {"text": BROKEN, "response_type": "ephemeral"}
+    assert desk.types(LINE) == {"text": BROKEN, "response_type": "ephemeral"}
 
 
 @pytest.mark.parametrize(
@@ -357,7 +152,7 @@ def test_a_defect_is_acknowledged_and_told(desk: Desk) -> None:
     ids=str,
 )
 def test_a_payload_that_is_not_understood_is_acknowledged_and_told(desk: Desk, fields: dict[str, object]) -> None:
-    assert desk.types(**fields) == {
+    assert desk.types(**{"text": LINE, **fields}) == {
         "text": "I could not read that command. Type it again.",
         "response_type": "ephemeral",
     }
@@ -378,8 +173,8 @@ def test_the_acknowledgement_comes_once_and_after_everything_else(desk: Desk) ->
 
     command = {"command": "/docker_image_create", "text": LINE, "user_id": ALICE, "channel_id": HERE}
     desk.listeners._on_command(Noting(), {**command, "trigger_id": "1", "response_url": ""})
-    click = {"user": {"id": BOB}, "channel": {"id": HERE}, "actions": [{"action_id": "keep", "value": "d-1"}]}
-    desk.listeners._on_press(Noting(), click)
+    pressed = {"user": {"id": BOB}, "channel": {"id": HERE}, "actions": [{"action_id": "keep", "value": "d-1"}]}
+    desk.listeners._on_click(Noting(), pressed)
 
     assert found == [(2, 1, 0), (2, 1, 1)]
 
@@ -409,7 +204,7 @@ def test_a_click_after_the_time_hears_that_it_is_over(desk: Desk, dialog: Dialog
     assert desk.clicks("create") == "This proposal has expired. Type the command again for a fresh one."
 
 
-@pytest.mark.parametrize("button", [*Button, EDIT, "show_packages", "show_dockerfile", "packages", "log"])
+@pytest.mark.parametrize("button", [*Button, EDIT, *SHOW])
 def test_a_click_on_a_dialog_that_nobody_knows_says_so(desk: Desk, button: str) -> None:
     assert desk.clicks(button, "never-heard") == "I no longer know this dialog. Type the command again."
 
@@ -466,9 +261,7 @@ def test_trouble_with_a_click_is_whispered(desk: Desk, button: str, trouble: Exc
     "odd", [{"channel": None}, {"user": {"id": "bob"}}, {"actions": [{"action_id": "log", "value": ["d-1"]}]}], ids=str
 )
 def test_a_click_that_is_not_understood_is_acknowledged(desk: Desk, odd: dict[str, object]) -> None:
-    click = {"user": {"id": BOB}, "channel": {"id": HERE}, "actions": [{"action_id": "log", "value": "d-1"}]}
-
-    assert desk.sends({"type": "block_actions", "team": {"id": "T0"}, **click, **odd}) == {}
+    assert desk.sends({**click("log"), **odd}) == {}
     assert desk.whispers == []
 
 
@@ -533,6 +326,43 @@ def test_whoever_typed_something_sees_no_form(desk: Desk, text: str) -> None:
     assert desk.views == []
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_says_how_it_is_used(desk: Desk, command: Command[Any]) -> None:
+    answer = desk.types("help", command=command.name)
+
+    assert answer["response_type"] == "ephemeral"
+    assert answer["text"].startswith(f"{command.description}.")
+    assert f"`{command.name} {command.usage}`" in answer["text"] or not command.usage
+    examples = re.findall(r"```\n(.+)\n```", answer["text"])
+    assert [example.replace("&gt;", ">") for example in examples] == [
+        f"{command.name} {example}".strip() for example in command.examples
+    ]
+    assert desk.stored == ()
+
+
+def test_a_command_without_arguments_says_so(desk: Desk) -> None:
+    assert desk.types("help", command="/docker_images")["text"] == (
+        "List the Docker images. It takes no arguments:\n```\n/docker_images\n```"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "   ", "python", "all=true", "page=2 «»", "\u202e"])
+def test_the_list_is_shown_whatever_is_typed_behind_it(desk: Desk, text: str) -> None:
+    assert desk.types(text, command="/docker_images")["response_type"] == "in_channel"
+
+    (entry,) = desk.stored
+    assert entry.dialog.asked.line == f"/docker_images {text}".rstrip()
+
+
+@pytest.mark.parametrize("name", [command.name for command in BUTTONS])
+def test_what_buttons_ask_for_cannot_be_typed(desk: Desk, name: str) -> None:
+    body = {"command": f"/{name}", "text": "image=a", "user_id": ALICE, "channel_id": HERE, "trigger_id": "1.2.abc"}
+    asked = BoltRequest(body={**body, "response_url": "", "team_id": "T0"}, mode="socket_mode")
+
+    assert desk.app.dispatch(asked).status == 404
+    assert desk.stored == ()
+
+
 @pytest.mark.parametrize("text", ["help", " HELP ", "-h", "--help", "?"])
 def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: Desk, text: str) -> None:
     answer = desk.types(text)
@@ -543,7 +373,7 @@ def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: Desk, text
     examples = re.findall(r"```\n(.+)\n```", answer["text"])
     assert len(examples) >= 2
     for example in examples:
-        assert Router().parse(example.replace("&gt;", ">")).name
+        assert isinstance(Router().parse(example.replace("&gt;", ">")), CreateImage)
     assert desk.stored == ()
     desk.forms.close()
     assert desk.views == []

@@ -52,7 +52,7 @@ def one_object(result: Result) -> dict[str, Any]:
     """Read the one JSON object that was printed, which has the shape that scripts rely on."""
     (line,) = result.stdout.splitlines()
     written = json.loads(line)
-    assert list(written) == ["state", "image", "tag", "id", "digest", "seconds", "message"]
+    assert list(written) == ["state", "image", "tag", "id", "digest", "images", "seconds", "message"]
     assert isinstance(written, dict)
     return written
 
@@ -220,6 +220,26 @@ def test_a_refused_line_is_one_object_and_leaves_no_state(warroom: Callable[...,
     assert written["state"] == "refused"
     assert "nam" in written["message"]
     assert list((tmp_path / "state" / "say").iterdir()) == []
+
+
+def test_a_click_for_which_there_was_no_button_is_told(warroom: Callable[..., Result], tmp_path: Path) -> None:
+    line, nowhere = "/docker_image_create nam=a", f"unix://{tmp_path}/none.sock"
+    result = warroom("say", line, "--click", "create", "--click", "image_details=a:1", WARROOM_DOCKER_HOST=nowhere)
+
+    assert result.exit_code == 1
+    assert result.stderr == "Not pressed, since it was not there: create, image_details=a:1\n"
+
+
+@pytest.mark.parametrize("line", ["/docker_images", "/docker_images python", "/docker_image_update all=true"])
+def test_every_command_can_be_said_and_fails_plainly_without_a_daemon(
+    warroom: Callable[..., Result], tmp_path: Path, line: str
+) -> None:
+    result = warroom("say", "--json", line, WARROOM_DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+
+    assert result.exit_code == 1
+    written = one_object(result)
+    assert (written["state"], written["images"]) == ("failed", None)
+    assert "No Docker daemon answers" in written["message"]
 
 
 def test_a_command_that_opens_a_form_is_told_with_its_arguments(warroom: Callable[..., Result], tmp_path: Path) -> None:

@@ -1,19 +1,20 @@
 """The names of a new image: one that is its own for ever, and `latest`, whatever other programs do meanwhile."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from commands.build.labels import JOB
-from commands.carry_out import Commission, Workshop, carry_out, keep
+from commands.carry_out import Commission, carry_out, keep
 from commands.errors import EngineUnavailable
 from commands.halt import Halt
+from commands.host.history import kept_tag
 from commands.model.images import ImageId
 from commands.model.outcomes import Created, Undecided
 from tests.examples import PROPOSAL, SPEC
 from tests.fakes.engine import FakeEngine
+from tests.fakes.workshop import workshop_on
 
 OURS = Commission("d-1", "U0ALICE", "C0WARROOM")
+A_JOB = "0199a1b2c3d00000001"
 
 
 class Rival(FakeEngine):
@@ -39,8 +40,7 @@ def named(engine: FakeEngine, image: ImageId) -> tuple[str, ...]:
 
 def redo(engine: FakeEngine) -> Created:
     """Carry a commission out once more, as after a crash."""
-    workshop = Workshop(engine, lambda _: None, lambda: datetime.now(UTC))
-    outcome = carry_out(PROPOSAL, OURS, workshop, lambda _: None, Halt())
+    outcome = carry_out(PROPOSAL, OURS, workshop_on(engine), lambda _: None, Halt())
     assert isinstance(outcome, Created)
     return outcome
 
@@ -75,6 +75,12 @@ def test_after_a_crash_latest_is_not_taken_back_from_an_image_made_since() -> No
     newer = engine.add_image("example_name:1.0.0.1763925001", "example_name:latest", labels={JOB: "since"})
     redo(engine)
     assert "example_name:latest" in named(engine, newer.id)
+
+
+def test_a_tag_by_which_it_is_kept_is_not_taken_for_its_own() -> None:
+    engine = FakeEngine()
+    engine.add_image(f"example_name:{kept_tag(A_JOB, 'latest')}", SPEC.reference, labels={JOB: OURS.job})
+    assert redo(engine).reference == SPEC.reference
 
 
 def test_an_image_that_somebody_made_from_ours_is_not_taken_for_ours() -> None:

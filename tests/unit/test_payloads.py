@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.slack.payloads import Action, Click, SlashCommand
+from bot.slack.payloads import Action, Click, FormSent, SlashCommand
 
 COMMAND: dict[str, Any] = {
     "token": "old",
@@ -52,6 +52,46 @@ def test_a_click_is_read_with_its_first_action() -> None:
 
 
 @pytest.mark.parametrize(
+    ("action", "dialog", "choice"),
+    [
+        ({"value": "d-1"}, "d-1", ""),
+        ({"value": "d-1 3"}, "d-1 3", ""),
+        ({}, "", ""),
+        ({"selected_option": {"value": "d-1 3"}}, "d-1", "3"),
+        ({"selected_option": {"value": "d-1 3"}, "value": "d-2"}, "d-1", "3"),
+        ({"selected_option": {"value": "d-1"}}, "d-1", ""),
+        ({"selected_option": {"value": " 3"}}, "", "3"),
+        ({"selected_option": {"value": "d-1 3 4"}}, "d-1", "3 4"),
+        ({"selected_option": None, "value": "d-1"}, "d-1", ""),
+    ],
+    ids=str,
+)
+def test_a_click_names_its_dialog_and_a_menu_the_choice(action: dict[str, object], dialog: str, choice: str) -> None:
+    click = Click.model_validate({**CLICK, "actions": [{"action_id": "x", **action}]})
+
+    assert (click.action.dialog, click.action.choice) == (dialog, choice)
+
+
+@pytest.mark.parametrize(
+    ("state", "entered"),
+    [
+        ({"type": "plain_text_input", "value": " a b "}, "a b"),
+        ({"type": "plain_text_input", "value": None}, ""),
+        ({"type": "static_select", "selected_option": {"value": "a:1"}}, "a:1"),
+        ({"type": "static_select", "selected_option": None}, ""),
+        ({"type": "checkboxes", "selected_options": []}, ""),
+        ({"type": "checkboxes", "selected_options": [{"value": "true"}]}, "true"),
+        ({"type": "checkboxes", "selected_options": [{"value": "a"}, {"value": "b"}]}, "a,b"),
+    ],
+    ids=str,
+)
+def test_a_form_is_read_by_the_ids_of_its_blocks(state: dict[str, object], entered: str) -> None:
+    sent = FormSent.model_validate({"user": {"id": "U0BOB"}, "view": {"state": {"values": {"one": {"value": state}}}}})
+
+    assert sent.values == {"one": entered}
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("command", "docker_image_create"),
@@ -90,6 +130,9 @@ def test_a_command_without_a_needed_field_is_refused(field: str) -> None:
         ("actions", [{"value": "d-1"}]),
         ("actions", [{"action_id": "a" * 256}]),
         ("actions", [{"action_id": "create", "value": "v" * 2001}]),
+        ("actions", [{"action_id": "image_details", "selected_option": "d-1 3"}]),
+        ("actions", [{"action_id": "image_details", "selected_option": {"value": None}}]),
+        ("actions", [{"action_id": "image_details", "selected_option": {"value": "v" * 2001}}]),
     ],
 )
 def test_a_click_with_an_odd_field_is_refused(field: str, value: object) -> None:
@@ -99,6 +142,6 @@ def test_a_click_with_an_odd_field_is_refused(field: str, value: object) -> None
 
 @given(st.dictionaries(st.sampled_from([*COMMAND, *CLICK]), json))
 def test_whatever_comes_is_read_or_refused_as_such(body: dict[str, Any]) -> None:
-    for payload in (SlashCommand, Click):
+    for payload in (SlashCommand, Click, FormSent):
         with suppress(ValidationError):
             payload.model_validate(body)

@@ -3,8 +3,18 @@ from functools import reduce
 
 import pytest
 
-from bot.progress import Progress, Step, StepState, after
-from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepsPlanned, StepStarted
+from bot.progress import Progress, Step, StepState, Transfer, after
+from commands.model.events import (
+    Event,
+    ImageBuilt,
+    LogLine,
+    PullAdvanced,
+    StepDone,
+    StepFailed,
+    StepNoted,
+    StepsPlanned,
+    StepStarted,
+)
 from commands.model.images import ImageId
 
 START = datetime(2026, 11, 23, 19, 50, tzinfo=UTC)
@@ -79,3 +89,70 @@ def test_a_log_line_is_kept_as_it_came() -> None:
 @pytest.mark.parametrize("blank", ["", "  \t", "\r"])
 def test_a_blank_line_does_not_hide_the_last_one(blank: str) -> None:
     assert fold(LogLine(1, "Unpacking"), LogLine(1, blank)).last_line == "Unpacking"
+
+
+# ── Notes and downloads ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pulled(*advances: tuple[float, int], whole: int = 100, all_sized: bool = True) -> Transfer:
+    """Fold a download that has had so many bytes after so many seconds."""
+    progress = after(Progress(START), PLANNED, at(0))
+    for seconds, count in advances:
+        event = PullAdvanced(1, layers_done=1, layers=3, bytes_done=count, bytes=whole, all_sized=all_sized)
+        progress = after(progress, event, at(seconds))
+    transfer = progress.steps[0].transfer
+    assert transfer is not None
+    return transfer
+
+
+def test_a_note_tells_what_a_step_does_until_it_changes_its_state() -> None:
+    noted = fold(PLANNED, StepStarted(1), StepNoted(1, "Verifying"))
+
+    assert noted.steps[0] == Step("Base", StepState.RUNNING, started=at(2), note="Verifying")
+    assert after(noted, StepDone(1, 2.0), at(4)).steps[0].note == ""
+
+
+def test_the_first_record_of_a_download_has_no_rate() -> None:
+    assert pulled((1, 10)) == Transfer(1, 3, 10, 100, all_sized=True, measured=at(1), measured_bytes=10)
+    assert pulled((1, 10)).seconds_left is None
+
+
+def test_a_rate_is_bytes_a_second_and_tells_how_long_the_rest_takes() -> None:
+    transfer = pulled((1, 10), (3, 30))
+
+    assert (transfer.rate, transfer.seconds_left) == (10.0, 7.0)
+
+
+def test_a_rate_is_smoothed_so_that_it_does_not_jump() -> None:
+    assert pulled((1, 0), (2, 10), (3, 30)).rate == pytest.approx(0.3 * 20 + 0.7 * 10)
+
+
+def test_records_that_come_quickly_are_measured_together() -> None:
+    early = pulled((1, 10), (1.2, 30))
+
+    assert (early.bytes_done, early.rate, early.measured) == (30, None, at(1))
+    assert pulled((1, 10), (1.2, 30), (2, 40)).rate == 30.0
+
+
+def test_while_a_layer_has_no_size_nobody_knows_how_long_it_takes() -> None:
+    assert pulled((1, 10), (3, 30), all_sized=False).seconds_left is None
+
+
+def test_a_download_that_stands_still_has_no_end() -> None:
+    still = pulled((1, 10), (2, 10))
+
+    assert (still.rate, still.seconds_left) == (0.0, None)
+
+
+def test_a_layer_that_begins_again_makes_no_negative_rate() -> None:
+    assert pulled((1, 50), (2, 20)).rate == 0.0
+
+
+def test_more_bytes_than_announced_leave_nothing() -> None:
+    assert pulled((1, 50), (2, 150)).seconds_left == 0
+
+
+def test_a_download_is_still_told_of_when_its_step_has_ended() -> None:
+    progress = fold(PLANNED, StepStarted(1), PullAdvanced(1, 3, 3, 9, 9, all_sized=True), StepDone(1, 2.0))
+
+    assert progress.steps[0].transfer == Transfer(3, 3, 9, 9, all_sized=True, measured=at(3), measured_bytes=9)

@@ -1,35 +1,26 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from bot.router import COMMANDS, Command, Router
-from commands.build.tags import BuildNumbers
+from bot.router import BUTTONS, COMMANDS, Command, Router
 from commands.command import Answer, Refusal
 from commands.errors import ArgumentError, IndexUnreachable
 from commands.model.packages import OsPackage, PythonRequirement
 from commands.model.references import Reference
-from commands.model.requests import CreateImage
-from commands.sources import Bases, Sources
+from commands.model.requests import CreateImage, ListImages, LookAtImage, UpdateImages
+from commands.sources import Sources
 from tests.examples import LINE, PROPOSAL, REFUSAL
 from tests.fakes.engine import FakeEngine
-from tests.fakes.resolver import FakeResolver
+from tests.fakes.workshop import sources_on
 
 REQUEST = CreateImage("example_name", None, (PythonRequirement("mechanize"),), (OsPackage("wget"),))
 
 
 @pytest.fixture
 def sources() -> Sources:
-    engine = FakeEngine()
-    return Sources(
-        engine=engine,
-        resolver=FakeResolver(),
-        bases=Bases(engine),
-        numbers=BuildNumbers(),
-        recipe=lambda _: pytest.fail("nothing is to be built"),
-        now=lambda: 0.0,
-        default_base=Reference("demisto/python3-deb"),
-    )
+    return sources_on(FakeEngine())
 
 
 def answering(answer: Answer) -> Router:
@@ -63,7 +54,7 @@ def test_what_is_no_command_is_refused_with_those_that_are(line: str) -> None:
 
     assert "is not a command here" in raised.value.message
     assert len(raised.value.message) < 80
-    assert raised.value.hint == "I know `/docker_image_create`."
+    assert raised.value.hint == "I know `/docker_image_create`, `/docker_image_update`, `/docker_images`."
 
 
 @pytest.mark.parametrize("answer", [PROPOSAL, REFUSAL])
@@ -100,19 +91,51 @@ def test_a_problem_of_the_command_is_passed_on(sources: Sources) -> None:
 def test_the_names_are_in_the_order_of_the_table() -> None:
     other = replace(COMMANDS[0], name="/another")
 
-    assert Router((*COMMANDS, other)).names == ("/docker_image_create", "/another")
+    assert Router((*COMMANDS, other)).names == (
+        "/docker_image_create",
+        "/docker_image_update",
+        "/docker_images",
+        "/another",
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_can_be_told_to_slack(command: Command) -> None:
+def test_every_command_can_be_told_to_slack(command: Command[Any]) -> None:
     assert len(command.name) <= 32
     assert command.name.startswith("/")
     assert len(command.description) <= 2_000
     assert len(command.usage) <= 1_000
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_the_usage_of_every_command_is_a_line_that_it_takes(command: Command) -> None:
-    bare = command.usage.translate({ord("["): None, ord("]"): None})
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("/docker_image_create name=example_name dependencies=mechanize packages=wget base=demisto/python3-deb", None),
+        ("/docker_image_update image=demisto/python3", UpdateImages(Reference("demisto/python3"))),
+        ("/docker_image_update all=true", UpdateImages(None)),
+        ("/docker_images", ListImages()),
+    ],
+)
+def test_the_usage_of_every_command_is_a_line_that_it_takes(line: str, request_: object) -> None:
+    name, _, arguments = line.partition(" ")
+    usage = next(command.usage for command in COMMANDS if command.name == name)
 
-    assert Router().parse(f"{command.name} {bare}").name == "example_name"
+    assert arguments in [part.strip() for part in usage.replace("[", "").replace("]", "").split("|")]
+    assert request_ is None or Router().parse(line) == request_
+
+
+@pytest.mark.parametrize(
+    "line", [f"{command.name} {example}".rstrip() for command in COMMANDS for example in command.examples]
+)
+def test_every_example_is_a_line_that_its_command_takes(line: str) -> None:
+    assert Router().parse(line)
+
+
+@pytest.mark.parametrize("command", BUTTONS, ids=lambda command: command.name)
+def test_what_buttons_ask_for_has_a_name_that_nobody_can_type_in_slack(command: Command[Any]) -> None:
+    assert not command.name.startswith("/")
+    assert Router().command(command.name) is None
+
+
+def test_a_line_that_a_button_wrote_is_read_like_any_other() -> None:
+    assert Router().parse("details image=demisto/python3") == LookAtImage(Reference("demisto/python3"))

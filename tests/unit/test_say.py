@@ -1,26 +1,31 @@
 import io
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pytest
 from pydantic import JsonValue
 from rich.console import Console
 
+from bot.follow_ups import FollowUp
 from bot.room.client import RoomError
 from bot.room.console import LiveDialog, Silent
 from bot.room.events import (
     Acked,
+    Block,
     FileShared,
     Message,
     MessagePosted,
+    Metadata,
     OpenView,
     RoomEvent,
     SharedFile,
     Undelivered,
     ViewShown,
 )
-from bot.room.say import ENDS, SUCCESSES, Conversation, Said, Unanswered
-from tests.fakes.person import MINE, FakePerson, dialog, note
+from bot.room.say import BEGINS, COUNTING_SECONDS, ENDS, LOOKS, SUCCESSES, TURNS, Conversation, Said, Unanswered
+from bot.slack.clicks import SHOW, Turn
+from tests.fakes.person import MINE, FakePerson, dialog, menu, note
 
 THEIRS = "2.theirs"
 REVIEW = ("create", "cancel", "show_packages", "show_dockerfile")
@@ -83,6 +88,7 @@ def test_a_room_that_closes_loses_the_command() -> None:
         "tag": None,
         "id": None,
         "digest": None,
+        "images": None,
         "seconds": {"steps": {}},
         "message": "The room was closed before the command ended.",
     }
@@ -259,6 +265,16 @@ def test_a_button_is_pressed_once_although_the_dialog_is_edited() -> None:
     assert len(person.clicks) == 1
 
 
+def test_a_review_of_something_else_is_answered_although_nothing_was_seen_in_between() -> None:
+    person = FakePerson([dialog("review", "update", "cancel")])
+    again = dialog("review", "update", "cancel", "log")
+    person.after["update"] = [again, again]
+
+    say(person, yes=True)
+
+    assert [action for _, action in person.clicks] == ["update", "update"]
+
+
 def test_a_button_that_is_not_there_is_an_error() -> None:
     person = FakePerson([dialog("review", *REVIEW)], refuses={"nonsense": "action_not_found"})
 
@@ -306,6 +322,210 @@ def test_a_person_may_choose_by_hand() -> None:
 
     assert say(person, ask=ask).succeeded
     assert asked == [REVIEW, REVIEW]
+
+
+@pytest.mark.parametrize("button", ["create", "reuse", "update", "roll_back", "remove"])
+def test_yes_confirms_every_kind_of_review(button: str) -> None:
+    person = FakePerson([dialog("review", "cancel", button, "log")], {button: [dialog("done")]})
+
+    assert say(person, yes=True).succeeded
+    assert person.clicks == [("10.1", button)]
+
+
+def test_what_may_be_pressed_is_known_here_as_it_is_to_the_bot() -> None:
+    assert sorted(BEGINS) == sorted(FollowUp)
+    assert sorted(TURNS) == sorted(Turn)
+    assert sorted(LOOKS) == sorted(SHOW)
+
+
+# ── After the end ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+UNDO = "click-undo_update"
+
+
+def updating(*after_undo: Message | RoomEvent) -> FakePerson:
+    """A room in which an update succeeds, with what follows when it is undone."""
+    person = FakePerson([dialog("review", "update", "cancel")])
+    person.after = {"update": [dialog("updated", "undo_update", "changes")], "undo_update": list(after_undo)}
+    return person
+
+
+def test_a_click_after_the_end_begins_another_dialog_which_is_followed() -> None:
+    show = Seen()
+    person = updating(
+        dialog("preparing", trigger=UNDO, ts="20.1"), dialog("review", "roll_back", "cancel", trigger=UNDO, ts="20.1")
+    )
+    person.after["roll_back"] = [
+        dialog("failed", ts="10.1"),
+        dialog("running", trigger=UNDO, ts="20.1"),
+        dialog("rolled_back", trigger=UNDO, ts="20.1", text="It is as before."),
+    ]
+
+    said = say(person, clicks=["update", "undo_update", "roll_back"], show=show)
+
+    assert (said.state, said.message, said.succeeded, said.left) == ("rolled_back", "It is as before.", True, ())
+    assert person.clicks == [("10.1", "update"), ("10.1", "undo_update"), ("20.1", "roll_back")]
+    assert show.states == ["review", "updated", "preparing", "review", "running", "rolled_back"]
+
+
+def test_yes_goes_before_a_click_that_is_not_there_yet() -> None:
+    person = updating(dialog("review", "roll_back", "cancel", trigger=UNDO, ts="20.1"))
+    person.after["roll_back"] = [dialog("rolled_back", trigger=UNDO, ts="20.1")]
+
+    assert say(person, yes=True, clicks=["undo_update"]).state == "rolled_back"
+    assert [action for _, action in person.clicks] == ["update", "undo_update", "roll_back"]
+
+
+def test_a_click_that_the_last_dialog_does_not_have_is_left_over() -> None:
+    person = FakePerson([dialog("review", "update")], {"update": [dialog("unchanged", "images")]})
+
+    said = say(person, clicks=["update", "undo_update", "roll_back"])
+
+    assert (said.state, said.left) == ("unchanged", ("undo_update", "roll_back"))
+
+
+def test_a_click_after_the_end_that_is_refused_is_the_answer() -> None:
+    said = say(updating(note("That is not possible any more.", answers=None)), clicks=["update", "undo_update"])
+
+    assert (said.state, said.message, said.succeeded) == ("refused", "That is not possible any more.", False)
+
+
+def test_a_dialog_that_never_comes_after_a_click_is_no_success() -> None:
+    said = say(updating(dialog("updated", "undo_update")), clicks=["update", "undo_update"])
+
+    assert (said.state, said.succeeded) == ("lost", False)
+
+
+def test_a_button_that_is_gone_when_it_is_pressed_leaves_the_dialog_as_it_is() -> None:
+    person = updating()
+    person.refuses["undo_update"] = "action_not_found"
+    person.after["undo_update"] = []
+    person.said.append(dialog("updated"))
+
+    assert say(person, clicks=["update", "undo_update"]).state in {"updated", "lost"}
+
+
+def test_a_file_is_waited_for_before_the_next_click() -> None:
+    show = Seen()
+    file = SharedFile(id="F1", name="changes.txt", title="Changes", size=1)
+    person = updating(dialog("described", trigger=UNDO, ts="20.1"))
+    person.after["changes"] = [FileShared(sequence=99, channel="C0", ts="12.2", thread_ts="10.1", file=file)]
+
+    assert say(person, clicks=["update", "changes", "undo_update"], show=show).state == "described"
+    assert show.files == ["changes.txt"]
+
+
+def test_a_file_that_is_there_already_is_no_refusal() -> None:
+    show = Seen()
+    person = updating()
+    person.after["changes"] = [note("`changes.txt` is in this dialog's thread already.", answers=None)]
+
+    assert say(person, clicks=["update", "changes"], show=show).state == "updated"
+    assert show.replies == ["`changes.txt` is in this dialog's thread already."]
+
+
+def test_a_review_makes_way_for_what_is_chosen_in_its_place() -> None:
+    chosen = "click-roll_back_to"
+    person = FakePerson([dialog("review", "roll_back", menu("roll_back_to", "one", "two"))])
+    person.after["roll_back_to"] = [
+        dialog("cancelled"),
+        dialog("review", "roll_back", trigger=chosen, ts="20.1"),
+    ]
+    person.after["roll_back"] = [dialog("rolled_back", trigger=chosen, ts="20.1")]
+
+    assert say(person, clicks=["roll_back_to=two", "roll_back"]).state == "rolled_back"
+    assert person.choices == ["TWO"]
+
+
+def test_a_form_after_the_end_cannot_be_shown() -> None:
+    person = FakePerson([dialog("listed", "filter")], {"filter": [shown("click-filter")]})
+
+    said = say(person, clicks=["filter"], usages={"/x": ""})
+
+    assert (said.state, said.message) == ("form", "That opens a form, which a terminal cannot show.")
+
+
+# ── Menus ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("click", "chosen"),
+    [
+        ("image_details", "PYTHON:3.12.1"),
+        ("image_details=", "PYTHON:3.12.1"),
+        ("image_details=python:3.12", "PYTHON:3.12"),
+        ("image_details=debian", "DEBIAN:12"),
+        ("image_details=Debian", "DEBIAN:12"),
+        (" image_details = a=b ", "A=B"),
+    ],
+)
+def test_a_menu_is_chosen_from_by_a_part_of_its_words(click: str, chosen: str) -> None:
+    rows = menu("image_details", "python:3.12.1", "python:3.12", "debian:12", "a=b")
+    person = FakePerson([dialog("listed", rows, "refresh")])
+    person.after["image_details"] = [dialog("described", trigger="click-image_details", ts="20.1")]
+
+    assert say(person, clicks=[click]).state == "described"
+    assert person.choices == [chosen]
+
+
+def test_a_choice_that_a_menu_does_not_have_is_an_error_that_names_some() -> None:
+    person = FakePerson([dialog("listed", menu("image_details", *"abcdefg"))])
+
+    with pytest.raises(RoomError, match=r"no choice `nope`; it offers `a`, `b`, `c`, `d`, `e`, …\."):
+        say(person, clicks=["image_details=nope"])
+    assert person.clicks == []
+
+
+def test_a_menu_is_not_offered_to_be_pressed() -> None:
+    offered: list[tuple[str, ...]] = []
+    say(
+        FakePerson([dialog("review", "roll_back", menu("roll_back_to", "a"), "cancel")]),
+        ask=offered.append,
+    )
+
+    assert offered == [("roll_back", "cancel")]
+
+
+# ── Lists ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+UNCOUNTED: dict[str, JsonValue] = {"disk": None}
+COUNTED: dict[str, JsonValue] = {"disk": 41_200_000_000}
+
+
+def test_a_list_is_left_as_soon_as_the_disk_is_counted() -> None:
+    person = FakePerson([dialog("listed", facts=UNCOUNTED), dialog("listed", facts=COUNTED, text="with disk")])
+
+    said = say(person)
+
+    assert (said.state, said.message, said.facts["disk"]) == ("listed", "with disk", 41_200_000_000)
+    assert person.waits == []
+
+
+@pytest.mark.parametrize("facts", [COUNTED, {"disk": None, "disk_note": "It takes too long."}, {}])
+def test_a_list_that_is_whole_is_not_waited_with(facts: dict[str, JsonValue]) -> None:
+    person = FakePerson([dialog("listed", facts=facts)])
+
+    assert say(person).succeeded
+    assert person.waits == []
+
+
+def test_a_list_whose_disk_takes_long_to_count_is_left_after_a_while() -> None:
+    person = FakePerson([dialog("listed", facts=UNCOUNTED)])
+
+    assert say(person).succeeded
+    (waited,) = person.waits
+    assert 0 < waited <= COUNTING_SECONDS
+
+
+def test_a_page_is_turned_as_often_as_there_is_a_button() -> None:
+    show = Seen()
+    person = FakePerson([dialog("listed", "next_page", text="page 1", facts=UNCOUNTED)])
+    person.after["next_page"] = [dialog("listed", "previous_page", text="page 2", facts=COUNTED)]
+
+    said = say(person, clicks=["next_page", "next_page"], show=show)
+
+    assert (said.state, said.message, said.left) == ("listed", "page 2", ("next_page",))
+    assert show.states == ["listed", "listed"]
 
 
 # ── Leaving ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -366,6 +586,7 @@ def test_the_json_names_image_and_seconds() -> None:
         "tag": "1.0.0.1",
         "id": "sha256:1",
         "digest": None,
+        "images": None,
         "message": "done",
     }
     assert seconds.pop("ack") == 0.0123
@@ -400,6 +621,85 @@ def test_in_a_pipe_a_new_line_of_the_same_state_is_one_line() -> None:
 
     assert text.count("2 of 4 steps done") == 1
     assert text.count("│ running ") == 1
+
+
+def with_table(*names: str, text: str = "list", ts: str = "10.1") -> Message:
+    """Make a list of images."""
+    cells: list[list[JsonValue]] = [[{"type": "raw_text", "text": name}] for name in ("Repository", *names)]
+    listed = dialog("listed", text=text, ts=ts)
+    rows: list[JsonValue] = [*cells]
+    return replace(listed, blocks=(*listed.blocks, {"type": "table", "rows": rows}))
+
+
+def test_in_a_pipe_another_page_is_printed_and_a_new_line_of_the_same_page_is_one_line() -> None:
+    first, second = with_table("python", "debian"), with_table("alpine")
+    counted = replace(second, text="alpine, and how much of the disk")
+
+    text = printed((first, "listed"), (second, "listed"), (counted, "listed"))
+
+    assert [text.count(name) for name in ("Repository", "python", "alpine")] == [2, 1, 2]
+    assert "\n  alpine, and how much of the disk\n" in text
+
+
+def test_in_a_pipe_a_list_is_printed_once_when_the_disk_is_counted() -> None:
+    def counting(message: Message, disk: int | None) -> Message:
+        facts: dict[str, JsonValue] = {"state": "listed", "disk": disk}
+        said: Block = {"type": "section", "text": {"type": "mrkdwn", "text": f"on disk: {disk}"}}
+        return replace(message, blocks=(said, *message.blocks), metadata=Metadata(event_type="x", event_payload=facts))
+
+    first, second, third = with_table("python"), with_table("debian"), with_table("redis", ts="20.1")
+
+    text = printed(
+        (counting(first, None), "listed"),
+        (counting(first, 7), "listed"),
+        (counting(second, None), "listed"),
+        (counting(third, None), "listed"),
+    )
+
+    found = re.findall(r"on disk: \S+|python|debian|redis", text)
+    assert found == ["on disk: 7", "python", "on disk: None", "debian", "on disk: None", "redis"]
+
+
+def test_in_a_pipe_another_dialog_in_the_same_state_is_printed() -> None:
+    text = printed((dialog("review"), "review"), (dialog("review", ts="20.1"), "review"))
+
+    assert text.count("│ review ") == 2
+
+
+@pytest.mark.parametrize(("widens", "lines"), [(True, 1), (False, 3)])
+def test_in_a_pipe_a_row_is_one_line_unless_its_reader_has_said_how_long_a_line_is(lines: int, *, widens: bool) -> None:
+    long = with_table("x" * 150)
+    stream = io.StringIO()
+    with LiveDialog(Console(file=stream, width=60), widens=widens) as live:
+        live.dialog(long, "listed")
+        live.dialog(dialog("done", ts="20.1"), "done")
+
+    shown = stream.getvalue().splitlines()
+    assert len([line for line in shown if "xx" in line]) == lines
+    # Only what has a table is wider.
+    assert len(shown[-1]) == 60
+
+
+def test_a_terminal_is_never_wider_than_it_is() -> None:
+    stream = io.StringIO()
+    with LiveDialog(Console(file=stream, width=60, force_terminal=True, color_system=None), widens=True) as live:
+        live.dialog(with_table("x" * 150), "listed")
+
+    assert "x" * 50 in stream.getvalue()
+    assert "x" * 61 not in stream.getvalue()
+
+
+def test_a_terminal_leaves_an_earlier_dialog_above_the_next() -> None:
+    stream = io.StringIO()
+    with LiveDialog(Console(file=stream, width=60, force_terminal=True)) as live:
+        live.dialog(dialog("updated"), "updated")
+        live.dialog(dialog("preparing", ts="20.1"), "preparing")
+        live.dialog(dialog("rolled_back", ts="20.1"), "rolled_back")
+
+    # Each place is left with its last picture, which nothing erases.
+    *_, before, last = re.split(r"\x1b\[\?25h", stream.getvalue())[:-1]
+    assert "updated" in before
+    assert "rolled_back" in last
 
 
 def test_a_terminal_shows_the_dialog_in_place() -> None:

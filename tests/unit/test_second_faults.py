@@ -1,20 +1,20 @@
 """What goes wrong while something that went wrong already is being cleared up."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from commands.carry_out import Commission, Workshop, carry_out
+from commands.carry_out import Commission, carry_out
 from commands.engine.docker_daemon import DockerDaemon
 from commands.errors import EngineUnavailable, Problem
 from commands.halt import Halt
 from tests.examples import PROPOSAL
 from tests.fakes.engine import FakeEngine
+from tests.fakes.workshop import workshop_on
 
 
 def test_the_problem_of_a_job_is_not_told_as_its_own_cause() -> None:
-    workshop = Workshop(FakeEngine(), lambda _: None, lambda: datetime.now(UTC))
+    workshop = workshop_on(FakeEngine())
     with pytest.raises(Problem) as caught:
         carry_out(PROPOSAL, Commission("d-1", "U0ALICE", "C0WARROOM"), workshop, lambda _: None, Halt())
     assert caught.value.__cause__ is not caught.value

@@ -2,12 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from commands.build.tags import BuildNumbers
 from commands.errors import EngineUnavailable
 from commands.model.references import Reference
-from commands.sources import Bases, Sources
+from commands.sources import Sources
 from tests.fakes.engine import FakeEngine
-from tests.fakes.resolver import FakeResolver
+from tests.fakes.workshop import sources_on
 
 
 @pytest.fixture
@@ -17,15 +16,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def sources(engine: FakeEngine) -> Sources:
-    return Sources(
-        engine=engine,
-        resolver=FakeResolver(),
-        bases=Bases(engine),
-        numbers=BuildNumbers(),
-        recipe=lambda _: pytest.fail("nothing is to be built"),
-        now=lambda: 0.0,
-        default_base=Reference("demisto/python3-deb"),
-    )
+    return sources_on(engine)
 
 
 def test_the_default_base_is_offered_first_and_then_the_images_of_the_host(
@@ -59,3 +50,14 @@ def test_a_daemon_that_is_away_says_so(engine: FakeEngine, sources: Sources) -> 
 
     with pytest.raises(EngineUnavailable):
         sources.base_candidates()
+
+
+def test_images_to_update_are_those_that_can_be_named_and_are_not_kept_for_a_way_back(
+    engine: FakeEngine, sources: Sources
+) -> None:
+    engine.add_image("older:1", "older:before-19ab3f2c1d04f00dbee-1")
+    engine.add_image("warroom/uv:0.9")
+    engine.add_image("newer:latest")
+    engine.add_image()
+
+    assert sources.update_candidates() == ("newer:latest", "older:1")

@@ -1,20 +1,26 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
 from bot.dialogs import (
     FINAL,
+    SHOWN_ONLY,
     Asked,
     Cancelled,
     Deciding,
+    Described,
     Dialog,
     DialogId,
     Discarded,
     Done,
     Expired,
     Failed,
+    ImageRemoved,
+    ImagesUpdated,
+    Listed,
     Paused,
     Preparing,
     Queued,
@@ -23,7 +29,9 @@ from bot.dialogs import (
     Running,
     Settling,
     Stopped,
+    TagsRolledBack,
     UnderReview,
+    UpToDate,
 )
 from bot.progress import Progress, Step, StepState
 from bot.slack.views import Message, announcement, render
@@ -32,7 +40,7 @@ from bot.slack.views.amounts import age, duration, moment, ordinal, size
 from bot.slack.views.files import attachment, dockerfile_file, packages_file
 from bot.slack.views.parts import Block
 from bot.slack.views.text import code, copyable, escaped, log_block, mention, plain, prose, several, visible
-from commands.command import ExistingImage, Finding, Proposal, Refusal, Severity
+from commands.command import Creation, ExistingImage, Finding, Refusal, Severity
 from commands.model.images import (
     BaseImage,
     Digest,
@@ -46,6 +54,7 @@ from commands.model.images import (
 from commands.model.outcomes import Created, ImportFailure
 from commands.model.packages import LockedPackage, OsPackage, PythonRequirement
 from commands.model.references import Reference
+from tests import examples
 
 NOW = datetime(2026, 11, 23, 19, 50, tzinfo=UTC)
 LINE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"
@@ -73,7 +82,7 @@ SPEC = ImageSpec(
     locked=LOCKED,
     os_packages=(OsPackage("wget"),),
 )
-PROPOSAL = Proposal("Create `example_name`?", SPEC, "FROM demisto/python3-deb\nRUN true\n")
+PROPOSAL = Creation("Create `example_name`?", SPEC, "FROM demisto/python3-deb\nRUN true\n")
 IMAGE = LocalImage(
     id=ImageId("sha256:9c1e6b20d7f3" + "a" * 52),
     repo_tags=("example_name:1.0.0.1763925000",),
@@ -127,6 +136,8 @@ EVERY_KIND: tuple[Dialog, ...] = (
     Expired(ASKED, 1800.0),
     Stopped(ASKED, PROPOSAL, "U0BOB", BEGUN),
     Discarded(ASKED, PROPOSAL, "U0BOB"),
+    *(each for each in examples.EVERY_KIND if isinstance(each, ImagesUpdated | UpToDate | TagsRolledBack)),
+    *(each for each in examples.EVERY_KIND if isinstance(each, ImageRemoved | Listed | Described)),
 )
 IDS = [type(dialog).__name__ for dialog in EVERY_KIND]
 
@@ -348,9 +359,9 @@ def test_of_thousands_of_steps_those_around_the_running_one_are_shown() -> None:
     shown = texts(render(Running(ASKED, PROPOSAL, "U0BOB", Progress(NOW, tuple(steps))), NOW)).splitlines()
 
     assert shown[1] == "▰▰▰▰▰▰▰▰▱▱ 4000/5000 · 0.0 s"
-    assert shown[2] == "✓ 3,996 steps before"
+    assert shown[2] == "✓ 3,996 more are done"
     assert shown[7] == "▸ *step 4001* · 0.0 s"
-    assert shown[15] == "· 992 steps to come"
+    assert shown[15] == "· 992 more to come"
 
 
 def test_a_build_that_is_being_stopped_says_who_asked_and_offers_no_second_stop() -> None:
@@ -466,6 +477,12 @@ def test_every_dialog_shows_the_typed_line_and_who_asked(dialog: Dialog) -> None
 
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=IDS)
+def test_every_stage_is_among_them(dialog: Dialog) -> None:
+    assert {type(each) for each in EVERY_KIND} == set(get_args(Dialog))
+    assert render(dialog, NOW).blocks[0]["type"] == "header"
+
+
+@pytest.mark.parametrize("dialog", EVERY_KIND, ids=IDS)
 def test_every_button_carries_the_dialogs_id_and_a_known_action(dialog: Dialog) -> None:
     buttons = [button for block in render(dialog, NOW).blocks for button in _buttons(block)]
 
@@ -477,7 +494,7 @@ def test_every_button_carries_the_dialogs_id_and_a_known_action(dialog: Dialog) 
 def test_only_an_end_or_a_question_is_announced_and_mentions_who_asked(dialog: Dialog) -> None:
     said = announcement(dialog)
 
-    assert (said is not None) == isinstance(dialog, (*FINAL, Deciding))
+    assert (said is not None) == (isinstance(dialog, (*FINAL, Deciding)) and not isinstance(dialog, SHOWN_ONLY))
     assert said is None or (said.startswith("<@U0ALICE> ") and "\n" not in said)
 
 

@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 import { field } from "./fields.js";
-import { overflow, select } from "./menus.js";
+import { openFirst, overflow, select } from "./menus.js";
 import { link, text } from "./mrkdwn.js";
 import { confirmed } from "./prompts.js";
 
@@ -82,7 +82,7 @@ function control(part, block, room) {
     case "overflow":
       return overflow(part, block, room);
     case "static_select":
-      return select(part, (value) => clicked(part, block, room, value));
+      return select(part, (value) => clicked(part, block, room, value), { onkeydown: openFirst });
     default:
       return picture(part);
   }

@@ -49,7 +49,10 @@ export function overflow(part, block, room) {
   return element("span", { class: "overflow" }, opener, menu);
 }
 
-/** Render a menu of given choices as the browser's own: it works by keyboard and on a phone. */
+/**
+ * Render a menu of given choices as the browser's own: it works by keyboard and on a phone. `choose` says what became
+ * of a choice: false that it was not taken, true that it was carried out, so that the same one can be made again.
+ */
 export function select(part, choose, attributes = {}) {
   const initial = part.initial_option?.value ?? "";
   const options = (found) =>
@@ -65,6 +68,7 @@ export function select(part, choose, attributes = {}) {
       onchange: async () => {
         const taken = made.value && (await choose(made.value));
         if (taken === false) made.value = before;
+        else if (taken === true) made.value = initial;
         else before = made.value;
       },
       ...attributes,
@@ -76,6 +80,14 @@ export function select(part, choose, attributes = {}) {
   );
   let before = initial;
   return made;
+}
+
+/** Open a menu that acts at once before a key changes it: each arrow would be a choice that nobody has made. */
+export function openFirst(event) {
+  const isLetter = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (!isLetter && !["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Home", "End", "PageDown", "PageUp"].includes(event.key)) return;
+  event.preventDefault();
+  event.currentTarget.showPicker();
 }
 
 function walk(event) {

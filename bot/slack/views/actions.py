@@ -1,4 +1,7 @@
-"""The buttons of all dialogs. A button's value is always the opaque id of its dialog, never data."""
+"""The buttons and menus of all dialogs.
+
+A button's value is always the opaque id of its dialog, never data; a menu's adds the number of the choice.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +9,7 @@ from typing import Final, Literal
 
 
 class Action(StrEnum):
-    """The `action_id` of every button."""
+    """The `action_id` of every button and menu."""
 
     CREATE = "create"
     CANCEL = "cancel"
@@ -20,6 +23,23 @@ class Action(StrEnum):
     PACKAGES = "packages"
     KEEP = "keep"
     DISCARD = "discard"
+    UPDATE = "update"
+    ROLL_BACK = "roll_back"
+    ROLL_BACK_TO = "roll_back_to"
+    REMOVE = "remove"
+    IMAGES = "images"
+    CHANGES = "changes"
+    UNDO_UPDATE = "undo_update"
+    IMAGE_DETAILS = "image_details"
+    IMAGE_UPDATE = "image_update"
+    IMAGE_ROLL_BACK = "image_roll_back"
+    IMAGE_RUN_AGAIN = "image_run_again"
+    IMAGE_REMOVE = "image_remove"
+    IMAGE_PACKAGES = "image_packages"
+    PREVIOUS_PAGE = "previous_page"
+    NEXT_PAGE = "next_page"
+    FILTER = "filter"
+    REFRESH = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,15 @@ class Button:
     label: str
     style: Literal["primary", "danger"] | None = None
     question: Question | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A menu: each label with the choice that it stands for."""
+
+    action: Action
+    placeholder: str
+    choices: tuple[tuple[str, str], ...]
 
 
 CREATE: Final = Button(Action.CREATE, "Create image", "primary")
@@ -63,3 +92,23 @@ DISCARD: Final = Button(
         "Discard the image?", "It is removed from the Docker host. Building it again takes as long.", "Discard", "Back"
     ),
 )
+ROLL_BACK: Final = Button(Action.ROLL_BACK, "Roll back", "primary")
+# No question: the review is the question.
+REMOVE: Final = Button(Action.REMOVE, "Remove", "danger")
+IMAGES: Final = Button(Action.IMAGES, "All images")
+CHANGES: Final = Button(Action.CHANGES, "Changes")
+UNDO_UPDATE: Final = Button(Action.UNDO_UPDATE, "Roll back")
+IMAGE_UPDATE: Final = Button(Action.IMAGE_UPDATE, "Update")
+IMAGE_ROLL_BACK: Final = Button(Action.IMAGE_ROLL_BACK, "Roll back")
+IMAGE_RUN_AGAIN: Final = Button(Action.IMAGE_RUN_AGAIN, "Run again")
+IMAGE_REMOVE: Final = Button(Action.IMAGE_REMOVE, "Remove", "danger")
+IMAGE_PACKAGES: Final = Button(Action.IMAGE_PACKAGES, "Packages")
+PREVIOUS_PAGE: Final = Button(Action.PREVIOUS_PAGE, "Previous")
+NEXT_PAGE: Final = Button(Action.NEXT_PAGE, "Next")
+FILTER: Final = Button(Action.FILTER, "Filter")
+REFRESH: Final = Button(Action.REFRESH, "Refresh")
+
+
+def update(count: int) -> Button:
+    """Make the button that says yes to an update of so many images."""
+    return Button(Action.UPDATE, "Update" if count == 1 else f"Update {count:,} images", "primary")

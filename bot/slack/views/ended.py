@@ -1,4 +1,4 @@
-"""Dialogs of commands that ended without an image because somebody, or nobody, said so."""
+"""Dialogs of commands that ended without a result because somebody, or nobody, said so."""
 
 from bot.dialogs import Asked, Cancelled, Discarded, Expired, Stopped
 from bot.progress import Progress
@@ -7,36 +7,48 @@ from bot.slack.views.amounts import duration
 from bot.slack.views.parts import FIELD, NAME, Message, context, message, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.steps import steps_done
+from bot.slack.views.subject import of_line, subject
 from bot.slack.views.text import Markup, escaped, markup, mention
+from commands.command import Creation
 
 
 def cancelled(dialog: Cancelled) -> Message:
     """Say that the review was cancelled."""
+    words = of_line(dialog.asked.line)
     said = markup(
-        "{} cancelled it: nothing was built. To get it after all, type the command again.", mention(dialog.by)
+        "{} cancelled it: {}. To get it after all, {}.",
+        mention(dialog.by),
+        escaped(words.nothing, FIELD),
+        escaped(words.again, FIELD),
     )
     return _ended("Cancelled", dialog.asked, said)
 
 
 def expired(dialog: Expired) -> Message:
     """Say that nobody decided."""
-    waited = escaped(duration(dialog.waited_seconds), FIELD)
+    words = of_line(dialog.asked.line)
     said = markup(
-        "Nobody decided within {}: nothing was built. To get a fresh proposal, type the command again.", waited
+        "Nobody decided within {}: {}. To get a fresh proposal, {}.",
+        escaped(duration(dialog.waited_seconds), FIELD),
+        escaped(words.nothing, FIELD),
+        escaped(words.again, FIELD),
     )
     return _ended("Expired", dialog.asked, said)
 
 
 def stopped(dialog: Stopped) -> Message:
-    """Say who stopped the job and that nothing is left of it."""
+    """Say who stopped the job and what is left of it."""
+    about = subject(dialog.proposal)
     said = markup(
-        "{} stopped it{}. Nothing is left on the Docker host. To start over, type the command again.",
+        "{} stopped it{}. {} To start over, {}.",
         mention(dialog.by),
         _reached(dialog.progress),
+        _left(dialog),
+        escaped(of_line(dialog.asked.line).again, FIELD),
     )
     log = [] if dialog.progress is None else [actions.LOG]
     return message(
-        f"{dialog.proposal.spec.name[:NAME]} was stopped",
+        f"{about.job_first} was stopped",
         (section("summary", said),),
         context(dialog.asked),
         buttons(dialog.asked.dialog, *log),
@@ -55,6 +67,14 @@ def discarded(dialog: Discarded) -> Message:
 
 def _ended(title: str, asked: Asked, said: Markup) -> Message:
     return message(title, (section("summary", said),), context(asked))
+
+
+def _left(dialog: Stopped) -> Markup:
+    if isinstance(dialog.proposal, Creation):
+        return markup("Nothing is left on the Docker host.")
+    if dialog.progress is None:
+        return markup("Nothing was changed.")
+    return markup("What was done until then stays; the log tells.")
 
 
 def _reached(progress: Progress | None) -> Markup:

@@ -1,9 +1,26 @@
 """The metadata on each dialog: what programs read, where people read the blocks."""
 
+import json
 from typing import Any
 
-from bot.dialogs import Dialog, Done, Failed, Refused, Reused, Running
+from bot.dialogs import (
+    Dialog,
+    Done,
+    Failed,
+    ImageRemoved,
+    ImagesUpdated,
+    Listed,
+    Refused,
+    Reused,
+    Running,
+    TagsRolledBack,
+    UpToDate,
+)
 from bot.progress import Progress
+from bot.slack.views.updated import CHANGED, title_of
+from commands.command import Candidate, Keep, NoSource, Unchecked
+from commands.model.images import Mark
+from commands.model.outcomes import Ending, ImageResult, MoveResult
 
 STATES = {
     "Preparing": "preparing",
@@ -21,35 +38,170 @@ STATES = {
     "Expired": "expired",
     "Stopped": "stopped",
     "Discarded": "discarded",
+    "ImagesUpdated": "updated",
+    "UpToDate": "unchanged",
+    "TagsRolledBack": "rolled_back",
+    "ImageRemoved": "removed",
+    "Listed": "listed",
+    "Described": "described",
 }
-"""The stages of a dialog under the names that programs see."""
+"""The stages of a dialog under the names that programs see: where it is not as well as that, `facts` says so.
+
+An update of which an image failed is `failed`, one that was stopped `stopped`; a roll back of which a name did not move
+is `failed`; where an image could not be checked nothing is known to be `unchanged`: it is `unchecked`.
+"""
 
 _LONGEST = 1_000
 _MOST_STEPS = 50
+_STEPS = 2_000
+"""Characters of the seconds of an update: Slack takes 8,000 of metadata, and its images need most."""
+_IMAGES = 4_000
+_FIELD = 300
 
 
 def facts(dialog: Dialog) -> dict[str, Any]:
     """Say in plain JSON where the dialog stands: `state` always, the rest where it is known.
 
-    `seconds` maps each step that ended, and `build` for all of them, to how long it took.
+    `seconds` maps each step that ended, and `build` or `update` for all of them, to how long it took. `images` tells of
+    the images of an update and of the names of a roll back; of a single image that was updated, the rest is as of one
+    that was made.
     """
-    known: dict[str, Any] = {"dialog": dialog.asked.dialog, "state": STATES[type(dialog).__name__]}
+    return {"dialog": dialog.asked.dialog, "state": STATES[type(dialog).__name__], **_known(dialog)}
+
+
+def _known(dialog: Dialog) -> dict[str, Any]:  # noqa: C901, PLR0911 - one line for each kind
     match dialog:
         case Done():
             made = _image(dialog.created.reference, dialog.created.image.id, dialog.created.image.repo_digests)
             whole = (dialog.finished - dialog.progress.started).total_seconds()
-            return known | made | {"seconds": {**_seconds(dialog.progress), "build": round(whole, 3)}}
+            return made | {"seconds": {**_seconds(dialog.progress), "build": round(whole, 3)}}
         case Reused():
             image = dialog.existing.image
-            return known | _image(dialog.existing.reference, image.id, image.repo_digests)
+            return _image(dialog.existing.reference, image.id, image.repo_digests)
         case Refused():
-            return known | {"message": dialog.refusal.message[:_LONGEST], "hint": dialog.refusal.hint[:_LONGEST]}
+            return {"message": _bounded(dialog.refusal.message), "hint": _bounded(dialog.refusal.hint)}
         case Failed():
-            return known | {"message": dialog.message[:_LONGEST], "hint": dialog.hint[:_LONGEST]}
+            return {"message": _bounded(dialog.message), "hint": _bounded(dialog.hint)}
         case Running():
-            return known | {"seconds": _seconds(dialog.progress)}
+            return {"seconds": _seconds(dialog.progress)}
+        case ImagesUpdated():
+            return _of_update(dialog)
+        case UpToDate():
+            return _of_nothing_to_do(dialog.answer.images)
+        case TagsRolledBack():
+            return _of_roll_back(dialog)
+        case Listed():
+            # Until one of the two is there, the disk is being counted.
+            return {"disk": dialog.listing.disk, "disk_note": dialog.listing.disk_note[:_FIELD]}
+        case ImageRemoved():
+            return {"id": dialog.outcome.image_id[:_FIELD]}
         case _:
-            return known
+            return {}
+
+
+def _of_update(dialog: ImagesUpdated) -> dict[str, Any]:
+    results = dialog.outcome.results
+    whole = (dialog.finished - dialog.progress.started).total_seconds()
+    told = {
+        **_state_of_update(dialog),
+        **_several([_result(result) for result in results]),
+        "seconds": _within({**_seconds(dialog.progress), "update": round(whole, 3)}),
+    }
+    match results:
+        case [ImageResult(ending=ending, after=Mark() as after) as only] if ending in CHANGED:
+            name, _, tag = (only.reference or only.name)[:_FIELD].rpartition(":")
+            return told | {"image": name, "tag": tag, "id": after.id[:_FIELD], "digest": after.digest}
+        case _:
+            return told
+
+
+def _state_of_update(dialog: ImagesUpdated) -> dict[str, str]:
+    endings = {result.ending for result in dialog.outcome.results}
+    if Ending.FAILED not in endings and Ending.STOPPED not in endings:
+        return {}
+    failed = [result for result in dialog.outcome.results if result.ending is Ending.FAILED]
+    # Who stopped it knows that it is not whole: that is what a program is to hear first.
+    state = "stopped" if dialog.stopped_by is not None or not failed else "failed"
+    reason = f"{title_of(dialog)}: {failed[0].reason}" if failed else title_of(dialog)
+    return {"state": state, "message": _bounded(reason), "hint": _bounded(failed[0].hint) if failed else ""}
+
+
+def _of_nothing_to_do(images: tuple[Candidate, ...]) -> dict[str, Any]:
+    unchecked = any(isinstance(image.plan, Unchecked) for image in images)
+    state = {"state": "unchecked"} if unchecked else {}
+    return {**state, **_several([_candidate(image) for image in images])}
+
+
+def _of_roll_back(dialog: TagsRolledBack) -> dict[str, Any]:
+    results = dialog.outcome.results
+    problem = next((result.problem for result in results if result.problem), None)
+    failed = {} if problem is None else {"state": "failed", "message": _bounded(problem), "hint": ""}
+    return {**failed, **_several([_move(result) for result in results])}
+
+
+def _result(result: ImageResult) -> dict[str, Any]:
+    return _short(
+        name=result.name,
+        ending=result.ending.value,
+        before=result.before.short if result.before else None,
+        after=result.after.short if result.after else None,
+        reference=result.reference,
+        kept_as=result.kept_as,
+        reason=result.reason,
+    )
+
+
+def _candidate(image: Candidate) -> dict[str, Any]:
+    plan = image.plan
+    reason = plan.reason if isinstance(plan, Keep | NoSource | Unchecked) else ""
+    ending = "unchecked" if isinstance(plan, Unchecked) else "unchanged"
+    return _short(name=image.name, ending=ending, before=image.present.short, reason=reason)
+
+
+def _move(result: MoveResult) -> dict[str, Any]:
+    return _short(
+        name=result.name,
+        ending="failed" if result.problem else "rolled_back",
+        after=result.now.short if result.now else None,
+        kept_as=result.kept_as,
+        reason=result.problem,
+    )
+
+
+def _short(**texts: str | None) -> dict[str, str]:
+    return {key: text[:_FIELD] for key, text in texts.items() if text}
+
+
+def _several(images: list[dict[str, Any]]) -> dict[str, Any]:
+    """Tell of as many images as fit, the first ones; `images_left_out` counts the others."""
+    kept: list[dict[str, Any]] = []
+    spent = 0
+    for image in images:
+        spent += len(json.dumps(image)) + 2
+        if spent > _IMAGES:
+            break
+        kept.append(image)
+    left_out = {"images_left_out": len(images) - len(kept)} if len(kept) < len(images) else {}
+    return {"images": kept, **left_out}
+
+
+def _within(seconds: dict[str, float]) -> dict[str, float]:
+    kept, spent = {}, 0
+    # From the end, where the whole stands.
+    for title, took in reversed(seconds.items()):
+        spent += len(json.dumps({title: took}))
+        if spent > _STEPS:
+            break
+        kept[title] = took
+    return dict(reversed(kept.items()))
+
+
+def _bounded(text: str) -> str:
+    """Cut a text so that it takes at most `_LONGEST` characters as JSON, where one may take twelve."""
+    kept = text[:_LONGEST]
+    while len(json.dumps(kept)) > _LONGEST + 2:
+        kept = kept[: len(kept) * 3 // 4]
+    return kept
 
 
 def _image(reference: str, image_id: str, repo_digests: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The form of a new image: what a command without arguments opens, and what Edit opens filled in."""
+"""The form of a new image, which Edit opens filled in; and the pieces that all forms are made of."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,15 @@ CREATE_FORM: Final = "create_form"
 """The `callback_id` of the form."""
 VALUE: Final = "value"
 """The `action_id` of every input; its `block_id` is the argument's name."""
+TICKED: Final = "true"
+"""The value of a box that is ticked."""
 LOCAL_BASE: Final = "local_base"
 """The `block_id` of the menu of bases that are on the host."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormContext:
-    """What comes back with the form: the channel it was opened in, and the dialog whose review it edits, if any.
+    """What comes back with a form: the channel it was opened in, and the dialog that it changes, if any.
 
     `response_url` is that of the command that opened it: a form that is sent brings none of its own.
     """
@@ -49,70 +51,106 @@ _CONTEXT = TypeAdapter(FormContext)
 
 def create_form(context: FormContext, values: Mapping[str, str], bases: Sequence[str]) -> Block:
     """Make the modal; `values` by argument fill it in, `bases` are the local candidates, the default one first."""
+    title = "Edit the image" if context.edits else "New image"
+    blocks = [*_names_and_packages(values), *_base(values.get("base", ""), bases)]
+    return modal(CREATE_FORM, context, title, "Review", blocks)
+
+
+def modal(callback: str, context: FormContext, title: str, submit: str, blocks: Sequence[Block]) -> Block:
+    """Make a form of its fields; it is sent with the button that is called `submit`."""
     return {
         "type": "modal",
-        "callback_id": CREATE_FORM,
+        "callback_id": callback,
         "private_metadata": context.written(),
-        "title": plain_text("Edit the image" if context.edits else "New image", limits.MODAL_TITLE),
-        "submit": plain_text("Review", limits.MODAL_TITLE),
+        "title": plain_text(title, limits.MODAL_TITLE),
+        "submit": plain_text(submit, limits.MODAL_TITLE),
         "close": plain_text("Close", limits.MODAL_TITLE),
-        "blocks": [*_names_and_packages(values), *_base(values.get("base", ""), bases)],
+        "blocks": list(blocks),
     }
 
 
 def _names_and_packages(values: Mapping[str, str]) -> list[Block]:
     return [
-        _text("name", "Name", "my/tool", "Lower case. The bot chooses the tag.", values, optional=False),
-        _text(
+        text_field("name", "Name", "my/tool", "Lower case. The bot chooses the tag.", values, optional=False),
+        text_field(
             "dependencies",
             "Python packages",
             "requests>=2.31, ldap3",
             "As in a requirements file, separated by commas. The index is asked for exact versions.",
             values,
         ),
-        _text("packages", "OS packages", "wget, libxml2", "Of the base's distribution, separated by commas.", values),
+        text_field(
+            "packages", "OS packages", "wget, libxml2", "Of the base's distribution, separated by commas.", values
+        ),
     ]
 
 
 def _base(chosen: str, bases: Sequence[str]) -> list[Block]:
     """Make the menu of bases, and the field for one that is not in it, which wins over the menu."""
-    offered = _offered(chosen, bases)
-    typed = {} if chosen in offered else {"base": chosen}
-    example = "demisto/python3-deb:3.12.13.11694875"
-    if not offered:
-        hint = "Leave it empty for the usual one. Another one is pulled if it is not on the Docker host."
-        return [_text("base", "Base", example, hint, typed)]
-    hint = "Taken instead of the one above. It is pulled if it is not on the Docker host."
-    return [_menu(offered, chosen, usual=bases[0]), _text("base", "Another base", example, hint, typed)]
-
-
-def _offered(chosen: str, bases: Sequence[str]) -> list[str]:
     # What was chosen is always among them: else it would stand in the field below, and win over a choice made here.
-    wanted = dict.fromkeys([*bases[:1], chosen, *bases[1:]] if bases else [])
-    fitting = (base for base in wanted if base.isprintable() and 0 < len(base) <= limits.OPTION_VALUE)
+    menu = offered([*bases[:1], chosen, *bases[1:]] if bases else [])
+    typed = {} if chosen in menu else {"base": chosen}
+    example = "demisto/python3-deb:3.12.13.11694875"
+    if not menu:
+        hint = "Leave it empty for the usual one. Another one is pulled if it is not on the Docker host."
+        return [text_field("base", "Base", example, hint, typed)]
+    usual = f"An image on the Docker host. Without a choice it is {bases[0]}."
+    hint = "Taken instead of the one above. It is pulled if it is not on the Docker host."
+    return [
+        menu_field(LOCAL_BASE, "Base", usual, menu, chosen),
+        text_field("base", "Another base", example, hint, typed),
+    ]
+
+
+def offered(names: Sequence[str]) -> list[str]:
+    """Choose what a menu can hold: each once, none that would have to be cut, and not more than Slack takes."""
+    fitting = (name for name in dict.fromkeys(names) if name.isprintable() and 0 < len(name) <= limits.OPTION_VALUE)
     return list(fitting)[: limits.OPTIONS]
 
 
-def _text(name: str, label: str, example: str, hint: str, values: Mapping[str, str], *, optional: bool = True) -> Block:
+def text_field(
+    name: str,
+    label: str,
+    example: str,
+    hint: str,
+    values: Mapping[str, str],
+    *,
+    optional: bool = True,
+    longest: int = limits.INPUT_TEXT,
+) -> Block:
+    """Make a field to type into, filled with its value, if there is one."""
     element: Block = {
         "type": "plain_text_input",
         "action_id": VALUE,
-        "max_length": limits.INPUT_TEXT,
+        "max_length": longest,
         "placeholder": plain_text(example, limits.PLACEHOLDER),
     }
     if value := visible(values.get(name, "")):
-        element["initial_value"] = value[: limits.INPUT_TEXT]
+        element["initial_value"] = value[:longest]
     return _input(name, label, hint, element, optional=optional)
 
 
-def _menu(offered: Sequence[str], chosen: str, *, usual: str) -> Block:
-    options = [{"text": plain_text(base, limits.OPTION_TEXT), "value": base} for base in offered]
-    initial = next((option for option in options if option["value"] == chosen), None)
+def menu_field(name: str, label: str, hint: str, names: Sequence[str], chosen: str = "") -> Block:
+    """Make a menu of names."""
+    options = [option(each, each) for each in names]
     element: Block = {"type": "static_select", "action_id": VALUE, "options": options}
-    if initial is not None:
-        element["initial_option"] = initial
-    hint = f"An image on the Docker host. Without a choice it is {usual}."
-    return _input(LOCAL_BASE, "Base", hint, element, optional=True)
+    if chosen in names:
+        element["initial_option"] = option(chosen, chosen)
+    return _input(name, label, hint, element, optional=True)
+
+
+def box_field(name: str, label: str, hint: str, words: str, *, ticked: bool = False) -> Block:
+    """Make one box to tick, whose value is `true`."""
+    options = [option(words, TICKED)]
+    element: Block = {"type": "checkboxes", "action_id": VALUE, "options": options}
+    if ticked:
+        element["initial_options"] = options
+    return _input(name, label, hint, element, optional=True)
+
+
+def option(text: str, value: str) -> Block:
+    """Make one choice of a menu."""
+    return {"text": plain_text(text, limits.OPTION_TEXT), "value": value}
 
 
 def _input(block_id: str, label: str, hint: str, element: Block, *, optional: bool) -> Block:

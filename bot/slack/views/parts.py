@@ -10,9 +10,9 @@ from typing import Final
 
 from bot.dialogs import Asked, DialogId
 from bot.slack import limits
-from bot.slack.views.actions import Button, Question
+from bot.slack.views.actions import Button, Menu, Question
 from bot.slack.views.amounts import moment
-from bot.slack.views.text import ELLIPSIS, Markup, code, cost, escaped, markup, mention, plain
+from bot.slack.views.text import ELLIPSIS, NOTHING, Markup, code, cost, escaped, markup, mention, middle, plain
 
 Block = dict[str, object]
 """One Block Kit block, or a piece of one."""
@@ -49,17 +49,17 @@ def message(
     return Message(text=escaped(text, _SUMMARY), blocks=(header, *body, context, *rest))
 
 
-def section(block_id: str, *lines: Markup) -> Block:
-    """Make a section of lines; those at the end that do not fit are left out, visibly."""
+def section(block_id: str, *lines: Markup, most: int = SECTION) -> Block:
+    """Make a section of lines; those at the end that do not fit into `most` characters are left out, visibly."""
     kept: list[str] = []
     spent = cost(ELLIPSIS)
     for line in lines:
         spent += cost(line) + cost("\n")
-        if spent > SECTION:
+        if spent > most:
             kept.append(ELLIPSIS)
             break
         kept.append(line)
-    return {"type": "section", "block_id": block_id, "text": _mrkdwn("\n".join(kept))}
+    return {"type": "section", "block_id": block_id, "text": _mrkdwn("\n".join(kept) or NOTHING)}
 
 
 def fields(block_id: str, *pairs: tuple[str, Markup]) -> Block:
@@ -78,11 +78,11 @@ def context(asked: Asked, *notes: Markup, confirmed_by: str | None = None) -> Bl
     }
 
 
-def actions(dialog: DialogId, *buttons: Button) -> Block | None:
-    """Make the row of buttons, or nothing where there are none."""
+def actions(dialog: DialogId, *buttons: Button | Menu) -> Block | None:
+    """Make the row of buttons and menus, or nothing where there are none."""
     if not buttons:
         return None
-    elements = [_button(dialog, button) for button in buttons]
+    elements = [_menu(dialog, one) if isinstance(one, Menu) else _button(dialog, one) for one in buttons]
     return {"type": "actions", "block_id": "actions", "elements": elements}
 
 
@@ -107,6 +107,23 @@ def _button(dialog: DialogId, button: Button) -> Block:
     if button.question is not None:
         made["confirm"] = _confirm(button.question)
     return made
+
+
+def _menu(dialog: DialogId, menu: Menu) -> Block:
+    options = [
+        # Without `emoji: false`, unlike all other texts: in a menu of 25 rows it costs 400 characters.
+        {
+            "text": {"type": "plain_text", "text": middle(label, limits.OPTION_TEXT)},
+            "value": f"{dialog} {choice}"[: limits.OPTION_VALUE],
+        }
+        for label, choice in menu.choices[: limits.OPTIONS]
+    ]
+    return {
+        "type": "static_select",
+        "action_id": menu.action.value,
+        "placeholder": plain_text(menu.placeholder, limits.PLACEHOLDER),
+        "options": options,
+    }
 
 
 def _confirm(question: Question) -> Block:

@@ -5,9 +5,10 @@ from typing import Final
 from bot.dialogs import Failed, Refused
 from bot.slack.views import actions
 from bot.slack.views.amounts import duration
-from bot.slack.views.parts import FIELD, NAME, Block, Message, context, message, section
+from bot.slack.views.parts import FIELD, Block, Message, context, message, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.steps import failed_step
+from bot.slack.views.subject import of_line, subject
 from bot.slack.views.text import Markup, copyable, escaped, log_block, markup, prose
 
 _SENTENCES: Final = 1_000
@@ -15,7 +16,7 @@ _LOG: Final = 2_000
 _LOG_LINE: Final = 400
 _ONE_LINE: Final = 2_000
 
-_OTHERWISE: Final = "Type the command again. If it fails again, show this message to whoever runs the bot."
+_OTHERWISE: Final = "If it fails again, show this message to whoever runs the bot."
 
 
 def refused(dialog: Refused) -> Message:
@@ -25,7 +26,11 @@ def refused(dialog: Refused) -> Message:
         f"✗ {refusal.title}",
         [
             # The hint last: it may introduce the line to paste that follows.
-            section("problem", prose(refusal.message, _SENTENCES), _what_to_do(refusal.hint)),
+            section(
+                "problem",
+                prose(refusal.message, _SENTENCES),
+                _what_to_do(refusal.hint, of_line(dialog.asked.line).again),
+            ),
             *_offer(refusal.details),
         ],
         context(dialog.asked),
@@ -36,11 +41,11 @@ def refused(dialog: Refused) -> Message:
 def failed(dialog: Failed) -> Message:
     """Say what failed, where, and what to do."""
     return message(
-        f"✗ {_subject(dialog)} was not created",
+        f"✗ {_not_done(dialog)}",
         [
             section("problem", prose(dialog.message, _SENTENCES), *_where(dialog)),
             *_evidence(dialog.details),
-            section("hint", _what_to_do(dialog.hint)),
+            section("hint", _what_to_do(dialog.hint, of_line(dialog.asked.line).again)),
         ],
         context(dialog.asked),
         buttons(dialog.asked.dialog, *([] if dialog.progress is None else [actions.LOG])),
@@ -52,8 +57,12 @@ def _summary(message: str, hint: str) -> str:
     return f"{message.rstrip('.')}. {hint}"
 
 
-def _subject(dialog: Failed) -> str:
-    return dialog.proposal.spec.name[:NAME] if dialog.proposal else "The image"
+def _not_done(dialog: Failed) -> str:
+    if dialog.proposal is None:
+        return of_line(dialog.asked.line).not_done
+    about = subject(dialog.proposal)
+    # Of several images some may be done: each tells of itself in the log.
+    return f"{about.job_first} failed" if about.is_plural else about.not_done
 
 
 def _where(dialog: Failed) -> list[Markup]:
@@ -87,5 +96,6 @@ def _evidence(details: tuple[str, ...]) -> list[Block]:
     return [section("details", log_block(details, limit=_LOG, line_limit=_LOG_LINE))]
 
 
-def _what_to_do(hint: str) -> Markup:
-    return markup("*What to do:* {}", prose(hint.strip() or _OTHERWISE, _SENTENCES))
+def _what_to_do(hint: str, again: str) -> Markup:
+    otherwise = f"{again[:1].upper()}{again[1:]}. {_OTHERWISE}"
+    return markup("*What to do:* {}", prose(hint.strip() or otherwise, _SENTENCES))

@@ -1,23 +1,38 @@
-"""The review: what would be made, exactly, and the question whether to make it."""
+"""The reviews: what would be done, exactly, and the question whether to do it."""
 
 from datetime import datetime
-from typing import Final, assert_never
+from typing import assert_never
 
 from bot.dialogs import UnderReview
 from bot.slack.views import actions
 from bot.slack.views.amounts import age, moment, size
+from bot.slack.views.findings import findings
+from bot.slack.views.moves import review_of_removal, review_of_roll_back
 from bot.slack.views.parts import FIELD, Block, Message, context, message, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.specs import REFERENCE, base_line, is_empty, package_lines
-from bot.slack.views.text import Markup, code, escaped, markup, prose
-from commands.command import ExistingImage, Finding, Proposal, Severity
-
-_FINDING: Final = 500
+from bot.slack.views.text import code, escaped, markup
+from bot.slack.views.update_review import review_of_update
+from commands.command import Creation, ExistingImage, Removal, RollBack, Update
 
 
 def review(dialog: UnderReview, now: datetime) -> Message:
-    """Ask whether to make the proposed image, or to use the one that exists."""
-    proposal, until = dialog.proposal, escaped(moment(dialog.expires), FIELD)
+    """Ask whether to do what is proposed."""
+    match dialog.proposal:
+        case Creation() as proposal:
+            return _review_of_creation(dialog, proposal, now)
+        case Update() as proposal:
+            return review_of_update(dialog, proposal)
+        case RollBack() as proposal:
+            return review_of_roll_back(dialog, proposal, now)
+        case Removal() as proposal:
+            return review_of_removal(dialog, proposal, now)
+        case _:
+            assert_never(dialog.proposal)
+
+
+def _review_of_creation(dialog: UnderReview, proposal: Creation, now: datetime) -> Message:
+    until = escaped(moment(dialog.expires), FIELD)
     title = "This image exists already" if proposal.existing else proposal.title
     return message(
         title,
@@ -28,7 +43,7 @@ def review(dialog: UnderReview, now: datetime) -> Message:
     )
 
 
-def _body(proposal: Proposal, now: datetime) -> list[Block]:
+def _body(proposal: Creation, now: datetime) -> list[Block]:
     spec = proposal.spec
     image = code(spec.reference, REFERENCE)
     would = markup("*Building anyway makes:* {}", image)
@@ -36,7 +51,7 @@ def _body(proposal: Proposal, now: datetime) -> list[Block]:
     return [
         *([_existing(proposal.existing, now)] if proposal.existing else []),
         section("summary", first, base_line(spec.base), *package_lines(spec)),
-        *([section("findings", *(_finding(finding) for finding in proposal.findings))] if proposal.findings else []),
+        *findings(proposal.findings),
     ]
 
 
@@ -53,20 +68,7 @@ def _existing(existing: ExistingImage, now: datetime) -> Block:
     )
 
 
-def _finding(finding: Finding) -> Markup:
-    said = prose(finding.message, _FINDING)
-    match finding.severity:
-        case Severity.NOTE:
-            return markup("*Note:* {}", said)
-        case Severity.WARNING:
-            return markup("⚠ *Warning:* {}", said)
-        case Severity.DENY:
-            return markup("✗ *Not allowed:* {}", said)
-        case _:
-            assert_never(finding.severity)
-
-
-def _offered(proposal: Proposal) -> list[actions.Button]:
+def _offered(proposal: Creation) -> list[actions.Button]:
     build = [actions.REUSE, actions.BUILD_ANYWAY] if proposal.existing else [actions.CREATE]
     packages = [] if is_empty(proposal.spec) else [actions.SHOW_PACKAGES]
     return [*build, actions.CANCEL, actions.EDIT, actions.SHOW_DOCKERFILE, *packages]

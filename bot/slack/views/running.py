@@ -10,6 +10,7 @@ from bot.slack.views.amounts import duration
 from bot.slack.views.parts import FIELD, NAME, Block, Message, context, message, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.steps import bar, step_lines, steps_done
+from bot.slack.views.subject import subject
 from bot.slack.views.text import code, escaped, markup, mention, visible
 
 _LAST_LINE: Final = 200
@@ -17,10 +18,9 @@ _LAST_LINE: Final = 200
 
 def running(dialog: Running, now: datetime) -> Message:
     """Show what runs, for how long, and how to stop it."""
-    stopping = dialog.stopping_by is not None
-    doing = "Stopping" if stopping else "Creating"
+    stopping, about = dialog.stopping_by is not None, subject(dialog.proposal)
     return message(
-        f"{doing} {dialog.proposal.spec.name[:NAME]}",
+        f"Stopping {about.job}" if stopping else about.under_way,
         [*_stopping(dialog.stopping_by), *_body(dialog, now)],
         context(dialog.asked, confirmed_by=dialog.by),
         None if stopping else buttons(dialog.asked.dialog, actions.STOP),

@@ -1,16 +1,18 @@
 """What dialogs say about the steps of a job: bar, list, times."""
 
+import math
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final, LiteralString, assert_never
 
-from bot.progress import Progress, Step, StepState
-from bot.slack.views.amounts import duration
-from bot.slack.views.text import Markup, escaped, markup, several
+from bot.progress import Progress, Step, StepState, Transfer
+from bot.slack.views.amounts import duration, size
+from bot.slack.views.text import Markup, escaped, joined, markup, several
 
 _TITLE: Final = 100
 _CELLS: Final = 10
-_SHOWN_BEFORE: Final = 4
 _SHOWN: Final = 12
+_BEFORE: Final = 2
+"""How much farther away a step seems that lies before the one that runs."""
 _TIMES: Final = 900
 _FEW: Final = 60
 
@@ -31,13 +33,21 @@ def steps_done(progress: Progress) -> int:
 
 
 def step_lines(progress: Progress, now: datetime) -> list[Markup]:
-    """List the steps, one a line; of a long list those around the one that runs."""
-    first = _first_shown(progress.steps)
-    shown = progress.steps[first : first + _SHOWN]
-    rest = len(progress.steps) - first - len(shown)
-    before = [markup("✓ {} steps before", escaped(f"{first:,}", _FEW))] if first else []
-    behind = [markup("· {} steps to come", escaped(f"{rest:,}", _FEW))] if rest else []
-    return [*before, *(_line(step, now) for step in shown), *behind]
+    """List the steps, one a line; of a long list those that run and those around them, and the rest counted."""
+    places = _shown_places(progress.steps)
+    shown = [progress.steps[place] for place in places]
+    rest = [progress.steps[place] for place in sorted(set(range(len(progress.steps))) - set(places))]
+    behind = sum(step.state is StepState.WAITING for step in rest)
+    failed = sum(step.state is StepState.FAILED for step in rest)
+    under_way = sum(step.state is StepState.RUNNING for step in rest)
+    before = len(rest) - behind - failed - under_way
+    return [
+        *_count("✓ {} more are done", before),
+        *_count("✗ {} more failed", failed),
+        *(_line(step, now) for step in shown),
+        *_count("▸ {} more are under way", under_way),
+        *_count("· {} more to come", behind),
+    ]
 
 
 def failed_step(progress: Progress | None) -> tuple[int, Step] | None:
@@ -52,11 +62,20 @@ def times(progress: Progress) -> Markup:
     return several(taken, _TIMES, lambda step: markup("{} ({})", escaped(step.title, _TITLE), _time(step)))
 
 
-def _first_shown(steps: tuple[Step, ...]) -> int:
-    if len(steps) <= _SHOWN:
-        return 0
-    current = next((place for place, step in enumerate(steps) if step.state not in _ENDED_WELL), len(steps))
-    return max(0, min(current - _SHOWN_BEFORE, len(steps) - _SHOWN))
+def _count(template: LiteralString, count: int) -> list[Markup]:
+    return [markup(template, escaped(f"{count:,}", _FEW))] if count else []
+
+
+def _shown_places(steps: tuple[Step, ...]) -> list[int]:
+    """Choose the steps to show: the nearest to one that runs, those that come after it rather than those before."""
+    running = [place for place, step in enumerate(steps) if step.state is StepState.RUNNING][:_SHOWN]
+    waiting = next((place for place, step in enumerate(steps) if step.state is StepState.WAITING), len(steps))
+    centres = running or [waiting]
+
+    def distance(place: int) -> int:
+        return min(place - centre if place >= centre else _BEFORE * (centre - place) for centre in centres)
+
+    return sorted(sorted(range(len(steps)), key=distance)[:_SHOWN])
 
 
 def _line(step: Step, now: datetime) -> Markup:
@@ -65,8 +84,7 @@ def _line(step: Step, now: datetime) -> Markup:
         case StepState.WAITING:
             return markup("· {}", title)
         case StepState.RUNNING:
-            seconds = 0.0 if step.started is None else (now - step.started).total_seconds()
-            return markup("▸ *{}* · {}", title, escaped(duration(seconds), _FEW))
+            return markup("▸ *{}* · {}", title, _under_way(step, now))
         case StepState.DONE:
             return markup("✓ {} · {}", title, _time(step))
         case StepState.CACHED:
@@ -75,6 +93,29 @@ def _line(step: Step, now: datetime) -> Markup:
             return markup("✗ *{}* · {}", title, _time(step))
         case _:
             assert_never(step.state)
+
+
+def _under_way(step: Step, now: datetime) -> Markup:
+    seconds = 0.0 if step.started is None else (now - step.started).total_seconds()
+    how_far = duration(seconds) if step.transfer is None else transferred(step.transfer)
+    return joined(" · ", [escaped(how_far, _TITLE), *([escaped(step.note, _TITLE)] if step.note.strip() else [])])
+
+
+def transferred(transfer: Transfer) -> str:
+    """Say how far a download is: `5/9 layers · 34MB of 120MB · 4.2MB/s · about 20 s left`."""
+    layers = f"{transfer.layers_done:,}/{transfer.layers:,} layers"
+    whole = f" of {size(transfer.bytes)}" if transfer.all_sized else ""
+    rate = [f"{size(round(transfer.rate))}/s"] if transfer.rate and math.isfinite(transfer.rate) else []
+    left = transfer.seconds_left
+    return " · ".join(
+        [
+            layers,
+            f"{size(transfer.bytes_done)}{whole}",
+            *rate,
+            # What is complete is not left any more: the last bytes of a layer are unpacked then.
+            *([f"about {duration(max(1.0, round(left)))} left"] if left and math.isfinite(left) else []),
+        ]
+    )
 
 
 def _time(step: Step) -> Markup:

@@ -33,6 +33,7 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _DIGEST: Final = re.compile(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 _QUOTED: Final = re.compile(r"`([^`\n]+)`")
 _FENCE: Final = re.compile(r"`{3,}")
+_CHANNEL_ID: Final = re.compile(r"[CDG][A-Z0-9]{1,30}")
 _USER_ID: Final = re.compile(r"[UW][A-Z0-9]{1,30}")
 
 
@@ -49,6 +50,11 @@ def visible(text: str) -> str:
 def plain(text: str, limit: int) -> str:
     """Make one non-empty line for a `plain_text` object; there is no markup in it, so back-ticks go."""
     return _clipped(_one_line(_shown(text)).replace("`", ""), limit) or NOTHING
+
+
+def middle(text: str, limit: int) -> str:
+    """Make one non-empty line for a `plain_text` object or a cell; what is too long loses its middle, visibly."""
+    return _without_middle(_one_line(_shown(text)).replace("`", ""), limit) or NOTHING
 
 
 def escaped(text: str, limit: int) -> Markup:
@@ -88,14 +94,38 @@ def log_block(lines: Sequence[str], *, limit: int, line_limit: int) -> Markup:
     return _fenced(kept or [NOTHING])
 
 
+def columns(lines: Sequence[str], limit: int) -> list[Markup]:
+    """Make code blocks of lines as they are, spaces included: as many blocks of at most `limit` as it takes."""
+    blocks: list[list[str]] = [[]]
+    spent = 0
+    for line in lines:
+        kept = _clipped(line, limit // 2)
+        spent += cost(_escape(kept)) + cost("\n")
+        if spent > limit and blocks[-1]:
+            blocks.append([])
+            spent = cost(_escape(kept)) + cost("\n")
+        blocks[-1].append(kept)
+    return [_fenced(block or [NOTHING]) for block in blocks]
+
+
 def mention(user: str) -> Markup:
     """Mention a person; what is no Slack id is shown as text and mentions nobody."""
     return Markup(f"<@{user}>") if _USER_ID.fullmatch(user) else code(user, 40)
 
 
+def channel_link(channel: str) -> Markup:
+    """Name a channel, which Slack shows by its name; what is no Slack id is shown as text."""
+    return Markup(f"<#{channel}>") if _CHANNEL_ID.fullmatch(channel) else code(channel, 40)
+
+
 def markup(template: LiteralString, *parts: Markup) -> Markup:
     """Put safe parts into a text of our own, at its `{}`."""
     return Markup(template.format(*parts))
+
+
+def joined(separator: LiteralString, parts: Iterable[Markup]) -> Markup:
+    """Put safe parts behind one another."""
+    return Markup(separator.join(parts))
 
 
 def several(items: Sequence[Item], limit: int, show: Callable[[Item], Markup]) -> Markup:
@@ -142,6 +172,22 @@ def _clipped(text: str, limit: int) -> str:
         spent += cost(_escape(char))
         if spent > limit:
             return text[:place].rstrip() + ELLIPSIS
+    return text
+
+
+def _without_middle(text: str, limit: int) -> str:
+    if cost(_escape(text)) <= limit:
+        return text
+    half = max(0, limit - cost(ELLIPSIS)) // 2
+    return f"{_beginning(text, half).rstrip()}{ELLIPSIS}{_beginning(text[::-1], half)[::-1].lstrip()}"
+
+
+def _beginning(text: str, limit: int) -> str:
+    spent = 0
+    for place, char in enumerate(text):
+        spent += cost(_escape(char))
+        if spent > limit:
+            return text[:place]
     return text
 
 

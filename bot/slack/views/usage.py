@@ -12,5 +12,7 @@ def usage(name: str, description: str, arguments: str, examples: Sequence[str], 
     """Say what a command does, what it takes, and what people type."""
     form = markup("\n{} alone opens a form.", code(name, _LINE)) if has_form else Markup("")
     typed = Markup("\n".join(copyable(f"{name} {example}", _LINE) for example in examples))
+    if not arguments:
+        return markup("{}. It takes no arguments:\n{}", escaped(description, _LINE), typed)
     takes = code(f"{name} {arguments}", _LINE)
     return markup("{}.\n{}{}\nFor example:\n{}", escaped(description, _LINE), takes, form, typed)

@@ -6,7 +6,9 @@ from bot.slack.views.amounts import ordinal
 from bot.slack.views.parts import FIELD, NAME, Message, context, message, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.specs import REFERENCE
+from bot.slack.views.subject import subject
 from bot.slack.views.text import Markup, code, escaped, markup, mention
+from commands.command import Proposal
 
 
 def preparing(dialog: Preparing) -> Message:
@@ -19,7 +21,7 @@ def queued(dialog: Queued) -> Message:
     """Show the place in the row of builds."""
     place = "next in line" if dialog.position <= 1 else f"{ordinal(dialog.position)} in line"
     return message(
-        f"{dialog.proposal.spec.name[:NAME]} waits for its turn",
+        f"{subject(dialog.proposal).job_first} waits for its turn",
         (section("summary", markup("Waiting for a build slot: *{}*.", escaped(place, FIELD))),),
         context(dialog.asked, confirmed_by=dialog.by),
         buttons(dialog.asked.dialog, actions.STOP),
@@ -32,13 +34,12 @@ def paused(dialog: Paused) -> Message:
     body = section(
         "summary",
         markup(
-            "The bot is being restarted. The build goes on by itself afterwards, in this message. "
-            "You need not do anything."
+            "The bot is being restarted. {} goes on by itself afterwards, in this message. You need not do anything.",
+            escaped(_job(dialog.proposal), FIELD),
         ),
     )
-    return message(
-        f"{dialog.proposal.spec.name[:NAME]} is paused", (body,), context(dialog.asked, confirmed_by=dialog.by)
-    )
+    title = f"{subject(dialog.proposal).job_first} is paused"
+    return message(title, (body,), context(dialog.asked, confirmed_by=dialog.by))
 
 
 def settling(dialog: Settling) -> Message:
@@ -49,6 +50,11 @@ def settling(dialog: Settling) -> Message:
     else:
         title, said = f"Discarding {name}", markup("{} The image is being removed.", _decision(dialog))
     return message(title, (section("summary", said),), context(dialog.asked))
+
+
+def _job(proposal: Proposal) -> str:
+    noun = subject(proposal).noun
+    return f"The {noun or 'build'}"
 
 
 def _decision(dialog: Settling) -> Markup:

@@ -1,0 +1,110 @@
+"""What becomes of a form that is sent: a line that could have been typed, or a list that is narrowed."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import structlog
+
+from bot.dialogs import Asked
+from bot.jobs import Jobs, Press
+from bot.router import Router
+from bot.slack.forms import COMMAND_FORMS, CommandForm
+from bot.slack.notes import note_of
+from bot.slack.payloads import FormSent
+from bot.slack.views.filter_form import FILTER_FORM, LONGEST_TEXT, MADE_HERE, TEXT
+from bot.slack.views.form import TICKED, FormContext
+from commands import docker_images
+from commands.model.requests import Query
+
+log = structlog.get_logger()
+
+_CHANGES_NOTHING: Final = "This form changes nothing: close it."
+
+
+class Submission(Protocol):
+    """A kind of form, as it comes back."""
+
+    @property
+    def command(self) -> str:
+        """The command that it belongs to."""
+        ...
+
+    @property
+    def callback(self) -> str:
+        """Its `callback_id`."""
+        ...
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The ids of its blocks; what concerns none of them is told at the first."""
+        ...
+
+    def take(self, sent: FormSent, context: FormContext) -> Mapping[str, str]:
+        """Do what it asks for; gives what is wrong by the ids of its blocks. Raises `Problem`."""
+        ...
+
+
+class LineSent:
+    """The form of a command: its line goes through the same door as what is typed."""
+
+    def __init__(self, form: CommandForm, jobs: Jobs, router: Router, asked: Callable[[str, str, str], Asked]) -> None:
+        self.command = form.command
+        self.callback = form.callback
+        self.fields = form.fields
+        self._form = form
+        self._jobs = jobs
+        self._router = router
+        self._asked = asked
+
+    def take(self, sent: FormSent, context: FormContext) -> Mapping[str, str]:
+        """Accept the line, in place of the review that it edits, if any."""
+        values = self._form.filled(sent)
+        if faults := self._form.faults_in(values):
+            return faults
+        line = self._form.line_of(values)
+        self._router.parse(line)
+        asked = self._asked(line, sent.user.id, context.channel)
+        if context.edits is None:
+            self._jobs.accept(asked, trigger=sent.trigger_id, response_url=context.response_url)
+            return {}
+        press = self._jobs.amend(context.edits, asked, trigger=sent.trigger_id, response_url=context.response_url)
+        return _told(press, self.fields[0])
+
+
+class FilterSent:
+    """The form that narrows a list."""
+
+    command = docker_images.GRAMMAR.command
+    callback = FILTER_FORM
+    fields = (TEXT, MADE_HERE)
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def take(self, sent: FormSent, context: FormContext) -> Mapping[str, str]:
+        """Show the first page of what is looked for."""
+        values = sent.values
+        text = values.get(TEXT, "")
+        if fault := _fault_in(text):
+            return {TEXT: fault}
+        query = Query(text=text, made_here=values.get(MADE_HERE) == TICKED)
+        press = Press.GONE if context.edits is None else self._jobs.turn(context.edits, query)
+        return _told(press, TEXT)
+
+
+def submissions(jobs: Jobs, router: Router, asked: Callable[[str, str, str], Asked]) -> tuple[Submission, ...]:
+    """List every form that can be sent."""
+    return (*(LineSent(form, jobs, router, asked) for form in COMMAND_FORMS), FilterSent(jobs))
+
+
+def _fault_in(text: str) -> str | None:
+    if len(text) > LONGEST_TEXT:
+        return f"That has {len(text):,} characters. Look for {LONGEST_TEXT} at most."
+    if not text.isprintable():
+        return "That holds a character that cannot be seen. Type it anew."
+    return None
+
+
+def _told(press: Press, field: str) -> Mapping[str, str]:
+    note = note_of(press)
+    return {field: f"{note} {_CHANGES_NOTHING}"} if note else {}

@@ -1,0 +1,24 @@
+"""The form that narrows the list of images."""
+
+from typing import Final
+
+from bot.slack.views.form import FormContext, box_field, modal, text_field
+from bot.slack.views.parts import Block
+from commands.model.requests import Query
+
+FILTER_FORM: Final = "filter_form"
+"""The `callback_id` of the form."""
+TEXT: Final = "text"
+MADE_HERE: Final = "made_here"
+LONGEST_TEXT: Final = 100
+"""Characters to look for: the longest name that anybody would type."""
+
+
+def filter_form(context: FormContext, query: Query) -> Block:
+    """Make the modal, filled in with what the list shows now."""
+    typed = {TEXT: query.text}
+    fields = [
+        text_field(TEXT, "Name or ID contains", "python3", "Empty: every image.", typed, longest=LONGEST_TEXT),
+        box_field(MADE_HERE, "Origin", "Without those that were pulled.", "Made here only", ticked=query.made_here),
+    ]
+    return modal(FILTER_FORM, context, "Filter the images", "Show", fields)

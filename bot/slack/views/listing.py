@@ -1,0 +1,189 @@
+"""The list of images: a page of it as a table, with a menu to act on a row, and buttons to turn and to filter it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from bot.dialogs import JobLine, Listed
+from bot.slack.views import actions
+from bot.slack.views.amounts import age, size
+from bot.slack.views.parts import FIELD, LINE, Block, Message, context, message, section
+from bot.slack.views.parts import actions as buttons
+from bot.slack.views.tables import Column, fitted, table
+from bot.slack.views.text import Markup, code, escaped, joined, markup, mention, middle, prose
+from commands.command import Listing, Row
+
+TITLE: Final = "Available Docker Images"
+
+_NONE: Final = "<none>"
+"""As `docker images` writes a name that is not there."""
+_JOBS: Final = 5
+_SENTENCE: Final = 400
+_SURE: Final = 4
+"""Digits of an ID by which the rows of a page are told apart from those of another."""
+_SHORT_ID: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How wide the names in the table may be, and those in the menu, and how much is said above the table."""
+
+    name: int
+    choice: int
+    words: int = 1_200
+
+
+_ROOMS: Final = (
+    _Room(60, 56),
+    _Room(50, 44),
+    _Room(40, 36),
+    _Room(34, 30),
+    _Room(28, 26),
+    _Room(24, 22, words=600),
+    _Room(20, 18, words=600),
+    _Room(16, 14, words=300),
+    # The last one fits, whatever is in it.
+    _Room(8, 8, words=200),
+)
+
+
+def listed(dialog: Listed, now: datetime) -> Message:
+    """Show the page."""
+    return fitted(lambda room: _page(dialog, now, room), _ROOMS)
+
+
+def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
+    listing = dialog.listing
+    rows = listing.rows
+    return message(
+        TITLE,
+        [
+            *_jobs(dialog.jobs, now, room.words),
+            section("summary", *_summary(dialog), most=room.words),
+            *([_table(rows, now, room)] if rows else []),
+            section("page", escaped(_place(listing), FIELD) if rows else _nothing(listing)),
+        ],
+        context(dialog.asked),
+        buttons(dialog.asked.dialog, *_offered(listing, room)),
+        summary=f"{_images(listing.images)}, page {listing.query.page:,} of {listing.pages:,}",
+    )
+
+
+def _jobs(jobs: Sequence[JobLine], now: datetime, most: int) -> list[Block]:
+    if not jobs:
+        return []
+    rest = len(jobs) - _JOBS
+    more = [markup("… and {} more", escaped(f"{rest:,}", FIELD))] if rest > 0 else []
+    return [section("jobs", markup("*Under way:*"), *(_job(job, now) for job in jobs[:_JOBS]), *more, most=most)]
+
+
+def _job(job: JobLine, now: datetime) -> Markup:
+    asked = escaped(age(job.since, now), FIELD)
+    waits = markup("▸") if job.is_running else markup("· waits:")
+    return markup("{} {} · {} · {}", waits, code(job.line, LINE // 2), mention(job.user), asked)
+
+
+def _summary(dialog: Listed) -> list[Markup]:
+    listing = dialog.listing
+    counts = [f"{_images(listing.images)}", f"{listing.names:,} name{'' if listing.names == 1 else 's'}"]
+    said = joined(" · ", [*(escaped(count, FIELD) for count in counts), _disk(listing)])
+    return [
+        said,
+        *_filter(listing),
+        *([markup("⚠ {}", prose(dialog.trouble, _SENTENCE))] if dialog.trouble.strip() else []),
+        *([prose(listing.hint, _SENTENCE)] if listing.hint.strip() else []),
+    ]
+
+
+def _disk(listing: Listing) -> Markup:
+    if listing.disk is not None:
+        return markup("{} on disk (shared layers counted once)", escaped(size(listing.disk), FIELD))
+    if listing.disk_note.strip():
+        return markup("disk use unknown: {}", prose(listing.disk_note, _SENTENCE))
+    return markup("disk use is being counted …")
+
+
+def _filter(listing: Listing) -> list[Markup]:
+    query = listing.query
+    parts = [
+        *([markup("name or ID contains {}", code(query.text, FIELD))] if query.text.strip() else []),
+        *([markup("made here")] if query.made_here else []),
+    ]
+    if not parts:
+        return []
+    found = escaped(f"{listing.matching:,} row{'' if listing.matching == 1 else 's'}", FIELD)
+    return [markup("*Filter:* {} · {}", joined(", ", parts), found)]
+
+
+def _table(rows: Sequence[Row], now: datetime, room: _Room) -> Block:
+    columns = (
+        Column("ID", _SHORT_ID),
+        Column("Repository", room.name, is_wrapped=True),
+        Column("Size", 20, is_number=True),
+        Column("Tag", room.name, is_wrapped=True),
+        Column("Created Time", 20),
+        Column("Created Since", 30),
+        Column("Made here", 12),
+    )
+    return table("images", columns, (_row(row, now) for row in rows))
+
+
+def _row(row: Row, now: datetime) -> tuple[str, ...]:
+    return (
+        _short(row),
+        row.repository or _NONE,
+        size(row.size),
+        row.tag or _NONE,
+        row.created.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "minutes"),
+        age(row.created, now),
+        "✓" if row.made_here else "–",
+    )
+
+
+def _place(listing: Listing) -> str:
+    shown, is_last = len(listing.rows), listing.query.page >= listing.pages
+    # All pages but the last are full.
+    last = listing.matching if is_last else listing.query.page * shown
+    first = last - shown + 1
+    page = f"Page {listing.query.page:,} of {listing.pages:,}"
+    return f"{page} · rows {first:,} to {last:,} of {listing.matching:,}, newest first · times in UTC"
+
+
+def _nothing(listing: Listing) -> Markup:
+    if listing.query.text.strip() or listing.query.made_here:
+        return markup("No image is like that. Press *Filter* to look for another, or to see all.")
+    return markup("There is no image on this Docker host. Make one with `/docker_image_create`.")
+
+
+def _offered(listing: Listing, room: _Room) -> list[actions.Button | actions.Menu]:
+    page = listing.query.page
+    choices = tuple((_choice(row, room.choice), row_choice(number, row)) for number, row in enumerate(listing.rows))
+    return [
+        *([actions.Menu(actions.Action.IMAGE_DETAILS, "Details and actions of…", choices)] if choices else []),
+        *([actions.PREVIOUS_PAGE] if page > 1 else []),
+        *([actions.NEXT_PAGE] if page < listing.pages else []),
+        actions.FILTER,
+        actions.REFRESH,
+    ]
+
+
+def row_choice(number: int, row: Row) -> str:
+    """Write a row as a menu sends it: its number, and the beginning of its image's ID.
+
+    Somebody else may have turned the page since; the number alone would then mean another row.
+    """
+    return f"{number}-{''.join(filter(str.isalnum, row.image.removeprefix('sha256:')[:_SURE]))}"
+
+
+def _choice(row: Row, width: int) -> str:
+    name = row.repository or _NONE if row.repository is None or row.tag is None else row.name
+    return f"{middle(name, width)} ({_short(row)})"
+
+
+def _short(row: Row) -> str:
+    return middle(row.image.removeprefix("sha256:")[:_SHORT_ID], _SHORT_ID)
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"

@@ -1,0 +1,137 @@
+"""What dialogs say about images that may be updated: the plan for each, and who uses it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final, assert_never
+
+from bot.slack.views.specs import split_reference
+from bot.slack.views.text import NOTHING, Markup, code, escaped, joined, markup, prose, several
+from commands.command import Candidate, Keep, NoSource, Plan, Pull, Rebuild, Unchecked, Users
+from commands.model.images import Mark
+from commands.model.references import Reference
+
+_NAME: Final = 120
+_REASON: Final = 400
+_NAMES: Final = 300
+_CHANGES: Final = 1
+"""Changes of a rebuild that a cell names; the rest is counted."""
+_SHOWN_USERS: Final = 3
+_KINDS: Final = 8
+"""Kinds of problems that are told of."""
+
+
+def by_weight(images: Sequence[Candidate]) -> list[Candidate]:
+    """Order them: what would change, what could not be checked, what has no source, what stays as it is."""
+    return sorted(images, key=lambda image: _WEIGHTS[type(image.plan)])
+
+
+_WEIGHTS: Final[Mapping[type[Plan], int]] = {Pull: 0, Rebuild: 0, Unchecked: 1, NoSource: 2, Keep: 3}
+
+
+def remote(image: Candidate) -> str:
+    """Give twelve digits of what the registry has, if it was asked."""
+    return NOTHING if image.remote is None else image.remote.removeprefix("sha256:")[:12]
+
+
+def what_happens(image: Candidate) -> str:
+    """Say in a few words what the update would do, or why it would not."""
+    match image.plan:
+        case Pull(source=source):
+            return f"pull{_from(source, image.name)}"
+        case Rebuild(changes=changes):
+            return f"rebuild: {_first(changes)}" if changes else "rebuild"
+        case Keep(reason=reason):
+            return f"unchanged: {reason}" if reason else "unchanged"
+        case NoSource(reason=reason):
+            return f"nothing to update from: {reason}"
+        case Unchecked(reason=reason):
+            return f"⚠ not checked: {reason}"
+        case _:
+            assert_never(image.plan)
+
+
+def in_a_cell(image: Candidate) -> str:
+    """Say it in fewer words, where the reason stands below the table."""
+    return "⚠ not checked" if isinstance(image.plan, Unchecked) else what_happens(image)
+
+
+def used_by(users: Users) -> str:
+    """Say in a few words who uses an image: running containers first."""
+    containers = [f"{name} (running)" for name in users.running] + [f"{name} (stopped)" for name in users.stopped]
+    shown, rest = containers[:_SHOWN_USERS], len(containers) - _SHOWN_USERS
+    parts = [*shown, *([f"{rest:,} more containers"] if rest > 0 else []), *_images(users)]
+    return ", ".join(parts) or NOTHING
+
+
+def user_names(users: Users) -> Markup:
+    """Name all who use an image, as far as they fit."""
+    kinds = (
+        (markup("running: {}", _names(users.running)), users.running),
+        (markup("stopped: {}", _names(users.stopped)), users.stopped),
+        (markup("images built on it: {}{}", _names(users.images), _maybe_more(users)), users.images),
+    )
+    said = [words for words, names in kinds if names]
+    return joined(" · ", said) if said else _nobody(users)
+
+
+def unchecked_lines(images: Sequence[Candidate]) -> list[Markup]:
+    """Say for every reason which images could not be checked, and what to do."""
+    plans = [(image.name, image.plan) for image in images]
+    found = [(name, plan.reason, plan.hint) for name, plan in plans if isinstance(plan, Unchecked)]
+    return problem_lines(markup("⚠ Not checked:"), found)
+
+
+def problem_lines(mark: Markup, problems: Iterable[tuple[str, str, str]]) -> list[Markup]:
+    """List problems, each given as name, reason and hint, behind a mark: those of one kind are one line."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for name, reason, hint in problems:
+        together.setdefault((reason, hint), []).append(name)
+    rest = len(together) - _KINDS
+    more = [markup("… and {} more reasons", escaped(f"{rest:,}", _NAME))] if rest > 0 else []
+    return [
+        *(
+            markup("{} {}: {}{}", mark, _names(names), prose(reason, _REASON), _what_to_do(hint))
+            for (reason, hint), names in islice(together.items(), _KINDS)
+        ),
+        *more,
+    ]
+
+
+def mark_line(mark: Mark) -> str:
+    """Write an image in a few words: twelve digits and the day it was made."""
+    return f"{mark.short} of {mark.created.date().isoformat()}"
+
+
+def _from(source: Reference, name: str) -> str:
+    # One name can be written in several ways, but a mirror is another registry.
+    own = Reference(split_reference(name)[0])
+    return "" if source.registry == own.registry else f" from {source.registry}"
+
+
+def _first(changes: Sequence[str]) -> str:
+    rest = len(changes) - _CHANGES
+    return "; ".join(changes[:_CHANGES]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def _images(users: Users) -> list[str]:
+    count = len(users.images)
+    if not count:
+        return ["perhaps further images"] if users.more_images else []
+    least = "at least " if users.more_images else ""
+    return [f"{least}{count:,} image{'' if count == 1 else 's'}"]
+
+
+def _nobody(users: Users) -> Markup:
+    return markup("nobody that was found: not every image was looked at" if users.more_images else "nobody")
+
+
+def _maybe_more(users: Users) -> Markup:
+    return markup(", perhaps further ones" if users.more_images else "")
+
+
+def _names(names: Sequence[str]) -> Markup:
+    return several(names, _NAMES, lambda name: code(name, _NAME))
+
+
+def _what_to_do(hint: str) -> Markup:
+    return markup(" *What to do:* {}", prose(hint, _REASON)) if hint.strip() else markup("")

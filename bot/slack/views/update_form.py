@@ -1,0 +1,37 @@
+"""The form of an update: one image, from the menu or typed, or all of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bot.slack.views.form import TICKED, FormContext, box_field, menu_field, modal, offered, text_field
+from bot.slack.views.parts import Block
+
+UPDATE_FORM: Final = "update_form"
+"""The `callback_id` of the form."""
+LOCAL_IMAGE: Final = "local_image"
+"""The `block_id` of the menu of images that are on the host."""
+
+
+def update_form(context: FormContext, values: Mapping[str, str], names: Sequence[str]) -> Block:
+    """Make the modal; `values` by argument fill it in, `names` are the images to choose from, the newest first."""
+    blocks = [*_image(values.get("image", ""), names), _all_of_them(values)]
+    return modal(UPDATE_FORM, context, "Update images", "Review", blocks)
+
+
+def _image(chosen: str, names: Sequence[str]) -> list[Block]:
+    """Make the menu of images, and the field for one that is not in it, which wins over the menu."""
+    menu = offered([chosen, *names] if chosen and names else names)
+    typed = {} if chosen in menu else {"image": chosen}
+    example = "demisto/python3:3.12.13.10404775"
+    if not menu:
+        return [text_field("image", "Image", example, "A name, or the beginning of an image ID.", typed)]
+    hint = "A name, or the beginning of an image ID. Taken instead of the one above."
+    return [
+        menu_field(LOCAL_IMAGE, "Image", "On the Docker host, the newest first.", menu, chosen),
+        text_field("image", "Another image", example, hint, typed),
+    ]
+
+
+def _all_of_them(values: Mapping[str, str]) -> Block:
+    hint = "Each is looked up; only what has changed is pulled. Then choose no image above."
+    return box_field("all", "All of them", hint, "All images", ticked=values.get("all") == TICKED)

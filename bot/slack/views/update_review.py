@@ -1,0 +1,147 @@
+"""The review of an update, and the answer where nothing is to be done: a table of images with what would happen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.dialogs import UnderReview, UpToDate
+from bot.slack.views import actions
+from bot.slack.views.amounts import moment
+from bot.slack.views.findings import findings
+from bot.slack.views.parts import FIELD, Block, Message, context, message, section
+from bot.slack.views.parts import actions as buttons
+from bot.slack.views.plans import by_weight, in_a_cell, remote, unchecked_lines, used_by
+from bot.slack.views.tables import Column, fitted, table
+from bot.slack.views.text import Markup, escaped, markup
+from commands.command import Candidate, Keep, NoSource, Rebuild, Unchecked, Update
+
+_MOST: Final = 1_200
+"""Characters of the findings, and of the images that could not be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How many rows there may be, and how wide their names and their words."""
+
+    rows: int
+    name: int
+    words: int
+
+
+_ROOMS: Final = (
+    _Room(25, 100, 160),
+    _Room(25, 60, 100),
+    _Room(25, 44, 60),
+    _Room(20, 40, 50),
+    _Room(12, 32, 40),
+    _Room(6, 24, 30),
+)
+
+
+def review_of_update(dialog: UnderReview, proposal: Update) -> Message:
+    """Ask whether to update, with all that would change."""
+    return fitted(lambda room: _review(dialog, proposal, room), _ROOMS)
+
+
+def up_to_date(dialog: UpToDate) -> Message:
+    """Say that nothing is to be done, and why, for each image."""
+    return fitted(lambda room: _nothing_to_do(dialog, room), _ROOMS)
+
+
+def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
+    until = escaped(moment(dialog.expires), FIELD)
+    weighty = [image for image in by_weight(proposal.images) if image.is_changed or isinstance(image.plan, Unchecked)]
+    shown = weighty[: room.rows]
+    images = [actions.IMAGES] if len(shown) < len(proposal.images) else []
+    return message(
+        proposal.title,
+        [
+            _table(shown, room),
+            *_section("rest", _rest(proposal.images, shown)),
+            *_section("unchecked", unchecked_lines(proposal.images)),
+            *findings(proposal.findings, _MOST),
+            section("notice", *_notices(proposal)),
+        ],
+        context(dialog.asked, markup("Waits for a decision until {}", until)),
+        buttons(dialog.asked.dialog, actions.update(len(proposal.changing)), actions.CANCEL, *images),
+        summary=f"waits for a decision until {moment(dialog.expires)}",
+    )
+
+
+def _nothing_to_do(dialog: UpToDate, room: _Room) -> Message:
+    answer = dialog.answer
+    shown = by_weight(answer.images)[: room.rows]
+    images = [actions.IMAGES] if len(shown) < len(answer.images) else []
+    said = said_of(answer.images)
+    return message(
+        answer.title,
+        [
+            section("summary", escaped(said, FIELD)),
+            *([_table(shown, room)] if shown else []),
+            *_section("rest", _rest(answer.images, shown)),
+            *_section("unchecked", unchecked_lines(answer.images)),
+            *findings(answer.findings, _MOST),
+        ],
+        context(dialog.asked),
+        buttons(dialog.asked.dialog, *images),
+        summary=said,
+    )
+
+
+def _table(images: Sequence[Candidate], room: _Room) -> Block:
+    columns = (
+        Column("Image", room.name, is_wrapped=True),
+        Column("Local", 20),
+        Column("Registry", 20),
+        Column("What happens", room.words, is_wrapped=True),
+        Column("Used by", room.words, is_wrapped=True),
+    )
+    rows = (
+        (image.name, image.present.short, remote(image), in_a_cell(image), used_by(image.users)) for image in images
+    )
+    return table("images", columns, rows)
+
+
+def said_of(images: Sequence[Candidate]) -> str:
+    """Say in a sentence why nothing was to be done."""
+    count, unchecked = len(images), _count(images, Unchecked)
+    if not images:
+        return "Nothing to do: there is no image on this Docker host."
+    if unchecked == count:
+        return "Nothing was changed: it could not be found out whether there is anything newer."
+    if unchecked:
+        return f"Nothing to do for what could be checked; {unchecked:,} of {count:,} images could not be."
+    if _count(images, NoSource) == count:
+        return "Nothing to do: there is nothing to update from."
+    return "Nothing to do: there is nothing newer."
+
+
+def _rest(images: Sequence[Candidate], shown: Sequence[Candidate]) -> list[Markup]:
+    """Count what the table does not show, each kind by itself."""
+    hidden = by_weight(images)[len(shown) :]
+    counts = (
+        (sum(image.is_changed for image in hidden), "more would change", "more would change"),
+        (_count(hidden, Unchecked), "more could not be checked", "more could not be checked"),
+        (_count(hidden, NoSource), "image has nothing to update from", "images have nothing to update from"),
+        (_count(hidden, Keep), "image is unchanged", "images are unchanged"),
+    )
+    said = [f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count]
+    return [escaped(f"{' · '.join(said)}.", FIELD)] if said else []
+
+
+def _count(images: Sequence[Candidate], kind: type[Unchecked | NoSource | Keep]) -> int:
+    return sum(isinstance(image.plan, kind) for image in images)
+
+
+def _notices(proposal: Update) -> list[Markup]:
+    lines = [
+        markup("Containers go on with the image that they were started from: none is stopped or restarted."),
+        markup("Each image that a name leaves is kept under a tag `before-…`: it can be rolled back."),
+    ]
+    if any(isinstance(image.plan, Rebuild) for image in proposal.changing):
+        lines.append(markup("What is rebuilt gets a new tag of its own, and `latest` where that is the bot's."))
+    return lines
+
+
+def _section(block_id: str, lines: Sequence[Markup]) -> list[Block]:
+    return [section(block_id, *lines, most=_MOST)] if lines else []

@@ -1,0 +1,274 @@
+"""The result of an update: what became of every image, what it brought, and the way back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, assert_never
+
+from bot.dialogs import ImagesUpdated
+from bot.slack.views import actions
+from bot.slack.views.amounts import duration, size
+from bot.slack.views.changes import counts, difference_lines, size_change
+from bot.slack.views.moves import still_used_line
+from bot.slack.views.parts import FIELD, NAME, Block, Message, context, fields, message, section
+from bot.slack.views.parts import actions as buttons
+from bot.slack.views.plans import problem_lines
+from bot.slack.views.specs import REFERENCE
+from bot.slack.views.tables import Column, fitted, table
+from bot.slack.views.text import NOTHING, Markup, code, copyable, escaped, markup, mention, middle, prose, several
+from commands.model.outcomes import Ending, ImageResult
+
+_KEY_LINE: Final = 400
+_PROBLEMS: Final = 2_000
+_USERS: Final = 900
+_NOTES: Final = 800
+_NOTE: Final = 400
+_KEPT: Final = 500
+_TOLD: Final = 6
+"""Images of which the packages are told of; all are in the file behind the button."""
+
+CHANGED: Final = (Ending.UPDATED, Ending.REBUILT)
+"""The endings after which an image is another one."""
+
+_WEIGHTS: Final = {Ending.FAILED: 0, Ending.STOPPED: 1, Ending.REBUILT: 2, Ending.UPDATED: 2, Ending.UNCHANGED: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How many rows there may be, how wide their names, and how much is said of packages."""
+
+    rows: int
+    name: int
+    packages: int
+    differences: int
+
+
+_ROOMS: Final = (
+    _Room(25, 100, 700, 2_400),
+    _Room(25, 60, 300, 1_800),
+    _Room(25, 40, 200, 1_000),
+    _Room(15, 32, 100, 600),
+    _Room(6, 24, 60, 300),
+)
+
+
+def images_updated(dialog: ImagesUpdated) -> Message:
+    """Say what became of every image."""
+    return fitted(lambda room: _result(dialog, room), _ROOMS)
+
+
+def can_be_undone(dialog: ImagesUpdated) -> bool:
+    """Tell whether a name was moved that can go back; as in `bot.follow_ups`, which is no view's to ask."""
+    return any(result.kept_as for result in dialog.outcome.results)
+
+
+def has_changes(dialog: ImagesUpdated) -> bool:
+    """Tell whether there is anything to put into the file of changes."""
+    return any(result.difference is not None for result in dialog.outcome.results)
+
+
+def title_of(dialog: ImagesUpdated) -> str:
+    """Say in one line how it ended: nothing is called a success that is none."""
+    results = dialog.outcome.results
+    concerned = [result for result in results if result.ending is not Ending.UNCHANGED]
+    changed = sum(result.ending in CHANGED for result in concerned)
+    if any(result.ending is Ending.STOPPED for result in concerned):
+        return f"Stopped after {changed:,} of {_images(len(concerned))}"
+    if len(concerned) == 1:
+        return _title_of_one(concerned[0])
+    left = len(concerned) - changed
+    if not concerned:
+        return "✓ Nothing had to be changed"
+    if not left:
+        return f"✓ {changed:,} images {_done(concerned)}"
+    if not changed:
+        return f"✗ None of {_images(left)} was updated"
+    return f"⚠ {left:,} of {_images(len(concerned))} {'was' if left == 1 else 'were'} not updated"
+
+
+def by_weight(results: Sequence[ImageResult]) -> list[ImageResult]:
+    """Order them: what did not work first, what did not change last."""
+    return sorted(results, key=lambda result: _WEIGHTS[result.ending])
+
+
+def _result(dialog: ImagesUpdated, room: _Room) -> Message:
+    outcome, title = dialog.outcome, title_of(dialog)
+    results = by_weight(outcome.results)
+    is_only = len(results) == 1
+    return message(
+        title,
+        [
+            *_stopped(dialog),
+            *(_key_line(results) if is_only else []),
+            *(_of_one(results[0]) if is_only else _table(results, room)),
+            *([] if is_only else _key_line(results)),
+            *_problems(results),
+            *_not_needed(dialog),
+            *_differences(results, room),
+            *_still_used(results),
+            section("notes", *_notes(dialog), most=_NOTES + _KEPT),
+        ],
+        context(dialog.asked, confirmed_by=dialog.by),
+        buttons(dialog.asked.dialog, *_offered(dialog)),
+        summary=_summary(results),
+    )
+
+
+def _title_of_one(result: ImageResult) -> str:
+    name = middle(result.name, NAME)
+    match result.ending:
+        case Ending.UPDATED:
+            return f"✓ {name} is updated"
+        case Ending.REBUILT:
+            return f"✓ {name} is rebuilt"
+        case Ending.FAILED:
+            return f"✗ {name} was not updated"
+        case Ending.UNCHANGED | Ending.STOPPED:
+            return f"{name} was not changed"
+        case _:
+            assert_never(result.ending)
+
+
+def _done(results: Sequence[ImageResult]) -> str:
+    return "rebuilt" if all(result.ending is Ending.REBUILT for result in results) else "updated"
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def _summary(results: Sequence[ImageResult]) -> str:
+    said = ((sum(result.ending is ending for result in results), ending.value) for ending in Ending)
+    return ", ".join(f"{count:,} {word}" for count, word in said if count)
+
+
+def _stopped(dialog: ImagesUpdated) -> list[Block]:
+    if dialog.stopped_by is None:
+        return []
+    said = markup("{} stopped it. What was updated until then stays updated.", mention(dialog.stopped_by))
+    return [section("stopped", said)]
+
+
+def _key_line(results: Sequence[ImageResult]) -> list[Block]:
+    """Show the line to copy, as after a build, where exactly one image was rebuilt."""
+    rebuilt = [result.reference for result in results if result.ending is Ending.REBUILT]
+    if len(rebuilt) != 1:
+        return []
+    return [section("dockerimage", copyable(f"dockerimage: {rebuilt[0]}", _KEY_LINE))]
+
+
+def _table(results: Sequence[ImageResult], room: _Room) -> list[Block]:
+    if not results:
+        return []
+    columns = (
+        Column("Image", room.name, is_wrapped=True),
+        Column("Result", 30),
+        Column("Digest", 60, is_wrapped=True),
+        Column("Size", 40),
+        Column("Packages", 60, is_wrapped=True),
+        Column("Created", 60),
+    )
+    rest = len(results) - room.rows
+    hidden = [section("rest", escaped(_hidden(results[room.rows :]), FIELD))] if rest > 0 else []
+    return [table("images", columns, map(_row, results[: room.rows])), *hidden]
+
+
+def _of_one(result: ImageResult) -> list[Block]:
+    """Show a single image without a table: its name stands in the title."""
+    before, after = result.before, result.after
+    if result.ending not in CHANGED or before is None or after is None:
+        return _table([result], _ROOMS[0])
+    return [
+        fields(
+            "image",
+            ("Before", markup("{} of {}", code(before.short, FIELD), escaped(_day(before.created), FIELD))),
+            ("Now", markup("{} of {}", code(after.short, FIELD), escaped(_day(after.created), FIELD))),
+            ("Size", escaped(size_change(before.size, after.size), FIELD)),
+            ("Packages", escaped(counts(result.difference), FIELD)),
+        )
+    ]
+
+
+def _hidden(results: Sequence[ImageResult]) -> str:
+    return f"Not shown: {_summary(results)}."
+
+
+def _row(result: ImageResult) -> tuple[str, ...]:
+    before, after = result.before, result.after
+    word = _word(result)
+    if result.ending not in CHANGED or after is None:
+        shown = before or after
+        if shown is None:
+            return result.name, word, NOTHING, NOTHING, NOTHING, NOTHING
+        return result.name, word, shown.short, size(shown.size), NOTHING, _day(shown.created)
+    packages = counts(result.difference)
+    if before is None:
+        return result.name, word, after.short, size(after.size), packages, _day(after.created)
+    return (
+        result.name,
+        word,
+        f"{before.short} → {after.short}",
+        size_change(before.size, after.size),
+        packages,
+        f"{_day(before.created)} → {_day(after.created)}",
+    )
+
+
+def _word(result: ImageResult) -> str:
+    match result.ending:
+        case Ending.UPDATED | Ending.REBUILT:
+            return f"✓ {result.ending.value}"
+        case Ending.FAILED:
+            return "✗ failed"
+        case Ending.STOPPED:
+            return "stopped"
+        case Ending.UNCHANGED:
+            return "unchanged"
+        case _:
+            assert_never(result.ending)
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(UTC).date().isoformat()
+
+
+def _problems(results: Sequence[ImageResult]) -> list[Block]:
+    failed = [(result.name, result.reason, result.hint) for result in results if result.ending is Ending.FAILED]
+    lines = problem_lines(markup("✗"), failed)
+    return [section("problems", *lines, most=_PROBLEMS)] if lines else []
+
+
+def _not_needed(dialog: ImagesUpdated) -> list[Block]:
+    """Say why what was confirmed was not done; why the others were left alone stood in the review."""
+    confirmed = {candidate.name for candidate in dialog.proposal.changing}
+    results = [result for result in dialog.outcome.results if result.ending is Ending.UNCHANGED and result.reason]
+    lines = problem_lines(markup("✓"), [(one.name, one.reason, one.hint) for one in results if one.name in confirmed])
+    return [section("not_needed", *lines, most=_PROBLEMS)] if lines else []
+
+
+def _differences(results: Sequence[ImageResult], room: _Room) -> list[Block]:
+    changed = [result for result in results if result.difference is not None]
+    is_only, rest = len(changed) == 1, len(changed) - _TOLD
+    lines = [line for one in changed[:_TOLD] for line in difference_lines(one, room.packages, is_only=is_only)]
+    if rest > 0:
+        lines.append(markup("… and {} more: press *Changes*.", escaped(_images(rest), FIELD)))
+    return [section("differences", *lines, most=room.differences)] if lines else []
+
+
+def _still_used(results: Sequence[ImageResult]) -> list[Block]:
+    users = list(dict.fromkeys(name for result in results for name in result.still_used_by))
+    return [section("users", still_used_line(users), most=_USERS)] if users else []
+
+
+def _notes(dialog: ImagesUpdated) -> list[Markup]:
+    kept = [result.kept_as for result in dialog.outcome.results if result.kept_as]
+    names = several(kept, _KEPT, lambda name: code(name, REFERENCE))
+    before = [markup("*Kept for a roll back:* {}", names)] if kept else []
+    took = escaped(duration((dialog.finished - dialog.progress.started).total_seconds()), FIELD)
+    return [*before, *(prose(note, _NOTE) for note in dialog.outcome.notes), markup("*Took:* {}", took)]
+
+
+def _offered(dialog: ImagesUpdated) -> list[actions.Button]:
+    undo = [actions.UNDO_UPDATE] if can_be_undone(dialog) else []
+    changes = [actions.CHANGES] if has_changes(dialog) else []
+    return [*undo, *changes, actions.LOG]

@@ -1,0 +1,117 @@
+"""Pulling one image by its digest, and moving its name to it."""
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import structlog
+
+from commands.carry_out.guard import ended_by
+from commands.carry_out.naming import move
+from commands.carry_out.part import ANOTHER_JOB, BROUGHT_MEANWHILE, Part
+from commands.command import Pull
+from commands.engine.interface import Engine, PullProgress
+from commands.errors import Problem, PullFailed, ReviewVoid
+from commands.host.history import kept_name
+from commands.model.events import PullAdvanced
+from commands.model.images import Digest, LocalImage, Mark
+from commands.model.outcomes import Ending, ImageResult
+from commands.model.references import Reference
+
+log = structlog.get_logger()
+
+
+def fetch(part: Part, plan: Pull) -> ImageResult:
+    """Pull what was confirmed and move the name to it; raises `Problem`, and then the name is where it was."""
+    # Other names may stand for the same digest: the pull of one may not clear away what another is about to name.
+    with _turn(part, part.name), _turn(part, plan.digest):
+        return _over(part, plan) or _fetched(part, plan)
+
+
+def _turn(part: Part, name: str) -> AbstractContextManager[bool]:
+    return part.workshop.turns.on(name, waits=lambda: part.note(ANOTHER_JOB), go_on=part.go_on)
+
+
+def _fetched(part: Part, plan: Pull) -> ImageResult:
+    pinned = Reference(plan.source.repository, digest=plan.digest)
+    was_there = part.engine.find_image(str(pinned)) is not None
+    try:
+        image = _pulled(part, pinned, plan.digest)
+        part.go_on()
+        # A pull takes its time: other programs may have moved the name meanwhile.
+        return _over(part, plan) or _named(part, plan, image)
+    except Problem:
+        if not was_there:
+            _discard(part.engine, pinned)
+        raise
+
+
+def _pulled(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
+    workshop, pull_id = part.workshop, part.commission.pull_id
+
+    def report(at: PullProgress) -> None:
+        part.emit(PullAdvanced(part.step, at.layers_done, at.layers, at.bytes_done, at.bytes, at.all_sized))
+
+    def waits() -> None:
+        part.note("Waiting: other pulls are under way")
+
+    with workshop.turns.to_pull(workshop.pulls_at_once, waits=waits, go_on=part.go_on):
+        part.go_on()
+        with ended_by(part.halt, lambda: part.engine.cancel_pull(pull_id), job=part.commission.job):
+            image = part.engine.pull(pinned, report, pull_id=pull_id)
+    if not _holds(image, digest):
+        raise PullFailed(
+            f"`{part.name}` was pulled, but the daemon does not hold the digest that was asked for.", hint="Try again."
+        )
+    return image
+
+
+def _over(part: Part, plan: Pull) -> ImageResult | None:
+    """Tell what is done already; None while the name still stands on the image of the review."""
+    now, present = part.engine.find_image(part.name), part.candidate.present
+    if now is not None and _holds(now, plan.digest):
+        return _done_before(part, plan, now)
+    if now is None or now.id != present.id:
+        became = "is gone" if now is None else "is another image now"
+        raise ReviewVoid(
+            f"`{part.name}` has changed since the review: it {became}.", hint="Update it again to review it anew."
+        )
+    return None
+
+
+def _done_before(part: Part, plan: Pull, now: LocalImage) -> ImageResult:
+    if now.id == part.candidate.present.id:
+        return part.result(Ending.UNCHANGED, "Its registry describes it anew, but it is the same image.")
+    # By this job, if it was interrupted: no other gives this name.
+    kept = kept_name(part.commission.job, part.name)
+    if part.engine.find_image(kept) is None:
+        # Not the image before: that is what the other one has left.
+        return replace(part.result(Ending.UNCHANGED, BROUGHT_MEANWHILE), before=_mark(now, plan))
+    return _updated(part, plan, now, kept)
+
+
+def _named(part: Part, plan: Pull, image: LocalImage) -> ImageResult:
+    present = part.candidate.present
+    kept = move(part.engine, part.name, leaving=present.id, to=image.id, job=part.commission.job)
+    return _updated(part, plan, image, kept)
+
+
+def _updated(part: Part, plan: Pull, image: LocalImage, kept: str) -> ImageResult:
+    return replace(part.result(Ending.UPDATED), after=_mark(image, plan), reference=part.name, kept_as=kept)
+
+
+def _mark(image: LocalImage, plan: Pull) -> Mark:
+    return Mark(image.id, plan.digest, image.created, image.size)
+
+
+def _holds(image: LocalImage, digest: Digest) -> bool:
+    return any(known.endswith(f"@{digest}") for known in image.repo_digests)
+
+
+def _discard(engine: Engine, pinned: Reference) -> None:
+    """Remove what was pulled but got no name."""
+    try:
+        image = engine.find_image(str(pinned))
+        if image is not None and not image.repo_tags:
+            engine.remove_image(str(pinned))
+    except Problem as problem:
+        log.warning("pulled_image_left", image=str(pinned), reason=problem.message)

@@ -1,0 +1,101 @@
+"""Watching over work: its steps are told, and it ends when it is to end."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf
+from time import monotonic
+
+import structlog
+
+from commands.build.labels import JOB
+from commands.carry_out.workshop import Commission
+from commands.engine.interface import Engine
+from commands.errors import BuildStopped, Problem
+from commands.halt import Halt, HaltReason
+from commands.model.events import Event, LogLine, StepDone, StepFailed, StepStarted
+
+log = structlog.get_logger()
+
+_CANCEL_SECONDS = 0.1
+"""How often a build that is to end is told so, until it has: the daemon may not know it yet."""
+
+
+@contextmanager
+def step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
+    """Tell of a step's beginning and end; a problem becomes the last lines of its log."""
+    started = monotonic()
+    emit(StepStarted(number))
+    try:
+        yield
+    except Problem as problem:
+        for line in (problem.message, *problem.details):
+            emit(LogLine(number, line))
+        emit(StepFailed(number, monotonic() - started))
+        raise
+    emit(StepDone(number, monotonic() - started))
+
+
+class PartHalt(Halt):
+    """The halt of one part of a job: it ends with the job, or by itself where the part takes too long."""
+
+    def __init__(self, whole: Halt) -> None:
+        super().__init__()
+        self._whole = whole
+
+    @property
+    def reason(self) -> HaltReason | None:
+        """Why, or None while nobody has asked."""
+        return self._whole.reason or self._reason
+
+
+@contextmanager
+def guarded(engine: Engine, commission: Commission, halt: Halt, seconds: float) -> Iterator[None]:
+    """Watch the clock and the halt from beside; end the build and its containers until they have ended."""
+
+    def end() -> None:
+        engine.cancel_build(commission.build_id)
+        engine.sweep(JOB, commission.job)
+
+    with ended_by(halt, end, job=commission.job, seconds=seconds):
+        yield
+
+
+@contextmanager
+def ended_by(halt: Halt, end: Callable[[], object], *, job: str, seconds: float = inf) -> Iterator[None]:
+    """Call `end` from beside, once the halt was asked for or the time is over, until the work has ended."""
+    over = threading.Event()
+
+    def watch() -> None:
+        if not _wait_for(halt, over, seconds):
+            return
+        while not over.wait(_CANCEL_SECONDS):
+            try:
+                end()
+            except Problem as problem:
+                log.warning("halt_not_delivered", job=job, reason=problem.message)
+
+    watcher = threading.Thread(target=watch, name="warroom-guard", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _wait_for(halt: Halt, over: threading.Event, seconds: float) -> bool:
+    end = monotonic() + seconds
+    # Not halt.wait: a build that is over would wait for the guard.
+    while not over.wait(_CANCEL_SECONDS):
+        if monotonic() >= end:
+            halt.ask(HaltReason.TOO_LONG)
+        if halt.reason is not None:
+            return True
+    return False
+
+
+def go_on(halt: Halt) -> None:
+    """Raise `BuildStopped` once the halt was asked for."""
+    if halt.reason is not None:
+        raise BuildStopped("The build was stopped.", hint="Type the command again to start over.")

@@ -1,0 +1,101 @@
+"""Making one image anew."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from commands.build.labels import SPEC, request_of, spec_hash
+from commands.carry_out.creating import create
+from commands.carry_out.guard import PartHalt
+from commands.carry_out.part import ANOTHER_JOB, BROUGHT_MEANWHILE, Part
+from commands.command import Rebuild
+from commands.errors import Problem, VerificationFailed
+from commands.host.history import LATEST, kept_name
+from commands.host.origin import line_again
+from commands.model.events import (
+    Event,
+    ImageBuilt,
+    LogLine,
+    PullAdvanced,
+    StepDone,
+    StepFailed,
+    StepNoted,
+    StepsPlanned,
+    StepStarted,
+)
+from commands.model.images import ImageSpec, Mark
+from commands.model.outcomes import Created, Ending, ImageResult, Undecided
+
+log = structlog.get_logger()
+
+
+def rebuild(part: Part, plan: Rebuild) -> ImageResult:
+    """Build what was confirmed under a tag of its own; raises `Problem`, and then nothing new has a name."""
+    spec = plan.creation.spec
+    latest = f"{spec.name}:{LATEST}"
+    with part.workshop.turns.on(latest, waits=lambda: part.note(ANOTHER_JOB), go_on=part.go_on) as waited:
+        if waited and _is_there(part, spec, latest):
+            return part.result(Ending.UNCHANGED, BROUGHT_MEANWHILE)
+        commission = replace(part.commission, anew=True)
+        # Of its own: the limit of time holds for each build, and ends no other.
+        halt = PartHalt(part.halt)
+        made = create(plan.creation, commission, part.workshop, _as_one_step(part.step, part.emit), halt)
+    match made:
+        case Created():
+            return _rebuilt(part, made, kept_name(part.commission.job, latest))
+        case Undecided():
+            _discard(part, made)
+            raise _not_importing(spec, made)
+
+
+def _is_there(part: Part, spec: ImageSpec, latest: str) -> bool:
+    now = part.engine.find_image(latest)
+    return now is not None and now.id != part.candidate.present.id and now.labels.get(SPEC) == spec_hash(spec)
+
+
+def _rebuilt(part: Part, made: Created, kept: str) -> ImageResult:
+    image = made.image
+    return replace(
+        part.result(Ending.REBUILT),
+        after=Mark(image.id, None, image.created, image.size),
+        reference=made.reference,
+        # Where `latest` is not ours, it did not move.
+        kept_as=kept if part.engine.find_image(kept) else "",
+    )
+
+
+def _discard(part: Part, undecided: Undecided) -> None:
+    try:
+        part.engine.remove_image(undecided.image_id)
+    except Problem as problem:
+        # The caller cleans again once the daemon answers.
+        log.warning("undecided_image_left", image_id=undecided.image_id, reason=problem.message)
+
+
+def _not_importing(spec: ImageSpec, undecided: Undecided) -> Problem:
+    modules = ", ".join(f"`{failure.module}`" for failure in undecided.import_failures)
+    return VerificationFailed(
+        f"All is installed, but {modules} cannot be imported.",
+        hint=f"To decide by hand whether to keep such an image: `{line_again(request_of(spec))}`",
+        details=tuple(f"{failure.module}: {failure.error}" for failure in undecided.import_failures),
+    )
+
+
+def _as_one_step(step: int, emit: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Tell of the steps of a build as what one step of the update is doing."""
+    titles: list[str] = []
+
+    def told(event: Event) -> None:
+        match event:
+            case StepsPlanned(planned):
+                titles[:] = planned
+            case StepStarted(number):
+                title = titles[number - 1] if 0 < number <= len(titles) else ""
+                emit(StepNoted(step, f"Step {number} of {len(titles)}: {title}".rstrip(": ")))
+            case LogLine(_, text):
+                emit(LogLine(step, text))
+            case StepDone() | StepFailed() | StepNoted() | PullAdvanced() | ImageBuilt():
+                pass
+
+    return told

@@ -1,0 +1,100 @@
+"""Removing an image."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from commands.carry_out.naming import give
+from commands.carry_out.workshop import Workshop
+from commands.command import Removal
+from commands.engine.interface import Engine
+from commands.errors import ImageInUse, Problem, ReviewVoid
+from commands.host.history import repository_of
+from commands.model.images import Container, ImageId, LocalImage
+from commands.model.outcomes import Removed
+
+
+def remove(proposal: Removal, workshop: Workshop) -> Removed:
+    """Remove an image with all its names, or leave it as it was.
+
+    May be called again after it was interrupted. Raises `ReviewVoid` or `ImageInUse`.
+    """
+    engine = workshop.engine
+    with workshop.turns.at_once(proposal.names):
+        image = engine.find_image(proposal.image.id)
+        _check(proposal, image, engine)
+        if image is not None:
+            _remove(image, engine)
+    return Removed(proposal.names, proposal.image.id)
+
+
+def _check(proposal: Removal, image: LocalImage | None, engine: Engine) -> None:
+    names = image.repo_tags if image else ()
+    if new := sorted(set(names) - set(proposal.names)):
+        raise _void(f"The image has another name since the review: `{new[0]}`.")
+    for name in proposal.names:
+        # A name that is gone was to go anyway; one that moved stands for an image that nobody spoke of.
+        if name not in names and engine.find_image(name) is not None:
+            raise _void(f"`{name}` has changed since the review: it is another image now.")
+    refuse_if_used(engine.containers(), proposal.image.id)
+
+
+def _void(message: str) -> ReviewVoid:
+    return ReviewVoid(message, hint="Look at the new review.")
+
+
+def refuse_if_used(containers: Iterable[Container], image: ImageId) -> None:
+    """Raise `ImageInUse` where a container, running or not, uses the image."""
+    users = [container for container in containers if container.image == image]
+    if users:
+        told = ", ".join(f"`{user.name}` ({user.state})" for user in users)
+        raise ImageInUse(
+            f"{'A container uses' if len(users) == 1 else 'Containers use'} the image: {told}.",
+            hint=f"Remove {'it' if len(users) == 1 else 'them'} first: `docker rm`.",
+        )
+
+
+def _remove(image: LocalImage, engine: Engine) -> None:
+    taken: list[str] = []
+    try:
+        for name in _names_before_the_last(image):
+            engine.remove_image(name)
+            taken.append(name)
+        _remove_rest(image.id, engine)
+    except Problem:
+        _put_back(image.id, taken, engine)
+        raise
+
+
+def _names_before_the_last(image: LocalImage) -> list[str]:
+    """Leave out one name, of a repository whose registry knows the image if there is one.
+
+    With the last name of a repository Docker takes its digests as well, and nothing but a pull brings those back.
+    """
+    known = {_repository(digest) for digest in image.repo_digests}
+    return sorted(image.repo_tags, key=lambda name: repository_of(name) in known)[:-1]
+
+
+def _remove_rest(image: ImageId, engine: Engine) -> None:
+    # By its ID: then Docker looks whether anybody needs it before it takes the last name, by that name only afterwards.
+    # It refuses where more than one name is left, or digests of more than one repository.
+    left = engine.find_image(image)
+    for digest in _digests_elsewhere(left) if left else ():
+        engine.remove_image(digest)
+    engine.remove_image(image)
+
+
+def _digests_elsewhere(image: LocalImage) -> list[str]:
+    """List the digests of all repositories but one: that of the name, or of the first digest."""
+    repositories = [*map(repository_of, image.repo_tags), *map(_repository, image.repo_digests)]
+    return [digest for digest in image.repo_digests if _repository(digest) != repositories[0]]
+
+
+def _repository(digest: str) -> str:
+    return digest.partition("@")[0]
+
+
+def _put_back(image: ImageId, names: Sequence[str], engine: Engine) -> None:
+    for name in names:
+        # What went wrong before is told, also where this fails too.
+        with suppress(Problem):
+            give(engine, image, name)

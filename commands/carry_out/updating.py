@@ -1,0 +1,179 @@
+"""Bringing images up to date: pulls beside each other, rebuilds one after the other, each image for itself."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import replace
+from typing import assert_never
+
+from commands.build.labels import JOB
+from commands.carry_out.comparing import compare
+from commands.carry_out.fetching import fetch
+from commands.carry_out.guard import step
+from commands.carry_out.naming import forget_older, running_users
+from commands.carry_out.part import Part
+from commands.carry_out.rebuilding import rebuild
+from commands.carry_out.workshop import Commission, Workshop
+from commands.command import Candidate, Keep, NoSource, Pull, Rebuild, Unchecked, Update
+from commands.engine.interface import Engine
+from commands.errors import BuildStopped, ImageNotFound, Problem, ReviewVoid
+from commands.halt import Halt, HaltReason
+from commands.host.asking import Asked, ask_all
+from commands.host.history import LATEST, kept_by, repository_of
+from commands.model.events import Event, StepsPlanned
+from commands.model.images import ImageId
+from commands.model.outcomes import Ending, ImageResult, Updated
+from commands.model.references import Reference
+
+COMPARE_STEP = "Compare packages"
+
+
+def update(
+    proposal: Update, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+) -> Updated:
+    """Pull and rebuild what was confirmed; one image that fails never stops the others.
+
+    May be called again for the same commission: what it has done already is told as done. A person's stop ends it with
+    what was done until then. Raises `ReviewVoid` while nothing has been touched, `BuildStopped` where the bot ends.
+    """
+    if halt.reason is None and not _has_begun(commission.job, workshop.engine):
+        _check_review(proposal, workshop)
+    emit = _one_at_a_time(emit)
+    emit(StepsPlanned((*(image.name for image in proposal.changing), COMPARE_STEP)))
+    lost = threading.Event()
+    parts = [
+        Part(candidate, replace(commission, part=number), workshop, emit, halt, lost)
+        for number, candidate in enumerate(proposal.changing, start=1)
+    ]
+    results = _each(parts)
+    moved = [_moved(result) for result in results if result.kept_as]
+    notes = forget_older(workshop.engine, moved, depth=workshop.history_depth, job=commission.job)
+    if not lost.is_set():
+        results = compare(results, replace(commission, part=len(parts) + 1), workshop, emit, halt)
+    _unless_ending(halt)
+    told = _with_users(results, running_users(workshop.engine, commission.job))
+    return Updated(tuple(_in_order(proposal, told)), (*notes, *_stop_note(results)))
+
+
+# ── Whether the facts are still those of the review ─────────────────────────────────────────────────────────────────
+
+
+def _has_begun(job: str, engine: Engine) -> bool:
+    return bool(kept_by(job, engine.listing())) or any(image.repo_tags for image in engine.images({JOB: job}))
+
+
+def _check_review(proposal: Update, workshop: Workshop) -> None:
+    for candidate in proposal.changing:
+        # One without a name is told by its ID, which never becomes another's.
+        now = workshop.engine.find_image(candidate.name if repository_of(candidate.name) else candidate.present.id)
+        if now is None or now.id != candidate.present.id:
+            raise _void(candidate.name, "is gone" if now is None else "is another image now")
+    pulls = {Reference.parse(image.name): image.plan for image in proposal.changing if isinstance(image.plan, Pull)}
+    for reference, answer in ask_all(Asked(workshop.registry), tuple(pulls), lambda _: None).items():
+        match answer:
+            case ImageNotFound():
+                raise _void(str(reference), "is not in its registry any more")
+            case Problem():
+                # No reason to give up what was confirmed: the pull will tell.
+                continue
+            case remote if remote.digest != pulls[reference].digest:
+                raise _void(str(reference), "is another image in its registry now")
+
+
+def _void(name: str, became: str) -> ReviewVoid:
+    return ReviewVoid(f"`{name}` has changed since the review: it {became}.", hint="Look at the new review.")
+
+
+# ── The images ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _each(parts: list[Part]) -> tuple[ImageResult, ...]:
+    if not parts:
+        return ()
+    with ThreadPoolExecutor(max(1, parts[0].workshop.pulls_at_once), thread_name_prefix="warroom-update") as threads:
+        pulls = {
+            part.step: threads.submit(copy_context().run, _result, part)
+            for part in parts
+            if isinstance(part.candidate.plan, Pull)
+        }
+        done = {part.step: _result(part) for part in parts if part.step not in pulls}
+        done |= {number: pull.result() for number, pull in pulls.items()}
+    return tuple(done[part.step] for part in parts)
+
+
+def _result(part: Part) -> ImageResult:
+    try:
+        part.go_on()
+        with step(part.step, part.emit):
+            part.reach()
+            return _done(part)
+    except Problem as problem:
+        if part.halt.reason is not None:
+            return part.result(Ending.STOPPED, "It was stopped before it was brought up to date.")
+        failed = part.result(Ending.FAILED, problem.message)
+        return replace(failed, hint=problem.hint, details=problem.details)
+
+
+def _done(part: Part) -> ImageResult:
+    match part.candidate.plan:
+        case Pull() as plan:
+            return fetch(part, plan)
+        case Rebuild() as plan:
+            return rebuild(part, plan)
+        case Keep() | NoSource() | Unchecked() as plan:
+            return _left(part.candidate, plan)
+        case _:
+            assert_never(part.candidate.plan)
+
+
+def _left(candidate: Candidate, plan: Keep | NoSource | Unchecked) -> ImageResult:
+    """Tell of an image that nothing was to be done with."""
+    if isinstance(plan, Unchecked):
+        return ImageResult(candidate.name, Ending.FAILED, before=candidate.present, reason=plan.reason, hint=plan.hint)
+    return ImageResult(candidate.name, Ending.UNCHANGED, before=candidate.present, reason=plan.reason)
+
+
+# ── What is told of it ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _one_at_a_time(emit: Callable[[Event], None]) -> Callable[[Event], None]:
+    lock = threading.Lock()
+
+    def locked(event: Event) -> None:
+        with lock:
+            emit(event)
+
+    return locked
+
+
+def _unless_ending(halt: Halt) -> None:
+    if halt.reason is HaltReason.SHUTDOWN:
+        raise BuildStopped("The update was interrupted.", hint="The bot goes on with it when it is back.")
+
+
+def _moved(result: ImageResult) -> str:
+    """Give the name that left the image which was kept; a rebuilt image has a new one, and `latest` moved to it."""
+    return result.name if result.ending is Ending.UPDATED else f"{repository_of(result.kept_as)}:{LATEST}"
+
+
+def _stop_note(results: Sequence[ImageResult]) -> tuple[str, ...]:
+    endings = {result.ending for result in results}
+    if Ending.STOPPED in endings and endings & {Ending.UPDATED, Ending.REBUILT}:
+        return ("What was brought up to date before the stop stays so.",)
+    return ()
+
+
+def _with_users(results: Sequence[ImageResult], users: Mapping[ImageId, tuple[str, ...]]) -> Iterator[ImageResult]:
+    for result in results:
+        left = result.before if result.after else None
+        yield replace(result, still_used_by=users.get(left.id, ())) if left else result
+
+
+def _in_order(proposal: Update, results: Iterator[ImageResult]) -> Iterator[ImageResult]:
+    for candidate in proposal.images:
+        match candidate.plan:
+            case Pull() | Rebuild():
+                yield next(results)
+            case plan:
+                yield _left(candidate, plan)

@@ -1,0 +1,220 @@
+"""`/docker_image_update`: what may be asked for, and what is proposed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from commands.arguments import Argument, Grammar, Mistake, read, render, request
+from commands.checking.check import Checked, check_all, check_one
+from commands.command import Answer, Finding, NothingToDo, Refusal, Unchecked, Update
+from commands.errors import ArgumentError, EngineUnavailable, Problem
+from commands.host.origin import holders_of
+from commands.host.plans import listed, nameless_finding, nothing_title, running_finding, update_title
+from commands.host.selection import Ambiguous, Found, Unknown, find, parse_wanted
+from commands.host.subjects import subjects_of
+from commands.model.images import ImageId
+from commands.model.references import Malformed, Reference, quoted
+from commands.model.requests import ShortId, UpdateImages, Wanted
+from commands.sources import TOOLS, Sources
+
+GRAMMAR = Grammar(
+    command="/docker_image_update",
+    arguments=(Argument("image", aliases=("name", "repository", "repo", "tag")), Argument("all")),
+)
+EXAMPLE = {"image": "demisto/python3"}
+ALL = {"all": "true"}
+
+_YES = frozenset({"true", "yes", "1"})
+_NO = frozenset({"false", "no", "0"})
+_EVERYTHING = frozenset({"all", "*"})
+
+
+def parse(text: str) -> UpdateImages:
+    """Read what was typed behind the command; raises `ArgumentError` with a corrected line where one can be made."""
+    if _means_all(text):
+        message = f"{quoted(text.strip())} is not an `argument=value`"
+        raise ArgumentError(message, hint="Paste this instead, for every image:", details=(_line(ALL),))
+    return request(text, GRAMMAR, _update_images)
+
+
+def _means_all(text: str) -> bool:
+    return text.strip(" -–—\"'`“”").lower() in _EVERYTHING
+
+
+def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
+    image, everything = arguments.get("image", ""), _everything(arguments)
+    if image and everything:
+        raise Mistake(
+            "`image` and `all=true` are both given",
+            advice=f"Give one of the two; for every image, type `{_line(ALL)}`.",
+            candidates=(render({"image": image}),),
+        )
+    if image:
+        return UpdateImages(_wanted(image))
+    if everything:
+        return UpdateImages(None)
+    if arguments.get("all"):
+        message = f"`all={arguments['all']}` without an `image` leaves nothing to update"
+        raise Mistake(message, advice="Give an `image`.", candidates=(render(ALL),), offer="Or, for every image:")
+    raise Mistake(
+        "Neither `image` nor `all` is given",
+        advice=f"Say which image, or `{render(ALL)}` for every one.",
+        candidates=(render(EXAMPLE),),
+        offer="For example:",
+    )
+
+
+def _everything(arguments: Mapping[str, str]) -> bool:
+    value = arguments.get("all", "")
+    if value.lower() in _YES:
+        return True
+    if not value or value.lower() in _NO:
+        return False
+    raise Mistake(
+        f"{quoted(value)} is no value for `all`",
+        advice="It takes `true` or `false`.",
+        candidates=(render({**arguments, **ALL}),),
+    )
+
+
+def _wanted(text: str) -> Wanted:
+    try:
+        wanted = parse_wanted(text)
+    except Malformed as error:
+        candidates = [render({"image": error.correction})] if error.correction else []
+        if _means_all(text):
+            candidates = [render(ALL)]
+        raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
+    if isinstance(wanted, Reference) and wanted.digest is not None:
+        raise Mistake(
+            f"{quoted(text)} is pinned by its digest, behind which there is never anything newer",
+            advice="Give the name with its tag.",
+            candidates=(render({"image": str(replace(wanted, digest=None))}),),
+        )
+    return wanted
+
+
+# ── The same from a form ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def line_of(fields: Mapping[str, str]) -> str:
+    """Write the fields of a form, in which there are no faults, as the line that somebody could have typed."""
+    wanted = request(render(_filled(fields)), GRAMMAR, _update_images)
+    return _line(ALL if wanted.image is None else {"image": _filled(fields)["image"]})
+
+
+def line_for(name: str) -> str:
+    """Write the line that asks for one image, by a name or ID of the host."""
+    return _line({"image": name})
+
+
+def faults_in(fields: Mapping[str, str]) -> dict[str, str]:
+    """Say what is wrong with which field; every field is looked at, so that one answer has all of it."""
+    filled = _filled(fields)
+    faults = {name: fault for name in GRAMMAR.names if (fault := _fault(name, filled.get(name, "")))}
+    # What is right in every field can only contradict each other.
+    return faults or ({"image": fault} if (fault := _told(filled)) else {})
+
+
+def _filled(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name in GRAMMAR.names if (value := fields.get(name, "").strip())}
+
+
+def _fault(name: str, value: str) -> str:
+    if not value:
+        return ""
+    is_no = name == "all" and value.lower() in _NO
+    return "" if is_no else _told({name: value})
+
+
+def _told(fields: Mapping[str, str]) -> str:
+    try:
+        arguments = read(render(fields), GRAMMAR)
+        # The grammar knows no fields: it takes `a all=true` for two arguments.
+        if others := [f"`{other}=`" for other in arguments if other not in fields]:
+            return f"{others[0]} begins another argument. Put that into a field of its own."
+        _update_images(arguments)
+    except Mistake as mistake:
+        return f"{mistake.message}. {mistake.advice}"
+    return ""
+
+
+# ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None]) -> Answer:
+    """Find out what is newer, and propose it; a request for one image that cannot be checked is refused.
+
+    `report` is told what is being done, in a few words. Raises `Problem` where the daemon fails.
+    """
+    listing = sources.engine.listing()
+    if request.image is None:
+        subjects = subjects_of(listing, leave_out=TOOLS)
+        checked = check_all(subjects.names, holders_of(listing), sources, report)
+        return _answered(checked, nameless_finding(subjects.nameless))
+    selection = find(request.image, listing)
+    match selection:
+        case Found():
+            return _answer_one(selection, holders_of(listing), sources, report)
+        case Ambiguous(candidates):
+            return _ambiguous(request.image, candidates)
+        case Unknown(nearest):
+            return _unknown(request.image, nearest)
+        case _:
+            assert_never(selection)
+
+
+def _answer_one(
+    subject: Found, holders: Mapping[str, ImageId], sources: Sources, report: Callable[[str], None]
+) -> Answer:
+    try:
+        checked = check_one(subject, holders, sources, report)
+    except EngineUnavailable:
+        raise
+    except Problem as problem:
+        title = f"{quoted(subject.name)} could not be checked"
+        return Refusal(title, problem.message, problem.hint, problem.details)
+    match checked.candidates[0].plan:
+        # It was checked, but its registry allows no more pulls.
+        case Unchecked(reason, hint):
+            return Refusal(f"{quoted(subject.name)} cannot be updated now", reason, hint)
+        case _:
+            return _answered(checked, ())
+
+
+def _answered(checked: Checked, findings: tuple[Finding, ...]) -> Update | NothingToDo:
+    images = checked.candidates
+    all_findings = (*running_finding(images), *checked.findings, *findings)
+    if any(image.is_changed for image in images):
+        return Update(update_title(images), images, all_findings)
+    return NothingToDo(nothing_title(images), images, all_findings)
+
+
+def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
+    typed = quoted(str(wanted))
+    message = (
+        f"Several images have IDs that begin with {typed}."
+        if isinstance(wanted, ShortId) and not any(":" in candidate for candidate in candidates)
+        else f"{typed} has several tags here, and `latest` is none of them."
+    )
+    return Refusal(f"{typed} is not one image", message, f"Say which one: {listed(candidates, 'or')}.")
+
+
+def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
+    title = f"{quoted(str(wanted))} is not here"
+    message = f"This Docker host has no image {quoted(str(wanted))}."
+    match nearest:
+        case _ if str(wanted) in _EVERYTHING:
+            return Refusal(title, message, "Paste this instead, for every image:", (_line(ALL),))
+        case []:
+            return Refusal(title, message, "`/docker_images` shows what there is.")
+        case [only]:
+            return Refusal(title, message, "Paste this instead:", (_line({"image": only}),))
+        case _:
+            return Refusal(
+                title, message, f"Did you mean {listed(nearest, 'or')}? `/docker_images` shows what there is."
+            )
+
+
+def _line(arguments: Mapping[str, str]) -> str:
+    return f"{GRAMMAR.command} {render(arguments)}"

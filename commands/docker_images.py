@@ -1,0 +1,126 @@
+"""`/docker_images`: what is on the host, a page at a time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import ceil
+from typing import NamedTuple
+
+from commands.arguments import HELP, Grammar
+from commands.command import Listing, Row
+from commands.host.history import is_kept
+from commands.host.origin import holders_of, is_made_here
+from commands.model.images import ImageId, ListedImage
+from commands.model.references import quoted
+from commands.model.requests import ListImages, Query
+from commands.sources import Sources
+
+GRAMMAR = Grammar(command="/docker_images")
+
+ROWS = 25
+"""Rows of one page; what fits into one message of Slack with room to spare."""
+
+NONE = "<none>"
+"""Docker's word for a repository or tag that is not there."""
+
+
+def parse(text: str) -> ListImages:
+    """Read what was typed behind the command; whatever that is, the list is shown."""
+    given = text.strip()
+    if not given or given.lower() in HELP:
+        return ListImages()
+    left_out = f"`{GRAMMAR.command}` takes no arguments, so {quoted(given)} was left out."
+    return ListImages(hint=f"{left_out} Filter… narrows the list.")
+
+
+def answer(request: ListImages, sources: Sources, report: Callable[[str], None]) -> Listing:
+    """Show the list; raises `EngineUnavailable`."""
+    report("Listing the images")
+    return page_of(sources.engine.listing(), request.query, request.hint)
+
+
+def turn(query: Query, sources: Sources) -> Listing:
+    """Show another part of the list, as it is now; raises `EngineUnavailable`."""
+    return page_of(sources.engine.listing(), query)
+
+
+def page_of(images: Sequence[ListedImage], query: Query, hint: str = "") -> Listing:
+    """Choose the rows that a query means: the newest image first, the names of one image together.
+
+    A page that is not there any more becomes the last one.
+    """
+    holders = holders_of(images)
+    named = [each for image in sorted(images, key=_order) for each in _names(image)]
+    found = [each for each in named if _is_meant(each, query, holders)]
+    pages = max(1, ceil(len(found) / ROWS))
+    page = min(max(1, query.page), pages)
+    return Listing(
+        query=replace(query, page=page),
+        rows=tuple(_row(each, holders) for each in found[(page - 1) * ROWS : page * ROWS]),
+        pages=pages,
+        matching=len(found),
+        images=len(images),
+        names=sum(each.tag is not None for each in named),
+        hint=hint,
+    )
+
+
+class _Named(NamedTuple):
+    """One name of one image. There are thousands of them, and these are made several times faster than a `Row`."""
+
+    image: ListedImage
+    repository: str | None
+    tag: str | None
+
+
+def _order(image: ListedImage) -> tuple[float, str, ImageId]:
+    # Reproducible builds all have one time: then the name decides, not the daemon, which lists them as it likes.
+    return -image.created.timestamp(), min(image.repo_tags, default=""), image.id
+
+
+def _names(image: ListedImage) -> Iterator[_Named]:
+    """Give what `docker images` prints a line for: every tag, and every repository that knows it by digest alone."""
+    tagged = sorted(map(_split, image.repo_tags), key=_order_of_names)
+    by_digest = {name.rpartition("@")[0] or None for name in image.repo_digests} - {each for each, _ in tagged}
+    untagged = [(repository, None) for repository in sorted(filter(None, by_digest))]
+    for repository, tag in tagged + untagged or [(None, None)]:
+        yield _Named(image, repository, tag)
+
+
+def _order_of_names(name: tuple[str | None, str | None]) -> tuple[bool, str, bool, str]:
+    repository, tag = name
+    return tag is not None and is_kept(tag), repository or "", tag == "latest", tag or ""
+
+
+def _split(name: str) -> tuple[str | None, str | None]:
+    # Behind the last colon may be the port of a registry and a path.
+    repository, _, tag = name.rpartition(":")
+    if not repository or "/" in tag:
+        repository, tag = name, ""
+    return (None if repository == NONE else repository), (None if tag in ("", NONE) else tag)
+
+
+def _is_meant(each: _Named, query: Query, holders: Mapping[str, ImageId]) -> bool:
+    if query.made_here and not is_made_here(each.image, holders):
+        return False
+    if not query.text:
+        return True
+    name = f"{each.repository or NONE}:{each.tag or NONE}".casefold()
+    digits = each.image.id.removeprefix("sha256:")
+    return all(word in name or _is_in_id(word, digits) for word in query.text.casefold().split())
+
+
+def _is_in_id(word: str, digits: str) -> bool:
+    # Anywhere only in the part that is shown: `be` is somewhere in the 64 digits of every fifth image.
+    return word in digits[:12] or digits.startswith(word.removeprefix("sha256:"))
+
+
+def _row(each: _Named, holders: Mapping[str, ImageId]) -> Row:
+    image = each.image
+    return Row(
+        image=image.id,
+        repository=each.repository,
+        tag=each.tag,
+        size=image.size,
+        created=image.created,
+        made_here=is_made_here(image, holders),
+    )

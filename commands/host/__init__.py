@@ -1,0 +1,1 @@
+"""What is on the Docker host: which image somebody means, who uses it, what was before it."""

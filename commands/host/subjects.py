@@ -1,0 +1,146 @@
+"""What an update is about: which names of the host it looks at, and what each of them can be updated from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from commands.build.labels import REF_NAME
+from commands.build.tags import build_number
+from commands.host.history import is_kept
+from commands.host.origin import holders_of, is_made_here
+from commands.host.selection import Found, familiar, is_askable, split
+from commands.model.images import Digest, ImageId, ListedImage, LocalImage, Mark
+from commands.model.references import Reference, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class MadeHere:
+    """The bot made it, and can make it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registry can be asked for its name.
+
+    `otherwise` is empty where the image is known to come from that registry. Else it may have come from a mirror of it,
+    which only the registry's answer tells, and `otherwise` is why there is nothing to update from where it did not.
+    """
+
+    reference: Reference
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sourceless:
+    """There is nothing to update it from, and why."""
+
+    reason: str
+
+
+Kind = MadeHere | Registered | Sourceless
+"""What a name of an image can be updated from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """All names of a host that are looked at, and how many images are not, since they have no name."""
+
+    names: tuple[Found, ...]
+    nameless: int
+
+
+def kind_of(subject: Found, holders: Mapping[str, ImageId]) -> Kind:
+    """Say what a name of an image can be updated from; `holders` are all names of the host."""
+    image, name = subject.image, subject.name
+    if name not in image.repo_tags:
+        return Sourceless("it has no name and tag, so nothing says what a newer one would be")
+    if not is_askable(name):
+        return Sourceless("its name is none that a registry could be asked for")
+    if is_kept(split(name)[1]):
+        return Sourceless("it is an earlier image, kept to roll back to")
+    if is_made_here(image, holders):
+        own = shown_name(image)
+        same = split(own)[0] == split(name)[0]
+        return MadeHere() if same else Sourceless(f"it is a second name of {quoted(own)}")
+    return registered(Reference.parse(name), image)
+
+
+def registered(reference: Reference, image: ListedImage | LocalImage) -> Registered | Sourceless:
+    """Say whether a registry can be asked for a name that an image has on this host."""
+    if digests_of(image, reference.repository):
+        return Registered(reference)
+    reason = _why_not_registered(reference, image)
+    # A mirror has the same path on another host, perhaps below a folder. What else people call it is nobody's business.
+    paths = (Reference(digest.partition("@")[0]).path for digest in image.repo_digests)
+    if any(f"/{path}".endswith(f"/{reference.path}") for path in paths):
+        return Registered(reference, otherwise=reason)
+    return Sourceless(reason)
+
+
+def _why_not_registered(reference: Reference, image: ListedImage | LocalImage) -> str:
+    known = [digest.partition("@")[0] for digest in image.repo_digests]
+    if not known:
+        return "it was built or loaded on this host and never was in a registry"
+    others = (name for name in image.repo_tags if split(name)[0] in known and name != familiar(reference))
+    first = next(others, None)
+    if first is None:
+        return f"its name was given on this host: it came from {quoted(known[0])}"
+    return f"it is a second name of {quoted(first)}"
+
+
+def shown_name(image: ListedImage) -> str:
+    """Name an image that the bot made: `latest` of its repository if it is that, else its unique tag."""
+    own = image.labels[REF_NAME]
+    latest = f"{split(own)[0]}:latest"
+    return next((name for name in (latest, own) if name in image.repo_tags), own)
+
+
+def subjects_of(listing: Sequence[ListedImage], *, leave_out: str) -> Subjects:
+    """List every name to be looked at for an update of all; names that begin with `leave_out` are not.
+
+    Neither are names that are kept to roll back to, and of what the bot made for one repository the older builds.
+    """
+    holders = holders_of(listing)
+    newest = _newest_builds(listing, holders)
+    named = {
+        subject.name: subject
+        for image in reversed(listing)
+        for subject in _subjects_of(image, holders, newest)
+        if not subject.name.startswith(leave_out)
+    }
+    return Subjects(tuple(named.values()), nameless=sum(not image.repo_tags for image in listing))
+
+
+def _subjects_of(
+    image: ListedImage, holders: Mapping[str, ImageId], newest: Mapping[str, ListedImage]
+) -> Iterator[Found]:
+    names = [name for name in image.repo_tags if not is_kept(split(name)[1])]
+    if is_made_here(image, holders):
+        repository = split(image.labels[REF_NAME])[0]
+        if newest[repository].id != image.id:
+            return
+        yield Found(image, shown_name(image))
+        names = [name for name in names if split(name)[0] != repository]
+    yield from (Found(image, name) for name in names)
+
+
+def _newest_builds(listing: Sequence[ListedImage], holders: Mapping[str, ImageId]) -> Mapping[str, ListedImage]:
+    made = [image for image in listing if is_made_here(image, holders)]
+    made.sort(key=lambda image: (build_number(split(image.labels[REF_NAME])[1]) or -1, image.created))
+    return {split(image.labels[REF_NAME])[0]: image for image in made}
+
+
+def digests_of(image: ListedImage | LocalImage, repository: str) -> tuple[Digest, ...]:
+    """List the digests by which a repository's registry knows an image."""
+    prefix = f"{familiar(Reference(repository))}@"
+    return tuple(
+        Digest(digest.removeprefix(prefix)) for digest in image.repo_digests if digest.startswith(f"{prefix}sha256:")
+    )
+
+
+def mark_of(subject: Found) -> Mark:
+    """Show an image with its registry's digest, of the name's own repository first."""
+    image = subject.image
+    repository = split(subject.name.partition("@")[0])[0]
+    own = digests_of(image, repository) if repository and is_askable(repository) else ()
+    any_digest = [Digest(digest.partition("@")[2]) for digest in image.repo_digests]
+    return Mark(image.id, next(iter((*own, *any_digest)), None), image.created, image.size)

@@ -1,0 +1,99 @@
+"""Removing an image with all its names, on request of a button."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import assert_never
+
+from commands.arguments import Argument, Grammar, Mistake, render
+from commands.arguments import request as read_request
+from commands.command import Finding, Refusal, Removal, Severity, Users
+from commands.host.history import is_kept, tag_of
+from commands.host.selection import Ambiguous, Found, Unknown, find, parse_wanted
+from commands.host.subjects import mark_of
+from commands.model.images import Container
+from commands.model.references import Malformed
+from commands.model.requests import RemoveImage
+from commands.sources import Sources
+
+GRAMMAR = Grammar(command="remove", arguments=(Argument("image"),))
+
+_MOST_NAMED = 5
+"""How many images a sentence names."""
+
+
+def parse(text: str) -> RemoveImage:
+    """Read what a button asks for; raises `ArgumentError`."""
+    return read_request(text, GRAMMAR, _remove_image)
+
+
+def _remove_image(arguments: Mapping[str, str]) -> RemoveImage:
+    if not arguments.get("image"):
+        raise Mistake("`image` is missing", advice="Say which image is meant.")
+    try:
+        return RemoveImage(parse_wanted(arguments["image"]))
+    except Malformed as error:
+        raise Mistake(error.message, advice=error.advice) from None
+
+
+def line_for(image: str) -> str:
+    """Write the line that asks to remove an image, by a name or an ID."""
+    return f"{GRAMMAR.command} {render({'image': image})}"
+
+
+def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]) -> Removal | Refusal:
+    """Propose to remove an image with all its names; raises `Problem` where the daemon fails.
+
+    `report` is told what is being done, in a few words.
+    """
+    report(f"Looking for {request.image}")
+    match find(request.image, sources.engine.listing()):
+        case Found() as found:
+            return _of(found, sources)
+        case Ambiguous(candidates):
+            title = f"`{request.image}` may be several images"
+            return Refusal(title, "Each of these is one.", "Choose one.", candidates)
+        case Unknown(nearest):
+            hint = "Did you mean one of these?" if nearest else "`/docker_images` lists those that are there."
+            title = f"`{request.image}` is not there"
+            return Refusal(title, "No image on this host has that name or ID.", hint, nearest)
+        case selection:
+            assert_never(selection)
+
+
+def _of(found: Found, sources: Sources) -> Removal | Refusal:
+    image = found.image
+    containers = [one for one in sources.engine.containers() if one.image == image.id]
+    if containers:
+        return _in_use(found.name, containers)
+    users = sources.lineage.users([image.id]).get(image.id, Users())
+    findings = (*_findings_on_names(image.repo_tags), *_findings_on_users(users))
+    return Removal(f"Remove `{found.name}`?", mark_of(found), image.repo_tags, findings)
+
+
+def _in_use(name: str, containers: Sequence[Container]) -> Refusal:
+    one = len(containers) == 1
+    told = ", ".join(f"`{container.name}` ({container.state})" for container in containers[:_MOST_NAMED])
+    more = len(containers) - _MOST_NAMED
+    return Refusal(
+        f"`{name}` is in use",
+        f"{'A container uses' if one else 'Containers use'} it: {told}{f' and {more} more' if more > 0 else ''}.",
+        f"Remove {'the container' if one else 'the containers'} first; the bot touches none.",
+    )
+
+
+def _findings_on_names(names: Sequence[str]) -> tuple[Finding, ...]:
+    findings: list[Finding] = []
+    if len(names) > 1:
+        findings.append(Finding("several-names", Severity.NOTE, f"All its {len(names)} names go with it."))
+    if kept := [name for name in names if is_kept(tag_of(name))]:
+        message = f"It is kept as `{kept[0]}`: there is no rolling back to it afterwards."
+        findings.append(Finding("kept-image", Severity.WARNING, message))
+    return tuple(findings)
+
+
+def _findings_on_users(users: Users) -> tuple[Finding, ...]:
+    if not users.images:
+        return ()
+    told = ", ".join(f"`{name}`" for name in users.images[:_MOST_NAMED])
+    more = len(users.images) - _MOST_NAMED
+    message = f"Built on it: {told}{f' and {more} more' if more > 0 else ''}. They keep the layers that they share."
+    return (Finding("built-on-it", Severity.NOTE, message),)

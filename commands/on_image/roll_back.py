@@ -1,0 +1,161 @@
+"""The way back: one name to an earlier image, or every name that an update moved."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from commands.arguments import Argument, Grammar, Mistake, render
+from commands.arguments import request as read_request
+from commands.command import Finding, Move, Refusal, RollBack, Severity, Users
+from commands.host.history import Kept, is_kept, kept_by, kept_for, repository_of, tag_of
+from commands.host.selection import Found, familiar
+from commands.host.subjects import mark_of
+from commands.model.images import ListedImage, Mark
+from commands.model.references import Malformed, Reference, quoted
+from commands.model.requests import RollBackImage, UndoUpdate
+from commands.sources import Sources
+
+GRAMMAR = Grammar(command="roll_back", arguments=(Argument("image"), Argument("to"), Argument("job")))
+
+Request = RollBackImage | UndoUpdate
+
+_TAGGED = re.compile(r"(?:[^@/:]+(?::[0-9]+)?/)?[^@:]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+
+def parse(text: str) -> Request:
+    """Read what a button asks for; raises `ArgumentError`."""
+    return read_request(text, GRAMMAR, _request)
+
+
+def _request(arguments: Mapping[str, str]) -> Request:
+    match arguments:
+        case {"job": job} if set(arguments) == {"job"} and job:
+            return UndoUpdate(job)
+        case {"image": image} if image and "job" not in arguments:
+            return RollBackImage(_reference(image), _kept_tag(arguments.get("to")))
+        case _:
+            raise Mistake("It is not said what to roll back", advice="Give either `image` or `job`.")
+
+
+def _reference(text: str) -> Reference:
+    # Tags that read as a placeholder (`1.0-BASE`) are refused where people type. Here a button names what is there.
+    repository, tag = (repository_of(text), tag_of(text)) if _TAGGED.fullmatch(text) else (text, None)
+    try:
+        return replace(Reference.parse(repository), tag=tag) if tag else Reference.parse(text)
+    except Malformed as error:
+        raise Mistake(error.message, advice=error.advice) from None
+
+
+def _kept_tag(text: str | None) -> str | None:
+    if text is None or is_kept(text):
+        return text
+    raise Mistake(
+        f"{quoted(text)} is no tag that an earlier image is kept by", advice="Leave `to` out for the latest one."
+    )
+
+
+def line_for(name: str) -> str:
+    """Write the line that rolls a name back to the latest of its earlier images."""
+    return f"{GRAMMAR.command} {render({'image': name})}"
+
+
+def line_to(name: str, tag: str) -> str:
+    """Write the line that rolls a name back to the image that is kept by a tag."""
+    return f"{GRAMMAR.command} {render({'image': name, 'to': tag})}"
+
+
+def line_of_job(job: str) -> str:
+    """Write the line that rolls back every name that a job moved."""
+    return f"{GRAMMAR.command} {render({'job': job})}"
+
+
+def answer(request: Request, sources: Sources, report: Callable[[str], None]) -> RollBack | Refusal:
+    """Propose which names go back to which images; raises `Problem` where the daemon fails.
+
+    `report` is told what is being done, in a few words.
+    """
+    report("Looking for the images before")
+    listing = sources.engine.listing()
+    match request:
+        case RollBackImage():
+            return _of_image(request, listing, sources)
+        case UndoUpdate(job):
+            return _of_job(job, listing, sources)
+        case _:
+            assert_never(request)
+
+
+# ── One name ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_image(request: RollBackImage, listing: Sequence[ListedImage], sources: Sources) -> RollBack | Refusal:
+    wanted = Reference(request.image.repository, request.image.tag or "latest")
+    name = familiar(wanted)
+    present = _holder(name, listing)
+    # What was kept and is the present image is no way back.
+    kept = [each for each in kept_for(name, listing) if present is None or each.image.id != present.id]
+    chosen = next((each for each in kept if request.to in (None, each.tag)), None)
+    if chosen is None:
+        return _nothing(_why_nothing(name, request.to, kept))
+    users = _users(present, sources)
+    moves = {each.name: _move(name, present, each, users) for each in kept}
+    first = moves.pop(chosen.name)
+    return RollBack(f"Roll back `{name}`?", (first,), tuple(moves.values()), tuple(_findings((first,))))
+
+
+def _why_nothing(name: str, to: str | None, kept: Sequence[Kept]) -> str:
+    if kept and to is not None:
+        return f"`{name}` has no earlier image that is kept as `{to}` any more."
+    return f"No earlier image of `{name}` is kept on this host."
+
+
+# ── All names of a job ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_job(job: str, listing: Sequence[ListedImage], sources: Sources) -> RollBack | Refusal:
+    moved = [(name, kept, _holder(name, listing)) for name, kept in kept_by(job, listing)]
+    back = [(name, kept, present) for name, kept, present in moved if present is None or present.id != kept.image.id]
+    if not back:
+        return _nothing("None of the images that it replaced is kept on this host any more.")
+    moves = tuple(_move(name, present, kept, _users(present, sources)) for name, kept, present in back)
+    since = tuple(_since(name, kept, listing) for name, kept, _ in back)
+    title = f"Roll back `{moves[0].name}`?" if len(moves) == 1 else f"Roll back {len(moves)} images?"
+    return RollBack(title, moves, findings=(*filter(None, since), *_findings(moves)))
+
+
+def _since(name: str, kept: Kept, listing: Sequence[ListedImage]) -> Finding | None:
+    later = [each for each in kept_for(name, listing) if each.job > kept.job]
+    if not later:
+        return None
+    message = f"`{name}` was moved again since: this goes back to the image before all of that."
+    return Finding("moved-since", Severity.WARNING, message)
+
+
+# ── Both ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _nothing(reason: str) -> Refusal:
+    return Refusal("There is nothing to go back to", reason, "`/docker_images` lists what is there.")
+
+
+def _holder(name: str, listing: Sequence[ListedImage]) -> ListedImage | None:
+    return next((image for image in listing if name in image.repo_tags), None)
+
+
+def _users(present: ListedImage | None, sources: Sources) -> Users:
+    return sources.lineage.users([present.id]).get(present.id, Users()) if present else Users()
+
+
+def _move(name: str, present: ListedImage | None, kept: Kept, users: Users) -> Move:
+    now: Mark | None = mark_of(Found(present, name)) if present else None
+    return Move(name, now, mark_of(Found(kept.image, kept.name)), kept.name, users)
+
+
+def _findings(moves: Sequence[Move]) -> Iterator[Finding]:
+    for move in moves:
+        if running := move.users.running:
+            who = ", ".join(f"`{name}`" for name in running)
+            present = f"the present image of `{move.name}`"
+            one, many = f"runs on {present} and goes on with it", f"run on {present} and go on with it"
+            yield Finding("running-users", Severity.WARNING, f"{who} {one if len(running) == 1 else many}.")

@@ -1,0 +1,312 @@
+"""Twenty images of which two changed, brought up to date: `python -m tests.bench.updates`.
+
+Side by side in one run, on a daemon of its own and Debian's `docker-registry`, each time from the same state: a loop of
+`docker pull` of Docker's command line; our update of all, by the parts of the production bot, in this process; the same
+typed into a room and confirmed, until the result is shown; and the same by `warroom say`. Prints wall times, and what
+the registry was asked. It takes root, since the daemon has a network of its own.
+"""
+
+import argparse
+import ctypes
+import http.client
+import logging
+import os
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import docker
+import structlog
+
+from bot import wiring
+from bot.dialogs import Asked
+from bot.router import Router
+from bot.settings import load_settings
+from commands.carry_out import Commission
+from commands.command import Update
+from commands.engine.docker_daemon import DockerDaemon
+from commands.halt import Halt
+from commands.model.events import Event, StepDone
+from commands.model.images import Digest
+from commands.model.outcomes import Ending, Updated
+from tests.bench.distance import further_away
+from tests.engine_bench import packed
+from tests.examples import ALICE, NOW
+from tests.private_engine import PrivateEngine, private_engine
+from tests.program import PATIENCE, Program, Scene, scene
+from tests.registries import RunningRegistry, open_registry
+
+LINE = "/docker_image_update all=true"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+PATIENT = 300.0
+_NEW_NETWORK = 0x40000000
+"""`CLONE_NEWNET` of Linux's `sched.h`."""
+
+Way = Callable[[], None]
+Requests = Sequence[tuple[str, str, int]]
+
+
+# ── The ground ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def network_of(engine: PrivateEngine) -> Iterator[None]:
+    """Have this thread, and all that it starts, in the daemon's network: the registry, the bot, the command line."""
+    assert engine.process
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path("/proc/thread-self/ns/net").open() as own, Path(f"/proc/{engine.process.pid}/ns/net").open() as theirs:
+        assert libc.setns(theirs.fileno(), _NEW_NETWORK) == 0, os.strerror(ctypes.get_errno())
+        try:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            yield
+        finally:
+            assert libc.setns(own.fileno(), _NEW_NETWORK) == 0, os.strerror(ctypes.get_errno())
+
+
+@dataclass(slots=True)
+class Ground:
+    """The daemon, and the registry with two versions of every image that changes: `latest` is the one or the other.
+
+    `address` is how everybody reaches the registry; it may be further away than `registry` itself.
+    """
+
+    engine: PrivateEngine
+    registry: RunningRegistry
+    address: str
+    client: docker.APIClient
+    images: int
+    changed: int
+    megabytes: float
+    digests: dict[tuple[str, str], Digest] = field(default_factory=dict)
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Where the images are, within the registry."""
+        return tuple(f"team/tool{number}" for number in range(self.images))
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """Those that change."""
+        return self.repositories[: self.changed]
+
+    def name(self, repository: str) -> str:
+        """Give the name of an image on the daemon."""
+        return f"{self.address}/{repository}:latest"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all on the daemon."""
+        return tuple(map(self.name, self.repositories))
+
+    def restore(self) -> None:
+        """Have the old version of all on the daemon, and the new one of those that change in the registry.
+
+        Both versions are ones that nobody has seen: a bot remembers what is in an image.
+        """
+        for repository in self.repositories:
+            if repository in self.moving or (repository, "v1") not in self.digests:
+                self._publish(repository, "v1")
+        for repository in self.moving:
+            self._publish(repository, "v2")
+        for image in self.client.images():
+            self.client.remove_image(image["Id"], force=True)
+        self._point(self.repositories, "v1")
+        for name in self.names:
+            self.client.pull(name)
+        self._point(self.moving, "v2")
+        assert self.holds("v1")
+
+    def holds(self, version: str) -> bool:
+        """Say whether the daemon has this version of what changes, and the first of all else."""
+        for repository in self.repositories:
+            digest = self.digests[repository, version if repository in self.moving else "v1"]
+            image = self.client.inspect_image(self.name(repository))  # type: ignore[no-untyped-call]  # no types
+            if f"{self.address}/{repository}@{digest}" not in image["RepoDigests"]:
+                return False
+        return True
+
+    def _publish(self, repository: str, version: str) -> None:
+        content = packed({"content": os.urandom(int(self.megabytes * 1e6))})
+        self.client.import_image_from_data(content, repository="made", tag="now")
+        _, self.digests[repository, version] = self.registry.push(self.client, "made:now", repository, version)
+
+    def _point(self, repositories: Sequence[str], version: str) -> None:
+        line = http.client.HTTPConnection(self.registry.address)
+        for repository in repositories:
+            line.request("GET", f"/v2/{repository}/manifests/{version}", headers={"Accept": MANIFEST})
+            manifest = line.getresponse().read()
+            line.request("PUT", f"/v2/{repository}/manifests/latest", manifest, {"Content-Type": MANIFEST})
+            answer = line.getresponse()
+            answer.read()
+            assert answer.status == http.client.CREATED, answer.status
+        line.close()
+
+
+# ── The ways ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pull_each(ground: Ground) -> None:
+    """Do as people do without a bot."""
+    for name in ground.names:
+        subprocess.run(
+            ["docker", "--host", ground.engine.host, "pull", "--quiet", name], check=True, capture_output=True
+        )
+
+
+@dataclass(slots=True)
+class Parts:
+    """The parts of the production bot, without a conversation. `there` is when, each time, every image was there."""
+
+    ground: Ground
+    state: Path
+    there: list[float] = field(default_factory=list)
+
+    def __call__(self) -> None:
+        """Propose the update of all and carry it out."""
+        start, ground = perf_counter(), self.ground
+        settings = load_settings().model_copy(update={"docker_host": ground.engine.host, "state_dir": self.state})
+        with closing(DockerDaemon(ground.engine.host)) as engine:
+            redact = wiring.redactor(settings)
+            work = wiring._work(settings, Router(), engine=engine, resolver=None, registry=None, redact=redact)
+            asked = Asked(wiring._new_id(), LINE, ALICE, "C0WARROOM", NOW)
+            proposal = work.answer(asked, lambda _: None)
+            assert isinstance(proposal, Update), proposal
+            commission, named = Commission(asked.dialog, ALICE, "C0WARROOM"), list[float]()
+
+            def hear(event: Event) -> None:
+                # Behind the pulls there is one more step, in which the packages are compared.
+                if isinstance(event, StepDone) and event.step <= ground.changed:
+                    named.append(perf_counter() - start)
+
+            updated = work.carry_out(proposal, commission, hear, Halt())
+        assert isinstance(updated, Updated), updated
+        endings = Counter(result.ending for result in updated.results)
+        assert endings == {Ending.UPDATED: ground.changed, Ending.UNCHANGED: ground.images - ground.changed}, updated
+        self.there.append(max(named))
+
+
+def type_and_confirm(play: Scene) -> None:
+    """Type the command, confirm as soon as that can be done, and wait for the result."""
+    talk = play.type(LINE)
+    talk.until("review", within=PATIENCE)
+    talk.click("update")
+    talk.until("updated", within=PATIENCE)
+
+
+def say(environment: Mapping[str, str]) -> None:
+    """Run `warroom say`, from its start to its end."""
+    with Program("say", LINE, "--yes", environment=environment) as program:
+        assert program.ended(within=PATIENT) == 0, program.output
+
+
+# ── Measuring ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class Figures:
+    """What came of one way, over all rounds."""
+
+    seconds: list[float] = field(default_factory=list)
+    requests: list[Requests] = field(default_factory=list)
+
+
+def measure(ground: Ground, ways: Mapping[str, Way], rounds: int) -> dict[str, Figures]:
+    """Take each way so many times, turn by turn, each time from the same state; the first round only warms up."""
+    figures = {name: Figures() for name in ways}
+    for turn in range(rounds + 1):
+        for name, way in ways.items():
+            ground.restore()
+            before, start = len(ground.registry.requests), perf_counter()
+            way()
+            seconds = perf_counter() - start
+            assert ground.holds("v2"), name
+            if turn:
+                figures[name].seconds.append(seconds)
+                figures[name].requests.append(ground.registry.requests[before:])
+    return figures
+
+
+def times(figures: Mapping[str, Figures]) -> Iterator[str]:
+    """Write the table of wall times, with the ratio to the first way."""
+    yield "| way | median s | fastest s | slowest s | ratio |"
+    yield "|---|---|---|---|---|"
+    yardstick = median(next(iter(figures.values())).seconds)
+    for name, told in figures.items():
+        seconds = (median(told.seconds), min(told.seconds), max(told.seconds))
+        yield f"| {name} | {' | '.join(f'{time:.2f}' for time in seconds)} | {seconds[0] / yardstick:.2f} |"
+
+
+def requests(ground: Ground, figures: Mapping[str, Figures]) -> Iterator[str]:
+    """Write the table of what the registry was asked in the last round, of changed and of unchanged images."""
+    kinds = ("HEAD manifest", "GET manifest", "GET blob", "HEAD blob", "other")
+    yield f"| way | images | {' | '.join(kinds)} |"
+    yield f"|---|---|{'---|' * len(kinds)}"
+    for name, told in figures.items():
+        for which, is_wanted in (("unchanged", False), ("changed", True)):
+            asked = [each for each in told.requests[-1] if (_repository(each[1]) in ground.moving) is is_wanted]
+            counts = Counter(_kind(method, path) for method, path, _ in asked if path != "/v2/")
+            count = ground.changed if is_wanted else ground.images - ground.changed
+            yield f"| {name} | {count} {which} | {' | '.join(str(counts[kind]) for kind in kinds)} |"
+        greetings = sum(path == "/v2/" for _, path, _ in told.requests[-1])
+        yield f"| {name} | `/v2/` | {' | '.join(['', '', '', '', str(greetings)])} |"
+
+
+def _repository(path: str) -> str:
+    return "/".join(path.split("/")[2:4])
+
+
+def _kind(method: str, path: str) -> str:
+    kind = f"{method} {'manifest' if '/manifests/' in path else 'blob' if '/blobs/' in path else '?'}"
+    return "other" if "?" in kind else kind
+
+
+def run(ground: Ground, folder: Path, rounds: int) -> Iterator[str]:
+    """Measure all ways on this ground and write both tables."""
+    environment = {"WARROOM_DOCKER_HOST": ground.engine.host, "WARROOM_STATE_DIR": str(folder / "bot")}
+    alone = {**environment, "WARROOM_STATE_DIR": str(folder / "say")}
+    parts = Parts(ground, folder / "parts")
+    with scene(environment) as play, play.bot(WARROOM_LOG_LEVEL="info"):
+        ways: Mapping[str, Way] = {
+            "a loop of `docker pull`": lambda: pull_each(ground),
+            "our update, without a conversation": parts,
+            "typed in the room, confirmed at once": lambda: type_and_confirm(play),
+            "`warroom say --yes`, with its start": lambda: say(alone),
+        }
+        figures = measure(ground, ways, rounds)
+    yield from times({**figures, "our update, until every image is there": Figures(parts.there[1:])})
+    yield ""
+    yield from requests(ground, figures)
+
+
+def main() -> None:
+    """Measure and print."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=20)
+    parser.add_argument("--changed", type=int, default=2)
+    parser.add_argument("--megabytes", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--away", type=float, nargs="+", default=[0, 20], help="milliseconds to the registry, one way")
+    options = parser.parse_args()
+    sizes = (options.images, options.changed, options.megabytes)
+    for away in options.away:
+        with (
+            private_engine() as engine,
+            network_of(engine),
+            open_registry() as registry,
+            further_away(registry.address, away) as address,
+            closing(docker.APIClient(engine.host, version="auto")) as client,
+            tempfile.TemporaryDirectory(prefix="warroom-updates-") as folder,
+        ):
+            print(f"\nThe registry is {away:g} ms away:\n", flush=True)
+            print(*run(Ground(engine, registry, address, client, *sizes), Path(folder), options.rounds), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

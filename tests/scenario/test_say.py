@@ -1,0 +1,73 @@
+"""What `warroom say` does with the real bot: it follows the dialogs that its clicks begin."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from bot.room.console import LiveDialog
+from bot.room.say import Conversation, Said
+from tests.scenario.driver import Stage, table
+from tests.scenario.shelf import PYTHON, Shelf
+
+LINE = f"/docker_image_update image={PYTHON}"
+
+
+@pytest.fixture
+def shelf(stage: Stage) -> Shelf:
+    return Shelf(stage)
+
+
+@pytest.fixture
+def say(stage: Stage) -> Callable[..., tuple[Said, str]]:
+    """Say a line with these clicks; gives what came of it and what was printed."""
+
+    def said(line: str, *clicks: str, yes: bool = False) -> tuple[Said, str]:
+        stream = io.StringIO()
+        show = LiveDialog(Console(file=stream, width=100), widens=True)
+        with show:
+            result = Conversation(stage.alice.client, show, clicks=clicks, yes=yes).say(line)
+        return result, stream.getvalue()
+
+    return said
+
+
+@pytest.mark.parametrize(("clicks", "yes"), [(("update", "undo_update", "roll_back"), False), (("undo_update",), True)])
+def test_an_update_is_undone_in_one_go(
+    shelf: Shelf, say: Callable[..., tuple[Said, str]], clicks: tuple[str, ...], *, yes: bool
+) -> None:
+    old, new = shelf.outdated()
+
+    said, printed = say(LINE, *clicks, yes=yes)
+
+    assert (said.state, said.succeeded, said.left) == ("rolled_back", True, ())
+    assert said.as_json()["images"][0]["name"] == PYTHON
+    assert shelf.holder(PYTHON) == old.id
+    assert new.id.removeprefix("sha256:")[:12] in printed or new.repo_digests[0].partition("sha256:")[2][:12] in printed
+    assert {"review", "running"} <= set(said.seconds)
+    assert "updated" not in said.seconds
+
+
+def test_a_click_on_what_is_gone_is_no_success(shelf: Shelf, say: Callable[..., tuple[Said, str]]) -> None:
+    shelf.outdated()
+
+    said, _ = say(LINE, "update", "changes", "undo_update", "roll_back", "undo_update")
+
+    assert (said.state, said.left) == ("rolled_back", ("undo_update",))
+
+
+def test_a_list_is_turned_and_an_image_of_it_looked_at(
+    stage: Stage, shelf: Shelf, say: Callable[..., tuple[Said, str]]
+) -> None:
+    for number in range(30):
+        shelf.pulled(f"registry.test:5000/a/image{number:02}:1")
+
+    said, printed = say("/docker_images", "next_page", "image_details=image03", "image_update")
+
+    assert said.state == "unchanged"
+    lines = [line for line in printed.splitlines() if "registry.test:5000/a/image" in line and "│" in line]
+    assert sum("image29" in line for line in lines) >= 1
+    assert "registry.test:5000/a/image03:1" in printed
+    listed = next(message for message in stage.bot_messages() if table(message) and "ID" in table(message)[0])
+    assert table(listed)[-1]["Repository"] == "demisto/python3-deb"

@@ -1,0 +1,346 @@
+"""The card of one image: every fact from where it is known, and what is told where it is not."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from commands.build.labels import make_labels
+from commands.command import Card, Move, Origin, Refusal, Row, Users
+from commands.docker_image_create import line_of
+from commands.docker_image_create import parse as parse_creation
+from commands.docker_images import page_of
+from commands.engine.interface import FilesRead, ReadOrder
+from commands.errors import ArgumentError, EngineUnavailable
+from commands.host.history import kept_name
+from commands.model.images import Digest, ImageId, Layer, ListedImage, LocalImage, Mark
+from commands.model.packages import Inventory
+from commands.model.references import Reference
+from commands.model.requests import LookAtImage, Query, ShortId
+from commands.on_image.details import answer, line_for, parse
+from tests.examples import NOW, SPEC
+from tests.fakes.engine import FakeEngine
+from tests.fakes.workshop import sources_on
+
+LABELS = {"warroom.job": "d-2"}
+MADE = make_labels(SPEC, job="d-1", requester="U0ALICE", channel="C0WARROOM", created=NOW)
+FILES = {
+    "usr/lib/python3/dist-packages/mechanize-0.4.10.dist-info/METADATA": b"Name: mechanize\nVersion: 0.4.10\n",
+    "var/lib/dpkg/status": b"Package: wget\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.21\n\n",
+}
+DIGEST = Digest(f"sha256:{'d1' * 32}")
+EARLIER_JOB, EARLIEST_JOB = "0199a1b2c3d4e5f6072", "0199a1b2c3d4e5f6071"
+
+
+@dataclass(slots=True)
+class Bench:
+    """A host, and what was said while the facts were looked up."""
+
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    said: list[str] = field(default_factory=list)
+
+    def ask(self, line: str) -> Card | Refusal:
+        """Ask as the button does."""
+        sources = replace(sources_on(self.engine), labels=LABELS)
+        return answer(parse(line.removeprefix("details ")), sources, self.said.append)
+
+    def card(self, name: str) -> Card:
+        """Ask, and expect a card."""
+        card = self.ask(line_for(name))
+        assert isinstance(card, Card), card
+        return card
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def mark(image: LocalImage, digest: Digest | None = None) -> Mark:
+    return Mark(image.id, digest, image.created, image.size)
+
+
+# ── The line ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+DIGITS = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("repository", "tag", "line"),
+    [
+        ("a/b", "1", "details image=a/b:1"),
+        ("registry:5000/a", "RC-1", "details image=registry:5000/a:RC-1"),
+        ("a", "x" * 128, f"details image=a:{'x' * 128}"),
+        (None, None, "details image=abababababab"),
+        ("a", None, "details image=abababababab"),
+        ("схема", "1", "details image=abababababab"),
+        ("a", "<!channel>", "details image=abababababab"),
+        ("a", "1 image=b", "details image=abababababab"),
+        ("scratch", "1", "details image=abababababab"),
+        ("a", "IMAGE", "details image=abababababab"),
+    ],
+)
+def test_the_line_of_a_row_can_be_read_whatever_its_name_is(repository: str | None, tag: str | None, line: str) -> None:
+    row = Row(ImageId(f"sha256:{DIGITS}"), repository, tag, 1, NOW, made_here=False)
+
+    assert line_for(row) == line
+    wanted = parse(line.removeprefix("details "))
+    assert str(wanted.image) == line.removeprefix("details image=")
+
+
+def test_the_line_of_a_short_id_asks_for_that() -> None:
+    assert parse(line_for("abababababab").removeprefix("details ")) == LookAtImage(ShortId("abababababab"))
+
+
+@pytest.mark.parametrize("text", ["", "image=", "image=--all", "image=../x", "image=A/B", "name=a", "image=a image=b"])
+def test_other_lines_are_refused(text: str) -> None:
+    with pytest.raises(ArgumentError):
+        parse(text)
+
+
+# ── The card ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_card_of_a_foreign_image_has_all_but_an_origin(bench: Bench) -> None:
+    image = bench.engine.add_image(
+        "team/tool:1", labels={"maintainer": "x"}, repo_digests=("other@sha256:1", f"team/tool@{DIGEST}")
+    )
+    above = bench.engine.add_image("team/above:1", below=image.layers)
+    bench.engine.add_container("web", image.id)
+    bench.engine.add_container("once", image.id, state="exited")
+    bench.engine.add_container("elsewhere", above.id)
+    bench.engine.histories[image.id] = (Layer("ADD file", 900_000), Layer("RUN true", 0))
+    bench.engine.files[image.id] = FILES
+
+    assert bench.card("team/tool:1") == Card(
+        name="team/tool:1",
+        image=image,
+        mark=mark(image, DIGEST),
+        origin=None,
+        users=Users(running=("web",), stopped=("once",), images=("team/above:1",)),
+        earlier=(),
+        layers=(Layer("ADD file", 900_000), Layer("RUN true", 0)),
+        packages=Inventory({"mechanize": "0.4.10"}, {"wget": "1.21"}, "dpkg"),
+        labels={"maintainer": "x"},
+    )
+    assert bench.said[-1] == "Reading the packages of team/tool:1"
+    assert [order.labels for order in bench.engine.reads] == [LABELS]
+
+
+def test_a_card_of_an_image_of_the_bot_tells_who_asked_when_and_how(bench: Bench) -> None:
+    bench.engine.add_image(SPEC.reference, "example_name:latest", labels=MADE)
+    line = (
+        "/docker_image_create name=example_name dependencies=mechanize packages=wget"
+        " base=demisto/python3-deb:3.12.13.11694875"
+    )
+
+    origin = bench.card("example_name:latest").origin
+
+    assert origin == Origin(
+        requester="U0ALICE",
+        channel="C0WARROOM",
+        at=NOW,
+        job="d-1",
+        line=line,
+        base="demisto/python3-deb:3.12.13.11694875",
+    )
+    assert parse_creation(line.removeprefix("/docker_image_create")).name == "example_name"
+
+
+def test_what_is_built_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) -> None:
+    bench.engine.add_image(SPEC.reference, labels=MADE)
+    bench.engine.add_image("example_name:mine", labels=MADE)
+    bench.engine.add_image("other:1", labels=MADE)
+
+    assert bench.card("example_name:mine").origin is None
+    assert bench.card("other:1").origin is None
+    assert bench.card(SPEC.reference).origin is not None
+
+
+@pytest.mark.parametrize(
+    "request_label",
+    [
+        "",
+        "{",
+        "null",
+        '{"name": "a"}',
+        '{"name": "a:1", "base": "b"}',
+        '{"name": "--all", "base": "b"}',
+        '{"name": "a", "base": "b", "dependencies": ["x; rm -rf /"]}',
+        '{"name": "a", "base": "b", "packages": ["--allow-downgrades"]}',
+        '{"name": "a", "base": "b", "packages": ["x\\nbase=evil"]}',
+        '{"name": "a", "base": "b", "dependencies": ["' + "x" * 2_000 + '"]}',
+    ],
+)
+def test_a_label_that_is_no_request_gives_no_line(bench: Bench, request_label: str) -> None:
+    labels = {**MADE, "warroom.request": request_label, "org.opencontainers.image.created": "soon"}
+    bench.engine.add_image(SPEC.reference, labels=labels)
+
+    origin = bench.card(SPEC.reference).origin
+
+    assert origin is not None
+    assert (origin.line, origin.at, origin.requester) == (None, None, "U0ALICE")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "a/b", "dependencies": "requests[socks,security]>=2.31,<3, pandas", "packages": "curl=8.1-r0,wget"},
+        {"name": "registry:5000/a", "base": f"python:3@{DIGEST}"},
+    ],
+)
+def test_the_line_asks_for_just_what_was_asked_for(bench: Bench, fields: dict[str, str]) -> None:
+    asked = parse_creation(line_of({"base": "b:1", **fields}).removeprefix("/docker_image_create"))
+    base = replace(SPEC.base, reference=asked.base or Reference("b"))
+    spec = replace(SPEC, name=asked.name, base=base, requirements=asked.dependencies, os_packages=asked.packages)
+    labels = make_labels(spec, job="d-1", requester="U0ALICE", channel="C0", created=NOW)
+    bench.engine.add_image(spec.reference, labels=labels)
+
+    origin = bench.card(spec.reference).origin
+
+    assert origin is not None
+    assert origin.line is not None
+    assert parse_creation(origin.line.removeprefix("/docker_image_create")) == asked
+
+
+# ── What was before ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_earlier_images_of_the_name_are_told_the_latest_first(bench: Bench) -> None:
+    earliest = bench.engine.add_image(kept_name(EARLIEST_JOB, "tool:latest"))
+    earlier = bench.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))
+    bench.engine.add_image(kept_name(EARLIER_JOB, "tool:2"))
+    bench.engine.add_image(kept_name(EARLIER_JOB, "other:latest"))
+    present = bench.engine.add_image("tool:latest")
+    bench.engine.add_container("web", present.id)
+
+    users = Users(running=("web",))
+    assert bench.card("tool:latest").earlier == (
+        Move("tool:latest", mark(present), mark(earlier), kept_name(EARLIER_JOB, "tool:latest"), users),
+        Move("tool:latest", mark(present), mark(earliest), kept_name(EARLIEST_JOB, "tool:latest"), users),
+    )
+
+
+def test_an_image_that_is_back_is_not_before_itself(bench: Bench) -> None:
+    bench.engine.add_image("tool:latest", kept_name(EARLIER_JOB, "tool:latest"))
+
+    assert bench.card("tool:latest").earlier == ()
+
+
+# ── Odd images ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("names", "digests"),
+    [
+        ((), ()),
+        ((), (f"team/tool@{DIGEST}",)),
+        (("a:<none>",), ()),
+        (("схема:\u202eгод`<!channel>",), ()),
+        (("a:" + "x" * 128,), ()),
+        (("a:1", "a:2", "localhost:5000/a:1"), ("odd", f"a@{DIGEST}")),
+    ],
+)
+def test_every_row_of_the_list_has_a_card(bench: Bench, names: tuple[str, ...], digests: tuple[str, ...]) -> None:
+    image = bench.engine.add_image(*names, repo_digests=digests)
+
+    for row in page_of(bench.engine.listing(), Query()).rows:
+        card = bench.ask(line_for(row))
+        assert isinstance(card, Card)
+        assert card.image.id == row.image
+        # The buttons of the card ask by this name.
+        assert bench.card(card.name).image.id == row.image
+    assert bench.card(image.id.removeprefix("sha256:")).image == image
+
+
+def test_a_card_may_be_asked_for_by_digest(bench: Bench) -> None:
+    image = bench.engine.add_image("tool:1", repo_digests=(f"tool@{DIGEST}",))
+
+    assert bench.card(f"tool@{DIGEST}").image == image
+
+
+# ── What is not there ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_unknown_image_is_refused_with_what_is_like_it(bench: Bench) -> None:
+    bench.engine.add_image("team/python3:1")
+
+    assert bench.ask("details image=team/pyhton3:1") == Refusal(
+        "`team/pyhton3:1` is not here",
+        "This Docker host has no image `team/pyhton3:1`.",
+        "Did you mean `team/python3:1`? `/docker_images` shows what there is.",
+    )
+    assert bench.ask("details image=abcdef") == Refusal(
+        "`abcdef` is not here", "This Docker host has no image `abcdef`.", "`/docker_images` shows what there is."
+    )
+
+
+def test_of_several_images_none_is_taken(bench: Bench) -> None:
+    bench.engine.add_image("a:1")
+    bench.engine.add_image("a:2")
+
+    assert bench.ask("details image=a") == Refusal(
+        "`a` is not one image", "Several images are called `a`.", "Choose one of `a:2` and `a:1`."
+    )
+    by_id = bench.ask("details image=0000")
+    assert isinstance(by_id, Refusal)
+    assert by_id.message == "Several images are called `0000`."
+
+
+class Vanishing(FakeEngine):
+    """A daemon whose images are removed by somebody at the moment that `gone_at` names."""
+
+    def __init__(self, gone_at: str) -> None:
+        super().__init__()
+        self.gone_at = gone_at
+
+    def listing(self) -> tuple[ListedImage, ...]:
+        listing = super().listing()
+        self._empty("list")
+        return listing
+
+    def history(self, image: ImageId) -> tuple[Layer, ...]:
+        self._empty("history")
+        return super().history(image)
+
+    def read_files(self, order: ReadOrder) -> FilesRead:
+        self._empty("read_files")
+        return super().read_files(order)
+
+    def _empty(self, moment: str) -> None:
+        if moment == self.gone_at:
+            self._images.clear()
+
+
+@pytest.mark.parametrize("gone_at", ["list", "history"])
+def test_an_image_that_is_removed_meanwhile_is_told_as_gone(gone_at: str) -> None:
+    bench = Bench(Vanishing(gone_at))
+    bench.engine.add_image("tool:1")
+
+    assert bench.ask("details image=tool:1") == Refusal(
+        "`tool:1` is gone", "It has just been removed.", "`/docker_images` shows what there is."
+    )
+
+
+def test_packages_that_cannot_be_read_are_a_gap_on_the_card() -> None:
+    bench = Bench(Vanishing("read_files"))
+    bench.engine.add_image("tool:1")
+
+    packages = bench.card("tool:1").packages
+
+    assert packages.gap.startswith("The packages could not be read: ")
+    assert replace(packages, gap="") == Inventory({}, None)
+
+
+def test_a_daemon_that_does_not_answer_is_a_problem_not_a_card(bench: Bench) -> None:
+    bench.engine.break_down()
+
+    with pytest.raises(EngineUnavailable):
+        bench.ask("details image=tool:1")
+
+
+def test_an_image_without_a_known_time_has_a_card(bench: Bench) -> None:
+    image = bench.engine.add_image("tool:1")
+    bench.engine._images[image.id] = replace(image, created=datetime.fromtimestamp(0, UTC))
+
+    assert bench.card("tool:1").mark.created == datetime.fromtimestamp(0, UTC)

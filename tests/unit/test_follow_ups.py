@@ -1,0 +1,493 @@
+"""Clicks that begin another dialog, and those that turn and narrow a list."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from bot.dialogs import Asked, Cancelled, Described, Dialog, DialogId, ImagesUpdated, Listed, Preparing, UnderReview
+from bot.follow_ups import FollowUp
+from bot.jobs import Button
+from bot.slack.clicks import ACTIONS, FILTER, Taken, Turn
+from bot.slack.listeners import Audience
+from bot.slack.views.filter_form import FILTER_FORM, filter_form
+from bot.slack.views.form import FormContext
+from bot.slack.views.listing import row_choice
+from bot.slack.views.update_form import UPDATE_FORM, update_form
+from commands.command import RollBack
+from commands.errors import StateUnwritable
+from commands.model.requests import Query
+from tests.examples import (
+    ALICE,
+    ASKED,
+    BOB,
+    CARD,
+    EVERY_KIND,
+    LATER,
+    LISTING,
+    MOVE,
+    NOW,
+    PULLING,
+    UPDATE,
+    UPDATED,
+)
+from tests.fakes.desk import CONTEXT, HERE, IMAGES, Desk, click, form, open_desks
+from tests.fakes.logs import logs_to
+
+GONE = "I no longer know this dialog. Type the command again."
+LATE = "That is decided already; the dialog shows how."
+NOT_HERE = "That is not possible any more. `/docker_images` shows what there is now."
+EARLIER = tuple(
+    replace(MOVE, earlier_tag=f"demisto/python3:before-{number:019x}") for number in (0x19AB5DD2C01, 0x19AB5DD2C02)
+)
+BACK = UnderReview(ASKED, RollBack("Roll back demisto/python3:latest?", (MOVE,), EARLIER), LATER)
+LIST = Listed(ASKED, LISTING)
+"""Its second page of three."""
+DESCRIBED = Described(ASKED, CARD)
+DONE = ImagesUpdated(ASKED, UPDATE, BOB, UPDATED, PULLING, NOW)
+OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with logs_to(StringIO()):
+        yield
+
+
+@pytest.fixture
+def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    with open_desks(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def desk(open_desk: Callable[..., Desk]) -> Desk:
+    return open_desk()
+
+
+def new(desk: Desk) -> list[str]:
+    """List the lines of the dialogs that were begun at this desk."""
+    return [entry.dialog.asked.line for entry in desk.stored if entry.id.startswith("new-")]
+
+
+def chosen(number: int) -> str:
+    """What the menu sends for a row."""
+    return row_choice(number, LIST.listing.rows[number])
+
+
+# ── Another dialog ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("dialog", "action", "choice", "line"),
+    [
+        (LIST, FollowUp.DETAILS, chosen(0), "details image=example_name:1.0.0.1763925000"),
+        (LIST, FollowUp.DETAILS, chosen(1), "details image=demisto/python3:latest"),
+        (LIST, FollowUp.DETAILS, chosen(2), "details image=9c1e6b20d7f3"),
+        (DESCRIBED, FollowUp.UPDATE, None, "/docker_image_update image=example_name:1.0.0.1763925000"),
+        (DESCRIBED, FollowUp.ROLL_BACK, None, "roll_back image=example_name:1.0.0.1763925000"),
+        (DESCRIBED, FollowUp.RUN_AGAIN, None, ASKED.line),
+        (DESCRIBED, FollowUp.REMOVE, None, f"remove image={CARD.image.id}"),
+        (DONE, FollowUp.UNDO, None, "roll_back job=d-1"),
+    ],
+    ids=str,
+)
+def test_a_click_begins_a_dialog_of_whoever_clicked(
+    desk: Desk, dialog: Dialog, action: str, choice: str | None, line: str
+) -> None:
+    desk.keep(dialog)
+
+    assert desk.clicks(action, choice=choice, trigger="7.8.jkl") == ""
+
+    (entry,) = [entry for entry in desk.stored if entry.id == "new-1"]
+    assert entry.dialog == Preparing(Asked(DialogId("new-1"), line, BOB, HERE, NOW), "Reading the command")
+    assert (entry.trigger, entry.response_url) == ("7.8.jkl", "https://hooks.slack.invalid/2")
+    assert desk.screen.shown == [entry.dialog]
+    before = desk.ledger.get(DialogId("d-1"))
+    assert before is not None
+    assert before.dialog == dialog
+
+
+def test_another_earlier_image_takes_the_place_of_the_one_under_review(desk: Desk) -> None:
+    desk.keep(BACK)
+
+    assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="1") == ""
+
+    assert new(desk) == ["roll_back image=demisto/python3:latest to=before-0000000019ab5dd2c02"]
+    assert [type(shown) for shown in desk.screen.shown] == [Cancelled, Preparing]
+    assert desk.screen.shown[0] == Cancelled(ASKED, BOB)
+
+
+def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(desk: Desk) -> None:
+    desk.keep(BACK)
+    desk.clicks(Button.ROLL_BACK)
+
+    assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="0") == NOT_HERE
+    assert new(desk) == []
+
+
+def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: Desk) -> None:
+    desk.keep(replace(BACK, expires=NOW))
+
+    said = "This proposal has expired. Type the command again for a fresh one."
+    assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="0") == said
+    assert new(desk) == []
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "",
+        "3",
+        "-1",
+        "1e1",
+        "٣",
+        "one",
+        " ",
+        "0 0",
+        "0\n",
+        "9" * 400,
+        "99999",
+        "None",
+        "0x0",
+        "1;2",
+        "../0",
+        "0-",
+        "0-ffff",
+        "3-9c1e6b",
+        "-9c1e6b",
+    ],
+)
+def test_a_choice_that_is_none_of_the_rows_is_told(desk: Desk, choice: str) -> None:
+    desk.keep(LIST)
+
+    assert desk.clicks(FollowUp.DETAILS, choice=choice) == NOT_HERE
+    assert new(desk) == []
+
+
+@pytest.mark.parametrize("action", FollowUp)
+def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(desk: Desk, action: FollowUp) -> None:
+    desk.keep(LIST)
+
+    for dialog in ("never-heard", "", "d-1 0", "d-1\n"):
+        assert desk.clicks(action, dialog) == GONE
+    assert new(desk) == []
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_click_on_every_dialog_is_acknowledged_and_breaks_nothing(desk: Desk, action: str) -> None:
+    for number, dialog in enumerate(EVERY_KIND):
+        desk.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
+        assert "went wrong" not in desk.clicks(action, f"k-{number}")
+
+
+@pytest.mark.parametrize("action", [FollowUp.DETAILS, FollowUp.ROLL_BACK_TO])
+def test_a_menu_on_a_dialog_without_it_is_told(desk: Desk, action: FollowUp) -> None:
+    for number, dialog in enumerate(EVERY_KIND):
+        desk.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
+        has_it = isinstance(dialog, Listed) and action is FollowUp.DETAILS
+        if not has_it:
+            assert desk.clicks(action, f"k-{number}", "0") == NOT_HERE
+    assert new(desk) == []
+
+
+def test_an_update_that_moved_nothing_cannot_be_undone(desk: Desk) -> None:
+    results = tuple(replace(result, kept_as="") for result in UPDATED.results)
+    desk.keep(replace(DONE, outcome=replace(UPDATED, results=results)))
+
+    assert desk.clicks(FollowUp.UNDO) == NOT_HERE
+    assert new(desk) == []
+
+
+def test_a_card_whose_line_the_host_made_up_begins_nothing(desk: Desk) -> None:
+    assert CARD.origin is not None
+    desk.keep(replace(DESCRIBED, card=replace(CARD, origin=replace(CARD.origin, line="/rm -rf /"))))
+
+    assert desk.clicks(FollowUp.RUN_AGAIN).startswith("`/rm` is not a command here.")
+    assert new(desk) == []
+
+
+@pytest.mark.parametrize("action", [FollowUp.DETAILS, Turn.NEXT, FILTER])
+def test_who_may_not_click_begins_and_changes_nothing(open_desk: Callable[..., Desk], action: str) -> None:
+    desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
+    desk.keep(LIST)
+
+    assert "`WARROOM_ALLOWED_USERS`" in desk.clicks(action, choice="0", user="U0MALLORY")
+    assert "`WARROOM_ALLOWED_CHANNELS`" in desk.clicks(action, choice="0", user=ALICE, channel="C0ELSEWHERE")
+    desk.close()
+    assert (new(desk), desk.work.asked, desk.views) == ([], [], [])
+
+
+@pytest.mark.parametrize("action", [FollowUp.UNDO, Turn.NEXT, FILTER])
+def test_trouble_with_the_state_is_whispered(desk: Desk, action: str) -> None:
+    desk.keep(DONE)
+    desk.ledger.trouble = StateUnwritable("It is full.", hint="Free space.")
+
+    assert desk.clicks(action) == "It is full. Free space."
+
+
+def test_a_bot_that_is_ending_begins_nothing(desk: Desk) -> None:
+    desk.keep(DONE)
+    desk.jobs._closing.set()
+
+    assert desk.clicks(FollowUp.UNDO) == "The bot is being restarted. Type the command again in a minute."
+    assert new(desk) == []
+
+
+# ── One click, delivered again and again ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_click_that_is_delivered_ten_times_begins_one_dialog(desk: Desk) -> None:
+    desk.keep(DONE)
+    body = click(FollowUp.UNDO, trigger="7.8.jkl")
+
+    with ThreadPoolExecutor(10) as deliveries:
+        answers = list(deliveries.map(lambda _: desk.sends(body), range(10)))
+
+    assert answers == [{}] * 10
+    assert new(desk) == ["roll_back job=d-1"]
+    assert desk.whispers == []
+
+
+def test_two_clicks_begin_two_dialogs(desk: Desk) -> None:
+    desk.keep(DESCRIBED)
+
+    desk.clicks(FollowUp.UPDATE)
+    desk.clicks(FollowUp.UPDATE, user=ALICE)
+
+    assert len(new(desk)) == 2
+
+
+def test_a_page_that_is_turned_by_a_click_delivered_twice_is_turned_once(desk: Desk) -> None:
+    desk.keep(LIST)
+
+    for _ in range(3):
+        desk.sends(click(Turn.PREVIOUS, trigger="7.8.jkl"))
+        desk.screen.wait_for(Listed)
+
+    desk.close()
+    assert desk.work.asked == [Query(page=1)]
+
+
+def test_only_the_latest_clicks_are_remembered() -> None:
+    taken = Taken(most=3)
+
+    assert [taken.is_new(trigger) for trigger in ("1", "2", "2", "3", "1", "4", "2", "1")] == [
+        *(True, True, False, True, False),
+        # `1` was the oldest of four.
+        *(True, False, True),
+    ]
+
+
+def test_clicks_without_a_trigger_are_never_the_same() -> None:
+    taken = Taken(most=3)
+
+    assert taken.is_new("")
+    assert taken.is_new("")
+
+
+# ── The list ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("button", "query", "asked"),
+    [
+        (Turn.NEXT, Query(page=2, text="a", made_here=True), Query(page=3, text="a", made_here=True)),
+        (Turn.PREVIOUS, Query(page=2, text="a"), Query(page=1, text="a")),
+        (Turn.PREVIOUS, Query(page=1), Query(page=1)),
+        (Turn.REFRESH, Query(page=2, text="a"), Query(page=2, text="a")),
+    ],
+)
+def test_a_list_is_turned_from_where_it_is(desk: Desk, button: Turn, query: Query, asked: Query) -> None:
+    desk.keep(replace(LIST, listing=replace(LISTING, query=query)))
+
+    assert desk.clicks(button) == ""
+
+    assert desk.screen.wait_for(Listed).listing.query == asked
+    assert desk.work.asked == [asked]
+
+
+def test_a_click_does_not_wait_for_the_daemon_to_list(desk: Desk) -> None:
+    desk.work.may_turn.shut()
+    desk.keep(LIST)
+
+    assert desk.clicks(Turn.NEXT) == ""
+    assert desk.screen.shown == []
+
+    desk.work.may_turn.open()
+    desk.screen.wait_for(Listed)
+
+
+@pytest.mark.parametrize("action", [*Turn, FILTER])
+@pytest.mark.parametrize(
+    "dialog", [each for each in EVERY_KIND if not isinstance(each, Listed)], ids=lambda d: type(d).__name__
+)
+def test_what_is_no_list_cannot_be_turned(desk: Desk, action: str, dialog: Dialog) -> None:
+    desk.keep(dialog)
+
+    assert desk.clicks(action) == NOT_HERE
+    desk.close()
+    assert (desk.work.asked, desk.views) == ([], [])
+
+
+@pytest.mark.parametrize("action", [*Turn, FILTER])
+def test_a_list_that_nobody_knows_cannot_be_turned(desk: Desk, action: str) -> None:
+    assert desk.clicks(action) == GONE
+
+
+# ── The filter ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def narrowed(desk: Desk, text: str | None, *, ticked: bool = False, context: FormContext = OF_D_1) -> dict[str, str]:
+    """Send the form of a list; gives the errors beside its fields."""
+    boxes = {"type": "checkboxes", "selected_options": [{"value": "true"}] if ticked else []}
+    state = {"text": {"value": {"type": "plain_text_input", "value": text}}, "made_here": {"value": boxes}}
+    answer = desk.sends(form(state, context, callback=FILTER_FORM))
+    errors = answer.get("errors", {})
+    assert isinstance(errors, dict)
+    assert set(errors) <= {"text", "made_here"}
+    return errors
+
+
+def test_filter_opens_a_form_with_what_the_list_shows(desk: Desk) -> None:
+    query = Query(page=2, text="python", made_here=True)
+    desk.keep(replace(LIST, listing=replace(LISTING, query=query)))
+
+    assert desk.clicks(FILTER, trigger="7.8.jkl") == ""
+    assert desk.opened == ("7.8.jkl", filter_form(OF_D_1, query))
+
+
+@pytest.mark.parametrize(
+    ("text", "ticked", "query"),
+    [
+        (" python ", False, Query(text="python")),
+        (None, True, Query(made_here=True)),
+        (None, False, Query()),
+        ("x" * 100, True, Query(text="x" * 100, made_here=True)),
+        ("пайтон *_`<@U0>", False, Query(text="пайтон *_`<@U0>")),
+    ],
+)
+def test_a_list_is_narrowed_from_its_first_page(desk: Desk, text: str | None, query: Query, *, ticked: bool) -> None:
+    desk.keep(LIST)
+
+    assert narrowed(desk, text, ticked=ticked) == {}
+
+    assert desk.screen.wait_for(Listed).listing.query == query
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x" * 101, "That has 101 characters. Look for 100 at most."),
+        ("a\nb", "That holds a character that cannot be seen. Type it anew."),
+        ("a\x00b", "That holds a character that cannot be seen. Type it anew."),
+        ("a\x1b[2Jb", "That holds a character that cannot be seen. Type it anew."),
+        ("a\u202eb", "That holds a character that cannot be seen. Type it anew."),
+    ],
+)
+def test_what_nobody_looks_for_is_told_beside_the_field(desk: Desk, text: str, said: str) -> None:
+    desk.keep(LIST)
+
+    assert narrowed(desk, text) == {"text": said}
+    desk.close()
+    assert desk.work.asked == []
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        (FormContext(HERE), GONE),
+        (FormContext(HERE, edits=DialogId("never-heard")), GONE),
+        (FormContext(HERE, edits=DialogId("d-2")), LATE),
+    ],
+)
+def test_a_filter_of_what_is_no_list_is_told(desk: Desk, context: FormContext, said: str) -> None:
+    desk.keep(replace(DONE, asked=replace(ASKED, dialog=DialogId("d-2"))))
+
+    assert narrowed(desk, "a", context=context) == {"text": f"{said} This form changes nothing: close it."}
+
+
+@pytest.mark.parametrize("state", [None, [], {"text": {"value": {"value": 7}}}], ids=str)
+def test_a_filter_that_is_not_understood_is_told_in_it(desk: Desk, state: object) -> None:
+    said = {"text": "I no longer know this form. Close it and type the command again."}
+
+    assert desk.sends(form(state, OF_D_1, callback=FILTER_FORM))["errors"] == said
+    assert desk.sends(form({}, "null", callback=FILTER_FORM))["errors"] == said
+
+
+def test_a_filter_of_somebody_who_may_not_is_refused(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
+    desk.keep(LIST)
+
+    assert "`WARROOM_ALLOWED_USERS`" in narrowed(desk, "a")["text"]
+    desk.close()
+    assert desk.work.asked == []
+
+
+# ── The form of an update ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def updated(desk: Desk, *, typed: str = "", picked: str = "", ticked: bool = False) -> dict[str, str]:
+    """Send the form of an update; gives the errors beside its fields."""
+    state = {
+        "local_image": {"value": {"type": "static_select", "selected_option": {"value": picked} if picked else None}},
+        "image": {"value": {"type": "plain_text_input", "value": typed or None}},
+        "all": {"value": {"type": "checkboxes", "selected_options": [{"value": "true"}] if ticked else []}},
+    }
+    answer = desk.sends(form(state, callback=UPDATE_FORM))
+    errors = answer.get("errors", {})
+    assert isinstance(errors, dict)
+    assert set(errors) <= {"image", "all"}
+    return errors
+
+
+def test_an_update_without_arguments_opens_its_form(desk: Desk) -> None:
+    assert desk.types("", command="/docker_image_update") == {}
+
+    assert desk.opened == ("1.2.abc", update_form(CONTEXT, {}, IMAGES))
+    assert desk.stored == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "picked", "ticked", "line"),
+    [
+        ("demisto/python3", "", False, "/docker_image_update image=demisto/python3"),
+        ("", "debian:12", False, "/docker_image_update image=debian:12"),
+        ("9c1e6b20d7f3", "debian:12", False, "/docker_image_update image=9c1e6b20d7f3"),
+        ("", "", True, "/docker_image_update all=true"),
+    ],
+)
+def test_a_form_that_is_sent_is_taken_like_its_line(
+    desk: Desk, typed: str, picked: str, line: str, *, ticked: bool
+) -> None:
+    assert updated(desk, typed=typed, picked=picked, ticked=ticked) == {}
+
+    (entry,) = desk.stored
+    assert entry.dialog.asked == Asked(DialogId("new-1"), line, BOB, HERE, NOW)
+    assert (entry.trigger, entry.response_url) == ("5.6.ghi", "https://hooks.slack.invalid/1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "picked", "ticked", "part"),
+    [
+        ("", "", False, "Neither `image` nor `all` is given"),
+        ("debian:12", "", True, "are both given"),
+        ("", "debian:12", True, "are both given"),
+        ("--all", "", False, "`--all`"),
+        ("../x", "", False, "`../x`"),
+        ("Debian:12", "", False, "`Debian:12`"),
+        ("a all=true", "", False, "`all=` begins another argument"),
+        ("", "a b", False, "a b"),
+    ],
+)
+def test_a_wrong_field_of_an_update_is_told_beside_it(
+    desk: Desk, typed: str, picked: str, part: str, *, ticked: bool
+) -> None:
+    errors = updated(desk, typed=typed, picked=picked, ticked=ticked)
+
+    assert list(errors) == ["image"]
+    assert part in errors["image"]
+    assert desk.stored == ()

@@ -1,0 +1,149 @@
+"""Removing an image: what is offered, what is told with it, and when it is refused."""
+
+import pytest
+
+from commands.command import Finding, Refusal, Removal, Severity
+from commands.errors import ArgumentError, EngineUnavailable
+from commands.host.selection import Found
+from commands.host.subjects import mark_of
+from commands.model.references import Reference
+from commands.model.requests import RemoveImage, ShortId
+from commands.on_image.remove import answer, line_for, parse
+from tests.fakes.engine import FakeEngine
+from tests.fakes.updates import FIRST
+from tests.fakes.workshop import sources_on
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+def answered(engine: FakeEngine, image: str) -> Removal | Refusal:
+    return answer(parse(f"image={image}"), sources_on(engine), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("image", "request_"),
+    [
+        ("a:1", RemoveImage(Reference("a", "1"))),
+        ("registry.example:5000/a:1", RemoveImage(Reference("registry.example:5000/a", "1"))),
+        ("0123456789ab", RemoveImage(ShortId("0123456789ab"))),
+        (f"sha256:{'d' * 64}", RemoveImage(ShortId("d" * 64))),
+    ],
+)
+def test_the_line_of_a_button_is_read_as_what_it_means(image: str, request_: RemoveImage) -> None:
+    assert parse(line_for(image).removeprefix("remove ")) == request_
+
+
+@pytest.mark.parametrize("line", ["", "image=", "image=--all", "image=../x", "image=A:1", "a", "image=a all=true"])
+def test_what_no_button_says_is_refused(line: str) -> None:
+    with pytest.raises(ArgumentError):
+        parse(line)
+
+
+def test_all_names_of_an_image_are_listed_whichever_was_meant(engine: FakeEngine) -> None:
+    engine.add_image("a:1", "b:latest")
+    (listed,) = engine.listing()
+
+    for wanted, name in (("a:1", "a:1"), ("b", "b:latest"), (listed.id, "a:1")):
+        assert answered(engine, wanted) == Removal(
+            f"Remove `{name}`?",
+            mark_of(Found(listed, name)),
+            ("a:1", "b:latest"),
+            (Finding("several-names", Severity.NOTE, "All its 2 names go with it."),),
+        )
+
+
+def test_an_image_without_a_name_is_offered_by_its_id(engine: FakeEngine) -> None:
+    image = engine.add_image()
+    (listed,) = engine.listing()
+
+    proposal = answered(engine, image.id)
+
+    short = image.id.removeprefix("sha256:")[:12]
+    assert proposal == Removal(f"Remove `{short}`?", mark_of(Found(listed, short)), ())
+
+
+@pytest.mark.parametrize("state", ["running", "exited", "created", "paused", "dead"])
+def test_an_image_that_a_container_uses_is_refused_with_the_container(engine: FakeEngine, state: str) -> None:
+    engine.add_container("web", engine.add_image("a:1").id, state=state)
+    engine.add_container("other", engine.add_image("b:1").id)
+
+    assert answered(engine, "a:1") == Refusal(
+        "`a:1` is in use",
+        f"A container uses it: `web` ({state}).",
+        "Remove the container first; the bot touches none.",
+    )
+
+
+def test_of_many_containers_some_are_named(engine: FakeEngine) -> None:
+    image = engine.add_image("a:1").id
+    for number in range(7):
+        engine.add_container(f"web-{number}", image)
+
+    refusal = answered(engine, "a:1")
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.message.startswith("Containers use it: `web-0` (running), `web-1` (running)")
+    assert refusal.message.endswith("`web-4` (running) and 2 more.")
+
+
+def test_images_that_are_built_on_it_are_told(engine: FakeEngine) -> None:
+    base = engine.add_image("base:1")
+    engine.add_image("child:1", below=base.layers)
+
+    proposal = answered(engine, "base:1")
+
+    assert isinstance(proposal, Removal)
+    assert proposal.findings == (
+        Finding("built-on-it", Severity.NOTE, "Built on it: `child:1`. They keep the layers that they share."),
+    )
+
+
+def test_an_earlier_image_is_warned_of(engine: FakeEngine) -> None:
+    engine.add_image(f"a:before-{FIRST}")
+
+    proposal = answered(engine, f"a:before-{FIRST}")
+
+    assert isinstance(proposal, Removal)
+    assert proposal.findings == (
+        Finding(
+            "kept-image",
+            Severity.WARNING,
+            f"It is kept as `a:before-{FIRST}`: there is no rolling back to it afterwards.",
+        ),
+    )
+
+
+def test_an_unknown_image_gets_the_nearest_names(engine: FakeEngine) -> None:
+    engine.add_image("example_name:1")
+
+    assert answered(engine, "exampel_name:1") == Refusal(
+        "`exampel_name:1` is not there",
+        "No image on this host has that name or ID.",
+        "Did you mean one of these?",
+        ("example_name:1",),
+    )
+    assert answered(FakeEngine(), "a:1") == Refusal(
+        "`a:1` is not there",
+        "No image on this host has that name or ID.",
+        "`/docker_images` lists those that are there.",
+    )
+
+
+def test_the_beginning_of_several_ids_is_refused_with_each_of_them(engine: FakeEngine) -> None:
+    engine.add_image("a:1")
+    engine.add_image("b:1")
+
+    refusal = answered(engine, "0000")
+
+    assert isinstance(refusal, Refusal)
+    assert (refusal.hint, len(refusal.details)) == ("Choose one.", 2)
+
+
+def test_a_daemon_that_is_away_says_so(engine: FakeEngine) -> None:
+    engine.break_down()
+
+    with pytest.raises(EngineUnavailable):
+        answered(engine, "a:1")
