@@ -9,11 +9,12 @@ from commands.command import Creation, Finding, Keep, NoSource, Plan, Rebuild, S
 from commands.engine.interface import PullProgress
 from commands.errors import EngineUnavailable, ImageNotFound, Problem
 from commands.host.asking import Asked, Once
+from commands.host.origin import wanted_again
 from commands.host.selection import Found, split
 from commands.host.subjects import Registered, Sourceless, digests_of, registered
 from commands.model.images import BaseImage, Digest, ImageId, ImageSpec, LocalImage
-from commands.model.references import Malformed, Reference, quoted
-from commands.model.requests import CreateImage, parse_dependencies, parse_packages
+from commands.model.references import Reference, quoted
+from commands.model.requests import CreateImage
 from commands.proposing import propose
 from commands.registry.interface import Remote
 from commands.sources import Sources
@@ -42,7 +43,7 @@ class Rebuilds:
     def check(self, subject: Found, report: Callable[[str], None]) -> tuple[Plan, tuple[Finding, ...]]:
         """Say what a rebuild would bring; raises `Problem` where that cannot be found out."""
         made = read_labels(subject.image.labels)
-        request = request_again(made) if made else None
+        request = wanted_again(made.request) if made and made.request else None
         # What the labels tell must fit the name that the image has: nothing else would replace it.
         if made is None or request is None or request.name != split(subject.name)[0]:
             return _UNREADABLE, ()
@@ -136,20 +137,6 @@ def _told(source: Reference, progress: PullProgress) -> str:
 def _base_not_checked(reference: Reference, problem: Problem) -> Finding:
     message = f"Whether there is a newer base {quoted(str(reference))} is not known: {problem.message}"
     return Finding("base-not-checked", Severity.WARNING, message)
-
-
-def request_again(made: MadeBy) -> CreateImage | None:
-    """Read what an image was made from; None where its labels do not tell."""
-    wanted = made.request
-    if wanted is None:
-        return None
-    try:
-        name, base = Reference.parse(wanted.name), Reference.parse(wanted.base)
-        dependencies = parse_dependencies(",".join(wanted.dependencies))
-        packages = parse_packages(",".join(wanted.packages))
-    except Malformed:
-        return None
-    return None if name.tag or name.digest else CreateImage(name.repository, base, dependencies, packages)
 
 
 # ── What would be new ───────────────────────────────────────────────────────────────────────────────────────────────
