@@ -26,7 +26,7 @@ PATIENCE = 60.0
 """Seconds in which everything that a test waits for happens, also on a slow machine."""
 
 
-_ALWAYS = {"WARROOM_LOG_FORMAT": "json", "COLUMNS": "100", "PYTHONFAULTHANDLER": "1"}
+_USUAL = {"WARROOM_LOG_FORMAT": "json", "COLUMNS": "100", "PYTHONFAULTHANDLER": "1"}
 
 
 OVER = "program_over"
@@ -61,7 +61,7 @@ class Program:
             [sys.executable, "-X", "utf8", "-m", *module, *arguments],
             cwd=ROOT,
             # Without a health page: several programs run at once on this machine, and its port is one.
-            env={**os.environ, "WARROOM_HEALTH_PORT": "0", **environment, **_ALWAYS},
+            env={**os.environ, "WARROOM_HEALTH_PORT": "0", **_USUAL, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -18,7 +18,7 @@ from bot.dialogs import (
 )
 from bot.progress import Progress
 from bot.slack.views.updated import CHANGED, title_of
-from commands.command import Candidate, Keep, NoSource, Unchecked
+from commands.command import Candidate, Keep, NoSource, Row, Unchecked
 from commands.model.images import Mark
 from commands.model.outcomes import Ending, ImageResult, MoveResult
 
@@ -63,8 +63,8 @@ def facts(dialog: Dialog) -> dict[str, Any]:
     """Say in plain JSON where the dialog stands: `state` always, the rest where it is known.
 
     `seconds` maps each step that ended, and `build` or `update` for all of them, to how long it took. `images` tells of
-    the images of an update and of the names of a roll back; of a single image that was updated, the rest is as of one
-    that was made.
+    the images of an update, of the names of a roll back, and of the rows of a list's page; of a single image that was
+    updated, the rest is as of one that was made.
     """
     return {"dialog": dialog.asked.dialog, "state": STATES[type(dialog).__name__], **_known(dialog)}
 
@@ -92,7 +92,8 @@ def _known(dialog: Dialog) -> dict[str, Any]:  # noqa: C901, PLR0911 - one line 
             return _of_roll_back(dialog)
         case Listed():
             # Until one of the two is there, the disk is being counted.
-            return {"disk": dialog.listing.disk, "disk_note": dialog.listing.disk_note[:_FIELD]}
+            disk = {"disk": dialog.listing.disk, "disk_note": dialog.listing.disk_note[:_FIELD]}
+            return disk | _several([_row(row) for row in dialog.listing.rows])
         case ImageRemoved():
             return {"id": dialog.outcome.image_id[:_FIELD]}
         case _:
@@ -166,6 +167,16 @@ def _move(result: MoveResult) -> dict[str, Any]:
         kept_as=result.kept_as,
         reason=result.problem,
     )
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name[:_FIELD],
+        "id": row.image.removeprefix("sha256:")[:12],
+        "size": row.size,
+        "created": row.created.isoformat(timespec="seconds"),
+        "made_here": row.made_here,
+    }
 
 
 def _short(**texts: str | None) -> dict[str, str]:
