@@ -24,8 +24,9 @@ from bot.room.events import (
     Undelivered,
     ViewShown,
 )
+from commands.arguments import HELP
 
-SUCCESSES = ("done", "reused", "updated", "unchanged", "rolled_back", "removed", "listed", "described")
+SUCCESSES = ("done", "reused", "updated", "unchanged", "rolled_back", "removed", "listed", "described", "usage")
 ENDS = (*SUCCESSES, "unchecked", "refused", "failed", "cancelled", "expired", "stopped", "discarded")
 """The states after which nothing follows by itself; see the metadata of the bot's dialogs."""
 UNSHOWN = ("form", "unanswered", "lost")
@@ -193,9 +194,10 @@ class Conversation:
         if trigger == self._trigger:
             return self._moved(message, payload)
         if message.only_for is not None and message.answers == sent.trigger_id:
-            # The bot answered this person alone: that is a refusal, and all there will be.
-            self._show.dialog(message, "refused")
-            return self._ended("refused", message.text)
+            # The bot answered this person alone: that is a refusal unless it was asked for help, and all there will be.
+            state = "usage" if sent.text.strip().lower() in HELP else "refused"
+            self._show.dialog(message, state)
+            return self._ended(state, message.text)
         if message.only_for is not None and self._awaited:
             self._show.reply(message)
             return self._came() if self._clicked_in(LOOKS) else self._ended("refused", message.text)

@@ -73,7 +73,7 @@ class FakePerson:
     def type(self, text: str) -> CommandSent:
         """Note what is typed."""
         self.typed.append(text)
-        return CommandSent(trigger_id=MINE, command="/x", text="", sequence=self.sequence)
+        return CommandSent(trigger_id=MINE, command="/x", text=text.partition(" ")[2], sequence=self.sequence)
 
     def click(self, ts: str, action_id: str, *, value: str | None = None) -> ClickSent:
         """Note the click, and let happen what follows from it."""

@@ -11,6 +11,7 @@ from bot.dialogs import (
     Done,
     Failed,
     ImagesUpdated,
+    Listed,
     Refused,
     Reused,
     Running,
@@ -34,10 +35,12 @@ from tests.examples import (
     KEEP_RESULT,
     KEPT,
     KEPT_AS,
+    LISTING,
     NEW,
     NOW,
     OFFERED,
     OLD,
+    OWN,
     PROGRESS,
     PROPOSAL,
     PULL_RESULT,
@@ -237,3 +240,30 @@ def test_hundreds_of_images_stay_small_enough_for_slacks_metadata_and_are_counte
     assert len(told["images"]) + told["images_left_out"] == 501
     assert told["seconds"]["update"] == 14.0
     assert len(ordinary["images"]) == 12
+
+
+def test_a_page_of_the_list_has_its_rows() -> None:
+    page = replace(LISTING, rows=LISTING.rows[1:])
+
+    assert facts(Listed(ASKED, page)) == {
+        "dialog": ASKED.dialog,
+        "state": "listed",
+        "disk": 41_200_000_000,
+        "disk_note": "",
+        "images": [
+            {
+                "name": PYTHON,
+                "id": "4f5a0a6c4f5a",
+                "size": 120_000_000,
+                "created": "2026-10-14T19:50:00+00:00",
+                "made_here": False,
+            },
+            {
+                "name": OWN.short,
+                "id": OWN.short,
+                "size": 5_640,
+                "created": "2024-09-14T19:50:00+00:00",
+                "made_here": False,
+            },
+        ],
+    }

@@ -173,6 +173,15 @@ def test_what_the_bot_answers_to_this_person_alone_is_a_refusal() -> None:
     assert show.states == ["refused"]
 
 
+@pytest.mark.parametrize("text", ["help", " --HELP ", "?"])
+def test_help_that_was_asked_for_is_no_refusal(text: str) -> None:
+    person = FakePerson([note("It takes no arguments.", answers=MINE)])
+
+    said = Conversation(person, Silent()).say(f"/x {text}")
+
+    assert (said.state, said.succeeded) == ("usage", True)
+
+
 @pytest.mark.parametrize("answers", [None, THEIRS])
 def test_a_note_about_something_else_ends_nothing(answers: str | None) -> None:
     assert say(FakePerson([note("That is decided already.", answers=answers), dialog("done")])).state == "done"

@@ -30,7 +30,7 @@ from bot.slack.views.actions import Action
 from bot.slack.views.files import attachment
 from bot.slack.views.steps import transferred
 from commands.command import NothingToDo, Pull, Refusal, Users
-from commands.model.outcomes import ImageResult, MoveResult, Removed, RolledBack, Updated
+from commands.model.outcomes import Ending, ImageResult, MoveResult, Removed, RolledBack, Updated
 from commands.model.packages import Change, Difference, PackageChanges
 from commands.model.references import Reference
 from tests.examples import (
@@ -340,6 +340,14 @@ def test_a_result_of_one_image_says_it_without_a_table() -> None:
         "Changes",
         "Log",
     ]
+
+
+def test_why_a_confirmed_image_was_left_as_it_is_is_said_and_nothing_of_those_that_the_review_left() -> None:
+    brought = replace(PULL_RESULT, ending=Ending.UNCHANGED, after=None, reason="Another update brought it meanwhile.")
+    said = texts(shown(updated(replace(brought, difference=None), KEEP_RESULT)))
+
+    assert "✓ `demisto/python3:latest`: Another update brought it meanwhile." in said
+    assert KEEP_RESULT.reason not in said
 
 
 def test_a_result_that_was_stopped_says_by_whom_and_what_stays() -> None:
