@@ -544,6 +544,8 @@ class Jobs:
                 return
             answer = self._answer(entry.dialog)
         if self._move(answer) and isinstance(answer, Listed):
+            # The command is answered; that its page is turned later is no other end.
+            self._ended(answer)
             self._lists.count(job)
 
     def _answer(self, dialog: Preparing) -> Dialog:

@@ -34,6 +34,7 @@ from bot.slack.forms import Forms
 from bot.slack.listeners import Audience, Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
+from bot.slack.views.facts import facts
 from bot.work import CommandWork
 from commands.build.dockerfile import Recipe, write_dockerfile
 from commands.build.tags import BuildNumbers
@@ -179,7 +180,7 @@ def make_bot(
             patience=Patience(settings.review_seconds, settings.grace_seconds),
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
-            ended=lambda dialog: meter.command_ended(dialog.asked.line.split()[0], type(dialog).__name__.lower()),
+            ended=lambda dialog: meter.command_ended(dialog.asked.line.split()[0], str(facts(dialog)["state"])),
         )
         forms = Forms(
             channel.open_view,

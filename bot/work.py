@@ -38,6 +38,8 @@ class CommandWork:
         self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
     ) -> Outcome:
         """Do what was proposed."""
+        if not isinstance(proposal, Creation):
+            return carry_out.carry_out(proposal, commission, self.workshop, emit, halt)
         with self.meter.building() as build:
             try:
                 outcome = carry_out.carry_out(proposal, commission, self.workshop, emit, halt)

@@ -42,6 +42,24 @@ def test_a_command_that_is_refused_is_counted_once(stage: Stage) -> None:
     assert watched(stage)[f'warroom_commands_total{{{COMMAND},outcome="refused"}}'] == 1
 
 
+def test_a_list_is_counted_once_however_often_it_is_turned(stage: Stage) -> None:
+    dialog = stage.alice.type("/docker_images")
+    dialog.until("listed")
+    dialog.click("refresh")
+    stage.host.engine.add_image("later:1")
+    dialog.click("refresh")
+    dialog.until_says("later")
+    assert watched(stage)['warroom_commands_total{command="/docker_images",outcome="listed"}'] == 1
+
+
+def test_an_update_is_counted_by_what_came_of_it(stage: Stage) -> None:
+    stage.host.engine.add_image("theirs:1")
+    stage.alice.type("/docker_image_update image=theirs:1").until("unchanged")
+    told = watched(stage)
+    assert told['warroom_commands_total{command="/docker_image_update",outcome="unchanged"}'] == 1
+    assert not [name for name in told if name.startswith("warroom_build_seconds_count")]
+
+
 def test_builds_that_run_and_wait_are_told(set_stage: Callable[..., Stage]) -> None:
     stage = set_stage(builds_at_once=1)
     stage.host.steps.shut()
