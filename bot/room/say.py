@@ -26,9 +26,11 @@ from bot.room.events import (
 )
 from commands.arguments import HELP
 
-SUCCESSES = ("done", "reused", "updated", "unchanged", "rolled_back", "removed", "listed", "described", "usage")
+SUCCESSES = ("done", "reused", "updated", "unchanged", "rolled_back", "removed", "listed", "described")
 ENDS = (*SUCCESSES, "unchecked", "refused", "failed", "cancelled", "expired", "stopped", "discarded")
 """The states after which nothing follows by itself; see the metadata of the bot's dialogs."""
+HELPED = "usage"
+"""What comes of `help` behind a command: no dialog, but what was asked for."""
 UNSHOWN = ("form", "unanswered", "lost")
 """What may come of a line without any dialog that tells it."""
 ASKING = {"review": ("create", "reuse", "update", "roll_back", "remove"), "deciding": ("keep",)}
@@ -80,7 +82,7 @@ class Said:
     @property
     def succeeded(self) -> bool:
         """Whether the command did what was asked."""
-        return self.state in SUCCESSES
+        return self.state in (*SUCCESSES, HELPED)
 
     def as_json(self) -> dict[str, Any]:
         """Write it for scripts."""
@@ -195,7 +197,7 @@ class Conversation:
             return self._moved(message, payload)
         if message.only_for is not None and message.answers == sent.trigger_id:
             # The bot answered this person alone: that is a refusal unless it was asked for help, and all there will be.
-            state = "usage" if sent.text.strip().lower() in HELP else "refused"
+            state = HELPED if sent.text.strip().lower() in HELP else "refused"
             self._show.dialog(message, state)
             return self._ended(state, message.text)
         if message.only_for is not None and self._awaited:

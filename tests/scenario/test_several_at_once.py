@@ -15,7 +15,7 @@ def test_those_who_wait_see_their_place_and_how_it_moves(set_stage: Callable[...
         if place < 2:
             dialogs[-1].until("running")
     stage.host.steps.wait_for(2)
-    assert "*next in line*" in words(dialogs[2].until_says("Waiting for a build slot"))
+    assert "*next in line*" in words(dialogs[2].until_says("In the queue"))
     dialogs[3].until_says("*2nd in line*")
     dialogs[4].until_says("*3rd in line*")
     assert stage.host.engine.running_builds == 2

@@ -381,7 +381,7 @@ def test_a_progress_bar_that_redraws_itself_is_shown_as_it_stands() -> None:
 def test_a_queued_build_shows_its_place(position: int, words: str) -> None:
     message = render(Queued(ASKED, PROPOSAL, "U0BOB", position), NOW)
 
-    assert f"Waiting for a build slot: *{words}*." in texts(message)
+    assert f"In the queue: *{words}*." in texts(message)
     assert offered(message) == ["stop"]
 
 

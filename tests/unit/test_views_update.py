@@ -614,3 +614,11 @@ def test_a_choice_of_a_menu_names_what_stands_in_its_label() -> None:
     assert OTHER_MOVE.earlier.short in label
     assert line is not None
     assert OTHER_MOVE.earlier_tag.rpartition(":")[2] in line
+
+
+def test_what_the_daemon_itself_said_of_a_failure_is_shown_once() -> None:
+    failed = replace(FAIL_RESULT, details=("toomanyrequests: You have reached your pull rate limit.",))
+    other = replace(failed, name="another/thing:2")
+    message = render(ImagesUpdated(ASKED, UPDATE, BOB, Updated((failed, other)), PULLING, NOW), NOW)
+
+    assert texts(message).count("toomanyrequests: You have reached your pull rate limit.") == 1

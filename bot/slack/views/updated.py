@@ -15,11 +15,25 @@ from bot.slack.views.parts import actions as buttons
 from bot.slack.views.plans import problem_lines
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.tables import Column, fitted, table
-from bot.slack.views.text import NOTHING, Markup, code, copyable, escaped, markup, mention, middle, prose, several
+from bot.slack.views.text import (
+    NOTHING,
+    Markup,
+    code,
+    copyable,
+    escaped,
+    log_block,
+    markup,
+    mention,
+    middle,
+    prose,
+    several,
+)
 from commands.model.outcomes import Ending, ImageResult
 
 _KEY_LINE: Final = 400
 _PROBLEMS: Final = 2_000
+_EVIDENCE: Final = 700
+_EVIDENCE_LINE: Final = 300
 _USERS: Final = 900
 _NOTES: Final = 800
 _NOTE: Final = 400
@@ -235,7 +249,16 @@ def _day(at: datetime) -> str:
 def _problems(results: Sequence[ImageResult]) -> list[Block]:
     failed = [(result.name, result.reason, result.hint) for result in results if result.ending is Ending.FAILED]
     lines = problem_lines(markup("✗"), failed)
-    return [section("problems", *lines, most=_PROBLEMS)] if lines else []
+    return [section("problems", *lines, most=_PROBLEMS), *_evidence(results)] if lines else []
+
+
+def _evidence(results: Sequence[ImageResult]) -> list[Block]:
+    """Show what the daemon itself said, as it said it; the same of several images once."""
+    failed = (result.details for result in results if result.ending is Ending.FAILED)
+    lines = list(dict.fromkeys(line for details in failed for line in details if line.strip()))
+    if not lines:
+        return []
+    return [section("details", log_block(lines, limit=_EVIDENCE, line_limit=_EVIDENCE_LINE))]
 
 
 def _not_needed(dialog: ImagesUpdated) -> list[Block]:

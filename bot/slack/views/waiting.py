@@ -22,7 +22,7 @@ def queued(dialog: Queued) -> Message:
     place = "next in line" if dialog.position <= 1 else f"{ordinal(dialog.position)} in line"
     return message(
         f"{subject(dialog.proposal).job_first} waits for its turn",
-        (section("summary", markup("Waiting for a build slot: *{}*.", escaped(place, FIELD))),),
+        (section("summary", markup("In the queue: *{}*.", escaped(place, FIELD))),),
         context(dialog.asked, confirmed_by=dialog.by),
         buttons(dialog.asked.dialog, actions.STOP),
         summary=place,

@@ -1,0 +1,195 @@
+"""An update that meets a fault, from the line to the end: what the dialog says, what the daemon holds then."""
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from commands.engine.docker_daemon import DockerDaemon
+from tests import faulty_updates as faults
+from tests.faulty_updates import CASES, Case, Play, update_again
+from tests.update_site import SMALL_DISK, House, Site, Told, hasty_house, house, private_house, reachable_again, site
+
+pytestmark = pytest.mark.engine
+
+UNTOUCHED = {"latest": "old"}
+UPDATED = {"latest": "new", "before-JOB": "old"}
+AT_ONCE = 2.0
+"""Seconds within which a Stop works."""
+
+NOT_CHECKED = "✗ IMAGE could not be checked"
+NOT_UPDATED = "✗ IMAGE was not updated"
+IS_UPDATED = "✓ IMAGE is updated"
+COMPARED = "Neither image has a package database (dpkg or apk), so OS packages cannot be compared."
+USED_UP = (
+    "✗ `IMAGE`: The image `IMAGE@DIGEST` could not be pulled. *What to do:* The registry's limit is used up: wait, or "
+    "`docker login` as the user that this program runs as."
+)
+STOPPED = Told(
+    "Stopped after 0 of 1 image", "<@U0BOB> stopped it. What was updated until then stays updated.", UNTOUCHED
+)
+LOG_IN = "`docker login REGISTRY` as the user that this program runs as."
+
+OUTCOMES: Mapping[Play, Told] = {
+    faults.limit_at_the_check: Told(
+        NOT_CHECKED,
+        "The registry `REGISTRY` has had enough requests for now.\n"
+        "*What to do:* Try again in 90 s; with a login (`docker login REGISTRY`) it may allow more.",
+        UNTOUCHED,
+    ),
+    faults.limit_at_a_layer: Told(
+        NOT_UPDATED, f"{USED_UP}\ntoomanyrequests: You have reached your pull rate limit.", UNTOUCHED
+    ),
+    faults.error_after_a_layer: Told(NOT_UPDATED, USED_UP, UNTOUCHED),
+    faults.reset_that_passes: Told(IS_UPDATED, COMPARED, UPDATED),
+    faults.reset_and_stop: STOPPED,
+    faults.slow_and_stop: STOPPED,
+    faults.moved_before_the_click: Told(
+        IS_UPDATED,
+        "⚠ *Warning:* `IMAGE` has changed since the review: it is another image in its registry now. "
+        f"Look at the new review.\n{COMPARED}",
+        {"latest": "newest", "before-JOB": "old"},
+    ),
+    faults.moved_after_the_check: Told(IS_UPDATED, COMPARED, UPDATED),
+    faults.gone_after_the_check: Told(
+        NOT_UPDATED,
+        "✗ `IMAGE`: There is no image `IMAGE@DIGEST` that this daemon may pull. *What to do:* The registry may "
+        "have deleted it since it was looked up: ask again what its tag stands for.",
+        UNTOUCHED,
+    ),
+    faults.no_login: Told(
+        NOT_CHECKED,
+        "The registry `REGISTRY` does not show `IMAGE` without a login, and none is configured here.\n"
+        f"*What to do:* If the name is right, log in: {LOG_IN}",
+        UNTOUCHED,
+    ),
+    faults.wrong_login: Told(
+        NOT_CHECKED,
+        "The registry `REGISTRY` does not show `IMAGE` to the login that is configured here.\n"
+        f"*What to do:* Log in as somebody who may see it: {LOG_IN}",
+        UNTOUCHED,
+    ),
+    faults.right_login: Told(IS_UPDATED, COMPARED, UPDATED),
+    faults.login_ends_after_the_check: Told(
+        NOT_UPDATED,
+        "✗ `IMAGE`: The image `IMAGE@DIGEST` could not be pulled. *What to do:* The registry wants a login: "
+        "`docker login`, as the user that this program runs as.",
+        UNTOUCHED,
+    ),
+    faults.deleted_before_the_click: Told("✗ IMAGE is not here", "This Docker host has no image `IMAGE`.", {}),
+    faults.renamed_in_mid_pull: Told(
+        NOT_UPDATED,
+        "✗ `IMAGE`: `IMAGE` has changed since the review: it is another image now. "
+        "*What to do:* Update it again to review it anew.",
+        # As after any `docker tag`: what had the name before is known by its digest alone.
+        {"latest": "another", "nameless": "old"},
+    ),
+    faults.two_at_once: Told(
+        "✓ Nothing had to be changed",
+        "Waiting: another update of it is under way\n✓ `IMAGE`: Another update brought it meanwhile.",
+        UPDATED,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def endpoint(docker_host: str | None) -> str:
+    """The daemon's address."""
+    engine = DockerDaemon(docker_host)
+    told = engine.describe().endpoint
+    engine.close()
+    return told
+
+
+@pytest.fixture(scope="module")
+def hasty(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A bot in this process, on the daemon of all tests."""
+    with hasty_house(endpoint, tmp_path_factory.mktemp("hasty")) as one:
+        yield one
+
+
+@pytest.fixture
+def place(hasty: House) -> Iterator[Site]:
+    with site(hasty) as one:
+        yield one
+
+
+def named(case: Case) -> str:
+    return case.fault
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+def test_a_fault_is_told_and_the_daemon_holds_what_is_said(case: Case, place: Site) -> None:
+    assert case.play(place) == OUTCOMES[case.play]
+
+
+def test_a_registry_that_wants_to_be_left_alone_is_asked_once(place: Site) -> None:
+    assert faults.limit_at_the_check(place).heads == 1
+
+
+STOPS = [faults.reset_and_stop, faults.slow_and_stop]
+
+
+@pytest.mark.parametrize("play", STOPS)
+def test_a_stop_works_at_once(play: Play, place: Site) -> None:
+    assert play(place).seconds < AT_ONCE
+
+
+@pytest.mark.parametrize("play", [faults.limit_at_a_layer, faults.error_after_a_layer, *STOPS])
+def test_an_update_that_came_to_nothing_goes_through_once_all_is_well(play: Play, place: Site) -> None:
+    play(place)
+    assert update_again(place) == Told(IS_UPDATED, COMPARED, UPDATED)
+
+
+# ── Daemons that come to harm ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_full_disk_is_told_and_the_old_image_stays(tmp_path: Path) -> None:
+    with private_house(tmp_path, disk=SMALL_DISK) as small, site(small) as place:
+        assert faults.full_disk(place) == Told(
+            NOT_UPDATED,
+            "✗ `IMAGE`: The Docker daemon has no space left on its disk. *What to do:* Free some (`docker system "
+            "df` shows what takes it, `docker builder prune` empties the build cache), then try again.",
+            UNTOUCHED,
+        )
+
+
+def test_a_daemon_killed_in_mid_pull_has_the_old_image_when_it_is_back_and_is_updated_then(tmp_path: Path) -> None:
+    with private_house(tmp_path) as mortal, site(mortal) as place:
+        assert faults.daemon_killed(place) == Told(
+            NOT_UPDATED,
+            "✗ `IMAGE`: The connection to the Docker daemon at `DAEMON` was lost while it was to pull "
+            "`IMAGE@DIGEST`. *What to do:* See whether it runs (`systemctl status docker`), then try again.",
+            UNTOUCHED,
+        )
+        with reachable_again(place):
+            assert update_again(place) == Told(IS_UPDATED, COMPARED, UPDATED)
+
+
+# ── Passwords ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def disguises(secret: str) -> tuple[str, ...]:
+    """Give a secret as it stands in plain text, and in Base64 wherever in a text it begins."""
+    shifted = (b64encode(b"x" * offset + secret.encode()).decode()[4 if offset else 0 : -4] for offset in range(3))
+    return (secret, *shifted)
+
+
+def test_a_secret_is_found_in_its_disguises() -> None:
+    for before in ("", "x", "xy", "reader:"):
+        told = b64encode(f"{before}{faults.SECRET} and more".encode()).decode()
+        assert any(disguise in told for disguise in disguises(faults.SECRET))
+
+
+def test_no_password_is_shown_logged_or_stored(endpoint: str, tmp_path: Path) -> None:
+    with house(endpoint, tmp_path) as whole:
+        addresses = []
+        for play in (faults.wrong_login, faults.right_login, faults.login_ends_after_the_check):
+            with site(whole) as place:
+                assert play(place) == OUTCOMES[play]
+                addresses.append(place.registry.address)
+        told = whole.everything_told()
+    assert [address for address in addresses if address not in told] == []
+    secrets = [*disguises(faults.SECRET), *disguises(faults.WRONG_SECRET)]
+    assert [secret for secret in secrets if secret in told] == []
