@@ -4,7 +4,7 @@ import fcntl
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,8 +169,10 @@ def make_bot(
         client = web_client(doors.bot_token, doors.api_url)
         channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         router = Router()
+        daemon = engine or stack.enter_context(closing(make_engine(settings)))
+        asked = registry or stack.enter_context(closing(make_registry(settings, daemon)))
         work = replace(
-            _work(settings, router, engine=engine, resolver=resolver, registry=registry, redact=redact), meter=meter
+            _work(settings, router, engine=daemon, resolver=resolver, registry=asked, redact=redact), meter=meter
         )
         jobs = Jobs(
             ledger=ledger,
@@ -303,13 +305,11 @@ def _work(
     settings: Settings,
     router: Router,
     *,
-    engine: Engine | None,
+    engine: Engine,
     resolver: Resolver | None,
-    registry: Registry | None,
+    registry: Registry,
     redact: Redactor,
 ) -> CommandWork:
-    engine = engine or make_engine(settings)
-    registry = registry or make_registry(settings, engine)
     inventories = Inventories(engine)
     bundle = trusted_bundle(settings)
     program = uv_program(settings, bundle)

@@ -173,7 +173,8 @@ class Parts:
         settings = load_settings().model_copy(update={"docker_host": ground.engine.host, "state_dir": self.state})
         with closing(DockerDaemon(ground.engine.host)) as engine:
             redact = wiring.redactor(settings)
-            work = wiring._work(settings, Router(), engine=engine, resolver=None, registry=None, redact=redact)
+            registry = wiring.make_registry(settings, engine)
+            work = wiring._work(settings, Router(), engine=engine, resolver=None, registry=registry, redact=redact)
             asked = Asked(wiring._new_id(), LINE, ALICE, "C0WARROOM", NOW)
             proposal = work.answer(asked, lambda _: None)
             assert isinstance(proposal, Update), proposal
