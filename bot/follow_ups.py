@@ -61,7 +61,8 @@ def _of_image(follow_up: FollowUp, card: Card) -> str | None:
         case FollowUp.UPDATE:
             return docker_image_update.line_for(card.name)
         case FollowUp.ROLL_BACK:
-            return roll_back.line_for(card.name) if card.earlier else None
+            # It may be another name of the image that can go back.
+            return roll_back.line_for(card.earlier[0].name) if card.earlier else None
         case FollowUp.RUN_AGAIN:
             return card.origin.line if card.origin else None
         case FollowUp.REMOVE:

@@ -101,7 +101,12 @@ def _card(found: Found, listing: Sequence[ListedImage], sources: Sources, report
         mark=mark,
         origin=_origin(image) if is_made_here(found.image, holders_of(listing)) else None,
         users=users,
-        earlier=_earlier(found.name, mark, users, listing),
+        # Its own name first; a build's unique tag has nothing before it, but `latest` beside it may.
+        earlier=tuple(
+            move
+            for own in dict.fromkeys((found.name, *sorted(image.repo_tags)))
+            for move in _earlier(own, mark, users, listing)
+        ),
         layers=layers,
         packages=_packages(image.id, sources),
         labels=image.labels,

@@ -206,6 +206,15 @@ def test_the_line_asks_for_just_what_was_asked_for(bench: Bench, fields: dict[st
 # ── What was before ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_earlier_images_of_another_name_of_the_image_are_told_too(bench: Bench) -> None:
+    earlier = bench.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))
+    bench.engine.add_image("tool:1.0.0.2", "tool:latest")
+
+    (move,) = bench.card("tool:1.0.0.2").earlier
+
+    assert (move.name, move.earlier.id) == ("tool:latest", earlier.id)
+
+
 def test_earlier_images_of_the_name_are_told_the_latest_first(bench: Bench) -> None:
     earliest = bench.engine.add_image(kept_name(EARLIEST_JOB, "tool:latest"))
     earlier = bench.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))

@@ -88,7 +88,7 @@ def chosen(number: int) -> str:
         (LIST, FollowUp.DETAILS, chosen(1), "details image=demisto/python3:latest"),
         (LIST, FollowUp.DETAILS, chosen(2), "details image=9c1e6b20d7f3"),
         (DESCRIBED, FollowUp.UPDATE, None, "/docker_image_update image=example_name:1.0.0.1763925000"),
-        (DESCRIBED, FollowUp.ROLL_BACK, None, "roll_back image=example_name:1.0.0.1763925000"),
+        (DESCRIBED, FollowUp.ROLL_BACK, None, "roll_back image=demisto/python3:latest"),
         (DESCRIBED, FollowUp.RUN_AGAIN, None, ASKED.line),
         (DESCRIBED, FollowUp.REMOVE, None, f"remove image={CARD.image.id}"),
         (DONE, FollowUp.UNDO, None, "roll_back job=d-1"),
