@@ -16,6 +16,9 @@ ELLIPSIS: Final = "…"
 NOTHING: Final = "–"
 """Shown where there is nothing to show: Slack refuses empty texts."""
 
+_REMEMBERED: Final = 2_000
+"""Characters of which it is remembered whether a reader sees them."""
+
 _LONGEST: Final = 20_000
 """Characters of one text that are looked at; the rest of it could never be shown."""
 
@@ -37,6 +40,21 @@ _CHANNEL_ID: Final = re.compile(r"[CDG][A-Z0-9]{1,30}")
 _USER_ID: Final = re.compile(r"[UW][A-Z0-9]{1,30}")
 
 
+class _Visible(dict[int, int | None]):
+    """What becomes of each character: it stays, or goes (None). Worked out when it is first met."""
+
+    def __missing__(self, code: int) -> int | None:
+        char = chr(code)
+        seen = code if char.isprintable() or unicodedata.category(char) not in _INVISIBLE else None
+        # Only so many are kept: a text could hold every character there is.
+        if len(self) < _REMEMBERED:
+            self[code] = seen
+        return seen
+
+
+_VISIBLE: Final = _Visible()
+
+
 def visible(text: str) -> str:
     """Keep what a reader would see on a terminal: no controls, no colours, no invisible or reordering characters."""
     if text.isprintable():
@@ -44,7 +62,7 @@ def visible(text: str) -> str:
     lines = _TERMINAL_SEQUENCE.sub("", text).replace("\t", " ").split("\n")
     # A progress bar redraws its line after a carriage return: what was drawn last is what counts.
     drawn = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    return "\n".join("".join(filter(_is_visible, line)) for line in drawn)
+    return "\n".join(line.translate(_VISIBLE) for line in drawn)
 
 
 def plain(text: str, limit: int) -> str:
@@ -149,10 +167,6 @@ def cost(text: str) -> int:
 
 def _shown(text: str) -> str:
     return _DIGEST.sub(rf"\1{ELLIPSIS}", visible(text[:_LONGEST]))
-
-
-def _is_visible(char: str) -> bool:
-    return char.isprintable() or unicodedata.category(char) not in _INVISIBLE
 
 
 def _one_line(text: str) -> str:
