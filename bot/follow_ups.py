@@ -8,8 +8,10 @@ from bot.dialogs import Described, Dialog, ImagesUpdated, Listed, UnderReview
 from commands import docker_image_update
 from commands.command import Card, RollBack, Row
 from commands.host.history import tag_of
-from commands.model.outcomes import Ending
 from commands.on_image import details, remove, roll_back
+
+_LONGEST_NUMBER = 4
+"""Digits of a choice; what Slack sends is read at most so far."""
 
 
 class FollowUp(StrEnum):
@@ -34,7 +36,7 @@ def line_after(follow_up: FollowUp, dialog: Dialog, choice: str = "") -> str | N
             return None if row is None else details.line_for(row)
         case Described():
             return _of_image(follow_up, dialog.card)
-        case ImagesUpdated() if follow_up is FollowUp.UNDO and can_be_undone(dialog):
+        case ImagesUpdated() if follow_up is FollowUp.UNDO and dialog.outcome.can_be_undone:
             return roll_back.line_of_job(dialog.asked.dialog)
         case UnderReview(proposal=RollBack() as proposal) if follow_up is FollowUp.ROLL_BACK_TO:
             place = _chosen(choice, len(proposal.others))
@@ -44,16 +46,6 @@ def line_after(follow_up: FollowUp, dialog: Dialog, choice: str = "") -> str | N
             return roll_back.line_to(other.name, tag_of(other.earlier_tag))
         case _:
             return None
-
-
-def can_be_undone(dialog: ImagesUpdated) -> bool:
-    """Tell whether the update moved any name that can go back."""
-    return any(result.kept_as for result in dialog.outcome.results)
-
-
-def was_changed(dialog: ImagesUpdated) -> bool:
-    """Tell whether any image has another content than before."""
-    return any(result.ending in (Ending.UPDATED, Ending.REBUILT) for result in dialog.outcome.results)
 
 
 def _of_image(follow_up: FollowUp, card: Card) -> str | None:
@@ -84,5 +76,6 @@ def _row(choice: str, rows: Sequence[Row]) -> Row | None:
 
 def _chosen(choice: str, count: int) -> int | None:
     """Read a number that came back from Slack."""
-    number = int(choice) if choice.isascii() and choice.isdigit() and len(choice) <= 4 else -1  # noqa: PLR2004
+    is_number = choice.isascii() and choice.isdigit() and len(choice) <= _LONGEST_NUMBER
+    number = int(choice) if is_number else -1
     return number if 0 <= number < count else None

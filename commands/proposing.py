@@ -65,13 +65,14 @@ def _base(reference: Reference, sources: Sources, report: Callable[[str], None])
     image = sources.engine.find_image(str(reference))
     if image is None:
         report(f"Pulling the base {reference}")
-        image = sources.engine.pull(reference, lambda progress: report(_pulled(reference, progress)))
+        image = sources.engine.pull(reference, lambda progress: report(told_of_pull(f"the base {reference}", progress)))
     return sources.bases.look_at(image, reference, sources.labels)
 
 
-def _pulled(reference: Reference, progress: PullProgress) -> str:
+def told_of_pull(what: str, progress: PullProgress) -> str:
+    """Say in a few words how far a pull is."""
     megabytes = f"{progress.bytes_done / 1e6:.0f} of {progress.bytes / 1e6:.0f} MB"
-    return f"Pulling the base {reference}: {progress.layers_done} of {progress.layers} layers, {megabytes}"
+    return f"Pulling {what}: {progress.layers_done} of {progress.layers} layers, {megabytes}"
 
 
 def _tag(name: str, sources: Sources) -> str:

@@ -7,11 +7,12 @@ from commands.build.base import digest_of, look_at
 from commands.build.dockerfile import Recipe
 from commands.build.tags import BuildNumbers
 from commands.engine.interface import Engine
-from commands.host.history import is_kept
+from commands.host.history import is_kept, tag_of
+from commands.host.selection import is_askable
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
 from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
-from commands.model.references import Malformed, Reference
+from commands.model.references import Reference
 from commands.packages.interface import Resolver
 from commands.registry.interface import Registry
 
@@ -63,13 +64,9 @@ class Sources:
     def update_candidates(self) -> tuple[str, ...]:
         """Name the images that could be brought up to date, newest first."""
         names = (name for name in self.engine.names() if _can_be_asked_for(name))
-        return tuple(name for name in names if not is_kept(name.rpartition(":")[2]))
+        return tuple(name for name in names if not is_kept(tag_of(name)))
 
 
 def _can_be_asked_for(name: str) -> bool:
     # A host may have names that nobody could type, and the installer's own images are no bases.
-    try:
-        Reference.parse(name)
-    except Malformed:
-        return False
-    return not name.startswith(TOOLS)
+    return is_askable(name) and not name.startswith(TOOLS)

@@ -11,6 +11,9 @@ from bot.room.client import RoomError
 from bot.room.events import Block, Message
 from bot.room.payloads import options_of
 
+_TOLD = 5
+"""Choices of a menu that are named where none fits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -54,9 +57,9 @@ def _chosen(menu: Block, wish: Wish) -> str:
     near = [value for words, value in offered if wish.choice.casefold() in words.casefold()]
     if found := exact or near:
         return found[0]
-    some = ", ".join(f"`{words}`" for words, _ in offered[:5]) or "nothing"
+    some = ", ".join(f"`{words}`" for words, _ in offered[:_TOLD]) or "nothing"
     raise RoomError(
-        f"`{wish.action}` has no choice `{wish.choice}`; it offers {some}{', …' if len(offered) > 5 else ''}.",  # noqa: PLR2004
+        f"`{wish.action}` has no choice `{wish.choice}`; it offers {some}{', …' if len(offered) > _TOLD else ''}.",
         error="option_not_found",
     )
 

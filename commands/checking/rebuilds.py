@@ -9,13 +9,14 @@ from commands.command import Creation, Finding, Keep, NoSource, Plan, Rebuild, S
 from commands.engine.interface import PullProgress
 from commands.errors import EngineUnavailable, ImageNotFound, Problem
 from commands.host.asking import Asked, Once
+from commands.host.history import repository_of
 from commands.host.origin import wanted_again
-from commands.host.selection import Found, split
+from commands.host.selection import Found
 from commands.host.subjects import Registered, Sourceless, digests_of, registered
 from commands.model.images import BaseImage, Digest, ImageId, ImageSpec, LocalImage
 from commands.model.references import Reference, quoted
 from commands.model.requests import CreateImage
-from commands.proposing import propose
+from commands.proposing import propose, told_of_pull
 from commands.registry.interface import Remote
 from commands.sources import Sources
 
@@ -45,7 +46,7 @@ class Rebuilds:
         made = read_labels(subject.image.labels)
         request = wanted_again(made.request) if made and made.request else None
         # What the labels tell must fit the name that the image has: nothing else would replace it.
-        if made is None or request is None or request.name != split(subject.name)[0]:
+        if made is None or request is None or request.name != repository_of(subject.name):
             return _UNREADABLE, ()
         base, findings = self._base(request, report)
         creation = propose(request, self.sources, report, base=base)
@@ -116,22 +117,19 @@ class Rebuilds:
         return replace(self.sources.bases.look_at(image, known, self.sources.labels), digest=remote.digest)
 
     def _fetched(self, source: Reference, report: Callable[[str], None]) -> LocalImage:
+        def told(progress: PullProgress) -> str:
+            return told_of_pull(f"the newer base {source.repository}", progress)
+
         def fetch() -> LocalImage:
             # By digest: no name on the host moves before somebody has confirmed anything.
             present = self.sources.engine.find_image(str(source))
-            return present or self.sources.engine.pull(source, lambda progress: report(_told(source, progress)))
+            return present or self.sources.engine.pull(source, lambda progress: report(told(progress)))
 
         return self.pulls.of(str(source), fetch)
 
 
 def _digests(image: LocalImage, *references: Reference) -> tuple[Digest, ...]:
     return tuple(digest for reference in references for digest in digests_of(image, reference.repository))
-
-
-def _told(source: Reference, progress: PullProgress) -> str:
-    megabytes = f"{progress.bytes_done / 1e6:.0f} of {progress.bytes / 1e6:.0f} MB"
-    layers = f"{progress.layers_done} of {progress.layers} layers"
-    return f"Pulling the newer base {source.repository}: {layers}, {megabytes}"
 
 
 def _base_not_checked(reference: Reference, problem: Problem) -> Finding:

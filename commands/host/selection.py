@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from commands.host.history import is_kept
+from commands.host.history import is_kept, repository_of, tag_of
 from commands.model.images import ListedImage
 from commands.model.references import HUB, Malformed, Reference
 from commands.model.requests import ShortId, Wanted
@@ -85,17 +85,11 @@ def familiar(reference: Reference) -> str:
     return f"{repository}:{reference.tag}" if reference.tag else repository
 
 
-def split(name: str) -> tuple[str, str]:
-    """Split a listed name into repository and tag."""
-    repository, _, tag = name.rpartition(":")
-    return repository, tag
-
-
 def preferred_name(image: ListedImage) -> str:
     """Choose the name by which an image is told of: one that its registry knows, else its first, else its short ID."""
-    names = [name for name in image.repo_tags if not is_kept(split(name)[1])] or list(image.repo_tags)
+    names = [name for name in image.repo_tags if not is_kept(tag_of(name))] or list(image.repo_tags)
     known = {digest.partition("@")[0] for digest in image.repo_digests}
-    pulled = (name for name in names if split(name)[0] in known)
+    pulled = (name for name in names if repository_of(name) in known)
     return next(pulled, names[0] if names else image.id.removeprefix("sha256:")[:12])
 
 
@@ -103,10 +97,10 @@ def _by_name(wanted: Reference, listing: Sequence[ListedImage]) -> Found | Ambig
     name = familiar(wanted)
     if wanted.tag is not None:
         return next((Found(image, name) for image in listing if name in image.repo_tags), None)
-    holders = {own: image for image in listing for own in image.repo_tags if split(own)[0] == name}
+    holders = {own: image for image in listing for own in image.repo_tags if repository_of(own) == name}
     latest = f"{name}:latest"
     # What is kept for a roll back is not what somebody means who gives no tag.
-    present = [own for own in holders if not is_kept(split(own)[1])] or list(holders)
+    present = [own for own in holders if not is_kept(tag_of(own))] or list(holders)
     if latest in holders or len(present) == 1:
         only = latest if latest in holders else present[0]
         return Found(holders[only], only)
@@ -136,7 +130,7 @@ def _by_digest(wanted: Reference, listing: Sequence[ListedImage]) -> Found | Non
 
 
 def _names(listing: Iterable[ListedImage]) -> list[str]:
-    return [name for image in listing for name in image.repo_tags if not is_kept(split(name)[1])]
+    return [name for image in listing for name in image.repo_tags if not is_kept(tag_of(name))]
 
 
 def nearest(typed: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -144,7 +138,7 @@ def nearest(typed: str, names: Sequence[str]) -> tuple[str, ...]:
     repository, tag = _typed_parts(typed)
     by_repository: dict[str, list[str]] = {}
     for name in names:
-        by_repository.setdefault(split(name)[0], []).append(name)
+        by_repository.setdefault(repository_of(name), []).append(name)
     if tag and repository in by_repository:
         siblings = get_close_matches(typed, by_repository[repository], n=MOST_CANDIDATES, cutoff=0)
         return _askable(siblings)
@@ -163,7 +157,7 @@ def _typed_parts(typed: str) -> tuple[str, str]:
 
 def _best_name(names: Sequence[str], tag: str) -> str:
     """Choose one name of a repository: with the tag that was typed, or `latest`, or the newest one."""
-    repository = split(names[0])[0]
+    repository = repository_of(names[0])
     wished = (f"{repository}:{tag}", f"{repository}:latest")
     return next((name for name in wished if name in names), names[0])
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from commands.build.labels import REF_NAME
 from commands.build.tags import build_number
-from commands.host.history import is_kept
+from commands.host.history import is_kept, repository_of, tag_of
 from commands.host.origin import holders_of, is_made_here
-from commands.host.selection import Found, familiar, is_askable, split
+from commands.host.selection import Found, familiar, is_askable
 from commands.model.images import Digest, ImageId, ListedImage, LocalImage, Mark
 from commands.model.references import Reference, quoted
 
@@ -55,11 +55,11 @@ def kind_of(subject: Found, holders: Mapping[str, ImageId]) -> Kind:
         return Sourceless("it has no name and tag, so nothing says what a newer one would be")
     if not is_askable(name):
         return Sourceless("its name is none that a registry could be asked for")
-    if is_kept(split(name)[1]):
+    if is_kept(tag_of(name)):
         return Sourceless("it is an earlier image, kept to roll back to")
     if is_made_here(image, holders):
         own = shown_name(image)
-        same = split(own)[0] == split(name)[0]
+        same = repository_of(own) == repository_of(name)
         return MadeHere() if same else Sourceless(f"it is a second name of {quoted(own)}")
     return registered(Reference.parse(name), image)
 
@@ -80,7 +80,7 @@ def _why_not_registered(reference: Reference, image: ListedImage | LocalImage) -
     known = [digest.partition("@")[0] for digest in image.repo_digests]
     if not known:
         return "it was built or loaded on this host and never was in a registry"
-    others = (name for name in image.repo_tags if split(name)[0] in known and name != familiar(reference))
+    others = (name for name in image.repo_tags if repository_of(name) in known and name != familiar(reference))
     first = next(others, None)
     if first is None:
         return f"its name was given on this host: it came from {quoted(known[0])}"
@@ -90,7 +90,7 @@ def _why_not_registered(reference: Reference, image: ListedImage | LocalImage) -
 def shown_name(image: ListedImage) -> str:
     """Name an image that the bot made: `latest` of its repository if it is that, else its unique tag."""
     own = image.labels[REF_NAME]
-    latest = f"{split(own)[0]}:latest"
+    latest = f"{repository_of(own)}:latest"
     return next((name for name in (latest, own) if name in image.repo_tags), own)
 
 
@@ -113,20 +113,20 @@ def subjects_of(listing: Sequence[ListedImage], *, leave_out: str) -> Subjects:
 def _subjects_of(
     image: ListedImage, holders: Mapping[str, ImageId], newest: Mapping[str, ListedImage]
 ) -> Iterator[Found]:
-    names = [name for name in image.repo_tags if not is_kept(split(name)[1])]
+    names = [name for name in image.repo_tags if not is_kept(tag_of(name))]
     if is_made_here(image, holders):
-        repository = split(image.labels[REF_NAME])[0]
+        repository = repository_of(image.labels[REF_NAME])
         if newest[repository].id != image.id:
             return
         yield Found(image, shown_name(image))
-        names = [name for name in names if split(name)[0] != repository]
+        names = [name for name in names if repository_of(name) != repository]
     yield from (Found(image, name) for name in names)
 
 
 def _newest_builds(listing: Sequence[ListedImage], holders: Mapping[str, ImageId]) -> Mapping[str, ListedImage]:
     made = [image for image in listing if is_made_here(image, holders)]
-    made.sort(key=lambda image: (build_number(split(image.labels[REF_NAME])[1]) or -1, image.created))
-    return {split(image.labels[REF_NAME])[0]: image for image in made}
+    made.sort(key=lambda image: (build_number(tag_of(image.labels[REF_NAME])) or -1, image.created))
+    return {repository_of(image.labels[REF_NAME]): image for image in made}
 
 
 def digests_of(image: ListedImage | LocalImage, repository: str) -> tuple[Digest, ...]:
@@ -140,7 +140,7 @@ def digests_of(image: ListedImage | LocalImage, repository: str) -> tuple[Digest
 def mark_of(subject: Found) -> Mark:
     """Show an image with its registry's digest, of the name's own repository first."""
     image = subject.image
-    repository = split(subject.name.partition("@")[0])[0]
+    repository = repository_of(subject.name.partition("@")[0])
     own = digests_of(image, repository) if repository and is_askable(repository) else ()
     any_digest = [Digest(digest.partition("@")[2]) for digest in image.repo_digests]
     return Mark(image.id, next(iter((*own, *any_digest)), None), image.created, image.size)

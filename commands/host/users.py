@@ -33,14 +33,17 @@ class Lineage:
         self._lock = threading.Lock()
         self._layers: dict[ImageId, tuple[str, ...]] = {}
 
-    def users(self, images: Sequence[ImageId]) -> Mapping[ImageId, Users]:
-        """Say for each of these images who uses it; an image that is gone has no users."""
+    def users(self, images: Sequence[ImageId], listing: Sequence[ListedImage] | None = None) -> Mapping[ImageId, Users]:
+        """Say for each of these images who uses it; an image that is gone has no users.
+
+        `listing` is what the caller has just had from the daemon; without it the daemon is asked.
+        """
         if not images:
             return {}
         containers: defaultdict[ImageId, list[Container]] = defaultdict(list)
         for container in self._engine.containers():
             containers[container.image].append(container)
-        listing = self._engine.listing()
+        listing = self._engine.listing() if listing is None else listing
         all_seen = self._look_into(images, listing)
         above = self._above(images, listing)
         return {

@@ -22,14 +22,6 @@ _LANES = 64
 _GAP_MOST = 300
 
 
-def read_inventory(engine: Engine, image: ImageId, labels: Mapping[str, str]) -> Inventory:
-    """Read what is installed in an image, without running anything of it; `labels` are for what that leaves behind.
-
-    Raises what the engine raises; a damaged file in the image is told in `gap`.
-    """
-    return inventory_in(engine.read_files(_order(image, labels)))
-
-
 class Inventories:
     """Reads inventories, each image's once. Used by many threads at once."""
 
@@ -42,12 +34,15 @@ class Inventories:
         self._lanes = tuple(threading.Lock() for _ in range(_LANES))
 
     def of(self, image: ImageId, labels: Mapping[str, str]) -> Inventory:
-        """Say what is installed in an image; raises as `read_inventory` does."""
+        """Read what is installed in an image, without running anything of it; `labels` are for what that leaves behind.
+
+        Raises what the engine raises; a damaged file in the image is told in `gap`.
+        """
         with self._lanes[hash(image) % _LANES]:
             known = self._remembered(image)
             if known is not None:
                 return known
-            read = self._engine.read_files(_order(image, labels))
+            read = self._engine.read_files(ReadOrder(image, labels, wanted=is_wanted))
             inventory = inventory_in(read)
             # What was read in part may be read in full the next time, when the machine has less to do.
             if not read.gap:
@@ -66,10 +61,6 @@ class Inventories:
             self._known[image] = inventory
             while len(self._known) > self._most:
                 self._known.popitem(last=False)
-
-
-def _order(image: ImageId, labels: Mapping[str, str]) -> ReadOrder:
-    return ReadOrder(image, labels, wanted=is_wanted)
 
 
 def is_wanted(path: str) -> bool:

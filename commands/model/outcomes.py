@@ -82,6 +82,11 @@ class Updated:
     results: tuple[ImageResult, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether any name was moved that can go back."""
+        return any(result.kept_as for result in self.results)
+
 
 @dataclass(frozen=True, slots=True)
 class MoveResult:

@@ -92,7 +92,7 @@ def _card(found: Found, listing: Sequence[ListedImage], sources: Sources, report
     if image is None:
         return None
     name, mark = _askable(found.name, image.id), mark_of(found)
-    users = sources.lineage.users([image.id]).get(image.id, Users())
+    users = sources.lineage.users([image.id], listing).get(image.id, Users())
     layers = sources.engine.history(image.id)
     report(f"Reading the packages of {name}")
     return Card(

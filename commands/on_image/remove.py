@@ -9,7 +9,7 @@ from commands.command import Finding, Refusal, Removal, Severity, Users
 from commands.host.history import is_kept, tag_of
 from commands.host.selection import Ambiguous, Found, Unknown, find, parse_wanted
 from commands.host.subjects import mark_of
-from commands.model.images import Container
+from commands.model.images import Container, ListedImage
 from commands.model.references import Malformed
 from commands.model.requests import RemoveImage
 from commands.sources import Sources
@@ -45,9 +45,10 @@ def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]
     `report` is told what is being done, in a few words.
     """
     report(f"Looking for {request.image}")
-    match find(request.image, sources.engine.listing()):
+    listing = sources.engine.listing()
+    match find(request.image, listing):
         case Found() as found:
-            return _of(found, sources)
+            return _of(found, listing, sources)
         case Ambiguous(candidates):
             title = f"`{request.image}` may be several images"
             return Refusal(title, "Each of these is one.", "Choose one.", candidates)
@@ -59,12 +60,12 @@ def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]
             assert_never(selection)
 
 
-def _of(found: Found, sources: Sources) -> Removal | Refusal:
+def _of(found: Found, listing: Sequence[ListedImage], sources: Sources) -> Removal | Refusal:
     image = found.image
     containers = [one for one in sources.engine.containers() if one.image == image.id]
     if containers:
         return _in_use(found.name, containers)
-    users = sources.lineage.users([image.id]).get(image.id, Users())
+    users = sources.lineage.users([image.id], listing).get(image.id, Users())
     findings = (*_findings_on_names(image.repo_tags), *_findings_on_users(users))
     return Removal(f"Remove `{found.name}`?", mark_of(found), image.repo_tags, findings)
 

@@ -11,7 +11,7 @@ from commands.command import Finding, Move, Refusal, RollBack, Severity, Users
 from commands.host.history import Kept, is_kept, kept_by, kept_for, repository_of, tag_of
 from commands.host.selection import Found, familiar
 from commands.host.subjects import mark_of
-from commands.model.images import ListedImage, Mark
+from commands.model.images import ImageId, ListedImage, Mark
 from commands.model.references import Malformed, Reference, quoted
 from commands.model.requests import RollBackImage, UndoUpdate
 from commands.sources import Sources
@@ -98,7 +98,7 @@ def _of_image(request: RollBackImage, listing: Sequence[ListedImage], sources: S
     chosen = next((each for each in kept if request.to in (None, each.tag)), None)
     if chosen is None:
         return _nothing(_why_nothing(name, request.to, kept))
-    users = _users(present, sources)
+    users = _users((present,), listing, sources)
     moves = {each.name: _move(name, present, each, users) for each in kept}
     first = moves.pop(chosen.name)
     return RollBack(f"Roll back `{name}`?", (first,), tuple(moves.values()), tuple(_findings((first,))))
@@ -118,7 +118,8 @@ def _of_job(job: str, listing: Sequence[ListedImage], sources: Sources) -> RollB
     back = [(name, kept, present) for name, kept, present in moved if present is None or present.id != kept.image.id]
     if not back:
         return _nothing("None of the images that it replaced is kept on this host any more.")
-    moves = tuple(_move(name, present, kept, _users(present, sources)) for name, kept, present in back)
+    users = _users(tuple(present for _, _, present in back), listing, sources)
+    moves = tuple(_move(name, present, kept, users) for name, kept, present in back)
     since = tuple(_since(name, kept, listing) for name, kept, _ in back)
     title = f"Roll back `{moves[0].name}`?" if len(moves) == 1 else f"Roll back {len(moves)} images?"
     return RollBack(title, moves, findings=(*filter(None, since), *_findings(moves)))
@@ -143,13 +144,16 @@ def _holder(name: str, listing: Sequence[ListedImage]) -> ListedImage | None:
     return next((image for image in listing if name in image.repo_tags), None)
 
 
-def _users(present: ListedImage | None, sources: Sources) -> Users:
-    return sources.lineage.users([present.id]).get(present.id, Users()) if present else Users()
+def _users(
+    present: Sequence[ListedImage | None], listing: Sequence[ListedImage], sources: Sources
+) -> Mapping[ImageId, Users]:
+    return sources.lineage.users([image.id for image in present if image], listing)
 
 
-def _move(name: str, present: ListedImage | None, kept: Kept, users: Users) -> Move:
+def _move(name: str, present: ListedImage | None, kept: Kept, users: Mapping[ImageId, Users]) -> Move:
     now: Mark | None = mark_of(Found(present, name)) if present else None
-    return Move(name, now, mark_of(Found(kept.image, kept.name)), kept.name, users)
+    own = users.get(present.id, Users()) if present else Users()
+    return Move(name, now, mark_of(Found(kept.image, kept.name)), kept.name, own)
 
 
 def _findings(moves: Sequence[Move]) -> Iterator[Finding]:

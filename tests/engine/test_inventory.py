@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from commands.engine.docker_daemon import DockerDaemon
 from commands.errors import EngineUnavailable, ImageNotFound
 from commands.inventory.difference import difference
-from commands.inventory.reading import Inventories, read_inventory
+from commands.inventory.reading import Inventories
 from commands.model.images import ImageId
 from commands.model.packages import Change, Difference, Inventory, PackageChanges
 from tests.engine_bench import LABEL, EngineBench, cleared, packed
@@ -66,7 +66,7 @@ def test_the_base_has_what_its_own_package_managers_say(bench: EngineBench) -> N
     rows = told(bench, "dpkg-query", "-W", "-f", "${db:Status-Status}\\t${Package}\\t${Version}\\n").splitlines()
     installed = dict(row.split("\t")[1:] for row in rows if row.startswith("installed\t"))
 
-    assert read_inventory(bench.engine, bench.base_id, bench.labels) == Inventory(python, installed, "dpkg")
+    assert Inventories(bench.engine).of(bench.base_id, bench.labels) == Inventory(python, installed, "dpkg")
     assert len(installed) > 50
 
 
@@ -93,23 +93,23 @@ def test_what_a_later_layer_adds_changes_and_removes_is_the_difference(bench: En
 def test_an_image_without_a_system_in_it_has_no_database(bench: EngineBench) -> None:
     image = imported(bench, {"program": b"x"})
 
-    assert read_inventory(bench.engine, image, bench.labels) == Inventory({}, None)
+    assert Inventories(bench.engine).of(image, bench.labels) == Inventory({}, None)
 
 
 def test_the_databases_of_other_distributions_are_found(bench: EngineBench) -> None:
     distroless = {"var/lib/dpkg/status.d/tzdata": b"Package: tzdata\nVersion: 2024a\nArchitecture: all\n"}
     metadata = {"usr/lib/python3.11/site-packages/a-1.dist-info/METADATA": b"Name: A\nVersion: 1\n"}
     image = imported(bench, {**distroless, **metadata})
-    assert read_inventory(bench.engine, image, bench.labels) == Inventory({"a": "1"}, {"tzdata": "2024a"}, "dpkg")
+    assert Inventories(bench.engine).of(image, bench.labels) == Inventory({"a": "1"}, {"tzdata": "2024a"}, "dpkg")
 
     image = imported(bench, {"lib/apk/db/installed": b"C:Q1\nP:musl\nV:1.2.5-r0\n\n"})
-    assert read_inventory(bench.engine, image, bench.labels) == Inventory({}, {"musl": "1.2.5-r0"}, "apk")
+    assert Inventories(bench.engine).of(image, bench.labels) == Inventory({}, {"musl": "1.2.5-r0"}, "apk")
 
 
 def test_reading_starts_nothing_and_leaves_nothing(bench: EngineBench, raw: docker.APIClient) -> None:
     label, begin = f"{LABEL}={bench.mark}", int(time.time())
 
-    read_inventory(bench.engine, bench.base_id, bench.labels)
+    Inventories(bench.engine).of(bench.base_id, bench.labels)
 
     filters = {"type": "container", "label": label}
     events = raw.events(since=begin, until=int(time.time()) + 1, filters=filters, decode=True)
@@ -121,12 +121,12 @@ def test_reading_starts_nothing_and_leaves_nothing(bench: EngineBench, raw: dock
 
 def test_an_image_that_is_not_there_is_a_problem_and_no_empty_inventory(bench: EngineBench) -> None:
     with pytest.raises(ImageNotFound):
-        read_inventory(bench.engine, ImageId(f"sha256:{'0' * 64}"), bench.labels)
+        Inventories(bench.engine).of(ImageId(f"sha256:{'0' * 64}"), bench.labels)
 
 
 def test_a_daemon_that_does_not_answer_is_a_problem_and_no_empty_inventory() -> None:
     nowhere = DockerDaemon("unix:///nonexistent/docker.sock")
 
     with pytest.raises(EngineUnavailable):
-        read_inventory(nowhere, ImageId(f"sha256:{'0' * 64}"), {})
+        Inventories(nowhere).of(ImageId(f"sha256:{'0' * 64}"), {})
     nowhere.close()

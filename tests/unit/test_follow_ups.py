@@ -1,10 +1,8 @@
 """Clicks that begin another dialog, and those that turn and narrow a list."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from io import StringIO
-from pathlib import Path
 
 import pytest
 
@@ -34,8 +32,7 @@ from tests.examples import (
     UPDATE,
     UPDATED,
 )
-from tests.fakes.desk import CONTEXT, HERE, IMAGES, Desk, click, form, open_desks
-from tests.fakes.logs import logs_to
+from tests.fakes.desk import CONTEXT, HERE, IMAGES, Desk, click, form
 
 GONE = "I no longer know this dialog. Type the command again."
 LATE = "That is decided already; the dialog shows how."
@@ -49,23 +46,6 @@ LIST = Listed(ASKED, LISTING)
 DESCRIBED = Described(ASKED, CARD)
 DONE = ImagesUpdated(ASKED, UPDATE, BOB, UPDATED, PULLING, NOW)
 OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with logs_to(StringIO()):
-        yield
-
-
-@pytest.fixture
-def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    with open_desks(tmp_path) as make:
-        yield make
-
-
-@pytest.fixture
-def desk(open_desk: Callable[..., Desk]) -> Desk:
-    return open_desk()
 
 
 def new(desk: Desk) -> list[str]:

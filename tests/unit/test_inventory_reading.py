@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from commands.engine.interface import FilesRead, ReadOrder
 from commands.errors import EngineUnavailable, Problem
 from commands.inventory.gathering import MOST, VERSIONS_MOST
-from commands.inventory.reading import Inventories, inventory_in, is_wanted, read_inventory
+from commands.inventory.reading import Inventories, inventory_in, is_wanted
 from commands.model.images import ImageId
 from commands.model.packages import Inventory
 from tests.fakes.engine import FakeEngine
@@ -42,7 +42,7 @@ class Shelf(FakeEngine):
 
 
 def read(files: Mapping[str, bytes], gap: str = "") -> Inventory:
-    return read_inventory(Shelf(FilesRead(files, gap)), IMAGE, LABELS)
+    return Inventories(Shelf(FilesRead(files, gap))).of(IMAGE, LABELS)
 
 
 def python(metadata: bytes, folder: str = "Some_Thing-9.9.dist-info") -> Mapping[str, str]:
@@ -63,7 +63,7 @@ def stanza(name: str, version: str, status: str = "install ok installed", archit
 def test_an_inventory_is_read_in_one_go_with_the_labels_of_the_job() -> None:
     shelf = Shelf(FilesRead({}))
 
-    read_inventory(shelf, IMAGE, LABELS)
+    Inventories(shelf).of(IMAGE, LABELS)
 
     assert [(order.image, order.labels) for order in shelf.orders] == [(IMAGE, LABELS)]
 

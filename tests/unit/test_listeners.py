@@ -1,9 +1,7 @@
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,29 +27,11 @@ from bot.slack.views.form import FormContext, create_form
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage
 from tests.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
-from tests.fakes.desk import BASES, CONTEXT, HERE, Desk, click, form, open_desks
-from tests.fakes.logs import logs_to
+from tests.fakes.desk import BASES, CONTEXT, HERE, Desk, click, form
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
 FILLED = {"name": "my/tool", "dependencies": "requests[socks]>=2, ldap3", "packages": "wget curl", "base": "a/b:1"}
 BROKEN = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with logs_to(StringIO()):
-        yield
-
-
-@pytest.fixture
-def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    with open_desks(tmp_path) as make:
-        yield make
-
-
-@pytest.fixture
-def desk(open_desk: Callable[..., Desk]) -> Desk:
-    return open_desk()
 
 
 # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -121,10 +121,6 @@ def _others(others: Sequence[Move], now: datetime) -> list[actions.Menu]:
     return [actions.Menu(actions.Action.ROLL_BACK_TO, "Another earlier image…", choices)]
 
 
-def _label(move: Move, now: datetime) -> str:
-    return f"{move.earlier.short} · {age(move.earlier.created, now)} · {move.name}"[:_LABEL]
-
-
 def title_of_roll_back(dialog: TagsRolledBack) -> str:
     """Say in one line how it ended."""
     about, results = subject(dialog.proposal), dialog.outcome.results

@@ -71,11 +71,6 @@ def images_updated(dialog: ImagesUpdated) -> Message:
     return fitted(lambda room: _result(dialog, room), _ROOMS)
 
 
-def can_be_undone(dialog: ImagesUpdated) -> bool:
-    """Tell whether a name was moved that can go back; as in `bot.follow_ups`, which is no view's to ask."""
-    return any(result.kept_as for result in dialog.outcome.results)
-
-
 def has_changes(dialog: ImagesUpdated) -> bool:
     """Tell whether there is anything to put into the file of changes."""
     return any(result.difference is not None for result in dialog.outcome.results)
@@ -292,6 +287,6 @@ def _notes(dialog: ImagesUpdated) -> list[Markup]:
 
 
 def _offered(dialog: ImagesUpdated) -> list[actions.Button]:
-    undo = [actions.UNDO_UPDATE] if can_be_undone(dialog) else []
+    undo = [actions.UNDO_UPDATE] if dialog.outcome.can_be_undone else []
     changes = [actions.CHANGES] if has_changes(dialog) else []
     return [*undo, *changes, actions.LOG]

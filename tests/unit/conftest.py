@@ -1,0 +1,23 @@
+"""What the unit tests of the bot's Slack side share."""
+
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.desk import Desk, open_desks
+from tests.fakes.logs import logs_to
+
+
+@pytest.fixture
+def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """Open desks, in silence."""
+    with logs_to(StringIO()), open_desks(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def desk(open_desk: Callable[..., Desk]) -> Desk:
+    """A desk with everything as usual."""
+    return open_desk()
