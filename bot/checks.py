@@ -1,7 +1,7 @@
 """Puts together what `warroom check` looks at, from the same parts as the bot itself."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -20,12 +20,10 @@ from bot.checkup.trust import bundle_is_usable
 from bot.ledger import sqlite_url
 from bot.settings import Settings
 from bot.slack.probe import bot_token_works, channels_are_named, socket_mode_opens
-from bot.wiring import default_base, trusted_bundle, uv_program
+from bot.wiring import default_base, make_index, trusted_bundle
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.errors import PackageNotFound
-from commands.packages.toolbox import Toolbox
-from commands.packages.uv_resolver import UvResolver
 
 CHECK_SECONDS = 10.0
 """How long a check may take."""
@@ -68,7 +66,7 @@ def _local_checks(settings: Settings) -> tuple[Check, ...]:
     file = settings.state_dir / "dialogs.sqlite"
     database = () if url is None and not file.exists() else (Check("Database", lambda: _database_answers(url, file)),)
     return (
-        Check("Package index", lambda: _index_answers(settings, bundle)),
+        Check("Package index", lambda: _index_answers(settings)),
         Check("CA bundle", lambda: bundle_is_usable(bundle, configured=chosen)),
         Check("State folder", lambda: folder_is_writable(settings.state_dir, setting="WARROOM_STATE_DIR")),
         Check("Cache folder", lambda: folder_is_writable(settings.cache_dir, setting="WARROOM_CACHE_DIR")),
@@ -89,13 +87,13 @@ def _slack_checks(settings: Settings) -> tuple[Check, ...]:
     )
 
 
-def _index_answers(settings: Settings, bundle: Path | None) -> Verdict:
+def _index_answers(settings: Settings) -> Verdict:
     configured = "named by `index_url`" if settings.index_url else "as this machine is configured"
     with TemporaryDirectory(prefix="warroom-check-") as cache:
         # A cache of its own, which is empty: it is the index that shall answer.
-        program = replace(uv_program(settings, bundle), cache=Path(cache))
-        resolver = UvResolver(program, Toolbox(program, Path(cache)), _no_container, seconds=LOOK_SECONDS)
-        return index_answers(resolver, configured=configured, clock=monotonic)
+        elsewhere = settings.model_copy(update={"cache_dir": Path(cache)})
+        with closing(make_index(elsewhere, _no_container, seconds=LOOK_SECONDS)) as index:
+            return index_answers(index.resolver, configured=configured, clock=monotonic)
 
 
 def _no_container(_: RunOrder) -> RunOutcome:

@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -40,17 +40,16 @@ from commands.build.dockerfile import Recipe, write_dockerfile
 from commands.build.tags import BuildNumbers
 from commands.carry_out import Workshop, clean
 from commands.engine.docker_daemon import DockerDaemon
-from commands.engine.interface import Engine
+from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.errors import Misconfigured, Problem, StateUnwritable
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
 from commands.model.images import ImageSpec
 from commands.model.references import Malformed, Reference
-from commands.packages.interface import Resolver
+from commands.packages.interface import Files, Resolver
+from commands.packages.package_index import PackageIndex, package_index
 from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
-from commands.packages.uv_resolver import UvResolver
-from commands.packages.uv_settings import uv_settings
 from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Registry
 from commands.sources import Bases, Sources
@@ -152,12 +151,14 @@ def make_bot(
     *,
     engine: Engine | None = None,
     resolver: Resolver | None = None,
+    files: Files | None = None,
     registry: Registry | None = None,
     pace: Pace | None = None,
 ) -> Bot:
     """Put a bot together; raises `Misconfigured`.
 
-    `engine`, `resolver` and `registry` take the place of the configured ones, `pace` that of Slack's own rate limits.
+    `engine`, `resolver`, `files` and `registry` take the place of the configured ones, `pace` that of Slack's own rate
+    limits.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(StateFolder(settings.state_dir))
@@ -171,9 +172,9 @@ def make_bot(
         router = Router()
         daemon = engine or stack.enter_context(closing(make_engine(settings)))
         asked = registry or stack.enter_context(closing(make_registry(settings, daemon)))
-        work = replace(
-            _work(settings, router, engine=daemon, resolver=resolver, registry=asked, redact=redact), meter=meter
-        )
+        index = stack.enter_context(closing(make_index(settings, daemon.run)))
+        workshop = _workshop(settings, index, engine=daemon, files=files, registry=asked, redact=redact)
+        work = CommandWork(router, _sources(settings, index, workshop, resolver), workshop, meter)
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
@@ -301,48 +302,56 @@ def make_registry(settings: Settings, engine: Engine) -> HttpRegistry:
     )
 
 
-def _work(
+def make_index(
+    settings: Settings, run_in_container: Callable[[RunOrder], RunOutcome], *, seconds: float = 60.0
+) -> PackageIndex:
+    """Make what asks the package index, and asks nobody yet; `seconds` bounds each resolution."""
+    program = uv_program(settings, trusted_bundle(settings))
+    network = settings.build_network or "bridge"
+    return package_index(program, settings.cache_dir, run_in_container, network=network, seconds=seconds)
+
+
+def _workshop(
     settings: Settings,
-    router: Router,
+    index: PackageIndex,
     *,
     engine: Engine,
-    resolver: Resolver | None,
+    files: Files | None,
     registry: Registry,
     redact: Redactor,
-) -> CommandWork:
-    inventories = Inventories(engine)
+) -> Workshop:
     bundle = trusted_bundle(settings)
-    program = uv_program(settings, bundle)
-    toolbox = Toolbox(program, settings.cache_dir / "tools")
-    workshop = Workshop(
+    return Workshop(
         engine=engine,
-        ensure_installer=lambda platform: toolbox.uv_image(engine, platform),
+        ensure_installer=lambda platform: index.toolbox.uv_image(engine, platform),
+        files=files or index.files,
         clock=_now,
         registry=registry,
-        inventories=inventories,
+        inventories=Inventories(engine),
         build_seconds=settings.build_seconds,
         idle_seconds=settings.idle_seconds,
         network=settings.build_network,
         ca_bundle=_read(bundle) if bundle else None,
-        uv_config=uv_settings(program.index_environment()),
         redact=redact,
         pulls_at_once=settings.pulls_at_once,
         history_depth=settings.history_depth,
     )
-    network = settings.build_network or "bridge"
-    sources = Sources(
+
+
+def _sources(settings: Settings, index: PackageIndex, workshop: Workshop, resolver: Resolver | None) -> Sources:
+    engine = workshop.engine
+    return Sources(
         engine=engine,
-        resolver=resolver or UvResolver(program, toolbox, engine.run, network=network),
+        resolver=resolver or index.resolver,
         bases=Bases(engine),
         numbers=BuildNumbers(),
-        recipe=lambda spec: _recipe(spec, toolbox, workshop),
+        recipe=lambda spec: _recipe(spec, index.toolbox, workshop),
         now=time,
         default_base=default_base(settings),
-        registry=registry,
-        inventories=inventories,
+        registry=workshop.registry,
+        inventories=workshop.inventories,
         lineage=Lineage(engine),
     )
-    return CommandWork(router, sources, workshop)
 
 
 def default_base(settings: Settings) -> Reference:
@@ -358,7 +367,6 @@ def _recipe(spec: ImageSpec, toolbox: Toolbox, workshop: Workshop) -> Recipe:
         spec,
         uv_image=toolbox.reference(spec.base.platform),
         ca_bundle=workshop.ca_bundle is not None,
-        uv_config=workshop.uv_config is not None,
     )
 
 

@@ -16,7 +16,7 @@ from commands.model.references import Reference
 from commands.packages.interface import Resolver
 from commands.registry.interface import Registry
 
-TOOLS = "warroom/uv:"
+TOOLS = "warroom.invalid/"
 """Images that are no base: the installer's own."""
 
 

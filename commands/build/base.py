@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from commands.build.dockerfile import EXECUTABLE, USER
-from commands.build.inside import FOLDER, answers, source
 from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.errors import UnusableBase
+from commands.inside import answers, source
 from commands.model.images import BaseImage, Digest, LocalImage, PackageManager, Platform, PythonRuntime
 from commands.model.references import Reference
 
@@ -19,13 +19,23 @@ OLDEST_PYTHON = (3, 8)
 
 _ARCHITECTURES = frozenset({"amd64", "arm64"})
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# What an image may order for every build on it: no mounts of caches or other images (RUN), no other images (COPY), no
+# addresses (ADD). Flags are what reaches them, so there are none.
+_HARMLESS = re.compile(
+    r"\s*(?:(?:ENV|LABEL|USER|WORKDIR|EXPOSE|VOLUME|STOPSIGNAL|CMD|ENTRYPOINT|HEALTHCHECK)\s.*"
+    r"|(?:RUN|COPY|SHELL)\s+(?!--)[^\s].*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _NO_SUCH_COMMAND = (126, 127)
+
+SCRATCH = 64 << 20
+"""Bytes that a container may write in which something is only looked at."""
 
 _SCRIPT = f"""\
 for name in python3 python; do
     command -v "$name" > /dev/null 2>&1 || continue
     if "$name" -c 'import sys; sys.exit(sys.version_info < {OLDEST_PYTHON})'; then
-        exec "$name" -I {FOLDER}/look.py "$1"
+        exec "$name" -I -c "$2" "$1"
     fi
     "$name" -c 'import sys; sys.stdout.write("%s old %s.%s" % ((sys.argv[1],) + sys.version_info[:2]) + chr(10))' "$1"
 done
@@ -71,14 +81,15 @@ def look_at(
     """
     _require_platform(reference, image.platform)
     _require_user(reference, image.user)
+    _require_harmless(reference, image.on_build)
     secret = word()
     outcome = engine.run(
         RunOrder(
             image=image.id,
-            command=("/bin/sh", "-c", _SCRIPT, "sh", secret),
+            command=("/bin/sh", "-c", _SCRIPT, "sh", secret, source("look").decode()),
             labels=labels,
             seconds=seconds,
-            files={f"{FOLDER}/look.py": source("look")},
+            scratch=SCRATCH,
             # Installing will run as root too, with root's view of the image.
             user="0",
         )
@@ -123,6 +134,16 @@ def _require_user(reference: Reference, user: str) -> None:
         raise UnusableBase(
             f"`{reference}` runs as `{user}`, which is no name or number of a user.",
             hint="Choose another base, or mend the USER line of this one.",
+        )
+
+
+def _require_harmless(reference: Reference, on_build: tuple[str, ...]) -> None:
+    reaching = next((trigger for trigger in on_build if not _HARMLESS.fullmatch(trigger)), None)
+    if reaching is not None:
+        raise UnusableBase(
+            f"`{reference}` has an ONBUILD instruction that could reach more than its own files in every build on it.",
+            hint="Choose another base, or ask who made this one to leave such instructions out.",
+            details=(" ".join(reaching.split())[:200],),
         )
 
 

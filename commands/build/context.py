@@ -4,15 +4,16 @@ import io
 import re
 import tarfile
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from commands.build.dockerfile import Recipe
-from commands.build.inside import source
+from commands.inside import source
 from commands.model.images import ImageSpec
-from commands.model.packages import LockedPackage, OsPackage
+from commands.model.packages import LockedPackage, OsPackage, PackageFile
 
 PYTHON_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PYTHON_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
 # Neither ends in `-`: apt-get would remove such a package instead of installing it. (A `+` means: install it.)
 OS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9+._-]*[A-Za-z0-9+._])?")
@@ -20,11 +21,10 @@ OS_VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.+~:_-]*[A-Za-z0-9.~])?")
 
 # apt reads this file after its own, so it holds whatever a base has in /etc/apt. Its paths are mount points.
 _APT_CONF = """\
-// Lists and downloads stay in cache mounts; several distributions share them.
+// Lists and downloads stay in cache mounts.
 Dir::State::lists "/mnt/lists";
 Dir::Cache "/mnt/cache";
 APT::Keep-Downloaded-Packages "true";
-APT::Get::List-Cleanup "false";
 // No logs in the image.
 Dir::Log::Terminal "";
 Dir::Log::History "";
@@ -44,10 +44,10 @@ DPkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; };
 _APT_TRUST = 'Acquire::https::CaInfo "/mnt/ca-bundle.crt";\n'
 
 
-def context_for(
-    spec: ImageSpec, recipe: Recipe, *, ca_bundle: bytes | None = None, uv_config: bytes | None = None
-) -> bytes:
-    """Pack everything that building `recipe` takes; `ca_bundle` and `uv_config` as `write_dockerfile` was told.
+def context_for(spec: ImageSpec, recipe: Recipe, *, ca_bundle: bytes | None = None) -> bytes:
+    """Pack everything that building `recipe` takes but the packages; `ca_bundle` as `write_dockerfile` was told.
+
+    The packages (`files_for`) are added on the way to the daemon.
 
     Raises:
         ValueError: A package's name, version or hash is not of its grammar.
@@ -56,8 +56,13 @@ def context_for(
     if spec.os_packages:
         files |= _os_files(spec.os_packages, ca_bundle)
     if spec.locked:
-        files |= _python_files(spec.locked, ca_bundle, uv_config)
+        files |= _python_files(spec, ca_bundle)
     return pack(files)
+
+
+def files_for(paths: Mapping[PackageFile, Path]) -> dict[str, Path]:
+    """Say where in the context the packages are; raises ValueError where a file's name is not of its grammar."""
+    return {f"python/files/{_check(FILE_NAME, file.name)}": path for file, path in paths.items()}
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
@@ -100,27 +105,24 @@ def _os_files(packages: tuple[OsPackage, ...], ca_bundle: bytes | None) -> dict[
     }
 
 
-def _python_files(
-    locked: tuple[LockedPackage, ...], ca_bundle: bytes | None, uv_config: bytes | None
-) -> dict[str, bytes]:
-    optional = {"python/ca-bundle.crt": ca_bundle, "python/uv.toml": uv_config}
+def _python_files(spec: ImageSpec, ca_bundle: bytes | None) -> dict[str, bytes]:
+    trust = {} if ca_bundle is None else {"python/ca-bundle.crt": ca_bundle}
     return {
-        "python/requirements.txt": requirements_text(locked).encode(),
+        "python/wheels.txt": requirements_text(spec.from_wheels).encode(),
+        "python/sources.txt": requirements_text(spec.from_source).encode(),
+        "python/folders.py": source("folders"),
         "python/compile.py": source("compile"),
-        # Mount points.
+        # Mount points, and the folder of the packages.
         "python/uv/": b"",
-        "python/cache/": b"",
-        **{path: content for path, content in optional.items() if content is not None},
+        "python/files/": b"",
+        **trust,
     }
 
 
 def _requirement(package: LockedPackage) -> str:
     _check(PYTHON_NAME, package.name)
     _check(PYTHON_VERSION, package.version)
-    if not package.hashes:
-        raise ValueError(f"{package} has no hash")
-    hashes = [f" \\\n    --hash={_check(HASH, each)}" for each in sorted(package.hashes)]
-    return f"{package}{''.join(hashes)}\n"
+    return f"{package} --hash={_check(HASH, f'sha256:{package.file.sha256}')}\n"
 
 
 def _check(grammar: re.Pattern[str], value: str) -> str:

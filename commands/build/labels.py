@@ -116,7 +116,8 @@ def spec_hash(spec: ImageSpec) -> str:
         "format": RECIPE_FORMAT,
         "base": spec.base.digest or spec.base.image_id,
         "platform": str(spec.base.platform),
-        "python": sorted([package.name, package.version, *sorted(package.hashes)] for package in spec.locked),
+        "python": sorted([package.name, package.version, package.file.sha256] for package in spec.locked),
+        "builds": sorted({file.sha256 for package in spec.locked for file in package.build_files}),
         "os": sorted(str(package) for package in spec.os_packages),
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

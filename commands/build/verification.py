@@ -17,9 +17,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from commands.build.inside import FOLDER, answers, source
 from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.errors import VerificationFailed
+from commands.inside import answers, inline
 from commands.model.images import ImageId, ImageSpec
 from commands.model.outcomes import ImportFailure, Verdict
 
@@ -30,6 +30,9 @@ IMPORT_SECONDS = 30.0
 
 MEMORY = 1 << 30
 """Bytes that the check may use, imports included: what is given to such images when they run."""
+
+SCRATCH = 256 << 20
+"""Bytes that the check may write, in `/tmp`; they count as memory. All else is read-only."""
 
 _MARGIN_SECONDS = 5.0
 _LINES_MOST = 20
@@ -98,11 +101,13 @@ def verify(
     outcome = engine.run(
         RunOrder(
             image=image_id,
-            command=(spec.base.python.executable, f"{FOLDER}/check.py", secret, f"{FOLDER}/question.json"),
+            command=(spec.base.python.executable, *inline("check"), secret, _question(spec, seconds)),
             labels=labels,
             seconds=seconds,
-            files={f"{FOLDER}/check.py": source("check"), f"{FOLDER}/question.json": _question(spec, seconds)},
+            # The image's user may have no home of its own to write to.
+            environment={"HOME": "/tmp"},  # noqa: S108 - in the container
             memory=MEMORY,
+            scratch=SCRATCH,
         )
     )
     return judge(spec, outcome, secret, seconds, redact)
@@ -126,7 +131,7 @@ def judge(
     )
 
 
-def _question(spec: ImageSpec, seconds: float) -> bytes:
+def _question(spec: ImageSpec, seconds: float) -> str:
     manager = spec.base.package_manager
     question = {
         "locked": [package.name for package in spec.locked],
@@ -136,7 +141,7 @@ def _question(spec: ImageSpec, seconds: float) -> bytes:
         "seconds": max(1.0, seconds - _MARGIN_SECONDS),
         "import_seconds": IMPORT_SECONDS,
     }
-    return json.dumps(question).encode()
+    return json.dumps(question)
 
 
 def _told(output: str, word: str) -> Iterator[Facts | Imported | End]:

@@ -1,11 +1,13 @@
 """Making an image: build, verify, name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
 
 import structlog
 
 from commands.build.advice import explain
-from commands.build.context import context_for
+from commands.build.context import context_for, files_for
 from commands.build.dockerfile import Recipe
 from commands.build.labels import JOB, REF_NAME, container_labels, make_labels
 from commands.build.tags import BuildNumbers, build_number
@@ -17,9 +19,10 @@ from commands.engine.interface import BuildOrder, Engine
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, EngineUnavailable, Problem
 from commands.halt import Halt, HaltReason
 from commands.host.history import LATEST, is_kept, kept_tag, repository_of, tag_of
-from commands.model.events import Event, ImageBuilt, StepsPlanned
+from commands.model.events import Event, ImageBuilt, StepNoted, StepsPlanned
 from commands.model.images import ImageId, ImageSpec, LocalImage
 from commands.model.outcomes import Created, Undecided, Verdict
+from commands.model.packages import PackageFile
 
 log = structlog.get_logger()
 
@@ -75,7 +78,8 @@ def _make(
     _check_base(spec, engine)
     emit(StepsPlanned((*proposal.steps, CHECK_STEP)))
     workshop.ensure_installer(spec.base.platform)
-    image_id = _build(proposal, commission, workshop, emit, halt)
+    files = _fetched(proposal, workshop, emit, halt)
+    image_id = _build(spec, _order(proposal, files, commission, workshop), engine, emit, halt)
     with step(len(proposal.steps) + 1, emit):
         go_on(halt)
         verdict = verify(engine, spec, image_id, labels=container_labels(commission.job), redact=workshop.redact)
@@ -85,13 +89,32 @@ def _make(
     return _name(spec, image_id, engine, verdict, _kept(commission))
 
 
-def _build(
-    proposal: Creation, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
-) -> ImageId:
+def _fetched(
+    proposal: Creation, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+) -> Mapping[PackageFile, Path]:
+    """Fetch the packages on this host: no login of an index goes where code of a base or a package runs."""
+    files = proposal.spec.files
+    if not files:
+        return {}
+    # In BuildKit's count the base is 1, then come the OS packages, if there are any.
+    number = 3 if proposal.spec.os_packages else 2
+    numbers = count(1)
+
+    def report(name: str) -> None:
+        emit(StepNoted(number, f"fetched {next(numbers)} of {len(files)}: {name}"))
+
+    with step(number, emit, goes_on=True):
+        return workshop.files.gather(files, go_on=lambda: go_on(halt), report=report)
+
+
+def _order(
+    proposal: Creation, files: Mapping[PackageFile, Path], commission: Commission, workshop: Workshop
+) -> BuildOrder:
     spec, recipe = proposal.spec, Recipe(proposal.dockerfile, proposal.steps)
-    order = BuildOrder(
+    return BuildOrder(
         build_id=commission.build_id,
-        context=context_for(spec, recipe, ca_bundle=workshop.ca_bundle, uv_config=workshop.uv_config),
+        context=context_for(spec, recipe, ca_bundle=workshop.ca_bundle),
+        files=files_for(files),
         labels=make_labels(
             spec,
             job=commission.job,
@@ -104,15 +127,18 @@ def _build(
         # A step that ran before would bring the OS packages of that day.
         no_cache=commission.anew,
     )
+
+
+def _build(spec: ImageSpec, order: BuildOrder, engine: Engine, emit: Callable[[Event], None], halt: Halt) -> ImageId:
     go_on(halt)
     image_id: ImageId | None = None
-    for event in workshop.engine.build(order):
+    for event in engine.build(order):
         emit(event)
         if isinstance(event, ImageBuilt):
             image_id = event.image_id
     if image_id is None:
         raise BuildFailed("The daemon ended the build without an image.", hint="Try again.")
-    _check_layers(spec, workshop.engine, image_id)
+    _check_layers(spec, engine, image_id)
     return image_id
 
 

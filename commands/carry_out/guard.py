@@ -22,8 +22,11 @@ _CANCEL_SECONDS = 0.1
 
 
 @contextmanager
-def step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
-    """Tell of a step's beginning and end; a problem becomes the last lines of its log."""
+def step(number: int, emit: Callable[[Event], None], *, goes_on: bool = False) -> Iterator[None]:
+    """Tell of a step's beginning and end; a problem becomes the last lines of its log.
+
+    A step that `goes_on` afterwards, in the daemon's hands, is not ended here.
+    """
     started = monotonic()
     emit(StepStarted(number))
     try:
@@ -33,7 +36,8 @@ def step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
             emit(LogLine(number, line))
         emit(StepFailed(number, monotonic() - started))
         raise
-    emit(StepDone(number, monotonic() - started))
+    if not goes_on:
+        emit(StepDone(number, monotonic() - started))
 
 
 class PartHalt(Halt):

@@ -8,6 +8,7 @@ from commands.carry_out.turns import Turns
 from commands.engine.interface import Engine
 from commands.inventory.reading import Inventories
 from commands.model.images import Platform
+from commands.packages.interface import Files
 from commands.registry.interface import Registry
 
 
@@ -36,15 +37,17 @@ class Commission:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What building needs: the daemon, limits in seconds, Docker's network mode, certificates, uv's settings.
+    """What building needs: the daemon, limits in seconds, Docker's network mode, certificates.
 
     `ensure_installer` puts the image that holds uv onto the daemon, for a platform, where it is not there yet.
+    `files` fetches what the package index has.
     `redact` masks secrets. `pulls_at_once` holds for all jobs together; `history_depth` is how many images before the
     present one are kept for each name.
     """
 
     engine: Engine
     ensure_installer: Callable[[Platform], object]
+    files: Files
     clock: Callable[[], datetime]
     registry: Registry
     inventories: Inventories
@@ -52,7 +55,6 @@ class Workshop:
     idle_seconds: float = 300
     network: str | None = None
     ca_bundle: bytes | None = None
-    uv_config: bytes | None = None
     redact: Callable[[str], str] = str
     pulls_at_once: int = 3
     history_depth: int = 3

@@ -11,6 +11,7 @@ import structlog
 
 from commands.engine.buildkit import CANCELLED, BuildStory, Failure, StepEvent, last_stage
 from commands.engine.connection import Connection, DaemonSilent, Refused, disk_full, no_space
+from commands.engine.contexts import sendable
 from commands.engine.interface import BuildEvent, BuildOrder
 from commands.engine.verdicts import build_failed
 from commands.errors import BuildStopped, BuildTimedOut, EngineUnavailable, Problem
@@ -69,14 +70,17 @@ class Builds:
             raise
 
     def _streamed(self, order: BuildOrder, story: BuildStory, stop: threading.Event) -> Iterator[StepEvent]:
-        with self._connection.stream(
-            "/build",
-            doing="build",
-            idle_seconds=order.idle_seconds,
-            params=_parameters(order),
-            data=order.context,
-            headers={"Content-Type": "application/x-tar"},
-        ) as records:
+        with (
+            sendable(order.context, order.files) as context,
+            self._connection.stream(
+                "/build",
+                doing="build",
+                idle_seconds=order.idle_seconds,
+                params=_parameters(order),
+                data=context,
+                headers={"Content-Type": "application/x-tar"},
+            ) as records,
+        ):
             known_to_daemon = False
             for record in records:
                 if not known_to_daemon and stop.is_set():

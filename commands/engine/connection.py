@@ -6,7 +6,7 @@ The Engine API is called by path: the SDK's own calls have no time-outs on strea
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import requests
 import structlog
@@ -98,7 +98,7 @@ class Connection:
         seconds: float | None = None,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
-        data: bytes | None = None,
+        data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Call the API and give its whole answer; raises `Refused` when the daemon says no."""
@@ -124,7 +124,7 @@ class Connection:
         doing: str,
         idle_seconds: float,
         params: Mapping[str, str | list[str]],
-        data: bytes | None = None,
+        data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         cut: Cut | None = None,
     ) -> Iterator[Iterator[dict[str, Any]]]:

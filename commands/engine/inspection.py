@@ -46,6 +46,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 class _Config(BaseModel):
     labels: Annotated[dict[str, str], BeforeValidator(or_empty)] = Field({}, alias="Labels")
     user: Annotated[str, BeforeValidator(lambda user: user or "")] = Field("", alias="User")
+    on_build: Names = Field((), alias="OnBuild")
 
 
 class _RootFs(BaseModel):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
@@ -42,6 +43,8 @@ class PullProgress:
 class BuildOrder:
     """One build. `context` is a tar with a `Dockerfile`; `build_id` is how to cancel it.
 
+    `files` (path in the context → file on this host) are added to it; they are read while they are sent.
+
     `idle_seconds` is the longest silence of the daemon that is borne. `network` is Docker's network mode for RUN
     (`host`, `none`) or None for the daemon's default. `labels` go onto the image.
     """
@@ -52,6 +55,7 @@ class BuildOrder:
     idle_seconds: float
     network: str | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
     no_cache: bool = False
     """Run every step, also one that was run before; cache mounts are still used."""
 
@@ -62,6 +66,10 @@ class RunOrder:
 
     `files` (absolute path → content, mode 0755) are put in before the start. No network unless `network` names a mode.
     Memory in bytes. The container runs as `user`, or as the image's own when None; entrypoints are not run.
+
+    `reply` is told each line of stdout while the command runs, from several threads, and gives files to put in, in
+    their order. A `Problem` that it raises ends the command, and is raised.
+    `scratch` makes everything read-only but `/tmp`, which holds that many bytes; then there can be no files.
     """
 
     image: ImageId
@@ -74,6 +82,9 @@ class RunOrder:
     user: str | None = None
     memory: int = 1 << 30
     pids: int = 256
+    cpus: float = 1.0
+    reply: Callable[[str], Mapping[str, bytes]] | None = None
+    scratch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Commands in throw-away containers on a Docker daemon."""
 
-import struct
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from commands.engine.connection import Connection, DaemonSilent, Refused
 from commands.engine.inspection import exit_code_in, id_in, state_in
 from commands.engine.interface import RunOrder, RunOutcome
+from commands.engine.replies import replying, separated
 from commands.errors import ImageNotFound
 from commands.model.images import ImageId
 
@@ -24,8 +24,6 @@ THROWAWAY = "warroom.throwaway"
 
 _GONE = 404
 _CONFLICT = 409
-_STDOUT, _STDERR = 1, 2
-_FRAME = struct.Struct(">BxxxL")
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _KILLED = 137  # 128 + SIGKILL
@@ -43,8 +41,8 @@ class Throwaway:
         container = self.create(order.image, _configuration(order))
         try:
             if order.files:
-                self._put(container, order.files)
-            return self._start(container) or self._waited_for(container, order)
+                self.put(container, order.files)
+            return self._start(container) or self._ended(container, order)
         except Refused as refusal:
             if _is_gone(refusal):  # A sweep took it away: that is an end from outside.
                 return RunOutcome(exit_code=None, output="", errors="")
@@ -78,7 +76,8 @@ class Throwaway:
             raise
         return True
 
-    def _put(self, container: str, files: Mapping[str, bytes]) -> None:
+    def put(self, container: str, files: Mapping[str, bytes]) -> None:
+        """Put files into a container, running or not, one after the other."""
         self._ask(
             "PUT", container, "/archive", doing="put files into a container", params={"path": "/"}, data=_tar(files)
         )
@@ -94,15 +93,20 @@ class Throwaway:
             return RunOutcome(exit_code, output="", errors=refusal.reason)
         return None
 
+    def _ended(self, container: str, order: RunOrder) -> RunOutcome:
+        if order.reply is None:
+            return self._waited_for(container, order)
+        with replying(self.connection, container, order, put=self.put, end=self._kill):
+            return self._waited_for(container, order)
+
     def _waited_for(self, container: str, order: RunOrder) -> RunOutcome:
         exit_code = self._wait(container, order.seconds)
         if exit_code is None:
             self._kill(container)
         state = self.connection.read(state_in, f"/containers/{container}/json", doing="inspect a container")
         both = {"stdout": "1", "stderr": "1"}
-        output, errors = _separated(
-            self._ask("GET", container, "/logs", doing="give a container's output", params=both)
-        )
+        logs = self._ask("GET", container, "/logs", doing="give a container's output", params=both)
+        output, errors = (text[-OUTPUT_LIMIT:].decode(errors="replace") for text in separated(logs))
         return RunOutcome(
             exit_code=None if state.being_removed else exit_code,
             output=output,
@@ -165,10 +169,16 @@ def _configuration(order: RunOrder) -> dict[str, Any]:
             "Memory": order.memory,
             "MemorySwap": order.memory,  # of both together, so no swap
             "PidsLimit": order.pids,
+            "NanoCpus": int(order.cpus * 1e9),
             "LogConfig": _LOG_FILES,
+            **_closed(order.scratch),
         },
     }
     return configuration if order.user is None else {**configuration, "User": order.user}
+
+
+def _closed(scratch: int | None) -> dict[str, Any]:
+    return {} if scratch is None else {"ReadonlyRootfs": True, "Tmpfs": {"/tmp": f"rw,exec,size={scratch}"}}  # noqa: S108
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:
@@ -180,19 +190,6 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
             entry.size, entry.mode = len(content), 0o755
             tar.addfile(entry, BytesIO(content))
     return packed.getvalue()
-
-
-def _separated(logs: bytes) -> tuple[str, str]:
-    """Take stdout and stderr apart: frames of one byte for the stream, three of nothing, four for the length."""
-    outputs = {_STDOUT: bytearray(), _STDERR: bytearray()}
-    position = 0
-    while position + _FRAME.size <= len(logs):
-        stream, length = _FRAME.unpack_from(logs, position)
-        position += _FRAME.size
-        outputs.get(stream, outputs[_STDERR]).extend(logs[position : position + length])
-        position += length
-    output, errors = (bytes(text[-OUTPUT_LIMIT:]).decode(errors="replace") for text in outputs.values())
-    return output, errors
 
 
 def _shell_code(reason: str) -> int | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from commands.model.packages import LockedPackage, OsPackage, PythonRequirement
+from commands.model.packages import LockedPackage, OsPackage, PackageFile, PythonRequirement
 from commands.model.references import Reference
 
 ImageId = NewType("ImageId", str)
@@ -37,7 +37,10 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class LocalImage:
-    """One image on the daemon, as it reports it. `size` in bytes; `layers` are diff IDs, lowest first."""
+    """One image on the daemon, as it reports it. `size` in bytes; `layers` are diff IDs, lowest first.
+
+    `on_build` are instructions that run in every build on it.
+    """
 
     id: ImageId
     repo_tags: tuple[str, ...]
@@ -48,6 +51,7 @@ class LocalImage:
     user: str
     platform: Platform
     layers: tuple[str, ...]
+    on_build: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,22 @@ class ImageSpec:
     def requested(self) -> tuple[LockedPackage, ...]:
         """What somebody asked for by name, with the version it got."""
         return tuple(package for package in self.locked if package.requested)
+
+    @property
+    def from_wheels(self) -> tuple[LockedPackage, ...]:
+        """What is installed as it is."""
+        return tuple(package for package in self.locked if package.file.is_wheel)
+
+    @property
+    def from_source(self) -> tuple[LockedPackage, ...]:
+        """What has to be built, so that code of its own runs in the build."""
+        return tuple(package for package in self.locked if not package.file.is_wheel)
+
+    @property
+    def files(self) -> tuple[PackageFile, ...]:
+        """Every file that the build takes from the package index, each once."""
+        needed = (file for package in self.locked for file in (package.file, *package.build_files))
+        return tuple(dict.fromkeys(needed))
 
     @property
     def transitive(self) -> tuple[LockedPackage, ...]:

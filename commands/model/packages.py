@@ -22,13 +22,32 @@ class PythonRequirement:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageFile:
+    """One file of a package index. `url` holds no login, `sha256` is 64 hex digits, `size` counts bytes if known."""
+
+    name: str
+    url: str
+    sha256: str
+    size: int | None = None
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether it is installed as it is; any other file has to be built first."""
+        return self.name.endswith(".whl")
+
+
+@dataclass(frozen=True, slots=True)
 class LockedPackage:
-    """One distribution of the resolved set: `name` normalised (PEP 503), `hashes` as `sha256:<64 hex digits>`."""
+    """One distribution of the resolved set: `name` normalised (PEP 503), `file` the one that is installed.
+
+    `build_files` are what building a source-only package takes: its build requirements, with all that they need.
+    """
 
     name: str
     version: str
-    hashes: tuple[str, ...]
+    file: PackageFile
     requested: bool
+    build_files: tuple[PackageFile, ...] = ()
 
     def __str__(self) -> str:
         """Write it as `name==version`."""

@@ -1,6 +1,9 @@
 """Bases as `uv` names them in `--python-platform`: which ready-made wheels fit."""
 
 import re
+from collections.abc import Iterator
+
+from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from commands.errors import UnusableBase
 from commands.model.images import Platform, PythonRuntime
@@ -8,6 +11,8 @@ from commands.model.images import Platform, PythonRuntime
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # What uv 0.13 knows (`uv pip compile --help`). Wheels for an older glibc run on a newer one, never the other way round.
 _GLIBC = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34), (2, 35), (2, 36), (2, 37), (2, 38), (2, 39), (2, 40))
+_OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+"""By the minor version of glibc 2 (PEP 600)."""
 # uv's musl targets are musllinux_1_2: https://peps.python.org/pep-0656/
 _MUSL = (1, 2)
 
@@ -36,6 +41,27 @@ def python_platform(platform: Platform, python: PythonRuntime) -> str:
         )
     major, minor = fitting[-1]
     return f"{machine(platform)}-manylinux_{major}_{minor}"
+
+
+def wheel_tags(platform: Platform, python: PythonRuntime) -> tuple[Tag, ...]:
+    """List the tags of wheels that run on this base, the best first; raises `UnusableBase` for other machines."""
+    version = _numbers(python.version)
+    interpreter = f"cp{version[0]}{version[1]}"
+    platforms = [*_platform_tags(_numbers(python.libc_version), python.libc, machine(platform))]
+    return (
+        *cpython_tags(version, [interpreter], platforms),
+        *compatible_tags(version, interpreter, platforms),
+    )
+
+
+def _platform_tags(libc: tuple[int, int], kind: str, machine: str) -> Iterator[str]:
+    """Name the platforms of PEP 600 and PEP 656 that a C library covers, the newest first, with their old names."""
+    word = "manylinux" if kind == "glibc" else "musllinux"
+    for minor in range(libc[1], -1, -1):
+        yield f"{word}_{libc[0]}_{minor}_{machine}"
+        if kind == "glibc" and (old := _OLD_NAMES.get(minor)):
+            yield f"{old}_{machine}"
+    yield f"linux_{machine}"
 
 
 def _numbers(version: str) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The only place that gets a `uv` for containers: the static binary of uv's own musllinux wheel, for any Linux base."""
 
+import hashlib
 import io
 import struct
 import tarfile
@@ -8,15 +9,16 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from commands.engine.interface import Engine
-from commands.errors import Misconfigured
-from commands.model.images import Platform
+from commands.errors import EngineUnavailable, Misconfigured
+from commands.model.images import LocalImage, Platform
 from commands.model.packages import PythonRequirement
 from commands.packages.platforms import machine
 from commands.packages.uv_answer import Question, problem
 from commands.packages.uv_program import UvProgram
 
 TOOL_LABEL = "warroom.tool"
-_REPOSITORY = "warroom/uv"
+# Top-level names under `.invalid` lead nowhere (RFC 6761): no registry can serve an image of this name.
+_REPOSITORY = "warroom.invalid/uv"
 _SECONDS = 120.0
 _SMALLEST = 1 << 20
 # ELF64 little-endian header and program header, as in elf(5).
@@ -33,6 +35,7 @@ class Toolbox:
         self._program = program
         self._folder = folder
         self._lock = Lock()
+        self._layers: dict[str, str] = {}
 
     def static_uv(self, platform: Platform) -> Path:
         """Give the path of a static `uv` of our own version; fetched once per version and machine.
@@ -52,17 +55,25 @@ class Toolbox:
         return f"{_REPOSITORY}:{self._program.version()}-{platform.architecture}"
 
     def uv_image(self, engine: Engine, platform: Platform) -> str:
-        """Make sure that the engine has an image that holds just `/uv`, and name it; made once per version and machine.
+        """Make sure that the engine has an image that holds just our `/uv`, and name it; made once per version.
 
-        A build mounts it (`RUN --mount=type=bind,from=NAME,source=/uv,target=…`), so that nothing of it stays.
+        It is compared by content: labels can be copied. A build mounts it
+        (`RUN --mount=type=bind,from=NAME,source=/uv,target=…`), so that nothing of it stays.
         """
         binary = self.static_uv(platform)
         reference = self.reference(platform)
-        tag = reference.removeprefix(f"{_REPOSITORY}:")
         with self._lock:
-            found = engine.find_image(reference)
-            if found is None or found.labels.get(TOOL_LABEL) != "uv":
-                engine.import_image(one_file_system("uv", binary.read_bytes()), _REPOSITORY, tag, {TOOL_LABEL: "uv"})
+            layer = self._layers.get(reference) or _layer_of(one_file_system("uv", binary.read_bytes()))
+            self._layers[reference] = layer
+            if not _is_made_of(engine.find_image(reference), layer):
+                tag = reference.removeprefix(f"{_REPOSITORY}:")
+                filesystem = one_file_system("uv", binary.read_bytes())
+                engine.import_image(filesystem, _REPOSITORY, tag, {TOOL_LABEL: "uv"})
+        if not _is_made_of(engine.find_image(reference), layer):
+            raise EngineUnavailable(
+                f"The Docker daemon holds another `{reference}` than the one that was just given to it.",
+                hint="Find out who else makes images of that name: each build runs it as root.",
+            )
         return reference
 
     def _fetch(self, version: str, wanted: str, kept: Path) -> None:
@@ -81,6 +92,15 @@ class Toolbox:
             fetched.chmod(0o755)
             # Atomic: another process of ours sees the whole file or none.
             fetched.replace(kept)
+
+
+def _layer_of(filesystem: bytes) -> str:
+    """Compute the diff ID of a layer: the hash of its tar."""
+    return f"sha256:{hashlib.sha256(filesystem).hexdigest()}"
+
+
+def _is_made_of(image: LocalImage | None, layer: str) -> bool:
+    return image is not None and image.layers == (layer,)
 
 
 def fetch_command(version: str, wanted: str, target: str) -> tuple[str, ...]:

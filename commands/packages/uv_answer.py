@@ -7,68 +7,39 @@ gives one clear message: its own first line.
 import re
 from dataclasses import dataclass
 
+from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
 from commands.engine.interface import RunOutcome
 from commands.errors import IndexUnreachable, PackageNotFound, Problem, ResolutionFailed
 from commands.model.packages import LockedPackage, PythonRequirement
-from commands.packages.uv_reasons import Reason, read_reason, without_controls
+from commands.packages.lock_file import read_lock
+from commands.packages.uv_reasons import Reason, read_reason
 
-_LOCKED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.+!]+)(?: \\)?")
-_HASH = re.compile(r" +--hash=(?P<kind>[a-z0-9]+):(?P<digest>[0-9a-f]+)(?: \\)?")
-# Comments and index addresses, which somebody's uv.toml may ask for.
-_ASIDE = re.compile(r" *#|--(?:index-url|extra-index-url|find-links) ")
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _TRY_LATER = "Try again in a minute. If it stays so, whoever runs the bot should look at the index and the network."
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What `uv` was asked, as far as an answer has to mention it. `secrets` are never repeated."""
+    """What `uv` was asked, as far as an answer has to mention it.
+
+    `secrets` are never repeated; `tags` are those of wheels that run there, the best first.
+    """
 
     requirements: tuple[PythonRequirement, ...]
     python_version: str
     seconds: float
     secrets: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
 
 
 def locked_packages(outcome: RunOutcome, question: Question) -> tuple[LockedPackage, ...]:
     """Read the locked set, sorted by name; raises the `Problem` of an answer that is none."""
     if outcome.exit_code != 0:
         raise problem(outcome, question)
-    hashes: dict[tuple[str, str], list[str]] = {}
-    current: list[str] | None = None
-    for line in outcome.output.splitlines():
-        if found := _LOCKED.fullmatch(line):
-            current = hashes.setdefault((canonicalize_name(found["name"]), found["version"]), [])
-        elif current is not None and (found := _HASH.fullmatch(line)):
-            current.extend([f"sha256:{found['digest']}"] if found["kind"] == "sha256" else [])
-        elif line.strip() and not _ASIDE.match(line):
-            raise _unreadable(line)
-    return _with_requested(hashes, {canonicalize_name(requirement.name) for requirement in question.requirements})
-
-
-def _with_requested(hashes: dict[tuple[str, str], list[str]], requested: set[str]) -> tuple[LockedPackage, ...]:
-    for (name, version), found in hashes.items():
-        if not found:
-            raise ResolutionFailed(
-                f"The package index gives no SHA-256 checksum for {quoted(f'{name}=={version}')}.",
-                hint="Ask for another version: nothing is installed without a checksum.",
-            )
-    if missing := requested - {name for name, _ in hashes}:
-        raise _unreadable(f"nothing is said of {', '.join(sorted(missing))}")
-    return tuple(
-        LockedPackage(name, version, tuple(found), requested=name in requested)
-        for (name, version), found in sorted(hashes.items())
-    )
-
-
-def _unreadable(line: str) -> ResolutionFailed:
-    return ResolutionFailed(
-        "The resolver answered with something that is no list of packages.",
-        hint="Whoever runs the bot should look at the version of uv that is installed.",
-        details=(without_controls(line)[:200],),
-    )
+    requested = {str(canonicalize_name(requirement.name)) for requirement in question.requirements}
+    return read_lock(outcome.output, requested=requested, tags=question.tags)
 
 
 def missing_wheels(outcome: RunOutcome) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import IO
 
 from commands.engine.interface import RunOutcome
 from commands.errors import Misconfigured
+from commands.packages.indexes import Indexes, configured_indexes
 
 _OUTPUT_LIMIT = 4 << 20
 _NICENESS = 10
@@ -22,10 +23,7 @@ _KEPT = frozenset({
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 # These would make uv work elsewhere than in our empty folder, or with another interpreter.
 _REFUSED = frozenset({"UV_PROJECT", "UV_WORKING_DIR", "UV_PYTHON"})
-_INDEX_PREFIXES = (
-    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INSECURE_HOST", "UV_HTTP_", "UV_EXCLUDE_NEWER",
-    "UV_PRERELEASE",
-)  # fmt: skip
+_CHOICES = ("UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_INDEX_STRATEGY", "UV_RESOLUTION")
 # uv's own are 30 s and 3: a dead index would outlast our time limit, and its own account is better than ours.
 _PATIENCE = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "2"}
 
@@ -72,16 +70,18 @@ class UvProgram:
             )
         return words[1]
 
-    def index_environment(self) -> dict[str, str]:
-        """Name the settings that decide which index is asked, for a `uv` that runs elsewhere."""
-        names = (name for name in self.environment if name.startswith(_INDEX_PREFIXES) or name.lower() in _PROXIES)
-        return _PATIENCE | {name: self.environment[name] for name in names} | self._default_index()
+    def choices(self) -> dict[str, str]:
+        """Name the settings that decide what is chosen, for a `uv` that runs elsewhere; no address is among them."""
+        chosen = {name: value for name, value in self.environment.items() if name.startswith(_CHOICES)}
+        return {"UV_HTTP_TIMEOUT": "60", **chosen}
+
+    def indexes(self) -> Indexes:
+        """Find the indexes that `uv` asks here, with their logins; raises `Misconfigured`."""
+        return configured_indexes(self.environment, default=self.index_url)
 
     def secrets(self) -> tuple[str, ...]:
-        """Name what must never be shown: passwords that stand in the index settings by themselves."""
-        return tuple(
-            value for name, value in self.environment.items() if name.startswith("UV_") and name.endswith("_PASSWORD")
-        )
+        """Name what must never be shown: the logins of the indexes."""
+        return self.indexes().secrets
 
     def _started(self, command: list[str], folder: str) -> subprocess.Popen[bytes]:
         try:

@@ -4,18 +4,21 @@ On this host `--no-build` stands, so that no code of a package runs: `uv` reads 
 `--only-binary :all:`, which a list in somebody's uv.toml can undo. Only a package that the operator names under
 `no-binary` there is exempt.)
 Where it says that a package has no wheel, the whole set is resolved again in a throw-away container in which that
-package, and no other, may be built; once more with the next such package, as `uv` stops at the first.
+package, and no other, may be built; once more with the next such package, as `uv` stops at the first. The container
+asks the indexes through the bot (`gateway`), so that no login is where code of packages runs.
 """
 
 from collections.abc import Callable, Mapping
 
 import structlog
 
-from commands.engine.interface import RunOrder, RunOutcome
+from commands.engine.interface import RunOutcome
 from commands.model.images import BaseImage
 from commands.model.packages import LockedPackage, PythonRequirement
-from commands.packages.platforms import python_platform
-from commands.packages.toolbox import Toolbox
+from commands.packages.build_needs import BuildNeeds
+from commands.packages.containers import FOLDER, Containers
+from commands.packages.lock_file import relocated
+from commands.packages.platforms import python_platform, wheel_tags
 from commands.packages.uv_answer import Question, locked_packages, missing_wheels
 from commands.packages.uv_program import UvProgram
 
@@ -23,15 +26,13 @@ log = structlog.get_logger(__name__)
 
 _REQUIREMENTS = "requirements.in"
 _OPTIONS = (
-    "--generate-hashes",
+    "--format",
+    "pylock.toml",
     "--no-header",
-    "--no-annotate",
     "--no-sources",
     "--no-python-downloads",
     "--quiet",
 )
-_FOLDER = "/warroom"
-_MEMORY = 2 << 30
 # Each round costs about a second; more packages without wheels than this are hardly ever asked for together.
 _ROUNDS = 10
 
@@ -39,23 +40,13 @@ _ROUNDS = 10
 class UvResolver:
     """The `Resolver` that asks `uv`. Holds settings only, so threads may share it.
 
-    `run_in_container` is `Engine.run`; `network` is Docker's network mode for containers in which packages are built.
     `seconds` bounds each start of `uv`.
     """
 
-    def __init__(
-        self,
-        program: UvProgram,
-        toolbox: Toolbox,
-        run_in_container: Callable[[RunOrder], RunOutcome],
-        *,
-        network: str = "bridge",
-        seconds: float = 60.0,
-    ) -> None:
+    def __init__(self, program: UvProgram, containers: Containers, needs: BuildNeeds, *, seconds: float = 60.0) -> None:
         self._program = program
-        self._toolbox = toolbox
-        self._run_in_container = run_in_container
-        self._network = network
+        self._containers = containers
+        self._needs = needs
         self._seconds = seconds
 
     def resolve(
@@ -64,13 +55,21 @@ class UvResolver:
         """See `Resolver`."""
         if not requirements:
             return ()
+        question = Question(
+            requirements,
+            base.python.version,
+            self._seconds,
+            self._program.secrets(),
+            wheel_tags(base.platform, base.python),
+        )
         outcome, built = self._on_host(requirements, base), tuple[str, ...]()
+        address: Callable[[str], str] = str
         while (lacking := set(missing_wheels(outcome)) - set(built)) and len(built) < _ROUNDS:
             built += tuple(sorted(lacking))
             log.info("wheels_missing", packages=built, base=str(base.reference))
-            outcome = self._in_container(requirements, base, labels, built)
-        question = Question(requirements, base.python.version, self._seconds, self._program.secrets())
-        return locked_packages(outcome, question)
+            outcome, address = self._in_container(requirements, base, labels, built)
+        locked = relocated(locked_packages(outcome, question), address)
+        return self._needs.added(locked, base, labels) if built else locked
 
     def _on_host(self, requirements: tuple[PythonRequirement, ...], base: BaseImage) -> RunOutcome:
         command = host_command(base, python=str(self._program.python))
@@ -82,26 +81,11 @@ class UvResolver:
         base: BaseImage,
         labels: Mapping[str, str],
         built: tuple[str, ...],
-    ) -> RunOutcome:
-        bundle = self._program.ca_bundle
-        trust = {f"{_FOLDER}/ca.pem": bundle.read_bytes()} if bundle else {}
-        uv = self._toolbox.static_uv(base.platform).read_bytes()
-        order = RunOrder(
-            image=base.image_id,
-            command=container_command(base, built=built),
-            labels=labels,
-            seconds=self._seconds,
-            files={f"{_FOLDER}/uv": uv, f"{_FOLDER}/{_REQUIREMENTS}": _as_file(requirements).encode(), **trust},
-            environment=self._container_environment(),
-            network=self._network,
-            memory=_MEMORY,
-        )
-        return self._run_in_container(order)
-
-    def _container_environment(self) -> dict[str, str]:
-        trust = {"SSL_CERT_FILE": f"{_FOLDER}/ca.pem"} if self._program.ca_bundle else {}
-        # The image's user may have no home of its own to write to.
-        return {"HOME": "/tmp", **trust, **self._program.index_environment()}  # noqa: S108 - in a container of our own
+    ) -> tuple[RunOutcome, Callable[[str], str]]:
+        command = container_command(base, built=built)
+        files = {f"{FOLDER}/{_REQUIREMENTS}": _as_file(requirements).encode()}
+        outcome, gateway = self._containers.run(base, command, labels=labels, files=files, seconds=self._seconds)
+        return outcome, gateway.address
 
 
 def host_command(base: BaseImage, *, python: str) -> tuple[str, ...]:
@@ -113,7 +97,7 @@ def host_command(base: BaseImage, *, python: str) -> tuple[str, ...]:
 def container_command(base: BaseImage, *, built: tuple[str, ...]) -> tuple[str, ...]:
     """Ask for the Python that is there, and let only `built` be built: `--no-binary` makes an exception for each."""
     wheels = ("--only-binary", ":all:", *(word for name in built for word in ("--no-binary", name)))
-    uv = (f"{_FOLDER}/uv", "pip", "compile", f"{_FOLDER}/{_REQUIREMENTS}", *_OPTIONS, *wheels)
+    uv = (f"{FOLDER}/uv", "pip", "compile", f"{FOLDER}/{_REQUIREMENTS}", *_OPTIONS, *wheels)
     return (*uv, "--python", base.python.executable, "--no-config", "--no-cache", "--color", "never")
 
 

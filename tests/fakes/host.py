@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from time import monotonic
 
-from commands.build.inside import FOLDER
+from commands.inside import FOLDER
 from commands.engine.interface import BuildEvent, BuildOrder, RunOrder, RunOutcome
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, Problem
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from commands.build.base import digest_of, look_at
-from commands.build.inside import source
+from commands.inside import source
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.errors import UnusableBase
 from commands.model.images import BaseImage, Digest, LocalImage, PackageManager, Platform, PythonRuntime

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.build.inside import source
-from commands.build.inside.check import modules_of
+from commands.inside import source
+from commands.inside.check import modules_of
 from commands.build.verification import judge, verify
 from commands.engine.interface import RunOutcome
 from commands.errors import VerificationFailed
@@ -288,7 +288,7 @@ def test_a_distribution_with_very_many_modules_is_checked_by_some() -> None:
 
 def fault_in(folder: Path, *, seconds: float) -> str:
     """Import `sample_module` from the folder, as the check does: in a process that finds it on Python's path."""
-    call = f"from commands.build.inside.check import fault_of; print(end=fault_of('sample_module', {seconds}))"
+    call = f"from commands.inside.check import fault_of; print(end=fault_of('sample_module', {seconds}))"
     path = os.pathsep.join([str(folder), *sys.path])
     called = subprocess.run(
         [sys.executable, "-c", call], env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=True, text=True

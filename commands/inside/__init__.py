@@ -7,13 +7,21 @@ lines that begin with a word that nobody can know beforehand: an image is free t
 from collections.abc import Iterator
 from importlib.resources import files
 
-FOLDER = "/.warroom"
-"""Where the programs lie in a throw-away container."""
+# Without the folder for work, which Python puts first: an image may have files there that are called like modules.
+_INLINE = "import sys; sys.path[:] = filter(None, sys.path); exec(compile(sys.argv.pop(1), 'warroom', 'exec'))"
 
 
 def source(name: str) -> bytes:
     """Read the source of the program `name`."""
-    return files("commands.build.inside").joinpath(f"{name}.py").read_bytes()
+    return files("commands.inside").joinpath(f"{name}.py").read_bytes()
+
+
+def inline(name: str) -> tuple[str, ...]:
+    """Give the arguments by which a Python runs the program `name`, as itself and without any file of it.
+
+    The program's own arguments follow.
+    """
+    return "-c", _INLINE, source(name).decode()
 
 
 def answers(output: str, word: str) -> Iterator[str]:

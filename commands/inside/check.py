@@ -1,6 +1,6 @@
 """Tell what is installed in an image and what of it imports, as JSON lines. Runs in a throw-away container of it.
 
-As `check.py WORD QUESTION`, where QUESTION is a JSON file. The facts are told before anything is imported: what a
+As `check.py WORD QUESTION`, where QUESTION is JSON. The facts are told before anything is imported: what a
 package does when it is imported cannot change them.
 """
 
@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import Distribution, distributions
-from pathlib import Path
 from typing import Any
 
 AT_ONCE = 2
@@ -264,4 +263,4 @@ def main(word: str, question: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    main(sys.argv[1], json.loads(sys.argv[2]))

@@ -1,0 +1,139 @@
+"""Answers what a command in a throw-away container asks while it runs: lines of its stdout, files that are put in."""
+
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from urllib.parse import urlencode
+
+import structlog
+
+from commands.engine.connection import Connection, Refused
+from commands.engine.interface import RunOrder
+from commands.engine.streams import Lines
+from commands.errors import Problem
+
+log = structlog.get_logger()
+
+_AT_ONCE = 8
+_MARGIN_SECONDS = 30.0
+"""How much longer than the command the daemon may be silent about its output."""
+_STDOUT, _STDERR = 1, 2
+_FRAME = struct.Struct(">BxxxL")
+
+
+class Frames:
+    """Takes apart what the daemon sends of a container's output, in whatever pieces it comes.
+
+    A frame is one byte for the stream, three of nothing, four for the length, and the content.
+    """
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[tuple[int, bytes]]:
+        """Take a piece in and give the frames that are whole: the stream's number and the content."""
+        self._rest += piece
+        while len(self._rest) >= _FRAME.size:
+            stream, length = _FRAME.unpack_from(self._rest)
+            end = _FRAME.size + length
+            if len(self._rest) < end:
+                return
+            yield stream, bytes(self._rest[_FRAME.size : end])
+            del self._rest[:end]
+
+
+def separated(logs: bytes) -> tuple[bytes, bytes]:
+    """Take stdout and stderr apart."""
+    outputs = {_STDOUT: bytearray(), _STDERR: bytearray()}
+    for stream, content in Frames().feed(logs):
+        outputs.get(stream, outputs[_STDERR]).extend(content)
+    return bytes(outputs[_STDOUT]), bytes(outputs[_STDERR])
+
+
+@contextmanager
+def replying(
+    connection: Connection,
+    container: str,
+    order: RunOrder,
+    *,
+    put: Callable[[str, Mapping[str, bytes]], None],
+    end: Callable[[str], None],
+) -> Iterator[None]:
+    """Answer while the body waits for the container; raises what a reply raised, after `end` ended the container."""
+    conversation = _Conversation(container, order, put, end)
+    thread = threading.Thread(target=conversation.hold, args=(connection,), name="warroom-replies", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        # The output ends with the container, and with it the thread.
+        thread.join()
+    if conversation.problem is not None:
+        raise conversation.problem
+
+
+class _Conversation:
+    def __init__(
+        self,
+        container: str,
+        order: RunOrder,
+        put: Callable[[str, Mapping[str, bytes]], None],
+        end: Callable[[str], None],
+    ) -> None:
+        self._container = container
+        self._order = order
+        self._put = put
+        self._end = end
+        self.problem: Problem | None = None
+
+    def hold(self, connection: Connection) -> None:
+        """Read the output to its end."""
+        path = f"/containers/{self._container}/logs?{urlencode({'follow': '1', 'stdout': '1'})}"
+        patience = self._order.seconds + _MARGIN_SECONDS
+        try:
+            with (
+                ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warroom-reply") as pool,
+                connection.download(path, doing="give a container's output", idle_seconds=patience) as pieces,
+            ):
+                for line in _lines(pieces):
+                    pool.submit(self._answer, line)
+        except Problem as problem:
+            self._fail(problem)
+
+    def _answer(self, line: str) -> None:
+        try:
+            files = self._order.reply(line) if self._order.reply and self.problem is None else {}
+            if files:
+                self._put(self._container, files)
+        except Refused:
+            # The container has ended meanwhile: nobody waits for this any more.
+            return
+        except Problem as problem:
+            self._fail(problem)
+        except Exception:
+            # The thread's boundary: without an answer the command would wait until its time is over.
+            log.exception("reply_broke", container=self._container)
+            self._fail(_broken())
+
+    def _fail(self, problem: Problem) -> None:
+        self.problem = self.problem or problem
+        try:
+            self._end(self._container)
+        except Problem:
+            # It has ended, or the daemon is away: who waits for the container learns of it.
+            return
+
+
+def _broken() -> Problem:
+    return Problem("The bot could not answer what a container asked it.", hint="Look at its log, and try again.")
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
+    frames, lines = Frames(), Lines()
+    for piece in pieces:
+        for stream, content in frames.feed(piece):
+            if stream == _STDOUT:
+                yield from lines.feed(content)
+    yield from lines.end()

@@ -1,0 +1,94 @@
+"""Find out what building packages from source takes, by fetching it. Runs in a throw-away container of a base.
+
+As `needs.py UV PYTHON QUESTION`, where QUESTION is a JSON file: for each source its archive, what its pyproject.toml
+requires to build it, and the backend (PEP 517). `uv` fetches that, and then what the backend itself asks for; the bot
+sees the files go by. What cannot be found out here is told on stderr and left to the build.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+# In the source's folder, with the build requirements installed. What the backend prints goes elsewhere.
+HOOK = """
+import importlib, json, os, sys
+answer = os.dup(1)
+os.dup2(2, 1)
+sys.path[0:0] = json.loads(sys.argv[2])
+module, _, attribute = sys.argv[1].partition(":")
+backend = importlib.import_module(module)
+for name in filter(None, attribute.split(".")):
+    backend = getattr(backend, name)
+hook = getattr(backend, "get_requires_for_build_wheel", None)
+os.write(answer, json.dumps(list(hook({}) if hook else [])).encode())
+"""
+
+
+def main(uv: str, python: str, sources: list[dict[str, Any]]) -> None:
+    """Look at each source."""
+    for source in sources:
+        try:
+            with TemporaryDirectory() as folder:
+                look(uv, python, source, Path(folder))
+        except (OSError, ValueError, subprocess.SubprocessError, tarfile.TarError, zipfile.BadZipFile) as fault:
+            sys.stderr.write(f"{source['archive']}: {fault}\n")
+
+
+def look(uv: str, python: str, source: dict[str, Any], folder: Path) -> None:
+    """Install what one source declares, ask its backend for more, and install that."""
+    environment = folder / "env"
+    run([uv, "venv", "--quiet", "--no-config", "--python", python, str(environment)])
+    install(uv, environment, source["requires"])
+    root = unpacked(Path(source["archive"]), folder / "source")
+    paths = [str(root / path) for path in source["backend_path"]]
+    hook = [str(environment / "bin" / "python"), "-c", HOOK, source["backend"], json.dumps(paths)]
+    install(uv, environment, [str(one) for one in json.loads(run(hook, cwd=root))])
+
+
+def install(uv: str, environment: Path, requirements: list[str]) -> None:
+    """Install requirements into an environment; none is fine."""
+    if requirements:
+        run(
+            [
+                uv,
+                "pip",
+                "install",
+                "--quiet",
+                "--no-config",
+                "--python",
+                str(environment / "bin" / "python"),
+                "--",
+                *requirements,
+            ]
+        )
+
+
+def run(command: list[str], cwd: Path | None = None) -> bytes:
+    """Run a program and give what it prints; raises `CalledProcessError`."""
+    # S603: programs and arguments that the bot named, and requirements behind `--`; no shell.
+    return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    """Unpack a source; give its one folder."""
+    folder.mkdir()
+    if archive.name.endswith(".zip"):
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(folder)  # noqa: S202  # as below
+    else:
+        with tarfile.open(archive) as packed_tar:
+            # S202: in a container that is thrown away, of which the package may change all it likes.
+            packed_tar.extractall(folder)  # noqa: S202
+    (root,) = folder.iterdir()
+    return root
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], json.loads(Path(sys.argv[3]).read_text(encoding="utf-8")))

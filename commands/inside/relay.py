@@ -1,0 +1,108 @@
+"""Give a program in a container the configured package indexes on loopback, without their logins.
+
+As `relay.py WORD QUESTION PROGRAM…`, where QUESTION is JSON: `indexes` is how many there are, `environment` what `uv`
+is to know besides, `folder` where answers appear. Each request is told on stdout, in a line that begins with WORD; the
+bot asks the index and puts two files in: `NUMBER.body`, then `NUMBER.head`. The program's own output follows.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+LOOK_SECONDS = 0.005
+STEERING = ("UV_", "PIP_")
+
+
+class Asking:
+    """Asks the bot, from many threads."""
+
+    def __init__(self, word: str, folder: Path) -> None:
+        self.word = word
+        self.folder = folder
+        self.numbers = itertools.count()
+        self.lock = threading.Lock()
+
+    def ask(self, method: str, path: str, part: str) -> tuple[dict[str, Any], bytes]:
+        """Ask for a path, or the part of it that a Range header names; give the head and the body."""
+        with self.lock:
+            number = next(self.numbers)
+            question = {"number": number, "method": method, "path": path, "part": part}
+            sys.stdout.write(f"{self.word} {json.dumps(question)}\n")
+            sys.stdout.flush()
+        head = self.head(self.folder / f"{number}.head")
+        return head, (self.folder / f"{number}.body").read_bytes()
+
+    def head(self, file: Path) -> dict[str, Any]:
+        """Wait until the head is there, and whole."""
+        while True:
+            try:
+                head: dict[str, Any] = json.loads(file.read_bytes())
+            except (FileNotFoundError, ValueError):
+                time.sleep(LOOK_SECONDS)
+            else:
+                return head
+
+
+def server(asking: Asking, token: str) -> ThreadingHTTPServer:
+    """Listen on loopback, on a free port; paths begin with `token`, as others may share this network."""
+
+    class Requests(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            first, _, path = self.path.lstrip("/").partition("/")
+            if first != token:
+                self.send_error(404)
+                return
+            head, body = asking.ask(self.command, f"/{path}", self.headers.get("Range", ""))
+            self.send_response(head["status"])
+            for name, value in head["headers"].items():
+                self.send_header(name, value)
+            if self.command == "GET" or "Content-Length" not in head["headers"]:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815  # the name that http.server calls
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+            """Say nothing: what is printed here is read by the bot."""
+
+    return ThreadingHTTPServer(("127.0.0.1", 0), Requests)
+
+
+def environment(question: dict[str, Any], address: str) -> dict[str, str]:
+    """Say what the program is to know: nothing that the image has set to steer an installer counts."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(STEERING)}
+    *further, default = (f"{address}/{number}" for number in range(question["indexes"]))
+    indexes = {"UV_DEFAULT_INDEX": default, **({"UV_INDEX": " ".join(further)} if further else {})}
+    return {**kept, **question["environment"], **indexes, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+
+def main(word: str, question: dict[str, Any], program: list[str]) -> int:
+    """Serve until the program has ended; give its exit code."""
+    token = secrets.token_hex(16)
+    with server(Asking(word, Path(question["folder"])), token) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{serving.server_address[1]}/{token}"
+        # S603: the program that the bot names; no shell.
+        ended = subprocess.run(  # noqa: S603
+            program, env=environment(question, address), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
+        )
+    sys.stdout.write(f"\n{ended.stdout.decode('utf-8', 'replace')}")
+    return ended.returncode if ended.returncode >= 0 else 128 - ended.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]))

@@ -1,0 +1,129 @@
+"""The files of package indexes that builds take, kept on the bot's host under their hashes."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from time import time
+
+from commands.errors import BuildFailed, Problem
+from commands.model.packages import PackageFile
+
+_AT_ONCE = 8
+_IN_USE_SECONDS = 3600
+"""For so long a file that was given out is not removed: a build may still read it."""
+_KEPT_BYTES = 5 << 30
+"""What is kept for later builds; beyond it the files that were not used for the longest time go."""
+
+
+class FileStore:
+    """Files by their SHA-256, in `folder`. `download` gives the bytes of an address. Threads may share it.
+
+    Nothing of a file is run or unpacked here, and a file that does not have the hash of its name is never given out.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        download: Callable[[str], AbstractContextManager[Iterator[bytes]]],
+        *,
+        kept_bytes: int = _KEPT_BYTES,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self._folder = folder
+        self._download = download
+        self._kept_bytes = kept_bytes
+        self._clock = clock
+
+    def gather(
+        self, files: Sequence[PackageFile], *, go_on: Callable[[], None], report: Callable[[str], None] = lambda _: None
+    ) -> Mapping[PackageFile, Path]:
+        """Give the path of each file, fetched where it is not there yet.
+
+        `go_on` is called now and then, and ends it by raising. `report` is told of each file that was fetched.
+        Raises `IndexUnreachable`, and `BuildFailed` for a file that is another one than was confirmed.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        ended = list[Problem]()
+
+        def watch() -> None:
+            go_on()
+            if ended:
+                raise ended[0]
+
+        def path_of(file: PackageFile) -> Path:
+            try:
+                return self._path_of(file, watch, report)
+            except Problem as problem:
+                # The others need not go on either.
+                ended.append(problem)
+                raise
+
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warroom-files") as pool:
+            paths = list(pool.map(path_of, files))
+        self._make_room()
+        return dict(zip(files, paths, strict=True))
+
+    def _path_of(self, file: PackageFile, watch: Callable[[], None], report: Callable[[str], None]) -> Path:
+        watch()
+        path = self._folder / file.sha256
+        if path.is_file() and _hash_of(path) == file.sha256:
+            os.utime(path, (self._clock(), self._clock()))
+            return path
+        with self._incoming() as incoming:
+            self._fetch(file, incoming, watch)
+            # Atomic: another thread or process sees the whole file or none.
+            incoming.replace(path)
+        report(file.name)
+        return path
+
+    def _fetch(self, file: PackageFile, incoming: Path, watch: Callable[[], None]) -> None:
+        known, length = hashlib.sha256(), 0
+        with incoming.open("wb") as written, self._download(file.url) as pieces:
+            for piece in pieces:
+                watch()
+                length += len(piece)
+                if file.size is not None and length > file.size:
+                    raise _another(file)
+                known.update(piece)
+                written.write(piece)
+        if known.hexdigest() != file.sha256:
+            raise _another(file)
+
+    @contextmanager
+    def _incoming(self) -> Iterator[Path]:
+        with NamedTemporaryFile(dir=self._folder, prefix="incoming-", delete=False) as made:
+            path = Path(made.name)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _make_room(self) -> None:
+        """Remove what was not used for the longest time; what a build may be about to use stays."""
+        known = []
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):  # another process removed it
+                known.append((path.stat().st_mtime, path.stat().st_size, path))
+        excess = sum(size for _, size, _ in known) - self._kept_bytes
+        for used, size, path in sorted(known):
+            if excess <= 0 or used > self._clock() - _IN_USE_SECONDS:
+                return
+            path.unlink(missing_ok=True)
+            excess -= size
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _another(file: PackageFile) -> BuildFailed:
+    return BuildFailed(
+        f"The index gave another file for `{file.name}` than the one that was confirmed, so it was not installed.",
+        hint="Type the command again to see what the index offers now. If this happens again, ask who runs the index: "
+        "a published file never changes by itself.",
+    )

@@ -1,0 +1,174 @@
+"""Lets a container ask the configured package indexes without their logins: each request passes through the bot.
+
+In the container `inside/relay.py` listens on loopback and tells each request on stdout; what is answered here is put
+into the container as files. Whoever runs in there can read what the indexes have, and nothing else.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Annotated, Literal
+
+import structlog
+from packaging.utils import canonicalize_name
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pypi_simple import DistributionPackage
+
+from commands.errors import ResolutionFailed
+from commands.model.packages import PackageFile
+from commands.packages.index_client import Fetched, IndexClient
+from commands.packages.lock_file import FILE_NAME, without_login
+
+log = structlog.get_logger(__name__)
+
+FOLDER = "/warroom/answers"
+"""Where the answers appear in the container."""
+
+MOST_REQUESTS = 20_000
+MOST_BYTES = 2 << 30
+LONGEST_FILE = 512 << 20
+
+_PAGE = re.compile(r"/([0-9]{1,3})/([A-Za-z0-9._-]{1,200})/?")
+_FILE = re.compile(r"/file/([0-9]{1,9})/([^/?]+)")
+_OK, _NOT_FOUND = 200, 404
+_JSON = "application/vnd.pypi.simple.v1+json"
+_METADATA = ".metadata"
+
+
+class _Asked(BaseModel):
+    """One request as the relay tells it. Anything in the container may print such lines: each is checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    number: Annotated[int, Field(ge=0, le=MOST_REQUESTS)]
+    method: Literal["GET", "HEAD"]
+    path: Annotated[str, StringConstraints(max_length=2000)]
+    part: Annotated[str, StringConstraints(pattern=r"^(bytes=[0-9]{0,12}-[0-9]{0,12})?$")]
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Answers the requests of one container, told in lines that begin with `word`. Many threads may ask."""
+
+    client: IndexClient
+    word: str
+    _lock: Lock = field(default_factory=Lock)
+    _files: list[PackageFile] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _served: dict[str, PackageFile] = field(default_factory=dict)
+    _requests: int = 0
+    _bytes: int = 0
+
+    @property
+    def served(self) -> tuple[PackageFile, ...]:
+        """The files that were given out whole."""
+        with self._lock:
+            return tuple(self._served.values())
+
+    def address(self, url: str) -> str:
+        """Find where a file really is, by the address under which the container knows it."""
+        found = re.search(r"/file/([0-9]{1,9})/[^/]+$", url)
+        with self._lock:
+            return self._files[int(found[1])].url if found and int(found[1]) < len(self._files) else url
+
+    def reply(self, line: str) -> Mapping[str, bytes]:
+        """Answer a line of the container's output: files to put in; none for a line that asks nothing.
+
+        Raises `IndexUnreachable`, and `ResolutionFailed` where more is asked than any resolution takes.
+        """
+        if not line.startswith(f"{self.word} "):
+            return {}
+        try:
+            asked = _Asked.model_validate_json(line.removeprefix(f"{self.word} "))
+        except ValidationError as fault:
+            log.warning("gateway_request_refused", reason=str(fault)[:300])
+            return {}
+        self._count(1, 0)
+        answer = self._answer(asked)
+        self._count(0, len(answer.body))
+        head = json.dumps({"status": answer.status, "headers": answer.headers}).encode()
+        # In this order: what waits for the head finds the body.
+        return {f"{FOLDER}/{asked.number}.body": answer.body, f"{FOLDER}/{asked.number}.head": head}
+
+    def _answer(self, asked: _Asked) -> Fetched:
+        if page := _PAGE.fullmatch(asked.path):
+            return self._page(int(page[1]), page[2])
+        if file := _FILE.fullmatch(asked.path):
+            return self._file(int(file[1]), file[2], asked)
+        return _nothing()
+
+    def _page(self, number: int, project: str) -> Fetched:
+        indexes = self.client.indexes.ordered
+        if number >= len(indexes):
+            return _nothing()
+        page = self.client.page(indexes[number], canonicalize_name(project))
+        if page is None:
+            return _nothing()
+        files = [self._told(package) for package in page.packages if FILE_NAME.fullmatch(package.filename)]
+        body = {"meta": {"api-version": "1.0"}, "name": canonicalize_name(project), "files": files}
+        return Fetched(_OK, {"Content-Type": _JSON}, json.dumps(body).encode())
+
+    def _told(self, package: DistributionPackage) -> dict[str, object]:
+        """Write a file of a page as PEP 691 has it, with an address that leads back here."""
+        known = PackageFile(
+            package.filename, without_login(package.url), package.digests.get("sha256", ""), package.size
+        )
+        told: dict[str, object] = {
+            "filename": known.name,
+            "url": f"../../file/{self._number(known)}/{known.name}",
+            "hashes": dict(package.digests),
+            "requires-python": package.requires_python,
+            "yanked": (package.yanked_reason or True) if package.is_yanked else False,
+            "core-metadata": bool(package.has_metadata),
+        }
+        if package.size is not None:
+            told["size"] = package.size
+        if package.upload_time is not None:
+            told["upload-time"] = package.upload_time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return told
+
+    def _file(self, number: int, name: str, asked: _Asked) -> Fetched:
+        with self._lock:
+            known = self._files[number] if number < len(self._files) else None
+        if known is None or name not in (known.name, known.name + _METADATA):
+            return _nothing()
+        is_metadata = name != known.name
+        url = known.url + _METADATA if is_metadata else known.url
+        fetched = self.client.fetch(url, method=asked.method, part=asked.part, most=LONGEST_FILE)
+        if not is_metadata and asked.method == "GET" and fetched.status == _OK:
+            self._serve(known, fetched.body)
+        return fetched
+
+    def _serve(self, known: PackageFile, body: bytes) -> None:
+        sha256 = hashlib.sha256(body).hexdigest()
+        if known.sha256 not in ("", sha256):
+            raise ResolutionFailed(
+                f"The package index delivered another `{known.name}` than the one that it names.",
+                hint="Ask who runs the index: a published file never changes by itself.",
+            )
+        with self._lock:
+            self._served[known.url] = PackageFile(known.name, known.url, sha256, len(body))
+
+    def _number(self, file: PackageFile) -> int:
+        with self._lock:
+            if file.url not in self._numbers:
+                self._numbers[file.url] = len(self._files)
+                self._files.append(file)
+            return self._numbers[file.url]
+
+    def _count(self, requests: int, size: int) -> None:
+        with self._lock:
+            self._requests += requests
+            self._bytes += size
+            if self._requests > MOST_REQUESTS or self._bytes > MOST_BYTES:
+                raise ResolutionFailed(
+                    "Resolving was ended because it asked the package index for too much.",
+                    hint="A package of the request builds itself in a strange way: leave it out, or name versions.",
+                )
+
+
+def _nothing() -> Fetched:
+    return Fetched(_NOT_FOUND, {"Content-Type": "text/plain"}, b"")

@@ -1,0 +1,169 @@
+"""Asks package indexes for pages and files, with this machine's logins: the only place that speaks HTTP to them."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import requests
+import urllib3
+from pypi_simple import ACCEPT_JSON_PREFERRED, ProjectPage, UnsupportedRepoVersionError
+
+from commands.errors import IndexUnreachable, Problem
+from commands.packages.indexes import Index, Indexes
+
+LONGEST_PAGE = 64 << 20
+"""Bytes of one page; the longest known ones have 2 MB."""
+
+_PIECE = 1 << 20
+_AT_ONCE = 32
+_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+_TRY_LATER = "Try again in a minute. If it stays so, whoever runs the bot should look at the index and the network."
+_NO_INDEX = "answered with something that is no package index"
+_HTML = ("text/html", "application/vnd.pypi.simple.v1+html")
+_DESCRIBING = ("Content-Type", "Content-Range", "Accept-Ranges")
+_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer of an index, read whole. `headers` holds those that describe the body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class IndexClient:
+    """Connections to the configured indexes, kept open. Used by many threads at once.
+
+    A login goes to its index's own host, also for files there, and nowhere else. `ca_bundle`, where given, is what TLS
+    trusts. `seconds` is the longest silence.
+    """
+
+    def __init__(self, indexes: Indexes, *, ca_bundle: Path | None = None, seconds: float = 15.0) -> None:
+        self.indexes = indexes
+        self._ca_bundle = str(ca_bundle) if ca_bundle else True
+        self._seconds = seconds
+        self._session = requests.Session()
+        retry = urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=(502, 503, 504), raise_on_status=False)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_AT_ONCE, max_retries=retry))
+
+    def page(self, index: Index, project: str) -> ProjectPage | None:
+        """Ask for the files of a project; None where the index does not have it. Raises `IndexUnreachable`."""
+        url = f"{index.url}/{quote(project, safe='')}/"
+        with self._asked(url, {"Accept": ACCEPT_JSON_PREFERRED}) as response:
+            if response.status_code == HTTPStatus.NOT_FOUND:
+                return None
+            _require(response)
+            return _page(response, project, _whole(response, LONGEST_PAGE))
+
+    def fetch(self, url: str, *, method: str = "GET", part: str = "", most: int) -> Fetched:
+        """Read a file whole, or the `part` of it that a Range header names; raises `IndexUnreachable`.
+
+        An answer of more than `most` bytes is a problem; one with another status than expected is none.
+        """
+        with self._asked(url, {"Range": part} if part else {}, method) as response:
+            # The length of a HEAD's answer is all that it tells; any other is that of the body that was read.
+            wanted = (*_DESCRIBING, "Content-Length") if method == "HEAD" else _DESCRIBING
+            kept = {name: response.headers[name] for name in wanted if name in response.headers}
+            return Fetched(response.status_code, kept, _whole(response, most))
+
+    @contextmanager
+    def download(self, url: str) -> Iterator[Iterator[bytes]]:
+        """Give a file piece by piece; raises `IndexUnreachable`."""
+        with self._asked(url, {}) as response:
+            _require(response)
+            yield response.raw.stream(_PIECE, decode_content=False)
+
+    def close(self) -> None:
+        """Close what is open; the next request opens it again."""
+        self._session.close()
+
+    @contextmanager
+    def _asked(self, url: str, headers: dict[str, str], method: str = "GET") -> Iterator[requests.Response]:
+        # Not compressed: what is counted and hashed is what comes over the wire.
+        asked = {"User-Agent": "warroom", "Accept-Encoding": "identity", **headers}
+        try:
+            with self._session.request(
+                method,
+                url,
+                headers=asked,
+                auth=self.indexes.login_for(url),
+                stream=True,
+                allow_redirects=True,
+                timeout=(self._seconds, self._seconds),
+                verify=False if self.indexes.is_insecure(url) else self._ca_bundle,
+            ) as response:
+                yield response
+        except _FAULTS as fault:
+            raise _trouble(_words(fault)) from fault
+
+
+def _page(response: requests.Response, project: str, body: bytes) -> ProjectPage:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    try:
+        if kind.endswith("json"):
+            return ProjectPage.from_json_data(json.loads(body), response.url)
+        if kind in _HTML:
+            return ProjectPage.from_html(project, body, base_url=response.url)
+    except (ValueError, KeyError, TypeError, UnsupportedRepoVersionError) as fault:
+        raise _trouble(_NO_INDEX) from fault
+    raise _trouble(_NO_INDEX)
+
+
+def _require(response: requests.Response) -> None:
+    if response.status_code in _REFUSED:
+        raise _trouble("refused the bot's credentials")
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        raise IndexUnreachable(
+            f"The package index no longer has the file `{_file_name(response.url)}`.",
+            hint="Type the command again to see what the index offers now.",
+        )
+    if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        raise _trouble(f"answered with HTTP status {response.status_code}")
+
+
+def _file_name(url: str) -> str:
+    return urlsplit(url).path.rpartition("/")[2].replace("`", "")[:120]
+
+
+def _whole(response: requests.Response, most: int) -> bytes:
+    body = bytearray()
+    for piece in response.raw.stream(_PIECE, decode_content=True):
+        body += piece
+        if len(body) > most:
+            raise _trouble("gave an answer that is too long")
+    return bytes(body)
+
+
+def _trouble(words: str) -> Problem:
+    return IndexUnreachable(f"The package index {words}.", hint=_TRY_LATER)
+
+
+_SIGNS: tuple[tuple[type[BaseException], str], ...] = (
+    (ssl.SSLCertVerificationError, "shows a certificate that is not trusted here"),
+    (ConnectionRefusedError, "refused the connection"),
+    (urllib3.exceptions.NameResolutionError, "has a name that is not known here (DNS)"),
+    (urllib3.exceptions.TimeoutError, "did not answer in time"),
+    (TimeoutError, "did not answer in time"),
+)
+
+
+def _words(fault: BaseException) -> str:
+    causes = list(_causes(fault))
+    return next((words for kind, words in _SIGNS if any(isinstance(one, kind) for one in causes)), "broke off")
+
+
+def _causes(fault: BaseException) -> Iterator[BaseException]:
+    """List a fault and what it wraps; requests and urllib3 wrap in several ways."""
+    yield fault
+    inner = (fault.__cause__, fault.__context__, getattr(fault, "reason", None), *fault.args)
+    for one in inner:
+        if isinstance(one, BaseException) and one is not fault:
+            yield from _causes(one)

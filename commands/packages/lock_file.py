@@ -1,0 +1,121 @@
+"""Reads the lock that `uv` writes as `pylock.toml` (PEP 751): which file of each package is installed. Pure."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock, PylockValidationError
+from packaging.tags import Tag
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+
+from commands.errors import ResolutionFailed
+from commands.model.packages import LockedPackage, PackageFile
+
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SOURCES = (".tar.gz", ".zip")
+"""What PEP 625 and its time before know as archives of sources."""
+
+
+def read_lock(text: str, *, requested: set[str], tags: Sequence[Tag]) -> tuple[LockedPackage, ...]:
+    """Read the locked set, sorted by name, each with the best file for `tags`; raises `ResolutionFailed`.
+
+    `requested` are normalised names. Of a package without a wheel the source is taken.
+    """
+    try:
+        packages = Pylock.from_dict(tomllib.loads(text)).packages
+    except (tomllib.TOMLDecodeError, PylockValidationError) as fault:
+        raise unreadable(str(fault)) from fault
+    ranks = {tag: rank for rank, tag in enumerate(tags)}
+    locked = [_locked(package, requested, ranks) for package in packages]
+    if missing := requested - {package.name for package in locked}:
+        raise unreadable(f"nothing is said of {', '.join(sorted(missing))}")
+    return tuple(sorted(locked, key=lambda package: (package.name, package.version)))
+
+
+def unreadable(line: str) -> ResolutionFailed:
+    """Tell that this is no lock."""
+    return ResolutionFailed(
+        "The resolver answered with something that is no list of packages.",
+        hint="Whoever runs the bot should look at the version of uv that is installed.",
+        details=("".join(letter if letter.isprintable() else " " for letter in line)[:200],),
+    )
+
+
+def without_login(url: str) -> str:
+    """Take user and password out of an address."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _locked(package: Package, requested: set[str], ranks: dict[Tag, int]) -> LockedPackage:
+    if package.version is None or package.vcs or package.directory or package.archive:
+        raise unreadable(f"{package.name} does not come from an index")
+    file = _best(package, ranks)
+    if file is None:
+        raise ResolutionFailed(
+            f"The package index has no file of `{package.name}=={package.version}` for this base.",
+            hint="Ask for another version of it, or use another base.",
+        )
+    return LockedPackage(str(package.name), str(package.version), file, requested=package.name in requested)
+
+
+def _best(package: Package, ranks: dict[Tag, int]) -> PackageFile | None:
+    wheels = [(rank, wheel) for wheel in package.wheels or () if (rank := _rank(package, wheel, ranks)) is not None]
+    if wheels:
+        return _file(package, min(wheels, key=lambda ranked: ranked[0])[1])
+    if package.sdist is not None and _is_source(package, _name_of(package.sdist)):
+        return _file(package, package.sdist)
+    return None
+
+
+def _rank(package: Package, wheel: PackageWheel, ranks: dict[Tag, int]) -> int | None:
+    """Say how good a wheel is, the lower the better; None where it does not run here, or is of something else."""
+    try:
+        name, version, _, tags = parse_wheel_filename(_name_of(wheel))
+    except InvalidWheelFilename:
+        return None
+    if (name, version) != (package.name, package.version):
+        return None
+    return min((ranks[tag] for tag in tags if tag in ranks), default=None)
+
+
+def _is_source(package: Package, name: str) -> bool:
+    if not name.endswith(_SOURCES):
+        return False
+    try:
+        return parse_sdist_filename(name) == (package.name, package.version)
+    except InvalidSdistFilename:
+        return False
+
+
+def _name_of(file: PackageWheel | PackageSdist) -> str:
+    return file.name or unquote(PurePosixPath(urlsplit(file.url or "").path).name)
+
+
+def _file(package: Package, file: PackageWheel | PackageSdist) -> PackageFile:
+    name, sha256 = _name_of(file), file.hashes.get("sha256", "")
+    if not _SHA256.fullmatch(sha256):
+        raise ResolutionFailed(
+            f"The package index gives no SHA-256 checksum for `{package.name}=={package.version}`.",
+            hint="Ask for another version: nothing is installed without a checksum.",
+        )
+    if not file.url or not FILE_NAME.fullmatch(name):
+        raise unreadable(f"{package.name} has a file that cannot be fetched: {name}")
+    return PackageFile(name, without_login(file.url), sha256, file.size)
+
+
+def relocated(packages: Iterable[LockedPackage], address: Callable[[str], str]) -> tuple[LockedPackage, ...]:
+    """Give every file the address that `address` finds for the one that the lock has."""
+    return tuple(
+        LockedPackage(
+            package.name,
+            package.version,
+            PackageFile(package.file.name, address(package.file.url), package.file.sha256, package.file.size),
+            package.requested,
+            package.build_files,
+        )
+        for package in packages
+    )
