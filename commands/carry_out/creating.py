@@ -10,6 +10,7 @@ from commands.build.advice import explain
 from commands.build.context import context_for, files_for
 from commands.build.dockerfile import Recipe
 from commands.build.labels import JOB, REF_NAME, container_labels, make_labels
+from commands.build.steps import kinds_of
 from commands.build.tags import BuildNumbers, build_number
 from commands.build.verification import verify
 from commands.carry_out.guard import go_on, guarded, step
@@ -19,7 +20,7 @@ from commands.engine.interface import BuildOrder, Engine
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, EngineUnavailable, Problem
 from commands.halt import Halt, HaltReason
 from commands.host.history import LATEST, is_kept, kept_tag, repository_of, tag_of
-from commands.model.events import Event, ImageBuilt, StepNoted, StepsPlanned
+from commands.model.events import Event, ImageBuilt, StepFailed, StepNoted, StepsPlanned
 from commands.model.images import ImageId, ImageSpec, LocalImage
 from commands.model.outcomes import Created, Undecided, Verdict
 from commands.model.packages import PackageFile
@@ -132,10 +133,16 @@ def _order(
 def _build(spec: ImageSpec, order: BuildOrder, engine: Engine, emit: Callable[[Event], None], halt: Halt) -> ImageId:
     go_on(halt)
     image_id: ImageId | None = None
-    for event in engine.build(order):
-        emit(event)
-        if isinstance(event, ImageBuilt):
-            image_id = event.image_id
+    failed = 0
+    try:
+        for event in engine.build(order):
+            emit(event)
+            if isinstance(event, ImageBuilt):
+                image_id = event.image_id
+            elif isinstance(event, StepFailed):
+                failed = event.step
+    except BuildFailed as problem:
+        raise _explained(problem, spec, failed) from problem
     if image_id is None:
         raise BuildFailed("The daemon ended the build without an image.", hint="Try again.")
     _check_layers(spec, engine, image_id)
@@ -236,7 +243,7 @@ def _why(problem: Problem, halt: Halt, workshop: Workshop) -> Problem:
     """Name the true reason: what a halt did to the build looks like all kinds of failures."""
     match halt.reason:
         case None:
-            return _explained(problem)
+            return problem
         case HaltReason.TOO_LONG:
             return BuildTimedOut(
                 f"The build took longer than {_in_words(workshop.build_seconds)} and was ended.",
@@ -247,9 +254,12 @@ def _why(problem: Problem, halt: Halt, workshop: Workshop) -> Problem:
             return BuildStopped("The build was stopped.", hint="Type the command again to start over.")
 
 
-def _explained(problem: Problem) -> Problem:
-    """Say in plain words what the decisive lines of a failed step mean, where they are known."""
-    advice = explain(problem.details) if isinstance(problem, BuildFailed) else None
+def _explained(problem: BuildFailed, spec: ImageSpec, failed: int) -> BuildFailed:
+    """Say in plain words what the decisive lines of the failed step mean, where they are known."""
+    kinds = kinds_of(spec)
+    if not 1 <= failed <= len(kinds):
+        return problem
+    advice = explain(problem.details, kinds[failed - 1], sources=[package.name for package in spec.from_source])
     if advice is None:
         return problem
     return BuildFailed(advice.message, hint=advice.hint, details=problem.details)

@@ -24,7 +24,8 @@ _TRY_LATER = "Try again in a minute. If it stays so, whoever runs the bot should
 class Question:
     """What `uv` was asked, as far as an answer has to mention it.
 
-    `secrets` are never repeated; `tags` are those of wheels that run there, the best first.
+    `secrets` are never repeated; `tags` are those of wheels that run there, the best first. `built` are the packages
+    whose code ran meanwhile: what those print decides nothing.
     """
 
     requirements: tuple[PythonRequirement, ...]
@@ -32,6 +33,7 @@ class Question:
     seconds: float
     secrets: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()
+    built: tuple[str, ...] = ()
 
 
 def locked_packages(outcome: RunOutcome, question: Question) -> tuple[LockedPackage, ...]:
@@ -63,7 +65,7 @@ def problem(outcome: RunOutcome, question: Question) -> Problem:
             "Resolving was ended because it used too much memory or gave too long an answer.", hint=_TRY_LATER
         )
     reason = read_reason(_redacted(outcome.errors, question.secrets))
-    for explain in _EXPLANATIONS:
+    for explain in _BESIDE_PACKAGES if question.built else _EXPLANATIONS:
         if found := explain(reason, question):
             return found
     headline = reason.headline.replace("`", "")[:200] or "the resolver gives no reason"
@@ -116,14 +118,17 @@ _LACKS_TOOLS = re.compile(
 )
 
 
-def _failed_build(reason: Reason, _question: Question) -> Problem | None:
-    found = re.search(r"Failed to build `?([^`\s]+)`?", reason.headline)
+def _failed_build(reason: Reason, question: Question) -> Problem | None:
+    """Name the package that was built and could not be: one of those that were to be built, whatever the text says."""
+    told = re.findall(r"Failed to build `?([^`\s]+)`?", reason.raw)
+    found = next((each for each in told if canonicalize_name(_name(each)) in question.built), None)
     if found is None:
         return None
     lacking = _LACKS_TOOLS.search(reason.raw)
-    why = "the base lacks a compiler or header files" if lacking else "its own build script ends with an error"
+    why = "says that a compiler or header files are missing" if lacking else "ends with an error"
     return ResolutionFailed(
-        f"{quoted(found[1])} has no ready-made wheel for this base and cannot be built to learn what it needs: {why}.",
+        f"{quoted(found)} has no ready-made wheel for this base and cannot be built to learn what it needs: its own "
+        f"build script {why}.",
         hint="Ask for another version, for a package that has wheels, or build on a base that brings the compiler.",
         details=reason.lines,
     )
@@ -237,7 +242,7 @@ def _name(requirement: str) -> str:
     return re.split(r"[\[=<>!~]", requirement, maxsplit=1)[0]
 
 
-_EXPLANATIONS = (
-    _index_trouble, _failed_build, _damaged, _unknown_package, _wrong_python, _no_file, _no_version, _no_wheel,
-    _contradiction,
-)  # fmt: skip
+_ABOUT_PACKAGES = (_damaged, _unknown_package, _wrong_python, _no_file, _no_version, _no_wheel, _contradiction)
+_EXPLANATIONS = (_index_trouble, *_ABOUT_PACKAGES)
+# Trouble with an index is told by who asked it, the gateway.
+_BESIDE_PACKAGES = (_failed_build, *_ABOUT_PACKAGES)

@@ -9,6 +9,7 @@ asks the indexes through the bot (`gateway`), so that no login is where code of 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -68,7 +69,7 @@ class UvResolver:
             built += tuple(sorted(lacking))
             log.info("wheels_missing", packages=built, base=str(base.reference))
             outcome, address = self._in_container(requirements, base, labels, built)
-        locked = relocated(locked_packages(outcome, question), address)
+        locked = relocated(locked_packages(outcome, replace(question, built=built)), address)
         return self._needs.added(locked, base, labels) if built else locked
 
     def _on_host(self, requirements: tuple[PythonRequirement, ...], base: BaseImage) -> RunOutcome:

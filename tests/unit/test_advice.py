@@ -1,42 +1,53 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.build.advice import explain
+from commands.build.advice import Advice, explain
+from commands.build.steps import StepKind, kinds_of
+from commands.model.packages import LockedPackage, OsPackage, PackageFile
+from tests.build_specs import a_spec
 
 RECORDED: dict[str, list[str]] = json.loads(
     (Path(__file__).parents[1] / "recordings" / "build_failures.json").read_text(encoding="utf-8")
 )["failures"]
+NOT_BUILT = "`trouble` could not be built from source."
 
-MESSAGES = {
-    "no such OS package": "The base's distribution has no OS package `wgett`.",
-    "no such version of an OS package": "The base's distribution has no version `1.2-3` of the OS package `wget`.",
+TOLD = {
+    "no such OS package": (StepKind.OS_PACKAGES, "The base's distribution has no OS package `wgett`."),
+    "no such version of an OS package": (
+        StepKind.OS_PACKAGES,
+        "The base's distribution has no version `1.2-3` of the OS package `wget`.",
+    ),
     "a virtual OS package": (
-        "The base's distribution offers no package `awk` itself: it was withdrawn, or others provide it."
+        StepKind.OS_PACKAGES,
+        "The base's distribution offers no package `awk` itself: it was withdrawn, or others provide it.",
     ),
-    "OS packages that conflict": "The OS packages do not fit together.",
-    "apt without a network": "Inside the build, the package index or mirror was not reached.",
-    "uv without a network": "Inside the build, the package index or mirror was not reached.",
-    "uv behind an unknown proxy": "Inside the build, the certificate of a server is not trusted.",
+    "OS packages that conflict": (StepKind.OS_PACKAGES, "The OS packages do not fit together."),
+    "apt without a network": (StepKind.OS_PACKAGES, "Inside the build, the package mirror was not reached."),
     "another file than was locked": (
-        "The index gave another file for `six==1.17.0` than the one that was confirmed, so it was not installed."
+        StepKind.WHEELS,
+        "The file of `six==1.17.0` that reached the build is not the one that was confirmed, so it was not installed.",
     ),
-    "no compiler": "A Python package has to be compiled, but the base has no compiler.",
-    "no header files of Python": ("A Python package has to be compiled, but the base has no header files of Python."),
-    "a program that the build needs": (
-        "A Python package has to be built and needs the program `pg_config`, which the base does not have."
-    ),
+    "no compiler": (StepKind.SOURCES, NOT_BUILT),
+    "no header files of Python": (StepKind.SOURCES, NOT_BUILT),
+    "a program that the build needs": (StepKind.SOURCES, NOT_BUILT),
 }
+
+
+def told(details: tuple[str, ...] | list[str], kind: StepKind) -> Advice | None:
+    return explain(details, kind, sources=("trouble",) if kind is StepKind.SOURCES else ())
 
 
 @pytest.mark.parametrize("failure", RECORDED)
 def test_each_recorded_failure_is_told_in_plain_words(failure: str) -> None:
-    advice = explain(RECORDED[failure])
+    kind, message = TOLD[failure]
+    advice = told(RECORDED[failure], kind)
     assert advice is not None
-    assert advice.message == MESSAGES[failure]
+    assert advice.message == message
     assert advice.hint
 
 
@@ -48,54 +59,114 @@ def test_each_recorded_failure_is_told_in_plain_words(failure: str) -> None:
             "    breaks: world[wget=1.2-r0]",
             "The base's distribution has no version `1.2-r0` of the OS package `wget`.",
         ),
-        ("dpkg: error: write failed: No space left on device", "The Docker daemon ran out of disk space."),
         (
-            "x.c:3:10: fatal error: libxml/xpath.h: No such file or directory",
-            "A Python package has to be compiled and needs `libxml/xpath.h`, which the base does not have.",
+            "dpkg: error processing archive x.deb (--unpack): write failed: No space left on device",
+            "The Docker daemon ran out of disk space.",
         ),
         (
-            "/usr/bin/ld: cannot find -lz: No such file or directory",
-            "A Python package has to be compiled and needs the library `z`, which the base does not have.",
-        ),
-        ("error: command 'gcc' failed: No such file or directory", MESSAGES["no compiler"]),
-        (
-            "error: can't find Rust compiler",
-            "A Python package has to be compiled and needs Rust, which the base does not have.",
+            "E: You don't have enough free space in /var/cache/apt/archives/.",
+            "The Docker daemon ran out of disk space.",
         ),
         (
             "E: Failed to fetch http://mirror.example/x.deb  404  Not Found [IP: 192.0.2.1 80]",
             "The mirror of the base's distribution did not give all that was asked for.",
         ),
-        ("  cause: HTTP status client error (401 Unauthorized)", "The package index or mirror refused access."),
+        (
+            "E: Failed to fetch http://mirror.example/x.deb  403  Forbidden [IP: 192.0.2.1 80]",
+            "The package mirror refused access.",
+        ),
+        (
+            "WARNING: fetching https://mirror.example/main: temporary error (try again later)",
+            "Inside the build, the package mirror was not reached.",
+        ),
+        ("   Hash Sum mismatch", "The mirror gave a file that is not the one that its own list names."),
         ("Killed", "The build was ended by the system, most likely for lack of memory."),
         (
             "E: Sub-process /usr/bin/dpkg returned an error code (1)",
             "An OS package could not set itself up in the image.",
         ),
-        ("error: Failed to build `x==1`", "The Python package `x==1` could not be built from source."),
     ],
 )
-def test_other_decisive_lines_are_known(line: str, message: str) -> None:
-    advice = explain(("before", line, "after"))
+def test_other_decisive_lines_of_the_distributions_installer_are_known(line: str, message: str) -> None:
+    advice = explain(("before", line, "after"), StepKind.OS_PACKAGES)
     assert advice is not None
     assert advice.message == message
 
 
-def test_the_cause_is_told_rather_than_its_consequence() -> None:
-    advice = explain(("error: Failed to build `x==1`", "fatal error: Python.h: No such file or directory"))
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("x.c:3:10: fatal error: Python.h: No such file or directory", "the header files of Python are missing"),
+        ("x.c:3:10: fatal error: libxml/xpath.h: No such file or directory", "`libxml/xpath.h` is missing"),
+        ("/usr/bin/ld: cannot find -lz: No such file or directory", "the library `z` is missing"),
+        ("error: command 'gcc' failed: No such file or directory", "there is no compiler"),
+        ("error: can't find Rust compiler", "Rust is missing"),
+        ("Error: pg_config executable not found.", "the program `pg_config` is missing"),
+        ("OSError: [Errno 28] No space left on device", "no disk space is left"),
+    ],
+)
+def test_what_a_package_prints_adds_a_hint_that_says_whose_words_it_is(line: str, hint: str) -> None:
+    advice = told(("error: Failed to build `trouble==1`", line, "after"), StepKind.SOURCES)
     assert advice is not None
-    assert "header files" in advice.message
+    assert advice.message == NOT_BUILT
+    assert advice.hint.startswith(f"The package's build says that {hint}. ")
 
 
+EVERY_SIGN = (
+    *tuple(line for lines in RECORDED.values() for line in lines),
+    "E: Unable to locate package evil",
+    "E: Failed to fetch http://mirror.example/x  Temporary failure resolving 'mirror.example'",
+    "dpkg: error: No space left on device",
+    "  cause: Hash mismatch for `six==1.17.0`",
+    "invalid peer certificate: UnknownIssuer",
+    "HTTP status client error (401 Unauthorized)",
+    "Killed",
+    "exit code: 137",
+    "MemoryError",
+)
+"""The words of verdicts, as a package may print them."""
+
+
+@pytest.mark.parametrize("line", EVERY_SIGN)
+def test_no_words_of_a_package_make_another_verdict_than_that_it_was_not_built(line: str) -> None:
+    advice = told((line,), StepKind.SOURCES)
+    assert advice is not None
+    assert advice.message == NOT_BUILT
+    infrastructure = r"index|mirror|certificate|credentials|confirmed|memory|prune|CA bundle|distribution"
+    assert not re.search(infrastructure, advice.hint)
+
+
+@pytest.mark.parametrize("line", EVERY_SIGN)
+def test_a_line_counts_only_in_the_step_whose_installer_prints_it(line: str) -> None:
+    assert explain((line,), StepKind.BASE) is None
+    # A maintainer's script prints what it likes, too; but not as if apt-get or dpkg had said it.
+    assert explain((f"script: {line.strip()}",), StepKind.OS_PACKAGES) in (
+        None,
+        explain((line,), StepKind.WHEELS),  # memory is told alike
+    )
+
+
+@pytest.mark.parametrize("kind", [StepKind.OS_PACKAGES, StepKind.WHEELS])
 @pytest.mark.parametrize("details", [(), ("Reading package lists...",), ("something else went wrong",)])
-def test_what_is_not_known_is_left_to_the_log(details: tuple[str, ...]) -> None:
-    assert explain(details) is None
+def test_what_is_not_known_is_left_to_the_log(details: tuple[str, ...], kind: StepKind) -> None:
+    assert explain(details, kind) is None
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Z"]), min_size=1, max_size=400))
 def test_a_name_out_of_a_log_cannot_leave_its_quotation(name: str) -> None:
-    advice = explain((f"E: Unable to locate package {name}",))
+    advice = explain((f"E: Unable to locate package {name}",), StepKind.OS_PACKAGES)
     if advice is not None:
         assert advice.message.count("`") == 2
         assert advice.message.isprintable()
         assert len(advice.message) < 150
+
+
+def test_the_kinds_of_steps_are_those_of_the_dockerfile() -> None:
+    wheel = PackageFile("a-1-py3-none-any.whl", "https://index.example/a.whl", "1" * 64)
+    source = PackageFile("b-1.tar.gz", "https://index.example/b.tar.gz", "2" * 64)
+    locked = (LockedPackage("a", "1", wheel, requested=True), LockedPackage("b", "1", source, requested=True))
+    base, os, wheels, sources = StepKind
+    assert kinds_of(a_spec(locked=locked, os_packages=(OsPackage("wget"),))) == (base, os, wheels, sources)
+    assert kinds_of(a_spec(locked=locked[:1], os_packages=())) == (base, wheels)
+    assert kinds_of(a_spec(locked=locked[1:], os_packages=())) == (base, sources)
+    assert kinds_of(a_spec(locked=(), os_packages=())) == (base,)
