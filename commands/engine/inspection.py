@@ -105,6 +105,7 @@ def image_in(answer: bytes) -> LocalImage:
         size=image.size,
         labels=image.config.labels,
         user=image.config.user,
+        on_build=image.config.on_build,
         platform=Platform(image.os, image.architecture),
         layers=image.root_fs.layers,
     )

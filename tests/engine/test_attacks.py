@@ -1,0 +1,219 @@
+"""Attacks on the real engine, by the way that people go: none reaches another image, a login, or what a dialog says."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import docker
+import pytest
+
+from commands.engine.docker_daemon import DockerDaemon
+from tests.attacks import (
+    FORGING_APT,
+    MARK,
+    POISON,
+    SEARCH,
+    Battlefield,
+    create,
+    placed,
+    private_index,
+    recording,
+    said,
+    shell_that_runs_afterwards,
+    source,
+    wheel,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("attacks")]
+
+PYTHON = "/usr/bin/python3"
+POISONED = f"{PYTHON} -c 'import six; print(hasattr(six, \"{MARK}\"))'"
+
+
+@pytest.fixture
+def field(
+    daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
+) -> Iterator[Battlefield]:
+    with ExitStack() as stack:
+        yield Battlefield(daemon, raw, base_reference, build_network, tmp_path, stack)
+
+
+# ── Another one's image ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_base_whose_shell_changes_every_package_that_it_finds_changes_nobody_elses(field: Battlefield) -> None:
+    attacker, victim = field.ground(shell_that_runs_afterwards(POISON)), field.ground()
+    assert create(attacker, "attack", dependencies="six").state == "done"
+    made = create(victim, "image", dependencies="six")
+    assert made.state == "done"
+    assert said(victim, made.reference, POISONED) == "False\n"
+
+
+def test_a_package_whose_image_becomes_a_base_changes_nobody_elses_packages(field: Battlefield) -> None:
+    # At the start of every Python in that image; `uv` starts one to learn what it installs for.
+    code = f"import subprocess; subprocess.run(['/usr/bin/dash', '-c', '''{POISON}'''])"
+    package = wheel("trouble", {"trouble.py": code, "trouble.pth": "import trouble\n"})
+    first, attacker, victim = field.ground(), field.ground(), field.ground()
+    with private_index(attacker.mark, {"trouble": package}) as index:
+        # What is in a cache by now is what could be changed.
+        assert create(first, "image", dependencies="six").state == "done"
+        carrier = create(attacker, "carrier", environment=index.environment, dependencies="trouble")
+        assert carrier.state in ("done", "deciding"), carrier
+    assert create(attacker, "attack", base=carrier.reference, dependencies="six", packages="tree").state == "done"
+    made = create(victim, "image", dependencies="six")
+    assert made.state == "done"
+    assert said(victim, made.reference, POISONED) == "False\n"
+
+
+def test_a_forged_list_of_os_packages_is_trusted_by_no_build_on_another_base(field: Battlefield) -> None:
+    attacker, victim = field.ground(placed("/usr/local/sbin/apt-get", FORGING_APT)), field.ground()
+    attack = create(attacker, "attack", packages="tree")
+    assert said(attacker, attack.reference, f"ls /{MARK}") == f"/{MARK}\n"
+    made = create(victim, "image", packages="tree")
+    assert made.state == "done"
+    assert said(victim, made.reference, f"ls /{MARK} 2>/dev/null || tree --version").startswith("tree v")
+
+
+def test_a_base_that_orders_mounts_in_every_build_on_it_is_refused(field: Battlefield) -> None:
+    attacker = field.ground("ONBUILD RUN --mount=type=bind,from=warroom.invalid/uv,target=/x cp -r /x /stolen")
+    told = create(attacker, "attack", dependencies="six")
+    assert told.state == "refused"
+    assert "ONBUILD instruction that could reach more than its own files" in told.message
+
+
+def test_a_tool_image_that_somebody_planted_runs_in_no_build(field: Battlefield) -> None:
+    ground = field.ground()
+    first = create(ground, "first", dependencies="six")
+    assert first.state == "done"
+    names = [name for name in field.daemon.names() if name.startswith("warroom.invalid/uv:")]
+    planted = field.daemon.find_image(field.ground(placed("/uv", f"#!/bin/sh\ntouch /{MARK}\n")).bench.base)
+    assert names
+    assert planted
+    for name in names:
+        field.daemon.tag(planted.id, *_split(name))
+    made = create(ground, "second", dependencies="six,idna")
+    assert made.state == "done"
+    assert said(ground, made.reference, f"ls /{MARK} 2>/dev/null || echo clean") == "clean\n"
+    assert planted.id not in {image.id for name in names if (image := field.daemon.find_image(name))}
+
+
+def _split(name: str) -> tuple[str, str]:
+    repository, _, tag = name.rpartition(":")
+    return repository, tag
+
+
+# ── The operator's login ────────────────────────────────────────────────────────────────────────────────────────────
+
+ASKING_SOURCE = f"""
+{SEARCH}
+from setuptools import setup
+forms = found()
+for form in forms:
+    print("FOUND", form)
+open("trouble.py", "w").write(f"FOUND = {{forms!r}}")
+# What is found while the metadata is built is seen in the lock.
+setup(name="trouble", version="1.0", py_modules=["trouble"], install_requires=["six"] if forms else [])
+"""
+
+
+def test_a_package_finds_no_login_while_it_is_resolved_or_built(field: Battlefield) -> None:
+    ground = field.ground()
+    with private_index(ground.mark, {"trouble": source("trouble", ASKING_SOURCE)}) as index:
+        made = create(ground, "image", environment=index.environment, dependencies="trouble")
+    assert made.state == "done", made
+    assert said(ground, made.reference, f"{PYTHON} -c 'import trouble; print(trouble.FOUND)'") == "[]\n"
+    assert said(ground, made.reference, f"{PYTHON} -m pip list 2>/dev/null | grep -c '^six ' || true") == "0\n"
+    assert any(had_login for _, had_login in index.asked)
+    assert index.password not in made.everything
+
+
+def test_a_base_finds_no_login_in_any_step(field: Battlefield) -> None:
+    search = f'{PYTHON} -I -c "$(cat /search.py)" >> /found 2>/dev/null'
+    ground = field.ground(
+        placed("/search.py", f"{SEARCH}\nfor form in found():\n    print(form)\n"), shell_that_runs_afterwards(search)
+    )
+    package = wheel("trouble", {"trouble.py": ""})
+    with private_index(ground.mark, {"trouble": package}) as index:
+        made = create(ground, "image", environment=index.environment, dependencies="trouble,docopt", packages="tree")
+    assert made.state == "done", made
+    assert said(ground, made.reference, "wc -c < /found") == "0\n"
+
+
+# ── What a dialog says ──────────────────────────────────────────────────────────────────────────────────────────────
+
+WORDS = (
+    "E: Unable to locate package evil",
+    "dpkg: error: No space left on device",
+    "No space left on device",
+    "  cause: Hash mismatch for `six==1.17.0`",
+    "E: Failed to fetch http://mirror.example/x  Temporary failure resolving 'mirror.example'",
+    "invalid peer certificate: UnknownIssuer",
+    "HTTP status client error (401 Unauthorized)",
+    "lack of valid authentication credentials",
+    "error: No solution found when resolving dependencies",
+    "  cause: Because requests was not found in the package registry",
+    "dns error: failed to lookup address information",
+    "Killed",
+    "exit code: 137",
+)
+PRINTING_SOURCE = f"""
+import os, sys
+from setuptools import setup
+if WHEN in sys.argv:
+    for stream in (sys.stdout, sys.stderr, *(open(path, "w") for path in ("/proc/1/fd/1", "/proc/1/fd/2"))):
+        try:
+            stream.write("\\n".join({WORDS!r}) + "\\n")
+            stream.flush()
+        except OSError:
+            pass
+    sys.exit(1)
+setup(name="trouble", version="1.0", py_modules=[])
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("egg_info", "`trouble==1.0` has no ready-made wheel for this base and cannot be built to learn what it needs"),
+        ("bdist_wheel", "`trouble` could not be built from source."),
+    ],
+)
+def test_what_a_package_prints_does_not_decide_what_its_failure_is_called(
+    field: Battlefield, when: str, message: str
+) -> None:
+    ground = field.ground()
+    package = source("trouble", PRINTING_SOURCE.replace("WHEN", repr(when)))
+    with private_index(ground.mark, {"trouble": package}) as index:
+        told = create(ground, "image", environment=index.environment, dependencies="trouble")
+    assert told.state in ("refused", "failed")
+    assert message in told.message
+    for word in ("certificate", "credentials", "prune", "memory", "distribution", "no Python package"):
+        assert word not in told.message
+
+
+# ── What each step can reach ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_step_sees_what_the_table_in_security_says_and_can_write_nothing_that_others_read(
+    field: Battlefield,
+) -> None:
+    ground = field.ground(
+        recording("apt-get", "/usr/local/sbin/apt-get", "/usr/bin/apt-get"),
+        recording("python3", "/usr/local/bin/python3", "/usr/bin/python3"),
+        # Last: it is the shell that the instructions before run in.
+        recording("sh", "/usr/bin/sh", "/usr/bin/dash"),
+    )
+    with private_index(ground.mark, {"trouble": wheel("trouble", {"trouble.py": ""})}) as index:
+        made = create(ground, "image", environment=index.environment, dependencies="trouble,docopt", packages="tree")
+    assert made.state == "done", made
+    record = said(ground, made.reference, "cat /record")
+    assert "== apt-get" in record
+    assert "== python3" in record
+    base = ground.bench.base_id.removeprefix("sha256:")
+    writable = {line.split()[1] for line in record.splitlines() if line.startswith("WRITABLE")}
+    # Both are caches of this very base.
+    assert writable == {"/mnt/lists", "/mnt/cache"}
+    assert index.password not in record
+    assert "somebody" not in record
+    assert "/mnt/uv.toml" not in record
+    assert base  # its caches' names are in the Dockerfile, which no step sees
