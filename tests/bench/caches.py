@@ -1,8 +1,8 @@
 """What the caches cost and save, beside another checkout: `python -m tests.bench.caches --before FOLDER`.
 
 Builds the seed's example and the ten smallest images three times on each side, in turns: first on a base that is new
-with all caches empty; once more on it, with the layers gone and the caches filled; then on another new base. Removes the
-daemon's build cache on the way: run it on an engine of its own. Prints a Markdown table of the sums.
+with all caches empty; once more on it, with the layers gone and the caches filled; then on another new base. Removes
+the daemon's build cache on the way: run it on an engine of its own. Prints a Markdown table of the sums.
 """
 
 import argparse
@@ -88,7 +88,7 @@ class Bench:
                     self.daemon.remove_image(name)
         kinds = {"regular", *(("exec.cachemount", "source.local") if caches else ())}
         for kind in kinds:
-            self.raw.prune_builds(filters={"type": [kind]}, all=True)
+            self.raw.prune_builds(filters={"type": [kind]}, all=True)  # type: ignore[arg-type]  # the stubs know none
 
     def scene(self, side: Side, base: str) -> Sums:
         """Make all images on a base."""

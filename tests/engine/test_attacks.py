@@ -86,7 +86,9 @@ def test_a_tool_image_that_somebody_planted_runs_in_no_build(field: Battlefield)
     first = create(ground, "first", dependencies="six")
     assert first.state == "done"
     names = [name for name in field.daemon.names() if name.startswith("warroom.invalid/uv:")]
-    planted = field.daemon.find_image(field.ground(placed("/uv", f"#!/bin/sh\ntouch /{MARK}\n")).bench.base)
+    program = placed("/uv", f"#!/bin/sh\ntouch /{MARK}\n")
+    # With the label of ours: labels can be copied.
+    planted = field.daemon.find_image(field.ground(program, "LABEL warroom.tool=uv").bench.base)
     assert names
     assert planted
     for name in names:
