@@ -146,25 +146,37 @@ sys.exit(status)
 """
 """An apt-get that leaves a package of its own, and a list that vouches for it."""
 
-RECORDING = """\
+RECORDER = """\
 #!/usr/bin/dash
-{{
-    echo "== {name} $*" | head -c 300
+# Where nothing is mounted there is nothing to see.
+mounts=$(/usr/bin/grep ' /mnt' /proc/self/mountinfo) || exit 0
+{
+    echo "== $*" | head -c 300
     echo
     env
-    grep ' /mnt' /proc/self/mountinfo
+    echo "$mounts" | sed 's/.* \\(\\/mnt[^ ]*\\) \\([a-z]*\\).*/MOUNT \\1 \\2/'
     find /mnt | head -200
     for folder in /mnt /mnt/uv /mnt/files /mnt/lists /mnt/cache; do
+        test -e $folder/written && echo "FOUND $folder"
         touch $folder/written 2>/dev/null && echo "WRITABLE $folder"
     done
-}} >> /record 2>/dev/null
-exec {real} "$@"
+} >> /record 2>/dev/null
+exit 0
 """
+"""Writes down what a step can see, and where it can write."""
 
 
-def recording(name: str, at: str, real: str) -> str:
-    """Put a program in another one's place that writes down what it can see and where it can write."""
-    return placed(at, RECORDING.format(name=name, real=real))
+def recording() -> tuple[str, ...]:
+    """Have every shell, every Python and apt-get of a base write down what they can see."""
+    wrapper = '#!/usr/bin/dash\n/usr/bin/dash /recorder {name} "$@"\nexec {real} "$@"\n'
+    start = "import subprocess; subprocess.run(['/usr/bin/dash', '/recorder', 'python3'])\n"
+    return (
+        placed("/recorder", RECORDER),
+        placed("/usr/local/sbin/apt-get", wrapper.format(name="apt-get", real="/usr/bin/apt-get")),
+        placed("/usr/lib/python3/dist-packages/recorder.pth", start),
+        # Last: it is the shell that the instructions before run in.
+        placed("/usr/bin/sh", wrapper.format(name="sh", real="/usr/bin/dash")),
+    )
 
 
 # ── Hostile packages, and an index with a login ─────────────────────────────────────────────────────────────────────

@@ -196,26 +196,47 @@ def test_what_a_package_prints_does_not_decide_what_its_failure_is_called(
 # ── What each step can reach ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_each_step_sees_what_the_table_in_security_says_and_can_write_nothing_that_others_read(
-    field: Battlefield,
-) -> None:
-    ground = field.ground(
-        recording("apt-get", "/usr/local/sbin/apt-get", "/usr/bin/apt-get"),
-        recording("python3", "/usr/local/bin/python3", "/usr/bin/python3"),
-        # Last: it is the shell that the instructions before run in.
-        recording("sh", "/usr/bin/sh", "/usr/bin/dash"),
-    )
+def test_each_step_sees_only_what_the_table_in_security_says(field: Battlefield) -> None:
+    ground = field.ground(*recording())
     with private_index(ground.mark, {"trouble": wheel("trouble", {"trouble.py": ""})}) as index:
         made = create(ground, "image", environment=index.environment, dependencies="trouble,docopt", packages="tree")
     assert made.state == "done", made
-    record = said(ground, made.reference, "cat /record")
-    assert "== apt-get" in record
-    assert "== python3" in record
-    base = ground.bench.base_id.removeprefix("sha256:")
-    writable = {line.split()[1] for line in record.splitlines() if line.startswith("WRITABLE")}
-    # Both are caches of this very base.
-    assert writable == {"/mnt/lists", "/mnt/cache"}
-    assert index.password not in record
-    assert "somebody" not in record
-    assert "/mnt/uv.toml" not in record
-    assert base  # its caches' names are in the Dockerfile, which no step sees
+    steps = said(ground, made.reference, "cat /record").split("== ")[1:]
+    seen = {step.split()[0] for step in steps}
+    assert seen == {"sh", "apt-get", "python3"}
+    for step in steps:
+        assert index.password not in step
+        assert "somebody" not in step
+        told = {
+            word: {line.split()[1] for line in step.splitlines() if line.startswith(word)} for word in WORDS_OF_STEPS
+        }
+        if "/mnt/lists" in told["MOUNT"]:
+            assert told["MOUNT"] == {"/mnt", "/mnt/lists", "/mnt/cache"}
+            assert told["WRITABLE"] == {"/mnt/lists", "/mnt/cache"}
+        else:
+            assert told["MOUNT"] == {"/mnt", "/mnt/uv"}
+            # BuildKit gives each step a copy of an image that it mounts, and throws it away.
+            assert told["WRITABLE"] <= {"/mnt/uv"}
+        if step.startswith(BEGINNINGS):
+            # The first program of a step finds nothing of what the steps before have written.
+            assert told["FOUND"] == set(), step
+
+
+BEGINNINGS = ("sh -c export DEBIAN_FRONTEND", "sh -c folders=", "sh -c export SSL_CERT_FILE")
+"""How the steps' own commands begin."""
+WORDS_OF_STEPS = ("MOUNT", "WRITABLE", "FOUND")
+
+
+def test_what_a_step_can_write_is_there_only_for_builds_on_the_same_image(field: Battlefield) -> None:
+    look = (
+        f'#!/usr/bin/dash\nls /mnt/cache | grep {MARK} >> /seen\ntouch /mnt/cache/{MARK}\nexec /usr/bin/apt-get "$@"\n'
+    )
+    leaving = placed("/usr/local/sbin/apt-get", look)
+    one, other = field.ground(leaving), field.ground(leaving)
+    first = create(one, "first", packages="tree")
+    again = create(one, "again", packages="tree,less")
+    elsewhere = create(other, "image", packages="tree,less")
+    # apt-get is called twice in a step, to update and to install: the second call sees what the first one left.
+    assert said(one, first.reference, "wc -l < /seen") == "1\n"
+    assert said(one, again.reference, "wc -l < /seen") == "2\n"
+    assert said(other, elsewhere.reference, "wc -l < /seen") == "1\n"
