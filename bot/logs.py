@@ -12,6 +12,8 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bot.characters import spelled_out
+
 MASK = "[redacted]"
 
 _SHAPES = (
@@ -115,19 +117,11 @@ def _forms(secret: str) -> set[str]:
 
 
 def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Spell out control characters: what people typed must not command a terminal or pass for another event."""
+    """Spell out what hides or commands: what people typed must not pass for another event, or for other words."""
     return {
-        key: _visible(value, keep="\n" if key in _TRACES else "") if isinstance(value, str) else value
+        key: spelled_out(value, keep="\n" if key in _TRACES else "") if isinstance(value, str) else value
         for key, value in event.items()
     }
-
-
-def _visible(text: str, *, keep: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 _TRACES = ("exception", "stack")

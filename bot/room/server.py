@@ -13,8 +13,9 @@ import uvicorn
 from pydantic import TypeAdapter
 from starlette.applications import Starlette
 
+from bot.hosts import is_loopback
 from bot.room.app import room_app
-from bot.room.door import Tokens, is_loopback
+from bot.room.door import Tokens
 from bot.room.rates import RateLimits
 from bot.room.socket_mode import SocketMode
 from bot.room.sources import Sources
