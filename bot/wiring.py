@@ -27,7 +27,7 @@ from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
 from bot.router import Router
 from bot.runner import Runner, Task
-from bot.settings import Settings, environment
+from bot.settings import Settings, environment, secrets_of
 from bot.slack.channel import Channel
 from bot.slack.connection import Connection, respond, web_client
 from bot.slack.forms import Forms
@@ -238,7 +238,7 @@ def _impatient_engine(settings: Settings) -> DockerDaemon:
 def redactor(settings: Settings, doors: Doors | None = None) -> Redactor:
     """Make the redactor that knows every secret of this process."""
     tokens = (doors.bot_token, doors.app_token) if doors else ()
-    return Redactor((*settings.secrets, *tokens))
+    return Redactor((*settings.secrets, *secrets_of(environment()), *tokens))
 
 
 def make_engine(settings: Settings) -> DockerDaemon:
