@@ -220,7 +220,11 @@ def _slack_doors(settings: Settings) -> Doors:
             f"`{missing}` is not set.",
             hint="Make an app from `warroom manifest`, then set SLACK_BOT_TOKEN (xoxb-…) and SLACK_APP_TOKEN (xapp-…).",
         )
-    audience = Audience(frozenset(settings.allowed_channels), frozenset(settings.allowed_users))
+    audience = Audience(
+        channels=frozenset(settings.allowed_channels),
+        users=frozenset(settings.allowed_users),
+        teams=frozenset(settings.allowed_teams),
+    )
     return Doors(bot_token.get_secret_value(), app_token.get_secret_value(), settings.slack_api_url, audience)
 
 

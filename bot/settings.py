@@ -102,6 +102,11 @@ class Settings(BaseSettings):
     allowed_users: Ids = Field(
         default=(), description="Ids of the people who may use the commands; empty means everybody in those channels."
     )
+    allowed_teams: Ids = Field(
+        default=(),
+        description="Ids of other workspaces whose people may use the commands in shared channels; "
+        "the bot's own always may.",
+    )
     health_host: str = Field(
         default="127.0.0.1", description="The address of the health page: `/live`, `/ready`, `/metrics`."
     )
@@ -109,7 +114,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(default="console", description="`console` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
-    @field_validator("allowed_channels", "allowed_users", mode="before")
+    @field_validator("allowed_channels", "allowed_users", "allowed_teams", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
