@@ -23,6 +23,8 @@ SETTINGS_FILE = "warroom.toml"
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 SlackId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")]
+Names = Annotated[tuple[HostName, ...], NoDecode]
 Ids = Annotated[tuple[SlackId, ...], NoDecode]
 
 
@@ -111,10 +113,15 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="The address of the health page: `/live`, `/ready`, `/metrics`."
     )
     health_port: int = Field(default=9137, ge=0, le=65535, description="Its port; 0 goes without the page.")
+    health_names: Names = Field(
+        default=(),
+        description="Host names by which others may ask for the page, comma separated, beside addresses and "
+        "`health_host`: a page in a browser could pretend to be any other.",
+    )
     log_format: Literal["console", "json"] = Field(default="console", description="`console` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
-    @field_validator("allowed_channels", "allowed_users", "allowed_teams", mode="before")
+    @field_validator("allowed_channels", "allowed_users", "allowed_teams", "health_names", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

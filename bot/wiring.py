@@ -214,7 +214,7 @@ def health_page(settings: Settings) -> Iterator[Callable[[Bot], None]]:
     if settings.health_port == 0:
         yield lambda _: None
         return
-    with HealthServer(settings.health_host, settings.health_port) as server:
+    with HealthServer(settings.health_host, settings.health_port, names=settings.health_names) as server:
         yield lambda bot: server.serve(pages(Readiness(bot.checks), bot.meter.text, metrics_kind=CONTENT_TYPE))
 
 
