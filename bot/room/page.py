@@ -10,13 +10,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from bot.room.bodies import body_of
+from bot.room.bodies import MOST_BYTES_OF_ANYBODY, body_of
 from bot.room.conversation import Conversation
 from bot.room.door import PeoplesDoor
 
 STATIC: Final = Path(__file__).parent / "static"
-_LONGEST_SIGN_IN: Final = 4096
-"""Bytes: whoever signs in has no token yet, and sends one."""
 
 
 class _Token(BaseModel):
@@ -60,7 +58,7 @@ class Page:
         if request.headers.get("content-type", "") != "application/json":
             return JSONResponse({"error": "invalid_post_type"}, status_code=415)
         try:
-            sent = _Token.model_validate_json(await body_of(request, most=_LONGEST_SIGN_IN))
+            sent = _Token.model_validate_json(await body_of(request, most=MOST_BYTES_OF_ANYBODY))
         except ValidationError:
             return JSONResponse({"error": "invalid_arguments"}, status_code=422)
         session = self._door.session_for(sent.token)

@@ -129,6 +129,12 @@ def test_who_is_let_in_may_not_send_endless_bodies_either(room: Room) -> None:
         assert answer_to(room, head(path, f"Content-Length: {MOST_BYTES + 1}", token=token)) == 413
 
 
+@pytest.mark.parametrize("path", ANONYMOUS)
+def test_of_anybody_a_few_bytes_are_read(room: Room, path: str) -> None:
+    assert answer_to(room, head(path, "Content-Length: 4097")) == 413
+    assert answer_to(room, head(path, "Content-Length: 2") + b"{}") in {200, 422}
+
+
 def test_a_body_as_long_as_allowed_is_read(room: Room) -> None:
     body = json.dumps({"user": ALICE.id, "channel": "C0", "text": "x"}).encode()
     body += b" " * (MOST_BYTES - len(body))
