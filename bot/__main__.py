@@ -15,6 +15,7 @@ import click
 import structlog
 from rich.console import Console
 
+from bot.characters import without_hidden
 from bot.checks import CHECK_SECONDS, make_checks
 from bot.checkup.checks import run as checked
 from bot.checkup.report import Line, Report, fault_of
@@ -97,7 +98,7 @@ def say(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_ur
     elif said.state == "waiting":
         click.echo("It waits for a button: press one with --yes or --click ACTION.", err=True)
     elif said.state in UNSHOWN:
-        click.echo(said.message, err=True)
+        click.echo(without_hidden(said.message), err=True)
     if said.left and not as_json:
         click.echo(f"Not pressed, since it was not there: {', '.join(said.left)}", err=True)
     sys.exit(0 if said.succeeded else 1)
@@ -219,7 +220,11 @@ def _slack_doors(settings: Settings) -> Doors:
             f"`{missing}` is not set.",
             hint="Make an app from `warroom manifest`, then set SLACK_BOT_TOKEN (xoxb-…) and SLACK_APP_TOKEN (xapp-…).",
         )
-    audience = Audience(frozenset(settings.allowed_channels), frozenset(settings.allowed_users))
+    audience = Audience(
+        channels=frozenset(settings.allowed_channels),
+        users=frozenset(settings.allowed_users),
+        teams=frozenset(settings.allowed_teams),
+    )
     return Doors(bot_token.get_secret_value(), app_token.get_secret_value(), settings.slack_api_url, audience)
 
 
@@ -242,7 +247,7 @@ def _tell(message: str, hint: str, details: tuple[str, ...], *, as_json: bool) -
     if as_json:
         click.echo(json.dumps(Said("failed", " ".join(filter(None, (message, hint, *details)))).as_json()))
     else:
-        click.echo("\n".join(part for part in (message, hint, *details) if part), err=True)
+        click.echo(without_hidden("\n".join(part for part in (message, hint, *details) if part)), err=True)
     sys.exit(1)
 
 

@@ -1,28 +1,38 @@
-"""The health page: `/live`, `/ready` and `/metrics` over HTTP, for whatever watches over the bot. Read only."""
+"""The health page: `/live`, `/ready` and `/metrics` over HTTP, for whatever watches over the bot. Read only.
 
+It asks for no token, so it looks at the name by which it is asked for: see `bot.hosts`.
+"""
+
+import contextlib
 import json
 import socket
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
 from bot.checkup.checks import Check, run
 from bot.checkup.report import Report
+from bot.hosts import host_name, is_address, is_loopback
 from commands.errors import Misconfigured
 
 log = structlog.get_logger()
 
 _READY_SECONDS = 2.0
 """The longest that a question for `/ready` waits, and how long its answer is given to others."""
-_REQUEST_SECONDS = 5.0
+_CONNECTION_SECONDS = 10.0
+"""How long one connection may last, whatever it sends meanwhile: a request and its answer."""
+_CONNECTIONS = 16
+"""At once; each has a thread."""
 _OK = 200
+_FORBIDDEN = 403
 _NOT_FOUND = 404
 _UNAVAILABLE = 503
 
@@ -36,6 +46,8 @@ class Page:
     content: bytes
 
 
+_Request = socket.socket | tuple[bytes, socket.socket]
+_Address = Any
 Pages = Mapping[str, Callable[[], Page]]
 
 
@@ -76,12 +88,20 @@ def pages(readiness: Readiness, metrics: Callable[[], bytes], *, metrics_kind: s
 
 
 class HealthServer:
-    """Serves the pages in threads of its own. The port is taken when it is made: raises `Misconfigured`."""
+    """Serves the pages in threads of its own. The port is taken when it is made: raises `Misconfigured`.
 
-    def __init__(self, host: str, port: int) -> None:
+    It answers by loopback names. Where `host` opens it to a network it answers by any address and by `host` too; by
+    `names` it answers in any case.
+    """
+
+    def __init__(
+        self, host: str, port: int, *, names: Iterable[str] = (), seconds: float = _CONNECTION_SECONDS
+    ) -> None:
         self._pages: Pages = {}
+        self._is_open = not is_loopback(host)
+        self._names = frozenset(name.lower() for name in (host, *names) if name)
         try:
-            self._server = _listening(host, port, self._answer)
+            self._server = _listening(host, port, self._answer, seconds=seconds)
         except OSError as error:
             raise Misconfigured(
                 f"The health page cannot be opened at {host}, port {port}: {error.strerror}.",
@@ -112,11 +132,22 @@ class HealthServer:
             self._server.shutdown()
         self._server.server_close()
 
-    def _answer(self, path: str) -> Page:
+    def _answer(self, path: str, host: str) -> Page:
+        if not self._is_meant_by(host_name(host)):
+            return _json(_FORBIDDEN, {"error": _STRANGE_NAME.format(host_name(host)[:_LONGEST_NAME])})
         page = self._pages.get(path.partition("?")[0])
         if page is None:
             return _json(_NOT_FOUND, {"error": f"There are {', '.join(self._pages)}."})
         return page()
+
+    def _is_meant_by(self, name: str) -> bool:
+        return is_loopback(name) or name in self._names or (self._is_open and is_address(name))
+
+
+_LONGEST_NAME = 253
+_STRANGE_NAME = (
+    "This page is not known by the name `{}`. Ask for it by address, or add the name to `WARROOM_HEALTH_NAMES`."
+)
 
 
 class _Server(ThreadingTCPServer):
@@ -124,15 +155,52 @@ class _Server(ThreadingTCPServer):
 
     allow_reuse_address = True
     daemon_threads = True
+    seconds = _CONNECTION_SECONDS
+
+    def __init__(self, address: tuple[str, int], requests: type[BaseHTTPRequestHandler]) -> None:
+        self._places = threading.BoundedSemaphore(_CONNECTIONS)
+        super().__init__(address, requests)
+
+    def process_request(self, request: _Request, client_address: _Address) -> None:
+        if not self._places.acquire(blocking=False):
+            log.warning("health_connection_refused", connections=_CONNECTIONS)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: _Request, client_address: _Address) -> None:
+        # Not a time-out of the socket, which begins anew with each byte that dribbles in.
+        deadline = threading.Timer(self.seconds, _hang_up, (request,))
+        deadline.daemon = True
+        deadline.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            deadline.cancel()
+            self._places.release()
+
+    def handle_error(self, request: _Request, client_address: _Address) -> None:  # noqa: ARG002 - socketserver's names
+        log.info("health_request_broke", reason=str(sys.exception()))
 
 
-def _listening(host: str, port: int, answer: Callable[[str], Page]) -> _Server:
+def _hang_up(request: _Request) -> None:
+    # Whoever asked may have hung up meanwhile.
+    with contextlib.suppress(OSError):
+        _socket_of(request).shutdown(socket.SHUT_RDWR)
+
+
+def _socket_of(request: _Request) -> socket.socket:
+    return request if isinstance(request, socket.socket) else request[1]
+
+
+def _listening(host: str, port: int, answer: Callable[[str, str], Page], *, seconds: float) -> _Server:
     class Requests(BaseHTTPRequestHandler):
-        # Of the socket: who sends half a request does not keep a thread.
-        timeout = _REQUEST_SECONDS
-
         def do_GET(self) -> None:
-            page = answer(self.path)
+            page = answer(self.path, self.headers.get("Host", ""))
             self.send_response(page.status)
             self.send_header("Content-Type", page.kind)
             self.send_header("Content-Length", str(len(page.content)))
@@ -149,7 +217,9 @@ def _listening(host: str, port: int, answer: Callable[[str], Page]) -> _Server:
     class Server(_Server):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    return Server((host, port), Requests)
+    server = Server((host, port), Requests)
+    server.seconds = seconds
+    return server
 
 
 def _json(status: int, value: Mapping[str, object]) -> Page:

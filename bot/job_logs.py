@@ -1,4 +1,4 @@
-"""The log of each job, on disk: whole lines, secrets masked, no control characters."""
+"""The log of each job, on disk: whole lines, secrets masked, nothing that hides, reorders or commands."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from os import SEEK_END, SEEK_SET
 from pathlib import Path
 
+from bot.characters import without_hidden, without_terminal_sequences
 from bot.dialogs import DialogId
 from commands.errors import StateUnwritable
 
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 LONGEST = 20_000_000
 """Bytes of one log that are read back; what is older is cut, and the file says so."""
 
@@ -28,7 +28,7 @@ class JobLogFiles:
         with self._problems():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with path.open("a", encoding="utf-8", errors="replace") as file:
-                file.write(self._redact(_CONTROL.sub("", line)) + "\n")
+                file.write(self._redact(without_hidden(without_terminal_sequences(line))) + "\n")
 
     def read(self, job: DialogId) -> str:
         """Return the log; empty when there is none."""

@@ -6,43 +6,62 @@ import re
 import sys
 from collections.abc import Iterable
 from html import escape
-from typing import Literal, TextIO
+from typing import Final, Literal, TextIO
 from urllib.parse import quote
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bot.characters import spelled_out
+from bot.encodings import Disguises, Views
+
 MASK = "[redacted]"
 
-_SHAPES = (
+_SHAPES: Final = (
     # Slack's tokens.
-    (re.compile(r"\bx(?:ox[a-z]|app)-[A-Za-z0-9-]{6,}"), MASK),
+    (("xox", "xapp-"), re.compile(r"\bx(?:ox[a-z]|app)-[A-Za-z0-9-]{6,}"), MASK),
     # `user:password@` in an address.
-    (re.compile(r"(?<=://)[^\s/'\"]+(?=@)"), MASK),
+    (("@",), re.compile(r"(://)[^\s/'\"]+(?=@)"), rf"\1{MASK}"),
     # Headers of HTTP, and what Docker's configuration holds of a registry.
-    (re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer|token)\s+)?)[^\s,;'\"]+"), rf"\1{MASK}"),
-    (re.compile(r"(?i)(\bbearer\s+)(?=\S*\d)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{MASK}"),
-    (re.compile(r"(?i)((?:\"auth|x-registry-auth)\"?\s*:\s*\"?)[^\s,;'\"]+"), rf"\1{MASK}"),
-    (re.compile(r"(?i)(passw(?:or)?d[\"']?\s*[:=]\s*[\"']?)[^\s,;'\"]+"), rf"\1{MASK}"),
+    (
+        ("authorization",),
+        re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer|token)\s+)?)[^\s,;'\"]+"),
+        rf"\1{MASK}",
+    ),
+    (("bearer",), re.compile(r"(?i)(\bbearer\s+)(?=\S*\d)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{MASK}"),
+    (
+        ('"auth', "registry-auth"),
+        re.compile(r"(?i)((?:\"auth|x-registry-auth)\"?\s*:\s*\"?)[^\s,;'\"]+"),
+        rf"\1{MASK}",
+    ),
+    (("passwd", "password"), re.compile(r"(?i)(passw(?:or)?d[\"']?\s*[:=]\s*[\"']?)[^\s,;'\"]+"), rf"\1{MASK}"),
 )
-_SHORTEST_SECRET = 6
+"""What has the shape of a secret, each with what a text in lower case must hold for it: looking for that is cheap."""
+_SHORTEST_SECRET: Final = 6
 """Shorter values would black out ordinary words."""
 
 
 class Redactor:
-    """Masks known secrets, however they are quoted, and everything that has the shape of one."""
+    """Masks known secrets, however they are quoted or encoded, and everything that has the shape of one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)}
-        known = sorted(forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        known = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+        forms = {form for secret in known for form in _forms(secret)}
+        # The longest first: of two secrets that begin alike the longer one is masked whole.
+        self._plain = sorted(forms, key=len, reverse=True)
+        in_order = sorted(known, key=lambda secret: (-len(secret), secret))
+        self._disguises = Disguises(in_order, shortest=_SHORTEST_SECRET, mask=MASK)
 
     def __call__(self, text: str) -> str:
         """Return the text with every secret masked."""
-        if self._known:
-            text = self._known.sub(MASK, text)
-        for shape, mask in _SHAPES:
-            text = shape.sub(mask, text)
+        for form in self._plain:
+            if form in text:
+                text = text.replace(form, MASK)
+        views = Views.of(text)
+        text = self._disguises.masked(text, views)
+        for clues, shape, mask in _SHAPES:
+            if any(clue in views.letters for clue in clues):
+                text = shape.sub(mask, text)
         return text
 
     def processor(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -115,19 +134,11 @@ def _forms(secret: str) -> set[str]:
 
 
 def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Spell out control characters: what people typed must not command a terminal or pass for another event."""
+    """Spell out what hides or commands: what people typed must not pass for another event, or for other words."""
     return {
-        key: _visible(value, keep="\n" if key in _TRACES else "") if isinstance(value, str) else value
+        key: spelled_out(value, keep="\n" if key in _TRACES else "") if isinstance(value, str) else value
         for key, value in event.items()
     }
-
-
-def _visible(text: str, *, keep: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 _TRACES = ("exception", "stack")

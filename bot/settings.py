@@ -1,10 +1,11 @@
 """Every setting, from `warroom.toml` and the environment. The only reader of both."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Final, Literal
+from urllib.parse import unquote
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -22,7 +23,12 @@ SETTINGS_FILE = "warroom.toml"
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 SlackId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")]
+Names = Annotated[tuple[HostName, ...], NoDecode]
 Ids = Annotated[tuple[SlackId, ...], NoDecode]
+
+
+_LOGIN: Final = re.compile(r"([a-z0-9+.-]*)://([^/?#\s]+)@", re.IGNORECASE)
 
 
 class Settings(BaseSettings):
@@ -98,14 +104,24 @@ class Settings(BaseSettings):
     allowed_users: Ids = Field(
         default=(), description="Ids of the people who may use the commands; empty means everybody in those channels."
     )
+    allowed_teams: Ids = Field(
+        default=(),
+        description="Ids of other workspaces whose people may use the commands in shared channels; "
+        "the bot's own always may.",
+    )
     health_host: str = Field(
         default="127.0.0.1", description="The address of the health page: `/live`, `/ready`, `/metrics`."
     )
     health_port: int = Field(default=9137, ge=0, le=65535, description="Its port; 0 goes without the page.")
+    health_names: Names = Field(
+        default=(),
+        description="Host names by which others may ask for the page, comma separated, beside addresses and "
+        "`health_host`: a page in a browser could pretend to be any other.",
+    )
     log_format: Literal["console", "json"] = Field(default="console", description="`console` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
-    @field_validator("allowed_channels", "allowed_users", mode="before")
+    @field_validator("allowed_channels", "allowed_users", "allowed_teams", "health_names", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -139,16 +155,37 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be shown or logged."""
         held = (self.slack_bot_token, self.slack_app_token, self.database_url, self.index_url)
-        return tuple(part for secret in held if secret is not None for part in _parts(secret.get_secret_value()))
+        values = [secret.get_secret_value() for secret in held if secret is not None]
+        addresses = [*values, self.docker_host or "", self.registry_mirror or "", self.slack_api_url or ""]
+        return (*values, *(part for address in addresses for part in _logins(address)))
 
 
-def _parts(secret: str) -> tuple[str, ...]:
-    """List a secret and, if it is an address, the password in it."""
-    try:
-        password = urlsplit(secret).password
-    except ValueError:
-        password = None
-    return (secret, password, unquote(password)) if password else (secret,)
+def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """List what an environment holds that must never be shown: logins in addresses, and what `uv` logs in with.
+
+    Every variable is looked at, not only those that are known today: indexes, proxies, mirrors, databases.
+    """
+    addressed = (part for value in environment.values() for part in _logins(value))
+    return tuple(dict.fromkeys((*addressed, *_of_uv(environment))))
+
+
+def _of_uv(environment: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environment.items():
+        if name.startswith("UV_") and name.endswith(("_PASSWORD", "_TOKEN")):
+            yield value
+        # A user name alone is a token.
+        if name.startswith("UV_") and name.endswith("_USERNAME"):
+            password = environment.get(f"{name.removesuffix('_USERNAME')}_PASSWORD")
+            yield from () if password else (value,)
+
+
+def _logins(text: str) -> Iterator[str]:
+    """Find the password of each address in a text, as it stands and decoded."""
+    for scheme, login in _LOGIN.findall(text):
+        user, _, password = str(login).partition(":")
+        # Over HTTP a user name alone is a token. Over SSH and to a database it is a name that anybody may read.
+        secret = password or (user if scheme.lower().endswith(("http", "https")) else "")
+        yield from (secret, unquote(secret)) if secret else ()
 
 
 def environment() -> Mapping[str, str]:

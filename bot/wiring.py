@@ -27,7 +27,7 @@ from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
 from bot.router import Router
 from bot.runner import Runner, Task
-from bot.settings import Settings, environment
+from bot.settings import Settings, environment, secrets_of
 from bot.slack.channel import Channel
 from bot.slack.connection import Connection, respond, web_client
 from bot.slack.forms import Forms
@@ -215,7 +215,7 @@ def health_page(settings: Settings) -> Iterator[Callable[[Bot], None]]:
     if settings.health_port == 0:
         yield lambda _: None
         return
-    with HealthServer(settings.health_host, settings.health_port) as server:
+    with HealthServer(settings.health_host, settings.health_port, names=settings.health_names) as server:
         yield lambda bot: server.serve(pages(Readiness(bot.checks), bot.meter.text, metrics_kind=CONTENT_TYPE))
 
 
@@ -239,7 +239,7 @@ def _impatient_engine(settings: Settings) -> DockerDaemon:
 def redactor(settings: Settings, doors: Doors | None = None) -> Redactor:
     """Make the redactor that knows every secret of this process."""
     tokens = (doors.bot_token, doors.app_token) if doors else ()
-    return Redactor((*settings.secrets, *tokens))
+    return Redactor((*settings.secrets, *secrets_of(environment()), *tokens))
 
 
 def make_engine(settings: Settings) -> DockerDaemon:

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bot.characters import without_hidden
 from bot.checkup.report import Caution, Fault, Good, Line, Report, Verdict
 
 
@@ -36,5 +37,5 @@ def _told(line: Line) -> Text:
     # `Text` and not a string: what a daemon or a file's name says is no markup.
     verdict = line.verdict
     if isinstance(verdict, Good):
-        return Text(verdict.says)
-    return Text.assemble(verdict.says, "\n", (f"→ {verdict.todo}", "italic"))
+        return Text(without_hidden(verdict.says))
+    return Text.assemble(without_hidden(verdict.says), "\n", (f"→ {without_hidden(verdict.todo)}", "italic"))

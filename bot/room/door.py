@@ -9,13 +9,14 @@ import hmac
 import secrets
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final, Self
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bot.hosts import host_name, is_loopback
 
 _CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
@@ -80,16 +81,6 @@ class PeoplesDoor:
         return own_page and same(connection.cookies.get(self.cookie_name, ""), self._session)
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether this host name or address means this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def bearer(headers: Headers) -> str:
     """Read the token that a request carries; an empty string if there is none."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -122,7 +113,7 @@ class Door:
 
 def _refusal(headers: Headers) -> str | None:
     host, origin = headers.get("host", ""), headers.get("origin")
-    if not is_loopback(_host_name(host)):
+    if not is_loopback(host_name(host)):
         return "This room answers on loopback only. Use http://127.0.0.1."
     # Programs send no Origin. The port counts: another server on this host is another origin.
     if origin is not None and origin != f"http://{host}":
@@ -139,10 +130,3 @@ def _guarded(send: Send) -> Send:
         await send(message)
 
     return guarded
-
-
-def _host_name(host: str) -> str:
-    """Take the port away; an IPv6 address stands in brackets."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from bot.room.bodies import MOST_BYTES_OF_ANYBODY, body_of
 from bot.room.conversation import Conversation
 from bot.room.door import PeoplesDoor
 
@@ -57,7 +58,7 @@ class Page:
         if request.headers.get("content-type", "") != "application/json":
             return JSONResponse({"error": "invalid_post_type"}, status_code=415)
         try:
-            sent = _Token.model_validate_json(await request.body())
+            sent = _Token.model_validate_json(await body_of(request, most=MOST_BYTES_OF_ANYBODY))
         except ValidationError:
             return JSONResponse({"error": "invalid_arguments"}, status_code=422)
         session = self._door.session_for(sent.token)

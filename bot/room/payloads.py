@@ -13,10 +13,11 @@ VERIFICATION_TOKEN = "unused-since-signed-requests"  # noqa: S105 - not a secret
 
 def command_payload(occasion: Occasion, workspace: Workspace, *, command: str, text: str) -> Shape:
     """Build the payload of a slash command."""
+    team = workspace.team_of(occasion.person.id)
     return {
         "token": VERIFICATION_TOKEN,
-        "team_id": workspace.team.id,
-        "team_domain": workspace.team.domain,
+        "team_id": team.id,
+        "team_domain": team.domain,
         "channel_id": occasion.channel.id,
         "channel_name": occasion.channel.name,
         "user_id": occasion.person.id,
@@ -101,11 +102,14 @@ def options_of(menu: Block) -> list[Block]:
 
 
 def _interaction(kind: str, occasion: Occasion, workspace: Workspace) -> Shape:
+    own, theirs = workspace.team, workspace.team_of(occasion.person.id)
+    # As Slack has it in a shared channel: a click belongs to the workspace of the message, a form to the person's.
+    team = own if kind == "block_actions" else theirs
     return {
         "type": kind,
         "token": VERIFICATION_TOKEN,
-        "team": {"id": workspace.team.id, "domain": workspace.team.domain},
-        "user": person_shape(occasion.person, workspace.team),
+        "team": {"id": team.id, "domain": team.domain},
+        "user": person_shape(occasion.person, theirs),
         "api_app_id": workspace.bot.app_id,
         "trigger_id": occasion.trigger_id,
         "enterprise": None,

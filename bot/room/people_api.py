@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from bot.room.bodies import body_of
 from bot.room.conversation import Conversation
 from bot.room.door import PeoplesDoor
 from bot.room.events import EVENT, Message, OpenView, RoomEvent, Submitted, channel_of, is_meant_for
@@ -144,7 +145,7 @@ class PeopleApi:
         return guarded
 
     async def _type(self, request: Request) -> Response:
-        sent = TypedLine.model_validate_json(await request.body())
+        sent = TypedLine.model_validate_json(await body_of(request))
         person, channel = self._actor(sent.user, sent.channel)
         line = CommandLine.parse(sent.text)
         if not line.command.startswith("/"):
@@ -156,7 +157,7 @@ class PeopleApi:
         )
 
     async def _click(self, request: Request) -> Response:
-        sent = ClickSent.model_validate_json(await request.body())
+        sent = ClickSent.model_validate_json(await body_of(request))
         person, channel = self._actor(sent.user, sent.channel)
         sequence = self._conversation.sequence
         click = Click(**sent.model_dump(exclude={"user", "channel"}))
@@ -164,18 +165,18 @@ class PeopleApi:
         return JSONResponse({"trigger_id": trigger_id, "sequence": sequence})
 
     async def _click_form(self, request: Request) -> Response:
-        sent = FormClicked.model_validate_json(await request.body())
+        sent = FormClicked.model_validate_json(await body_of(request))
         person, _ = self._actor(sent.user, sent.channel)
         click = ViewClick(**sent.model_dump(exclude={"user", "channel"}))
         return _json(SUBMITTED.dump_json(await self._modals.click(person, click)))
 
     async def _submit(self, request: Request) -> Response:
-        sent = FormSent.model_validate_json(await request.body())
+        sent = FormSent.model_validate_json(await body_of(request))
         person, _ = self._actor(sent.user, sent.channel)
         return _json(SUBMITTED.dump_json(await self._modals.submit(person, sent.view_id, sent.entries)))
 
     async def _close(self, request: Request) -> Response:
-        sent = FormClosed.model_validate_json(await request.body())
+        sent = FormClosed.model_validate_json(await body_of(request))
         person, _ = self._actor(sent.user, sent.channel)
         await self._modals.close(person, sent.view_id)
         return JSONResponse({})

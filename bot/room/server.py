@@ -13,8 +13,10 @@ import uvicorn
 from pydantic import TypeAdapter
 from starlette.applications import Starlette
 
+from bot.hosts import is_loopback
 from bot.room.app import room_app
-from bot.room.door import Tokens, is_loopback
+from bot.room.connections import LONGEST_HEAD, Bounds, bounded_protocol
+from bot.room.door import Tokens
 from bot.room.rates import RateLimits
 from bot.room.socket_mode import SocketMode
 from bot.room.sources import Sources
@@ -74,6 +76,7 @@ class Room:
         tokens: Tokens | None = None,
         sources: Sources | None = None,
         state: Path | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         """Take the port and put the parts together.
 
@@ -87,6 +90,7 @@ class Room:
             tokens: made at random by default.
             sources: where time and randomness come from.
             state: the folder in which messages, files and tokens outlive the room; without it they end with it.
+            bounds: how many connections there may be, and how long they may take.
 
         Raises:
             RoomNotOpenedError: the address or the folder is not to be had; the message says what to do.
@@ -110,7 +114,7 @@ class Room:
             store=self._store,
             history=_kept(self._store, "history", sources.new_secret()),
         )
-        self._server = _Server(app)
+        self._server = _Server(app, bounds or Bounds())
         self._thread = threading.Thread(target=self._serve, name="room", daemon=True)
 
     @property
@@ -183,9 +187,13 @@ class _Server(uvicorn.Server):
 
     loop: asyncio.AbstractEventLoop
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, bounds: Bounds) -> None:
         config = uvicorn.Config(
             app,
+            # Not the faster `httptools`, where somebody has installed it: that one has no bound for a head.
+            http=bounded_protocol(bounds),
+            h11_max_incomplete_event_size=LONGEST_HEAD,
+            ws_max_size=bounds.message_bytes,
             # The older `websockets` implementation uses an API that its library has deprecated.
             ws="websockets-sansio",
             lifespan="off",

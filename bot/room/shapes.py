@@ -14,7 +14,7 @@ Shape = dict[str, JsonValue]
 def message_shape(message: Message, workspace: Workspace) -> Shape:
     """Give a message as Slack returns it."""
     shape: Shape = {"type": "message", "user": message.author, "ts": message.ts, "text": message.text}
-    shape["team"] = workspace.team.id
+    shape["team"] = workspace.team_of(message.author).id
     if message.author == workspace.bot.user_id:
         shape |= {"bot_id": workspace.bot.bot_id, "app_id": workspace.bot.app_id}
     if message.blocks:

@@ -5,7 +5,6 @@ control characters stay outside.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -16,12 +15,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from bot.characters import without_hidden
 from bot.room.tables import Grid
 
 Block = Mapping[str, JsonValue]
-
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs"})
-"""Unicode categories that command a terminal, reorder a line or cannot be encoded."""
 
 _MARK: Final = re.compile(
     r"""
@@ -200,7 +197,7 @@ def _plain(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    return "".join(char for char in text if char == "\n" or unicodedata.category(char) not in _INVISIBLE)
+    return without_hidden(text).replace("\t", " ")
 
 
 def _string(element: JsonValue, key: str) -> str:

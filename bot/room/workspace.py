@@ -18,10 +18,11 @@ class Team:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who types commands and clicks."""
+    """Somebody who types commands and clicks; in a shared channel they may be of another `team`."""
 
     id: str
     name: str
+    team: Team | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +81,8 @@ class Workspace:
     def person(self, wanted: str) -> Person | None:
         """Find a person by their id."""
         return next((person for person in self.people if person.id == wanted), None)
+
+    def team_of(self, user: str) -> Team:
+        """Say which team somebody is of, the bot included; who is of no other is of the room's own."""
+        person = self.person(user)
+        return self.team if person is None or person.team is None else person.team

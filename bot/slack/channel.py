@@ -16,6 +16,7 @@ from typing import Any, Protocol, assert_never
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
+from bot.characters import without_hidden
 from bot.dialogs import AT_REST, FINAL, SHOWN_ONLY, Attachment, Deciding, Dialog, DialogId, Preparing, Running
 from bot.ledger import Entry, Ledger
 from bot.slack.answers import Meaning, meaning, seconds_to_wait
@@ -295,9 +296,9 @@ class Channel:
             arguments = {
                 "channel": entry.dialog.asked.channel,
                 "thread_ts": entry.message,
-                "filename": self._redact(file.name),
-                "title": self._redact(file.title),
-                "content": self._redact(file.content),
+                "filename": self._clean(file.name),
+                "title": self._clean(file.title),
+                "content": self._clean(file.content),
             }
             if not self._may(box, self._uploads):
                 return
@@ -309,6 +310,10 @@ class Channel:
             box.files = [waiting for waiting in box.files if waiting is not file]
             box.attempts = 0
         self._settle(entry, box)
+
+    def _clean(self, text: str) -> str:
+        # In this order: a secret that an invisible character cuts in two would not be known.
+        return self._redact(without_hidden(text))
 
     def _announce(self, entry: Entry, box: Outbox) -> None:
         text = announcement(masked(entry.dialog, self._redact))

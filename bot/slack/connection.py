@@ -68,9 +68,10 @@ class Connection:
     def open(self) -> None:
         """Connect; raises `Misconfigured` where Slack does not take the tokens."""
         try:
+            own_teams = _own_teams(self._client.auth_test().data)
             # Otherwise Bolt looks every 10 ms whether a listener has acknowledged by now; ours do nothing afterwards.
             app = App(client=self._client, process_before_response=True, logger=logging.getLogger("slack_bolt"))
-            self._listeners.register(app)
+            self._listeners.register(app, own_teams)
             self._handler = handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
             handler.client.proxy = self._client.proxy
             handler.client.on_message_listeners.append(lambda _: _send_at_once(handler))
@@ -96,6 +97,21 @@ class Connection:
         if self._handler is not None:
             _wake(self._handler)
             self._handler.close()  # type: ignore[no-untyped-call]  # the SDK has no types here
+
+
+def _own_teams(answer: object) -> frozenset[str]:
+    """Read which workspace the token belongs to, and which organisation.
+
+    On Enterprise Grid a click names the person's organisation in place of their workspace.
+    """
+    named = (answer.get("team_id"), answer.get("enterprise_id")) if isinstance(answer, dict) else ()
+    teams = frozenset(team for team in named if isinstance(team, str) and team)
+    if not teams:
+        raise Misconfigured(
+            "Slack does not say which workspace the bot's token belongs to.",
+            hint="Install the app again, copy SLACK_BOT_TOKEN from its page, and start again.",
+        )
+    return teams
 
 
 def _send_at_once(handler: SocketModeHandler) -> None:

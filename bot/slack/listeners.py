@@ -4,9 +4,9 @@ Nothing here waits for Docker, an index or Slack's Web API.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from pydantic import ValidationError
@@ -37,15 +37,30 @@ _LONGEST_FAULT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who may use the bot, by id, and where: nobody anywhere unless a channel is named; no users means everybody."""
+    """Who may use the bot, by id, and where: nobody anywhere unless a channel is named; no users means everybody.
+
+    A channel may be shared with other workspaces: only people of `teams` are heard, the bot's own among them.
+    """
 
     channels: frozenset[str]
     users: frozenset[str] = frozenset()
+    teams: frozenset[str] = frozenset()
 
-    def refusal(self, user: str, channel: str) -> str | None:
+    def with_own(self, teams: frozenset[str]) -> Self:
+        """Let in the people of the bot's own workspace."""
+        return replace(self, teams=self.teams | teams)
+
+    def refusal(self, user: str, channel: str, *, team: str | None) -> str | None:
         """Say why not and what to do, or None when it is allowed."""
         if channel not in self.channels:
             return f"I take no commands in this channel. To allow it, add `{channel}` to `WARROOM_ALLOWED_CHANNELS`."
+        if team is None:
+            return "Slack does not say which workspace you are in, so I cannot take this. Try again in a minute."
+        if team not in self.teams:
+            return (
+                "You are in another workspace, and I take commands from people of my own. "
+                f"To allow yours, add `{team}` to `WARROOM_ALLOWED_TEAMS`."
+            )
         if self.users and user not in self.users:
             return f"You may not use this command here. To allow it, add `{user}` to `WARROOM_ALLOWED_USERS`."
         return None
@@ -79,8 +94,9 @@ class Listeners:
         self._clicks = Clicks(jobs, router, forms, asked=self._asked, clock=clock)
         self._submissions = submissions(jobs, router, self._asked)
 
-    def register(self, app: App) -> None:
-        """Bind them to the app: to every slash command, button, menu and form."""
+    def register(self, app: App, own_teams: frozenset[str]) -> None:
+        """Bind them to the app of a workspace: to every slash command, button, menu and form."""
+        self._audience = self._audience.with_own(own_teams)
         for name in self._router.names:
             app.command(name)(self._on_command)
         for action in ACTIONS:
@@ -115,9 +131,16 @@ class Listeners:
         except ValidationError as error:
             log.warning("click_not_understood", errors=error.errors(include_input=False, include_url=False))
             return
-        note = self._audience.refusal(click.user.id, click.channel.id) or self._note(click)
+        note = self._refusal(click) or self._note(click)
         if note:
             self._whisper(click.channel.id, click.user.id, note)
+
+    def _refusal(self, click: Click) -> str | None:
+        user, channel, team = click.user.id, click.channel.id, click.user.team_id
+        refusal = self._audience.refusal(user, channel, team=team)
+        if refusal:
+            log.info("click_not_allowed", user=user, channel=channel, team=team, action=click.action.action_id)
+        return refusal
 
     def _note(self, click: Click) -> str | None:
         try:
@@ -145,9 +168,10 @@ class Listeners:
         except ValidationError as error:
             log.warning("command_not_understood", errors=error.errors(include_input=False, include_url=False))
             return _only_you("I could not read that command. Type it again.")
-        refusal = self._audience.refusal(command.user_id, command.channel_id)
+        user, channel, team = command.user_id, command.channel_id, command.team_id
+        refusal = self._audience.refusal(user, channel, team=team)
         if refusal:
-            log.info("command_not_allowed", user=command.user_id, channel=command.channel_id)
+            log.info("command_not_allowed", user=user, channel=channel, team=team)
             self._meter.command_ended(command.command, "not_allowed")
             return _only_you(refusal)
         known, text = self._router.command(command.command), command.text.strip()
@@ -156,7 +180,7 @@ class Listeners:
         if known and known.has_form and not text:
             self._forms.open_empty(command)
             return {}
-        return self._accept(self._asked(command.line, command.user_id, command.channel_id), command)
+        return self._accept(self._asked(command.line, user, channel), command)
 
     def _accept(self, asked: Asked, command: SlashCommand) -> dict[str, Any]:
         try:
@@ -197,9 +221,9 @@ class Listeners:
         if context is None:
             log.warning("form_not_understood")
             return self._error(submission, STRANGE_FORM)
-        refusal = self._audience.refusal(sent.user.id, context.channel)
+        refusal = self._audience.refusal(sent.user.id, context.channel, team=sent.user.team_id)
         if refusal:
-            log.info("form_not_allowed", user=sent.user.id, channel=context.channel)
+            log.info("form_not_allowed", user=sent.user.id, channel=context.channel, team=sent.user.team_id)
             self._meter.command_ended(submission.command, "not_allowed")
             return self._error(submission, refusal)
         faults = submission.take(sent, context)

@@ -15,12 +15,17 @@ class _Payload(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+Team = SlackId | None
+"""The workspace of the person who acts, or their organisation on Enterprise Grid; None where Slack does not say it."""
+
+
 class SlashCommand(_Payload):
     """`/command text`, typed by somebody in a channel."""
 
     command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")]
     text: Annotated[str, Field(max_length=40_000)] = ""
     user_id: SlackId
+    team_id: Team = None
     channel_id: SlackId
     trigger_id: Annotated[str, Field(max_length=300)]
     response_url: Url
@@ -33,6 +38,11 @@ class SlashCommand(_Payload):
 
 class _Named(_Payload):
     id: SlackId
+
+
+class _Person(_Named):
+    # Not `team.id` of the payload: in a shared channel that is the workspace which the message belongs to.
+    team_id: Team = None
 
 
 class _Option(_Payload):
@@ -64,7 +74,7 @@ class Action(_Payload):
 class Click(_Payload):
     """A press of one button, or a choice in one menu."""
 
-    user: _Named
+    user: _Person
     channel: _Named
     actions: Annotated[tuple[Action, ...], Field(min_length=1)]
     response_url: Url = ""
@@ -101,7 +111,7 @@ class _View(_Payload):
 class FormSent(_Payload):
     """A form that somebody sent; its own trigger is what the dialog is found by."""
 
-    user: _Named
+    user: _Person
     trigger_id: Annotated[str, Field(max_length=300)] = ""
     view: _View
 

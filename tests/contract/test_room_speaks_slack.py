@@ -375,7 +375,8 @@ def test_a_file_is_uploaded_into_a_thread_and_read_back(room: Room, web: WebClie
 def test_an_upload_of_another_length_than_announced_is_refused(room: Room, web: WebClient) -> None:
     announced = web.files_getUploadURLExternal(filename="x", length=3)
     path = announced["upload_url"].removeprefix(room.url)
-    assert _request(room, "POST", path, body="1234") == 400
+    assert _request(room, "POST", path, body="12") == 400
+    assert _request(room, "POST", path, body="1234") == 413
     assert (
         error_of(lambda: web.files_completeUploadExternal(files=[{"id": announced["file_id"], "title": "x"}]))
         == "file_not_found"

@@ -30,7 +30,8 @@ from tests.fakes.host import Turnstile
 from tests.fakes.screen import FakeScreen
 
 HERE = "C0WARROOM"
-KNOWN = {"enterprise_id": None, "team_id": "T0", "bot_token": "xoxb-test", "bot_id": "B0", "bot_user_id": "U0BOT"}
+TEAM = "T0"
+KNOWN = {"enterprise_id": None, "team_id": TEAM, "bot_token": "xoxb-test", "bot_id": "B0", "bot_user_id": "U0BOT"}
 """What Slack would say of the bot's token; with it Bolt calls nobody, and neither do the listeners."""
 IMAGES = ("demisto/python3:3.12", "debian:12")
 BASES = ("demisto/python3-deb", "localbase:1")
@@ -38,13 +39,18 @@ CONTEXT = FormContext(HERE, response_url="https://hooks.slack.invalid/1")
 
 
 def form(
-    state: object, context: FormContext | str = CONTEXT, *, user: str = BOB, callback: str = CREATE_FORM
+    state: object,
+    context: FormContext | str = CONTEXT,
+    *,
+    user: str = BOB,
+    team: str = TEAM,
+    callback: str = CREATE_FORM,
 ) -> dict[str, Any]:
     """Make the payload of a form that is sent."""
     return {
         "type": "view_submission",
-        "user": {"id": user},
-        "team": {"id": "T0"},
+        "user": {"id": user, "team_id": team},
+        "team": {"id": team},
         "trigger_id": "5.6.ghi",
         "view": {
             "type": "modal",
@@ -62,6 +68,7 @@ def click(
     *,
     user: str = BOB,
     channel: str = HERE,
+    team: str = TEAM,
     trigger: str = "3.4.def",
 ) -> dict[str, Any]:
     """Make the payload of a click; with a choice it is one in a menu."""
@@ -69,9 +76,9 @@ def click(
     pressed = {"type": "button", "value": dialog} if choice is None else chosen
     return {
         "type": "block_actions",
-        "user": {"id": user},
+        "user": {"id": user, "team_id": team},
         "channel": {"id": channel},
-        "team": {"id": "T0"},
+        "team": {"id": TEAM},
         "actions": [{"action_id": action, "block_id": "actions", **pressed}],
         "trigger_id": trigger,
         "response_url": "https://hooks.slack.invalid/2",
@@ -186,7 +193,7 @@ class Desk:
             clock=lambda: self.now,
             redact=self.redact,
         )
-        self.listeners.register(self.app)
+        self.listeners.register(self.app, frozenset({TEAM}))
 
     def _whisper(self, channel: str, user: str, text: str) -> None:
         self.whispers.append((channel, user, text))
@@ -218,7 +225,7 @@ class Desk:
             "channel_id": HERE,
             "trigger_id": "1.2.abc",
             "response_url": "https://hooks.slack.invalid/1",
-            "team_id": "T0",
+            "team_id": TEAM,
             **fields,
         }
         return self.sends(body)

@@ -1,10 +1,12 @@
 """Who may use the bot, and where: everybody else is told what to do about it, and nothing happens."""
 
 from collections.abc import Callable
+from contextlib import closing
 
-from bot.room.workspace import ALICE, BOB, WAR_ROOM, Channel, Workspace
+from bot.room.workspace import ALICE, BOB, TEAM, WAR_ROOM, Channel, Team, Workspace
+from bot.room.workspace import Person as Member
 from bot.slack.listeners import Audience
-from tests.scenario.driver import EXAMPLE, Person, Stage
+from tests.scenario.driver import EXAMPLE, Person, Stage, options
 
 ELSEWHERE = Channel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
 WORKSPACE = Workspace(channels=(WAR_ROOM, ELSEWHERE))
@@ -32,6 +34,64 @@ def test_a_person_who_is_not_allowed_can_neither_type_nor_click(set_stage: Calla
     assert (dialog.states[-1], dialog.files, stage.stages()) == ("review", {}, ["UnderReview"])
     dialog.click("create")
     dialog.until("done")
+
+
+OTHERS = Team(id="T0OTHERS", name="Others", domain="others")
+CAROL = Member(id="U0CAROL", name="carol", team=OTHERS)
+SHARED = Workspace(people=(ALICE, BOB, CAROL))
+"""A channel that is shared with another workspace."""
+STRANGER = (
+    "You are in another workspace, and I take commands from people of my own. "
+    "To allow yours, add `T0OTHERS` to `WARROOM_ALLOWED_TEAMS`."
+)
+
+
+def test_a_person_of_another_workspace_can_neither_type_nor_press_nor_choose(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(workspace=SHARED)
+    with closing(Person(stage.room, CAROL.id)) as carol:
+        for count, line in enumerate((EXAMPLE, "/docker_images", "/docker_image_create"), start=1):
+            carol.type(line)
+            assert carol.until_whispers(count) == STRANGER
+        dialog = stage.alice.type(EXAMPLE)
+        dialog.until("review")
+        for count, action in enumerate(("create", "cancel", "show_packages", "edit"), start=4):
+            dialog.click(action, by=carol)
+            assert carol.until_whispers(count) == STRANGER
+        assert (carol.forms, dialog.states[-1], dialog.files) == ([], "review", {})
+        dialog.click("create")
+        dialog.until("done")
+        listed = stage.alice.type("/docker_images")
+        listed.until("listed")
+        listed.choose("image_details", next(iter(options(listed.now, "image_details"))), by=carol)
+        assert carol.until_whispers(8) == STRANGER
+        # Nobody else read the refusals.
+        assert STRANGER not in [*stage.alice.whispers, *stage.bob.whispers]
+    assert len(stage.host.engine.builds) == 1
+
+
+def test_a_form_that_was_open_when_its_workspace_was_shut_out_is_refused(set_stage: Callable[..., Stage]) -> None:
+    open_to_them = Audience(frozenset({WAR_ROOM.id}), teams=frozenset({OTHERS.id}))
+    stage = set_stage(workspace=SHARED, audience=open_to_them)
+    with closing(Person(stage.room, CAROL.id)) as carol:
+        carol.type("/docker_image_create")
+        form = carol.until_form()
+        stage.close_bot()
+        stage.audience = Audience(frozenset({WAR_ROOM.id}))
+        stage.start_bot()
+        assert form.send(name="my/tool", dependencies="mechanize") == {"name": STRANGER}
+    assert stage.stages() == []
+
+
+def test_a_workspace_that_is_named_is_let_in(set_stage: Callable[..., Stage]) -> None:
+    stage = set_stage(
+        workspace=SHARED, audience=Audience(frozenset({WAR_ROOM.id}), teams=frozenset({OTHERS.id, TEAM.id}))
+    )
+    with closing(Person(stage.room, CAROL.id)) as carol:
+        dialog = carol.type(EXAMPLE)
+        dialog.until("review")
+        dialog.click("create")
+        dialog.until("done")
+        assert carol.whispers == []
 
 
 def test_in_a_channel_without_the_bot_it_asks_to_be_invited(set_stage: Callable[..., Stage]) -> None:

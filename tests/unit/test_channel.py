@@ -872,6 +872,17 @@ def test_secrets_leave_nowhere(stage: Stage) -> None:
     assert sent.count(MASK) > 10
 
 
+def test_a_file_hides_nothing_and_no_secret_is_cut_in_two_in_it(stage: Stage) -> None:
+    stage.asked(PREPARING)
+    stage.passes(1)
+    cut = f"{SECRET[:3]}\u200b{SECRET[3:]}"
+    stage.channel.attach(DialogId("d-1"), Attachment("log", "a\u202e.log", f"Log {cut}", f"\u2067a\tb\n{cut}\n"))
+    stage.passes()
+
+    (file,) = [call.body for call in stage.slack.calls if call.method == "files"]
+    assert (file["filename"], file["title"], file["content"]) == ("a.log", f"Log {MASK}", f"a\tb\n{MASK}\n")
+
+
 @pytest.mark.parametrize("before", range(160, 205, 3))
 def test_a_secret_that_a_view_shortens_does_not_leave_in_part(stage: Stage, before: int) -> None:
     url = "https://someone:s3cret-of-the-index@index.invalid/simple"

@@ -21,16 +21,21 @@ from bot.dialogs import (
 from bot.job_logs import JobLogFiles
 from bot.jobs import Button
 from bot.router import BUTTONS, COMMANDS, Command, Router
-from bot.slack.clicks import EDIT, SHOW
+from bot.slack.clicks import ACTIONS, EDIT, SHOW
 from bot.slack.listeners import Audience
 from bot.slack.views.form import FormContext, create_form
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage
 from tests.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
-from tests.fakes.desk import BASES, CONTEXT, HERE, Desk, click, form
+from tests.fakes.desk import BASES, CONTEXT, HERE, TEAM, Desk, click, form
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
 FILLED = {"name": "my/tool", "dependencies": "requests[socks]>=2, ldap3", "packages": "wget curl", "base": "a/b:1"}
+STRANGERS = "T0OTHER"
+STRANGER = (
+    "You are in another workspace, and I take commands from people of my own. "
+    "To allow yours, add `T0OTHER` to `WARROOM_ALLOWED_TEAMS`."
+)
 BROKEN = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
 
 
@@ -87,11 +92,106 @@ def test_who_may_not_is_told_what_to_do_by_id(
         (Audience(frozenset({HERE}), frozenset({ALICE})), BOB, HERE, False),
         (Audience(frozenset({HERE}), frozenset({ALICE})), ALICE, "C0ELSEWHERE", False),
     ],
+    ids=str,
 )
 def test_nobody_may_anything_anywhere_unless_it_is_allowed(
     audience: Audience, user: str, channel: str, *, is_allowed: bool
 ) -> None:
-    assert (audience.refusal(user, channel) is None) is is_allowed
+    assert (audience.with_own(frozenset({TEAM})).refusal(user, channel, team=TEAM) is None) is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("own", "allowed", "team", "is_allowed"),
+    [
+        ({"T0"}, (), "T0", True),
+        ({"T0"}, (), "T0OTHER", False),
+        ({"T0"}, (), None, False),
+        ({"T0"}, ("T0OTHER",), "T0OTHER", True),
+        ({"T0"}, ("T0OTHER",), "T0", True),
+        ({"T0"}, ("T0OTHER",), "T0THIRD", False),
+        ({"T0", "E0"}, (), "E0", True),
+        ({"T0", "E0"}, (), "E0OTHER", False),
+        ((), (), "T0", False),
+    ],
+)
+def test_people_of_other_workspaces_are_let_in_by_name_only(
+    own: set[str], allowed: tuple[str, ...], team: str | None, *, is_allowed: bool
+) -> None:
+    audience = Audience(frozenset({HERE}), frozenset({ALICE}), frozenset(allowed)).with_own(frozenset(own))
+
+    assert (audience.refusal(ALICE, HERE, team=team) is None) is is_allowed
+
+
+def test_a_command_of_another_workspace_is_refused_with_what_the_operator_may_do(desk: Desk) -> None:
+    assert desk.types(LINE, team_id=STRANGERS) == {"response_type": "ephemeral", "text": STRANGER}
+    assert desk.stored == ()
+
+
+@pytest.mark.parametrize("text", ["", "help"])
+def test_people_of_another_workspace_get_neither_form_nor_help(desk: Desk, text: str) -> None:
+    assert desk.types(text, team_id=STRANGERS)["text"] == STRANGER
+
+    desk.forms.close()
+    assert desk.views == []
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_no_button_and_no_menu_is_for_people_of_another_workspace(desk: Desk, action: str) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+
+    for choice in (None, "1"):
+        desk.sends(click(action, choice=choice, team=STRANGERS, trigger=f"{choice}"))
+
+    assert [text for _, _, text in desk.whispers] == [STRANGER] * 2
+    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+    assert desk.screen.files == []
+    desk.forms.close()
+    assert desk.views == []
+
+
+def test_a_form_of_another_workspace_is_refused_in_it(desk: Desk) -> None:
+    state = {"name": {"value": {"type": "plain_text_input", "value": "my/tool"}}}
+
+    assert desk.sends(form(state, team=STRANGERS))["errors"] == {"name": STRANGER}
+    assert desk.stored == ()
+
+
+@pytest.mark.parametrize("team", [{}, {"team_id": None}], ids=str)
+def test_what_names_no_workspace_is_refused_and_told(desk: Desk, team: dict[str, None]) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    state = {"name": {"value": {"type": "plain_text_input", "value": "my/tool"}}}
+    user = {"user": {"id": BOB, **team}}
+
+    typed = desk.types(LINE, team_id=None)
+    desk.sends({**click("create"), **user})
+    sent = desk.sends({**form(state), **user})
+
+    unknown = "Slack does not say which workspace you are in, so I cannot take this. Try again in a minute."
+    assert typed == {"response_type": "ephemeral", "text": unknown}
+    assert [text for _, _, text in desk.whispers] == [unknown]
+    assert sent["errors"] == {"name": unknown}
+    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+
+
+@pytest.mark.parametrize("team", ["", "warroom", "T0>", 7, ["T0"], {"id": "T0"}], ids=str)
+def test_a_workspace_that_cannot_be_read_is_not_let_through(desk: Desk, team: object) -> None:
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    user = {"user": {"id": BOB, "team_id": team}}
+
+    assert desk.types(LINE, team_id=team)["text"] == "I could not read that command. Type it again."
+    assert desk.sends({**click("create"), **user}) == {}
+    assert "errors" in desk.sends({**form({}), **user})
+    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+
+
+def test_in_a_shared_channel_the_persons_workspace_counts_and_not_the_messages(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(audience=Audience(frozenset({HERE}), teams=frozenset({STRANGERS})))
+    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+
+    desk.sends({**click("create", team="T0THIRD"), "team": {"id": TEAM}, "team_id": TEAM})
+    assert "`T0THIRD`" in desk.whispers[0][2]
+    desk.sends({**click("create", team=STRANGERS, trigger="2"), "team": {"id": "T0THIRD"}})
+    assert [type(entry.dialog) for entry in desk.stored] == [Queued]
 
 
 @pytest.mark.parametrize(
@@ -151,9 +251,10 @@ def test_the_acknowledgement_comes_once_and_after_everything_else(desk: Desk) ->
             found.append((len(desk.stored), len(desk.screen.shown), len(desk.whispers)))
             return BoltResponse(status=200)
 
-    command = {"command": "/docker_image_create", "text": LINE, "user_id": ALICE, "channel_id": HERE}
+    command = {"command": "/docker_image_create", "text": LINE, "user_id": ALICE, "team_id": TEAM, "channel_id": HERE}
     desk.listeners._on_command(Noting(), {**command, "trigger_id": "1", "response_url": ""})
-    pressed = {"user": {"id": BOB}, "channel": {"id": HERE}, "actions": [{"action_id": "keep", "value": "d-1"}]}
+    user = {"id": BOB, "team_id": TEAM}
+    pressed = {"user": user, "channel": {"id": HERE}, "actions": [{"action_id": "keep", "value": "d-1"}]}
     desk.listeners._on_click(Noting(), pressed)
 
     assert found == [(2, 1, 0), (2, 1, 1)]

@@ -11,6 +11,7 @@ from dbos._logger import init_logger
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.characters import is_hidden
 from bot.logs import MASK, Redactor, set_up_logs
 
 SECRET = "hunter2-and-more"
@@ -152,6 +153,7 @@ def test_a_console_event_is_one_line_that_commands_no_terminal(value: str) -> No
 
     assert text.endswith("\n")
     assert text[:-1].isprintable()
+    assert not [char for char in text[:-1] if is_hidden(char)]
 
 
 def test_a_traceback_on_the_console_keeps_its_lines_and_loses_its_controls() -> None:

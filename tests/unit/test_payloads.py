@@ -20,7 +20,8 @@ COMMAND: dict[str, Any] = {
 }
 CLICK: dict[str, Any] = {
     "type": "block_actions",
-    "user": {"id": "U0BOB", "name": "bob"},
+    "user": {"id": "U0BOB", "name": "bob", "team_id": "T0"},
+    "team": {"id": "T0HOST"},
     "channel": {"id": "C0WARROOM", "name": "war-room"},
     "response_url": "https://hooks.slack.invalid/2",
     "actions": [{"type": "button", "action_id": "create", "value": "d-1", "block_id": "actions"}],
@@ -47,7 +48,7 @@ def test_a_command_without_text_is_a_line_of_one_word() -> None:
 def test_a_click_is_read_with_its_first_action() -> None:
     click = Click.model_validate(CLICK)
 
-    assert (click.user.id, click.channel.id) == ("U0BOB", "C0WARROOM")
+    assert (click.user.id, click.user.team_id, click.channel.id) == ("U0BOB", "T0", "C0WARROOM")
     assert click.actions == (Action(action_id="create", value="d-1"),)
 
 
@@ -101,6 +102,8 @@ def test_a_form_is_read_by_the_ids_of_its_blocks(state: dict[str, object], enter
         ("user_id", "alice"),
         ("user_id", "U0ALICE>"),
         ("user_id", ""),
+        ("team_id", "war-room"),
+        ("team_id", ""),
         ("channel_id", "#war-room"),
         ("channel_id", None),
         ("text", "x" * 40_001),
@@ -125,6 +128,7 @@ def test_a_command_without_a_needed_field_is_refused(field: str) -> None:
     [
         ("user", {}),
         ("user", {"id": "bob"}),
+        ("user", {"id": "U0BOB", "team_id": "t0"}),
         ("channel", None),
         ("actions", []),
         ("actions", [{"value": "d-1"}]),

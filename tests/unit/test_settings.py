@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.logs import MASK, Redactor
-from bot.settings import SETTINGS_FILE, Settings, load_settings
+from bot.settings import SETTINGS_FILE, Settings, load_settings, secrets_of
 from commands.errors import Misconfigured
 
 SECRETS = {
@@ -190,6 +190,40 @@ def test_the_passwords_inside_addresses_are_secrets_too() -> None:
 
     for secret in (*SECRETS.values(), "p%40ss-of-the-db", "p@ss-of-the-db", "pw-of-the-index"):
         assert redact(f"<{secret}>") == f"<{MASK}>"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "secrets"),
+    [
+        ("UV_INDEX_URL", "https://me:pw-of-index@index.invalid/simple", {"pw-of-index"}),
+        ("UV_DEFAULT_INDEX", "https://me:pw%2Fof%2Findex@index.invalid/simple", {"pw%2Fof%2Findex", "pw/of/index"}),
+        ("UV_EXTRA_INDEX_URL", "https://a:first-pw@a.invalid/ https://b:other-pw@b.invalid", {"first-pw", "other-pw"}),
+        ("UV_INDEX", "inner=https://me:pw-of-index@index.invalid/simple", {"pw-of-index"}),
+        ("UV_FIND_LINKS", "/srv/wheels,https://me:pw-of-links@links.invalid/", {"pw-of-links"}),
+        ("UV_INDEX_INNER_PASSWORD", "pw-of-index", {"pw-of-index"}),
+        ("UV_INDEX_INNER_USERNAME", "a-token-as-name", {"a-token-as-name"}),
+        ("UV_PUBLISH_TOKEN", "a-token", {"a-token"}),
+        ("HTTPS_PROXY", "http://me:pw-of-proxy@proxy.invalid:3128", {"pw-of-proxy"}),
+        ("http_proxy", "HTTP://me:p@ss:word@proxy.invalid", {"p@ss:word"}),
+        ("PIP_INDEX_URL", "https://a-token@index.invalid/simple", {"a-token"}),
+        ("ANYTHING", "https://a-token:@index.invalid/simple", {"a-token"}),
+        ("ANYTHING", "see (postgresql+psycopg://bot:pw-of-db@db/warroom)", {"pw-of-db"}),
+        # No secrets.
+        ("UV_INDEX_URL", "https://index.invalid/simple/@scope", set()),
+        ("UV_DEFAULT_INDEX", "", set()),
+        ("DATABASE_URL", "postgresql://warroom@/warroom", set()),
+        ("DOCKER_HOST", "ssh://deploy@docker.invalid", set()),
+        ("MAIL", "me@index.invalid", set()),
+    ],
+)
+def test_what_the_environment_logs_in_with_is_secret(variable: str, value: str, secrets: set[str]) -> None:
+    assert set(secrets_of({variable: value})) == secrets
+
+
+def test_a_user_name_beside_its_password_is_no_secret() -> None:
+    login = {"UV_INDEX_INNER_USERNAME": "somebody", "UV_INDEX_INNER_PASSWORD": "pw-of-index"}
+
+    assert secrets_of(login) == ("pw-of-index",)
 
 
 def test_an_address_that_is_none_is_a_secret_all_the_same() -> None:

@@ -1,4 +1,5 @@
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -243,3 +244,16 @@ def test_every_secret_of_the_process_is_known_to_its_redactor(settings: Settings
 
     for secret in ("pw-of-the-index", "secret-1", "secret-2", "secret-3"):
         assert redact(f"a {secret} b") == f"a {MASK} b"
+
+
+def test_the_logins_of_the_machines_environment_are_known_to_the_redactor(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_INDEX", "inner=https://me:pw-of-the-index@index.invalid/simple")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:pw-of-the-proxy@proxy.invalid:3128")
+    redact = redactor(settings)
+
+    for said in ("me:pw-of-the-index", "me:pw-of-the-proxy"):
+        encoded = b64encode(said.encode()).decode()
+        assert MASK in redact(encoded)
+        assert redact(said) == f"me:{MASK}"

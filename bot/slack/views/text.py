@@ -2,10 +2,11 @@
 
 import json
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, LiteralString, NewType, TypeVar
+
+from bot.characters import without_hidden, without_terminal_sequences
 
 Item = TypeVar("Item")
 
@@ -16,22 +17,8 @@ ELLIPSIS: Final = "…"
 NOTHING: Final = "–"
 """Shown where there is nothing to show: Slack refuses empty texts."""
 
-_REMEMBERED: Final = 2_000
-"""Characters of which it is remembered whether a reader sees them."""
-
 _LONGEST: Final = 20_000
 """Characters of one text that are looked at; the rest of it could never be shown."""
-
-_TERMINAL_SEQUENCE: Final = re.compile(
-    r"""
-      (?:\x1b\[|\x9b) [0-?]* [ -/]* [@-~]             # CSI: colours, cursor
-    | (?:\x1b\]|\x9d) [^\x07\x1b]* (?:\x07|\x1b\\)?   # OSC: titles, links
-    | \x1b [ -/]* [0-~]                               # every other escape
-    """,
-    re.VERBOSE,
-)
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories that reorder, hide or break: controls, bidi and zero-width marks, surrogates, separators."""
 
 _DIGEST: Final = re.compile(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 _QUOTED: Final = re.compile(r"`([^`\n]+)`")
@@ -40,29 +27,14 @@ _CHANNEL_ID: Final = re.compile(r"[CDG][A-Z0-9]{1,30}")
 _USER_ID: Final = re.compile(r"[UW][A-Z0-9]{1,30}")
 
 
-class _Visible(dict[int, int | None]):
-    """What becomes of each character: it stays, or goes (None). Worked out when it is first met."""
-
-    def __missing__(self, code: int) -> int | None:
-        char = chr(code)
-        seen = code if char.isprintable() or unicodedata.category(char) not in _INVISIBLE else None
-        # Only so many are kept: a text could hold every character there is.
-        if len(self) < _REMEMBERED:
-            self[code] = seen
-        return seen
-
-
-_VISIBLE: Final = _Visible()
-
-
 def visible(text: str) -> str:
     """Keep what a reader would see on a terminal: no controls, no colours, no invisible or reordering characters."""
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    lines = _TERMINAL_SEQUENCE.sub("", text).replace("\t", " ").split("\n")
+    lines = without_terminal_sequences(text).replace("\t", " ").split("\n")
     # A progress bar redraws its line after a carriage return: what was drawn last is what counts.
     drawn = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    return "\n".join(line.translate(_VISIBLE) for line in drawn)
+    return "\n".join(without_hidden(line) for line in drawn)
 
 
 def plain(text: str, limit: int) -> str:

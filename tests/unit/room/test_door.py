@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.room.door import is_loopback, same
+from bot.hosts import is_loopback
+from bot.room.door import same
 from bot.room.server import Room, RoomAddressError
 
 
