@@ -42,10 +42,11 @@ from commands.carry_out import Workshop, clean
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine
 from commands.errors import Misconfigured, Problem, StateUnwritable
+from commands.host.allowed import AllowedRegistries, GuardedRegistry
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
 from commands.model.images import ImageSpec
-from commands.model.references import Malformed, Reference
+from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.packages.interface import Resolver
 from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
@@ -53,6 +54,7 @@ from commands.packages.uv_resolver import UvResolver
 from commands.packages.uv_settings import uv_settings
 from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Registry
+from commands.registry.sites import site_in
 from commands.sources import Bases, Sources
 
 log = structlog.get_logger()
@@ -290,15 +292,22 @@ def _unfinished(database: Path) -> tuple[DialogId, ...]:
         ledger.close()
 
 
-def make_registry(settings: Settings, engine: Engine) -> HttpRegistry:
-    """Make the client of all registries; it reaches them as the daemon does, and asks nobody yet."""
-    return HttpRegistry(
+def make_registry(settings: Settings, engine: Engine) -> GuardedRegistry:
+    """Make the client of the allowed registries; it reaches them as the daemon does, and asks nobody yet."""
+    client = HttpRegistry(
         engine.registry_rules,
         engine.login,
         mirror=settings.registry_mirror,
         certificates=settings.registry_certificates,
         ca_bundle=trusted_bundle(settings),
     )
+    return GuardedRegistry(client, allowed_registries(settings, engine), close=client.close)
+
+
+def allowed_registries(settings: Settings, engine: Engine) -> AllowedRegistries:
+    """Say which registries may be asked; raises `Misconfigured` for a default base that is none."""
+    mirror = site_in(settings.registry_mirror).host if settings.registry_mirror else None
+    return AllowedRegistries(engine.listing, default_base(settings), named=settings.registries, mirror=mirror)
 
 
 def _work(
@@ -341,6 +350,7 @@ def _work(
         registry=registry,
         inventories=inventories,
         lineage=Lineage(engine),
+        default_base_made_here=settings.default_base_made_here,
     )
     return CommandWork(router, sources, workshop)
 
@@ -348,9 +358,11 @@ def _work(
 def default_base(settings: Settings) -> Reference:
     """Read the name of the default base; raises `Misconfigured`."""
     try:
-        return Reference.parse(settings.default_base)
+        reference = Reference.parse(settings.default_base)
+        refuse_name_of_tools(reference)
     except Malformed as error:
         raise Misconfigured(f"`default_base`: {error.message}.", hint=error.advice) from error
+    return reference
 
 
 def _recipe(spec: ImageSpec, toolbox: Toolbox, workshop: Workshop) -> Recipe:
