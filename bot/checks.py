@@ -20,10 +20,12 @@ from bot.checkup.trust import bundle_is_usable
 from bot.ledger import sqlite_url
 from bot.settings import Settings
 from bot.slack.probe import bot_token_works, channels_are_named, socket_mode_opens
-from bot.wiring import default_base, make_index, trusted_bundle
+from bot.wiring import allowed_registries, default_base, make_index, trusted_bundle
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.errors import PackageNotFound
+from commands.model.images import Digest
+from commands.model.references import Reference
 
 CHECK_SECONDS = 10.0
 """How long a check may take."""
@@ -39,11 +41,16 @@ def make_checks(settings: Settings) -> tuple[Check, ...]:
 def _daemon_checks(settings: Settings) -> tuple[Check, ...]:
     engine = DockerDaemon(settings.docker_host, lookup_seconds=LOOK_SECONDS / 2)
 
+    def registry_digest(reference: Reference) -> Digest:
+        allowed_registries(settings, engine).require(reference)
+        return engine.registry_digest(reference)
+
     def base() -> Verdict:
         return base_is_usable(
             engine,
             default_base(settings),
-            registry_digest=engine.registry_digest,
+            registry_digest=registry_digest,
+            made_here=settings.default_base_made_here,
             labels={LABEL: token_hex(8)},
             seconds=LOOK_SECONDS,
         )

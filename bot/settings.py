@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from commands.errors import Misconfigured
+from commands.host.allowed import registry_named
 
 SETTINGS_FILE = "warroom.toml"
 """Read from the working directory; the environment (`WARROOM_<NAME>`) wins over it."""
@@ -55,6 +56,9 @@ class Settings(BaseSettings):
     default_base: str = Field(
         default="demisto/python3-deb", description="The base of a new image when `base=` is not given."
     )
+    default_base_made_here: bool = Field(
+        default=False, description="Whether the default base may be an image that the bot made."
+    )
     build_network: str | None = Field(
         default=None, description="Network mode of build steps and of resolving in a container, for example `host`."
     )
@@ -72,6 +76,11 @@ class Settings(BaseSettings):
     pulls_at_once: int = Field(default=3, ge=1, le=64, description="Images that are pulled at once, of all updates.")
     history_depth: int = Field(
         default=3, ge=1, le=50, description="Images before the present one that each name can go back to."
+    )
+    registries: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Registries that may be asked, `host[:port]`, comma separated; empty: Docker's hub, that of the "
+        "default base, and those that images of the host came from.",
     )
     registry_mirror: str | None = Field(
         default=None,
@@ -121,12 +130,19 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(default="console", description="`console` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
-    @field_validator("allowed_channels", "allowed_users", "allowed_teams", "health_names", mode="before")
+    @field_validator(
+        "registries", "allowed_channels", "allowed_users", "allowed_teams", "health_names", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("registries", mode="after")
+    @classmethod
+    def _read_registries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(registry_named, value))
 
     @field_validator("ca_bundle", mode="before")
     @classmethod

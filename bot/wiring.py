@@ -42,16 +42,18 @@ from commands.carry_out import Workshop, clean
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.errors import Misconfigured, Problem, StateUnwritable
+from commands.host.allowed import AllowedRegistries, GuardedRegistry
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
 from commands.model.images import ImageSpec
-from commands.model.references import Malformed, Reference
+from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.packages.interface import Files, Resolver
 from commands.packages.package_index import PackageIndex, package_index
 from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
 from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Registry
+from commands.registry.sites import site_in
 from commands.sources import Bases, Sources
 
 log = structlog.get_logger()
@@ -291,15 +293,22 @@ def _unfinished(database: Path) -> tuple[DialogId, ...]:
         ledger.close()
 
 
-def make_registry(settings: Settings, engine: Engine) -> HttpRegistry:
-    """Make the client of all registries; it reaches them as the daemon does, and asks nobody yet."""
-    return HttpRegistry(
+def make_registry(settings: Settings, engine: Engine) -> GuardedRegistry:
+    """Make the client of the allowed registries; it reaches them as the daemon does, and asks nobody yet."""
+    client = HttpRegistry(
         engine.registry_rules,
         engine.login,
         mirror=settings.registry_mirror,
         certificates=settings.registry_certificates,
         ca_bundle=trusted_bundle(settings),
     )
+    return GuardedRegistry(client, allowed_registries(settings, engine), close=client.close)
+
+
+def allowed_registries(settings: Settings, engine: Engine) -> AllowedRegistries:
+    """Say which registries may be asked; raises `Misconfigured` for a default base that is none."""
+    mirror = site_in(settings.registry_mirror).host if settings.registry_mirror else None
+    return AllowedRegistries(engine.listing, default_base(settings), named=settings.registries, mirror=mirror)
 
 
 def make_index(
@@ -351,15 +360,18 @@ def _sources(settings: Settings, index: PackageIndex, workshop: Workshop, resolv
         registry=workshop.registry,
         inventories=workshop.inventories,
         lineage=Lineage(engine),
+        default_base_made_here=settings.default_base_made_here,
     )
 
 
 def default_base(settings: Settings) -> Reference:
     """Read the name of the default base; raises `Misconfigured`."""
     try:
-        return Reference.parse(settings.default_base)
+        reference = Reference.parse(settings.default_base)
+        refuse_name_of_tools(reference)
     except Malformed as error:
         raise Misconfigured(f"`default_base`: {error.message}.", hint=error.advice) from error
+    return reference
 
 
 def _recipe(spec: ImageSpec, toolbox: Toolbox, workshop: Workshop) -> Recipe:

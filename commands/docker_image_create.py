@@ -10,7 +10,7 @@ from commands.arguments import Argument, Grammar, Mistake, read, render, request
 from commands.command import Answer, Refusal
 from commands.errors import ArgumentError
 from commands.model.images import ImageSpec
-from commands.model.references import Malformed, Reference, quoted
+from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
 from commands.proposing import SPEAKS_AGAINST, propose
 from commands.sources import Sources
@@ -39,7 +39,7 @@ def _create_image(arguments: Mapping[str, str]) -> CreateImage:
         raise _name_is_missing(arguments)
     return CreateImage(
         name=_value(arguments, "name", _repository),
-        base=_value(arguments, "base", Reference.parse) if arguments.get("base") else None,
+        base=_value(arguments, "base", _base) if arguments.get("base") else None,
         dependencies=_value(arguments, "dependencies", parse_dependencies),
         packages=_value(arguments, "packages", parse_packages),
     )
@@ -56,6 +56,12 @@ def _value(arguments: Mapping[str, str], name: str, parse_value: Callable[[str],
         raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
 
 
+def _base(text: str) -> Reference:
+    reference = Reference.parse(text)
+    refuse_name_of_tools(reference)
+    return reference
+
+
 def _repository(text: str) -> str:
     try:
         reference = Reference.parse(text)
@@ -68,6 +74,7 @@ def _repository(text: str) -> str:
             advice="Give the name alone: every new image gets a tag of its own.",
             correction=reference.repository,
         )
+    refuse_name_of_tools(reference)
     return reference.repository
 
 

@@ -9,13 +9,20 @@ from commands.checking.check import Checked, check_all, check_one
 from commands.command import Answer, Finding, NothingToDo, Refusal, Unchecked, Update
 from commands.errors import ArgumentError, EngineUnavailable, Problem
 from commands.host.origin import holders_of
-from commands.host.plans import listed, nameless_finding, nothing_title, running_finding, update_title
-from commands.host.selection import Ambiguous, Found, Unknown, find, parse_wanted
+from commands.host.plans import (
+    listed,
+    nameless_finding,
+    nothing_title,
+    refusal_of_tool,
+    running_finding,
+    update_title,
+)
+from commands.host.selection import Ambiguous, Found, Unknown, find, is_tool, parse_wanted
 from commands.host.subjects import subjects_of
 from commands.model.images import ImageId
-from commands.model.references import Malformed, Reference, quoted
+from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
 from commands.model.requests import ShortId, UpdateImages, Wanted
-from commands.sources import TOOLS, Sources
+from commands.sources import Sources
 
 GRAMMAR = Grammar(
     command="/docker_image_update",
@@ -80,6 +87,8 @@ def _everything(arguments: Mapping[str, str]) -> bool:
 def _wanted(text: str) -> Wanted:
     try:
         wanted = parse_wanted(text)
+        if isinstance(wanted, Reference):
+            refuse_name_of_tools(wanted)
     except Malformed as error:
         candidates = [render({"image": error.correction})] if error.correction else []
         if _means_all(text):
@@ -149,11 +158,13 @@ def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None
     """
     listing = sources.engine.listing()
     if request.image is None:
-        subjects = subjects_of(listing, leave_out=TOOLS)
+        subjects = subjects_of(listing)
         checked = check_all(subjects.names, holders_of(listing), sources, report)
         return _answered(checked, nameless_finding(subjects.nameless))
     selection = find(request.image, listing)
     match selection:
+        case Found(image) if is_tool(image):
+            return refusal_of_tool(selection.name)
         case Found():
             return _answer_one(selection, holders_of(listing), sources, report)
         case Ambiguous(candidates):

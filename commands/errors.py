@@ -54,6 +54,14 @@ class LoginRefused(Problem):
     """The registry wants a login, or does not accept the one that the machine's Docker configuration has."""
 
 
+class RegistryNotAllowed(Problem):
+    """The operator does not let this registry be asked."""
+
+
+class NameReserved(Problem):
+    """A name that is asked for is kept for something else."""
+
+
 class ReviewVoid(Problem):
     """What was confirmed is not so any more: the facts have changed since the review."""
 

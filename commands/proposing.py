@@ -2,17 +2,32 @@
 
 from collections.abc import Callable
 
+from commands.build.base import made_by, refuse_default_made_here
 from commands.build.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.command import Creation, ExistingImage, Finding, Severity
 from commands.engine.interface import Engine, PullProgress
-from commands.errors import ImageNotFound, PackageNotFound, ResolutionFailed, UnusableBase
-from commands.model.images import BaseImage, ImageSpec
+from commands.errors import (
+    ImageNotFound,
+    NameReserved,
+    PackageNotFound,
+    RegistryNotAllowed,
+    ResolutionFailed,
+    UnusableBase,
+)
+from commands.model.images import BaseImage, ImageSpec, Maker
 from commands.model.packages import LockedPackage
-from commands.model.references import Reference
+from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
 from commands.model.requests import CreateImage
 from commands.sources import Sources
 
-SPEAKS_AGAINST = (ImageNotFound, UnusableBase, PackageNotFound, ResolutionFailed)
+SPEAKS_AGAINST = (
+    ImageNotFound,
+    UnusableBase,
+    NameReserved,
+    RegistryNotAllowed,
+    PackageNotFound,
+    ResolutionFailed,
+)
 """What is wrong with the request itself; every other problem is one of the bot's surroundings."""
 
 
@@ -24,6 +39,7 @@ def propose(
     `report` is told what is being done, in a few words. Raises one of `SPEAKS_AGAINST`, or another `Problem` where
     daemon or index fail.
     """
+    _refuse_reserved(request, sources)
     spec = _specify(request, sources, report, base)
     recipe = sources.recipe(spec)
     return Creation(
@@ -36,10 +52,28 @@ def propose(
     )
 
 
+def _refuse_reserved(request: CreateImage, sources: Sources) -> None:
+    # Here too: what is made again comes from labels, which nobody typed.
+    name, default = Reference(request.name), sources.default_base
+    try:
+        for reference in (name, request.base or default):
+            refuse_name_of_tools(reference)
+    except Malformed as error:
+        raise NameReserved(f"{error.message}.", hint=error.advice) from None
+    if name.is_same_repository(default):
+        raise NameReserved(
+            f"{quoted(request.name)} is the name of the default base, on which everybody builds.",
+            hint=f"Give the new image another name, for example {quoted(f'{request.name}-own')}.",
+        )
+
+
 def _specify(
     request: CreateImage, sources: Sources, report: Callable[[str], None], given: BaseImage | None
 ) -> ImageSpec:
-    base = given or _base(request.base or sources.default_base, sources, report)
+    reference = request.base or sources.default_base
+    base = given or _base(reference, sources, report)
+    if reference.is_same_image(sources.default_base) and not sources.default_base_made_here:
+        refuse_default_made_here(base)
     if request.packages and base.package_manager is None:
         raise UnusableBase(
             f"The base `{base.reference}` has neither apt-get nor apk, so no OS packages can be added.",
@@ -65,6 +99,7 @@ def _base(reference: Reference, sources: Sources, report: Callable[[str], None])
     image = sources.engine.find_image(str(reference))
     if image is None:
         report(f"Pulling the base {reference}")
+        sources.registry.require(reference)
         image = sources.engine.pull(reference, lambda progress: report(told_of_pull(f"the base {reference}", progress)))
     return sources.bases.look_at(image, reference, sources.labels)
 
@@ -82,6 +117,19 @@ def _tag(name: str, sources: Sources) -> str:
 
 
 def _findings(spec: ImageSpec) -> tuple[Finding, ...]:
+    made = _made_here(spec.base, spec.base.maker) if spec.base.maker else ()
+    return (*made, *_nothing_added(spec))
+
+
+def _made_here(base: BaseImage, maker: Maker) -> tuple[Finding, ...]:
+    # The name may be one by which people mean a registry's image.
+    message = (
+        f"The base {quoted(str(base.reference))} is an image that the bot made, or stands on one: made{made_by(maker)}."
+    )
+    return (Finding("base-made-here", Severity.WARNING, message),)
+
+
+def _nothing_added(spec: ImageSpec) -> tuple[Finding, ...]:
     if spec.requirements or spec.os_packages:
         return ()
     message = "Neither `dependencies` nor `packages` are given: the image will equal its base, under a name of its own."

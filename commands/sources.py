@@ -8,16 +8,13 @@ from commands.build.dockerfile import Recipe
 from commands.build.tags import BuildNumbers
 from commands.engine.interface import Engine
 from commands.host.history import is_kept, tag_of
-from commands.host.selection import is_askable
+from commands.host.selection import is_askable, is_name_of_tool
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
 from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
 from commands.model.references import Reference
 from commands.packages.interface import Resolver
 from commands.registry.interface import Registry
-
-TOOLS = "warroom.invalid/"
-"""Images that are no base: the installer's own."""
 
 
 class Bases:
@@ -54,6 +51,8 @@ class Sources:
     inventories: Inventories
     lineage: Lineage
     labels: Mapping[str, str] = field(default_factory=dict)
+    default_base_made_here: bool = False
+    """Whether the default base may be an image that the bot made."""
 
     def base_candidates(self) -> tuple[str, ...]:
         """Name the images that a new one could be built on: the default first, then what is on the host."""
@@ -68,5 +67,5 @@ class Sources:
 
 
 def _can_be_asked_for(name: str) -> bool:
-    # A host may have names that nobody could type, and the installer's own images are no bases.
-    return is_askable(name) and not name.startswith(TOOLS)
+    # A host may have names that nobody could type, and the bot's own tools are no bases.
+    return is_askable(name) and not is_name_of_tool(name)

@@ -84,9 +84,12 @@ def house(host: str, folder: Path, private: PrivateEngine | None = None) -> Iter
 
 
 @contextmanager
-def hasty_house(host: str, folder: Path) -> Iterator[House]:
-    """Put a bot to work in this process: it keeps to no rate limit, so that what is measured is not Slack's pace."""
-    settings = make_settings(folder / "state", folder / "cache", docker_host=host)
+def hasty_house(host: str, folder: Path, **changes: object) -> Iterator[House]:
+    """Put a bot to work in this process: it keeps to no rate limit, so that what is measured is not Slack's pace.
+
+    `changes` are settings.
+    """
+    settings = make_settings(folder / "state", folder / "cache", docker_host=host, **changes)
     with (
         Room(commands=[command.name for command in COMMANDS], limits=RateLimits.boundless()) as room,
         closing(DockerDaemon(host, environment=_logins_in(folder))) as engine,

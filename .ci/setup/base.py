@@ -19,7 +19,10 @@ from settings_file import Choice, Choices
 from steps import SetupError, step
 
 CONFIGURED = "demisto/python3-deb"
-_LOCAL_REPOSITORY = "warroom/python3-deb"
+# No registry is asked for a name on `localhost`, and nobody else can have one there.
+_LOCAL_REPOSITORY = "localhost/python3-deb"
+# What it was called before: the bot keeps names in `warroom/` for its own tools.
+_FORMER_REPOSITORY = "warroom/python3-deb"
 # The longest silence of a hub that is taken for one that cannot be reached.
 _HUB_IDLE_SECONDS = 20
 _PACKAGES = "python3-minimal,python3-pip,ca-certificates"
@@ -48,12 +51,27 @@ def have(choices: Choices, engine: Engine) -> str:
     """
     if choices.default_base:
         return _chosen(choices.default_base, engine)
-    before = settings_file.found_before("default_base")
+    before = _renamed(settings_file.found_before("default_base"), engine)
     for reference in (before, CONFIGURED):
         if reference and _has(engine, reference):
             _tell_ready(reference)
             return reference
     return CONFIGURED if _pull_configured(engine) else _local(engine)
+
+
+def _renamed(reference: str | None, engine: Engine) -> str | None:
+    """Return the present name of a base that an earlier set-up made; the image gets it too."""
+    former, colon, codename = (reference or "").rpartition(":")
+    if former != _FORMER_REPOSITORY:
+        return reference
+    renamed = f"{_LOCAL_REPOSITORY}{colon}{codename}"
+    if _has(engine, str(reference)) and not _has(engine, renamed):
+        with (
+            step(f"naming the base image {renamed}"),
+            daemon.connect(engine.address, idle_seconds=daemon.LOOK_SECONDS) as client,
+        ):
+            client.tag(str(reference), _LOCAL_REPOSITORY, codename)
+    return renamed
 
 
 def _chosen(choice: Choice, engine: Engine) -> str:
@@ -83,6 +101,7 @@ def _pull_configured(engine: Engine) -> bool:
 def _local(engine: Engine) -> str:
     codename = apt.codename() if apt.is_there() else ""
     reference = f"{_LOCAL_REPOSITORY}:{codename}"
+    _renamed(f"{_FORMER_REPOSITORY}:{codename}", engine)
     if codename and _has(engine, reference):
         _tell_ready(reference)
         return reference

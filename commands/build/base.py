@@ -8,11 +8,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from commands.build.dockerfile import EXECUTABLE, USER
+from commands.build.labels import REF_NAME, read_labels
 from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.errors import UnusableBase
 from commands.inside import answers, source
-from commands.model.images import BaseImage, Digest, LocalImage, PackageManager, Platform, PythonRuntime
-from commands.model.references import Reference
+from commands.model.images import BaseImage, Digest, LocalImage, Maker, PackageManager, Platform, PythonRuntime
+from commands.model.references import Reference, quoted
 
 OLDEST_PYTHON = (3, 8)
 """What `uv` installs into, and what the programs in `inside` are written for."""
@@ -104,6 +105,7 @@ def look_at(
         user=image.user,
         platform=image.platform,
         layers=image.layers,
+        maker=_maker(image.labels),
     )
 
 
@@ -114,6 +116,32 @@ def digest_of(image: LocalImage, reference: Reference) -> Digest | None:
         if _familiar(repository) == _familiar(reference.repository) and _DIGEST.fullmatch(digest):
             return Digest(digest)
     return None
+
+
+def made_by(maker: Maker) -> str:
+    """Say what is known of who had an image made, as the rest of a sentence; empty where nothing is."""
+    name = f" as {quoted(maker.name)}" if maker.name else ""
+    requester = f" for {quoted(maker.requester)}" if maker.requester else ""
+    # Labels are always read as UTC.
+    at = f" on {maker.at.replace(tzinfo=None).isoformat(' ', 'minutes')} UTC" if maker.at else ""
+    return f"{name}{requester}{at}"
+
+
+def refuse_default_made_here(base: BaseImage) -> None:
+    """Refuse a default base that anybody may have made by a command; raises `UnusableBase`."""
+    if base.maker is None:
+        return
+    raise UnusableBase(
+        f"The default base {quoted(str(base.reference))} is an image that the bot made, or stands on one: "
+        f"made{made_by(base.maker)}.",
+        hint="Remove it and pull or load the right image under that name. Only if the default base is meant to be made "
+        "by the bot: set `WARROOM_DEFAULT_BASE_MADE_HERE=true`.",
+    )
+
+
+def _maker(labels: Mapping[str, str]) -> Maker | None:
+    made = read_labels(labels)
+    return Maker(labels.get(REF_NAME), made.requester, made.created) if made else None
 
 
 def _familiar(repository: str) -> str:

@@ -127,9 +127,9 @@ def spec_hash(spec: ImageSpec) -> str:
 def _time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # In another time zone the first and the last day have no date.
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _request(text: str) -> Request | None:

@@ -47,6 +47,8 @@ def _fetched(part: Part, plan: Pull) -> ImageResult:
 
 def _pulled(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
     workshop, pull_id = part.workshop, part.commission.pull_id
+    # Again: the operator may have taken the registry away since the review.
+    workshop.registry.require(pinned)
 
     def report(at: PullProgress) -> None:
         part.emit(PullAdvanced(part.step, at.layers_done, at.layers, at.bytes_done, at.bytes, at.all_sized))

@@ -123,7 +123,10 @@ class Rebuilds:
         def fetch() -> LocalImage:
             # By digest: no name on the host moves before somebody has confirmed anything.
             present = self.sources.engine.find_image(str(source))
-            return present or self.sources.engine.pull(source, lambda progress: report(told(progress)))
+            if present is not None:
+                return present
+            self.sources.registry.require(source)
+            return self.sources.engine.pull(source, lambda progress: report(told(progress)))
 
         return self.pulls.of(str(source), fetch)
 

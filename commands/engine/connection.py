@@ -22,8 +22,14 @@ log = structlog.get_logger()
 _OLDEST_API = "1.41"
 """Docker 20.10, the first whose `POST /build?version=2` needs no session. Newer daemons are asked for theirs."""
 
+LONGEST_REASON = 2000
+"""Characters of an error that the log keeps."""
+
 _PIECE = 1 << 20
 """The most bytes of a download that are taken at a time."""
+
+QUOTES = "response body"
+"""What a daemon quotes behind these words was written by whatever answered: nothing of it may decide what is told."""
 
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 Answer = TypeVar("Answer")
@@ -49,18 +55,24 @@ class Refused(Problem):
         self.reason = reason
 
 
+def own_words(reason: str) -> str:
+    """Cut an error of the daemon down to what it says itself, before it quotes what another host answered."""
+    start, quotes, _ = reason.partition(QUOTES)
+    return f"{start}{quotes}"
+
+
 def no_space(text: str) -> bool:
     """Say whether an error of the daemon is that its disk is full."""
-    return "no space left on device" in text.casefold()
+    return "no space left on device" in own_words(text).casefold()
 
 
-def disk_full(reason: str) -> DiskFull:
-    """Tell that the daemon's disk is full."""
+def disk_full(*details: str) -> DiskFull:
+    """Tell that the daemon's disk is full; `details` are lines of evidence."""
     return DiskFull(
         "The Docker daemon has no space left on its disk.",
         hint="Free some (`docker system df` shows what takes it, `docker builder prune` empties the build cache), "
         "then try again.",
-        details=(reason,),
+        details=details,
     )
 
 
@@ -259,7 +271,9 @@ def _accepted(response: requests.Response, doing: str) -> None:
         return
     reason = _reason(response)
     if no_space(reason):
-        raise disk_full(reason)
+        # Of a pull it may hold what a registry wrote.
+        log.warning("disk_full", reason=reason[:LONGEST_REASON])
+        raise disk_full()
     raise Refused(doing, response.status_code, reason)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import structlog
 
 from commands.engine.building import Builds
-from commands.engine.connection import Connection, NotUnderstood, Refused, disk_full, no_space
+from commands.engine.connection import LONGEST_REASON, Connection, NotUnderstood, Refused, disk_full, no_space
 from commands.engine.inspection import ids_in, image_in, mapping_in
 from commands.engine.interface import (
     BuildEvent,
@@ -182,6 +182,7 @@ class DockerDaemon:
                 headers=self._logins.header(reference.registry),
             )
         except Refused as refusal:
+            log.warning("registry_not_asked", image=str(reference), reason=refusal.reason[:LONGEST_REASON])
             raise pull_problem(reference, refusal.reason) from refusal
 
     def build(self, order: BuildOrder) -> Iterator[BuildEvent]:

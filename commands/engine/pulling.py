@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from commands.engine.connection import QUOTES, own_words
 from commands.engine.interface import PullProgress
 from commands.errors import ImageNotFound, Problem, PullFailed
 from commands.model.references import Reference
@@ -24,6 +25,11 @@ _LIMITED = "The registry's limit is used up: wait, or `docker login` as the user
 _LOGIN = "The registry wants a login: `docker login`, as the user that this program runs as."
 _BROKEN_OFF = "The registry, or a proxy on the way, broke the transfer off: try again. What arrived whole is kept."
 _SLOW = "The registry answers too slowly: try again later, and check the network of the daemon's machine."
+_NO_REGISTRY = (
+    "What answers there does not answer as a registry does. It may be none, or a proxy answers in its place: check the "
+    "name, and ask who runs it."
+)
+_AT_FAULT = "The registry answers with an error of its own: try again later, or ask who runs it."
 _HINTS = {
     "toomanyrequests": _LIMITED,
     "too many requests": _LIMITED,
@@ -43,6 +49,12 @@ _HINTS = {
     "handshake timeout": _SLOW,
     "deadline exceeded": _SLOW,
     "timeout exceeded": _SLOW,
+    QUOTES: _NO_REGISTRY,
+    "unexpected http status": _AT_FAULT,
+    "unexpected http response": _AT_FAULT,
+    "unsupported manifest": _NO_REGISTRY,
+    "unsupported media type": _NO_REGISTRY,
+    "manifest invalid": _NO_REGISTRY,
 }
 _ABSENT_NAME = "Check the name and the tag; a private image needs `docker login`."
 _ABSENT_DIGEST = "The registry may have deleted it since it was looked up: ask again what its tag stands for."
@@ -109,13 +121,15 @@ class PullStory:
 
 
 def pull_problem(reference: Reference, reason: str) -> Problem:
-    """Say in plain words why an image did not arrive."""
-    lowered = f" {reason.casefold()}"
+    """Say in words of our own why an image did not arrive.
+
+    Nothing of `reason` is shown: it may hold what any host wrote into its answer.
+    """
+    lowered = f" {own_words(reason).casefold()}"
     if any(sign in lowered for sign in _ABSENT):
         return ImageNotFound(
             f"There is no image `{reference}` that this daemon may pull.",
             hint=_ABSENT_DIGEST if reference.digest else _ABSENT_NAME,
-            details=(reason,),
         )
     hint = next((hint for sign, hint in _HINTS.items() if sign in lowered), _HINT)
-    return PullFailed(f"The image `{reference}` could not be pulled.", hint=hint, details=(reason,))
+    return PullFailed(f"The image `{reference}` could not be pulled.", hint=hint)

@@ -4,7 +4,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from commands.engine.connection import Connection, Refused, disk_full, no_space
+import structlog
+
+from commands.engine.connection import LONGEST_REASON, Connection, Refused, disk_full, no_space
 from commands.engine.cut import Cut
 from commands.engine.interface import PullProgress
 from commands.engine.logins import Logins
@@ -12,6 +14,8 @@ from commands.engine.pulling import PullStory, pull_problem
 from commands.errors import Problem, PullStopped
 from commands.model.images import LocalImage
 from commands.model.references import Reference
+
+log = structlog.get_logger()
 
 TRANSFER_SECONDS = 300.0
 """The longest silence that is borne while an image is pulled or imported."""
@@ -95,8 +99,9 @@ class Pulls:
                     raise _stopped(wanted)
 
     def _problem(self, wanted: Reference, reason: str) -> Problem:
+        log.warning("pull_failed", image=str(wanted), reason=reason[:LONGEST_REASON])
         if no_space(reason):
-            return disk_full(reason)
+            return disk_full()
         if _CANCELLED in reason:
             # A daemon that is being shut down cancels its pulls; then it does not answer this.
             self._connection.ask("GET", "/_ping", doing="answer after it cancelled a pull")
@@ -106,9 +111,9 @@ class Pulls:
         # A pull that breaks in the middle can end without an error and leave the old image under the name.
         image = self._find(str(wanted))
         if image is None:
-            raise pull_problem(wanted, "the daemon has no such image after the pull")
+            raise self._problem(wanted, "the daemon has no such image after the pull")
         if digest is None or not any(known.endswith(f"@{digest}") for known in image.repo_digests):
-            raise pull_problem(wanted, f"the daemon holds another image than the one it pulled ({digest})")
+            raise self._problem(wanted, f"the daemon holds another image than the one it pulled ({digest})")
         return image
 
 

@@ -21,8 +21,8 @@ def build_failed(failure: Failure) -> BuildFailed:
         return BuildFailed(
             f"The base image `{base['image'].removeprefix('docker.io/library/')}` is not on this Docker daemon and "
             "could not be fetched.",
+            # The reason may hold what any host wrote into its answer.
             hint="Check the name, or pull it first.",
-            details=(reason,),
         )
     if step is None:
         return BuildFailed(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from commands.command import Candidate, Finding, Keep, NoSource, Plan, Pull, Rebuild, Severity, Unchecked
+from commands.command import Candidate, Finding, Keep, NoSource, Plan, Pull, Rebuild, Refusal, Severity, Unchecked
 from commands.host.selection import Found
 from commands.host.subjects import Registered, digests_of
 from commands.model.images import Digest
@@ -123,6 +123,15 @@ def nameless_finding(count: int) -> tuple[Finding, ...]:
     have = "has" if count == 1 else "have"
     message = f"{_counted(count, 'image')} {have} no name and {'is' if count == 1 else 'are'} left out."
     return (Finding("nameless", Severity.NOTE, message),)
+
+
+def refusal_of_tool(name: str) -> Refusal:
+    """Refuse to touch one of the bot's own tools, which somebody named by an ID or by another name."""
+    return Refusal(
+        f"{quoted(name)} is one of the bot's own tools",
+        "The bot makes, uses and replaces it by itself.",
+        "Choose another image: `/docker_images` shows what there is.",
+    )
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

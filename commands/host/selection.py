@@ -167,7 +167,8 @@ def _last(repository: str) -> str:
 
 
 def _askable(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name for name in dict.fromkeys(names) if is_askable(name))[:MOST_CANDIDATES]
+    offered = (name for name in dict.fromkeys(names) if is_askable(name) and not is_name_of_tool(name))
+    return tuple(offered)[:MOST_CANDIDATES]
 
 
 def is_askable(name: str) -> bool:
@@ -177,3 +178,13 @@ def is_askable(name: str) -> bool:
     except Malformed:
         return False
     return True
+
+
+def is_name_of_tool(name: str) -> bool:
+    """Whether a listed name, which need not be one that somebody could type, is kept for the bot's own tools."""
+    return Reference(repository_of(name) or name).is_kept_for_tools
+
+
+def is_tool(image: ListedImage) -> bool:
+    """Whether an image has a name that is kept for the bot's own tools, whatever else it is called."""
+    return any(map(is_name_of_tool, image.repo_tags))

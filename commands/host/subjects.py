@@ -7,7 +7,7 @@ from commands.build.labels import REF_NAME
 from commands.build.tags import build_number
 from commands.host.history import is_kept, repository_of, tag_of
 from commands.host.origin import holders_of, is_made_here
-from commands.host.selection import Found, familiar, is_askable
+from commands.host.selection import Found, familiar, is_askable, is_name_of_tool
 from commands.model.images import Digest, ImageId, ListedImage, LocalImage, Mark
 from commands.model.references import Reference, quoted
 
@@ -94,8 +94,8 @@ def shown_name(image: ListedImage) -> str:
     return next((name for name in (latest, own) if name in image.repo_tags), own)
 
 
-def subjects_of(listing: Sequence[ListedImage], *, leave_out: str) -> Subjects:
-    """List every name to be looked at for an update of all; names that begin with `leave_out` are not.
+def subjects_of(listing: Sequence[ListedImage]) -> Subjects:
+    """List every name to be looked at for an update of all; those of the bot's own tools are not.
 
     Neither are names that are kept to roll back to, and of what the bot made for one repository the older builds.
     """
@@ -105,7 +105,7 @@ def subjects_of(listing: Sequence[ListedImage], *, leave_out: str) -> Subjects:
         subject.name: subject
         for image in reversed(listing)
         for subject in _subjects_of(image, holders, newest)
-        if not subject.name.startswith(leave_out)
+        if not is_name_of_tool(subject.name)
     }
     return Subjects(tuple(named.values()), nameless=sum(not image.repo_tags for image in listing))
 

@@ -117,10 +117,20 @@ class PythonRuntime:
 
 
 @dataclass(frozen=True, slots=True)
+class Maker:
+    """What an image's labels tell of the bot that made it: as which name, for whom and when; None what they do not."""
+
+    name: str | None
+    requester: str | None
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class BaseImage:
     """A base, pinned: the same `image_id` stands behind it however its tag moves.
 
     `digest` is the registry's, None for an image that never was in one. `user` is the image's own, empty for root.
+    `maker` is there where the image carries the labels of one that a bot made: it is that one, or stands on it.
     """
 
     reference: Reference
@@ -131,6 +141,7 @@ class BaseImage:
     user: str
     platform: Platform
     layers: tuple[str, ...]
+    maker: Maker | None = None
 
     @property
     def pinned(self) -> str:

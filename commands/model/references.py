@@ -10,6 +10,12 @@ LONGEST_REPOSITORY = 255
 HUB = "docker.io"
 """The registry that is meant where a name has none; `normalize.go` of the distribution project, `defaultDomain`."""
 
+TOOLS_NAMESPACE = "warroom"
+"""The bot's own tools were once called so on the hub, where anybody may register it."""
+
+TOOLS_HOST = f"{TOOLS_NAMESPACE}.invalid"
+"""The host in the names of the bot's own tools: none can ever be there (RFC 2606)."""
+
 LONGEST_QUOTE = 60
 """Characters of somebody's text that a message repeats."""
 
@@ -88,11 +94,35 @@ class Reference:
         path = self.repository[found.end() :] if found else self.repository
         return f"library/{path}" if self.registry == HUB and "/" not in path else path
 
+    @property
+    def is_kept_for_tools(self) -> bool:
+        """Whether it is a name of the bot's own tools, in any spelling and with any tag or digest."""
+        host = self.registry.lower().partition(":")[0]
+        return host == TOOLS_HOST or (host == HUB and self.path.startswith(f"{TOOLS_NAMESPACE}/"))
+
+    def is_same_repository(self, other: Self) -> bool:
+        """Say whether Docker takes both for one repository, however each is spelled."""
+        return (self.registry.lower(), self.path) == (other.registry.lower(), other.path)
+
+    def is_same_image(self, other: Self) -> bool:
+        """Say whether both are one name of one image, however each is spelled: without a tag, `latest` is meant."""
+        own, others = (self.tag or "latest", self.digest), (other.tag or "latest", other.digest)
+        return self.is_same_repository(other) and own == others
+
     def __str__(self) -> str:
         """Write it as Docker takes it."""
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.repository}{tag}{digest}"
+
+
+def refuse_name_of_tools(reference: Reference) -> None:
+    """Refuse a name that is kept for the bot's own tools; raises `Malformed`."""
+    if reference.is_kept_for_tools:
+        raise Malformed(
+            f"{quoted(str(reference))} is a name that is kept for the bot's own tools",
+            advice=f"Give another name: not one in `{TOOLS_NAMESPACE}/` or on `{TOOLS_HOST}`.",
+        )
 
 
 def _refuse_what_docker_reserves(text: str) -> None:

@@ -7,10 +7,11 @@ from commands.arguments import Argument, Grammar, Mistake, render
 from commands.arguments import request as read_request
 from commands.command import Finding, Refusal, Removal, Severity, Users
 from commands.host.history import is_kept, tag_of
-from commands.host.selection import Ambiguous, Found, Unknown, find, parse_wanted
+from commands.host.plans import refusal_of_tool
+from commands.host.selection import Ambiguous, Found, Unknown, find, is_tool, parse_wanted
 from commands.host.subjects import mark_of
 from commands.model.images import Container, ListedImage
-from commands.model.references import Malformed
+from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import RemoveImage
 from commands.sources import Sources
 
@@ -29,7 +30,10 @@ def _remove_image(arguments: Mapping[str, str]) -> RemoveImage:
     if not arguments.get("image"):
         raise Mistake("`image` is missing", advice="Say which image is meant.")
     try:
-        return RemoveImage(parse_wanted(arguments["image"]))
+        wanted = parse_wanted(arguments["image"])
+        if isinstance(wanted, Reference):
+            refuse_name_of_tools(wanted)
+        return RemoveImage(wanted)
     except Malformed as error:
         raise Mistake(error.message, advice=error.advice) from None
 
@@ -47,6 +51,8 @@ def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]
     report(f"Looking for {request.image}")
     listing = sources.engine.listing()
     match find(request.image, listing):
+        case Found(image, name) if is_tool(image):
+            return refusal_of_tool(name)
         case Found() as found:
             return _of(found, listing, sources)
         case Ambiguous(candidates):

@@ -9,10 +9,10 @@ from commands.arguments import Argument, Grammar, Mistake, render
 from commands.arguments import request as read_request
 from commands.command import Finding, Move, Refusal, RollBack, Severity, Users
 from commands.host.history import Kept, is_kept, kept_by, kept_for, repository_of, tag_of
-from commands.host.selection import Found, familiar
+from commands.host.selection import Found, familiar, is_name_of_tool
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, Mark
-from commands.model.references import Malformed, Reference, quoted
+from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
 from commands.model.requests import RollBackImage, UndoUpdate
 from commands.sources import Sources
 
@@ -42,9 +42,11 @@ def _reference(text: str) -> Reference:
     # Tags that read as a placeholder (`1.0-BASE`) are refused where people type. Here a button names what is there.
     repository, tag = (repository_of(text), tag_of(text)) if _TAGGED.fullmatch(text) else (text, None)
     try:
-        return replace(Reference.parse(repository), tag=tag) if tag else Reference.parse(text)
+        reference = replace(Reference.parse(repository), tag=tag) if tag else Reference.parse(text)
+        refuse_name_of_tools(reference)
     except Malformed as error:
         raise Mistake(error.message, advice=error.advice) from None
+    return reference
 
 
 def _kept_tag(text: str | None) -> str | None:
@@ -114,7 +116,7 @@ def _why_nothing(name: str, to: str | None, kept: Sequence[Kept]) -> str:
 
 
 def _of_job(job: str, listing: Sequence[ListedImage], sources: Sources) -> RollBack | Refusal:
-    moved = [(name, kept, _holder(name, listing)) for name, kept in kept_by(job, listing)]
+    moved = [(name, kept, _holder(name, listing)) for name, kept in kept_by(job, listing) if not is_name_of_tool(name)]
     back = [(name, kept, present) for name, kept, present in moved if present is None or present.id != kept.image.id]
     if not back:
         return _nothing("None of the images that it replaced is kept on this host any more.")

@@ -20,7 +20,7 @@ from commands.errors import LoginRefused, Problem
 from commands.model.references import Reference
 from commands.registry.challenge import Basic, Bearer, Challenge
 from commands.registry.problems import forbidden, nonsense, refused, token_only, unreachable, withheld
-from commands.registry.sites import Site, Way, http_url, is_loopback
+from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Unanswered, Wire
 
@@ -160,6 +160,8 @@ class Access:
             raise nonsense(question.site.name, "names a token service that has no address")
         if realm.scheme == "http" and question.way.scheme == "https":
             raise nonsense(question.site.name, "names a token service without TLS, which is not asked")
+        if is_inside(realm.netloc) and not is_inside(question.site.host):
+            raise nonsense(question.site.name, "names a token service of the inner network, which is not asked")
         return realm
 
     def _ask(self, realm: SplitResult, challenge: Bearer, question: Question, login: Login | None) -> Answer:

@@ -22,7 +22,7 @@ from commands.registry.challenge import challenge_in
 from commands.registry.interface import Remote
 from commands.registry.limits import Waits, quota_in, seconds_to_wait
 from commands.registry.problems import limited, nonsense, not_found, odd_status, unreachable
-from commands.registry.sites import Site, Way, http_url, is_loopback, site_in, site_of, ways_to
+from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback, site_in, site_of, ways_to
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Trouble, Unanswered, Wire
 
@@ -230,6 +230,8 @@ def _next(url: str, location: str, way: Way, site: Site) -> tuple[str, Way]:
         raise nonsense(site.name, "sends on to a host without TLS")
     if is_loopback(target.netloc) and not is_loopback(site.host):
         raise nonsense(site.name, "sends on to this machine")
+    if is_inside(target.netloc) and not is_inside(site.host):
+        raise nonsense(site.name, "sends on to the inner network")
     checked = target.scheme == "https" and not is_loopback(target.netloc)
     return target.geturl(), Way(target.scheme, target.netloc, checked=checked)
 

@@ -28,7 +28,7 @@ class Remote:
     quota: Quota | None = None
 
 
-class Registry(Protocol):
+class Lookup(Protocol):
     """All registries, each with its own address, certificates and login. Used by many threads at once."""
 
     def look_up(self, reference: Reference) -> Remote:
@@ -37,4 +37,12 @@ class Registry(Protocol):
         Raises `ImageNotFound`, `LoginRefused`, `RegistryLimited` (also without asking, while a registry's `Retry-After`
         lasts) or `RegistryUnreachable`.
         """
+        ...
+
+
+class Registry(Lookup, Protocol):
+    """The registries that may be asked: `look_up` raises `RegistryNotAllowed` for any other, without asking it."""
+
+    def require(self, reference: Reference) -> None:
+        """Raise `RegistryNotAllowed` unless the registry of a name may be asked; to be called before each pull."""
         ...

@@ -13,6 +13,9 @@ _ADDRESS = re.compile(
     r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?)"
     r"(?:/(?P<prefix>[a-z0-9][a-z0-9._/-]*?))?/?"
 )
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_INNER = frozenset({"localhost", "local", "internal"})
+"""Last parts of names that are never on the internet; RFC 6761, RFC 6762, and what ICANN set aside for private use."""
 _HTTP = "http"
 _HTTPS = "https"
 
@@ -97,6 +100,16 @@ def may_go_without_tls(host: str, insecure: tuple[str, ...]) -> bool:
 def is_loopback(host: str) -> bool:
     """Say whether a host (with or without port) is this machine by its very name."""
     return _bare(host).lower() == "localhost" or _is_in(_bare(host), "127.0.0.0/8") or _is_in(_bare(host), "::1/128")
+
+
+def is_inside(host: str) -> bool:
+    """Say whether a host (with or without port) names a machine of the inner network, or one by its bare address.
+
+    Nobody who only names an image may have these asked: what answers there is not on the internet. An address has many
+    spellings (`127.1`, `0x7f000001`, `2130706433`); no name of the internet ends in a number.
+    """
+    *_, before_last, last = ("", *_bare(host).lower().rstrip(".").split("."))
+    return not before_last or ":" in last or _NUMBER.fullmatch(last) is not None or last in _INNER
 
 
 def _bare(host: str) -> str:

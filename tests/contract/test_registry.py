@@ -18,7 +18,7 @@ from commands.errors import ImageNotFound, LoginRefused, RegistryLimited, Regist
 from commands.model.images import Digest, Platform
 from commands.model.references import Reference
 from commands.registry.http_registry import HttpRegistry
-from commands.registry.interface import Registry, Remote
+from commands.registry.interface import Lookup, Remote
 from tests.certificates import made_certificates
 from tests.fakes.registries import FakeRegistries
 from tests.fakes.registry import serving
@@ -29,7 +29,7 @@ from tests.registries import PASSWORD, USER, RunningRegistry, guarded_registry, 
 class RegistryBench:
     """A registry to be asked. `put` makes a new image under a tag and gives its digest; `heads` counts HEADs."""
 
-    registry: Registry
+    registry: Lookup
     address: str
     put: Callable[[str, str], Digest]
     heads: Callable[[], int]
@@ -176,7 +176,7 @@ def test_a_registry_that_names_a_wait_is_asked_but_once(tmp_path: Path, seconds:
         fake.limit("hub.test", seconds)
         registry.limit_heads(seconds)
         real = client(stack, {}, tmp_path)
-        names: dict[Registry, Reference] = {
+        names: dict[Lookup, Reference] = {
             fake: Reference("hub.test/a", tag="1"),
             real: Reference(f"{registry.address}/a", tag="1"),
         }

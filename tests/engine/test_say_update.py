@@ -88,7 +88,9 @@ def outdated(ground: Ground, registry: RunningRegistry) -> str:
     """An image that the bot made, of which the base is newer by now: its name and own tag."""
     base = publish_base(ground, registry, "1.0")
     line = f"/docker_image_create name={ground.name('tool')} dependencies=six base={base}"
-    made = told(ground.environment, line, "--yes")
+    # Before the daemon has anything from there.
+    environment = {**ground.environment, "WARROOM_REGISTRIES": registry.address}
+    made = told(environment, line, "--yes")
     assert made["state"] == "done", made
     publish_base(ground, registry, "2.0")
     return f"{made['image']}:{made['tag']}"

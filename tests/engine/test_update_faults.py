@@ -38,9 +38,7 @@ OUTCOMES: Mapping[Play, Told] = {
         "*What to do:* Try again in 90 s; with a login (`docker login REGISTRY`) it may allow more.",
         UNTOUCHED,
     ),
-    faults.limit_at_a_layer: Told(
-        NOT_UPDATED, f"{USED_UP}\ntoomanyrequests: You have reached your pull rate limit.", UNTOUCHED
-    ),
+    faults.limit_at_a_layer: Told(NOT_UPDATED, USED_UP, UNTOUCHED),
     faults.error_after_a_layer: Told(NOT_UPDATED, USED_UP, UNTOUCHED),
     faults.reset_that_passes: Told(IS_UPDATED, COMPARED, UPDATED),
     faults.reset_and_stop: STOPPED,

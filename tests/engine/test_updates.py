@@ -15,6 +15,7 @@ from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RegistryRules
 from commands.errors import ImageInUse
 from commands.halt import Halt, HaltReason
+from commands.host.allowed import AllowedRegistries, GuardedRegistry
 from commands.host.history import kept_name
 from commands.host.selection import Found
 from commands.host.subjects import mark_of
@@ -46,7 +47,9 @@ def registry(daemon: DockerDaemon) -> Iterator[FakeRegistry]:
 @pytest.fixture
 def workshop(daemon: DockerDaemon) -> Iterator[Workshop]:
     with closing(HttpRegistry(lambda: RegistryRules(hub="hub.invalid"), lambda _: None)) as client:
-        yield workshop_on(daemon, client)
+        # The registries here are on loopback: that the host has images of them lets them be asked.
+        allowed = AllowedRegistries(daemon.listing, Reference("hub.test/base"))
+        yield workshop_on(daemon, GuardedRegistry(client, allowed, close=client.close))
 
 
 def own() -> str:

@@ -111,9 +111,12 @@ class Host:
 
     # ── What tests put there, and look at ───────────────────────────────────────────────────────────────────────
 
-    def add_base(self, name: str, inside: Inside | None = None) -> LocalImage:
-        """Put a base on the daemon."""
-        image = self.engine.add_image(f"{name}:latest", repo_digests=(f"{name}@{_digest(name)}",), size=150_000_000)
+    def add_base(
+        self, name: str, inside: Inside | None = None, *, labels: Mapping[str, str] | None = None
+    ) -> LocalImage:
+        """Put a base on the daemon; one that has `labels` was made there and is in no registry."""
+        digests = () if labels else (f"{name}@{_digest(name)}",)
+        image = self.engine.add_image(f"{name}:latest", repo_digests=digests, labels=labels, size=150_000_000)
         self._inside[image.id] = inside or Inside()
         return image
 

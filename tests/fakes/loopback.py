@@ -70,11 +70,17 @@ class Loopback(ThreadingHTTPServer):
         self.respond: Respond = lambda _: Reply(404)
         self.tls = tls
         self.open: set[socket.socket] = set()
+        self.connections = 0
 
     @property
     def address(self) -> str:
         """Host and port."""
         return f"127.0.0.1:{self.server_port}"
+
+    def process_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]  # never a datagram
+        # Whatever comes of it: that somebody connected is what tests count.
+        self.connections += 1
+        super().process_request(request, client_address)
 
     def finish_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]  # never a datagram
         # The handshake belongs to the request's own thread.

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from commands.errors import ImageNotFound, Problem, RegistryLimited
+from commands.errors import ImageNotFound, Problem, RegistryLimited, RegistryNotAllowed
 from commands.model.images import Digest
 from commands.model.references import HUB, Reference
 from commands.registry.interface import Quota, Remote
@@ -17,7 +17,7 @@ class FakeRegistries:
 
     `quotas` are by registry. With a `mirror` the answers for names without a registry come from there. `asked` are the
     names for which a HEAD would have been sent, in order; each look-up passes the turnstile of its registry in `doors`,
-    if it has one. `most_at_once` is how many ran side by side.
+    if it has one. `most_at_once` is how many ran side by side. `forbidden` are registries that may not be asked.
     """
 
     def __init__(self, *, mirror: str | None = None) -> None:
@@ -28,6 +28,7 @@ class FakeRegistries:
         self.doors: dict[str, Turnstile] = {}
         self.asked: list[str] = []
         self.most_at_once = 0
+        self.forbidden: set[str] = set()
         self._at_once = 0
         self._lock = threading.Lock()
         self._limits: dict[str, float | None] = {}
@@ -42,8 +43,14 @@ class FakeRegistries:
         """Have a registry refuse everything: with `seconds` it is asked once, and not again."""
         self._limits[registry] = seconds
 
+    def require(self, reference: Reference) -> None:
+        """Refuse what is forbidden."""
+        if reference.registry in self.forbidden:
+            raise RegistryNotAllowed(f"{reference.registry} may not be asked.", hint="Name it.")
+
     def look_up(self, reference: Reference) -> Remote:
         """Answer as `Registry` says."""
+        self.require(reference)
         name = f"{reference.repository}:{reference.tag or 'latest'}"
         with self._counted(reference.registry, name):
             if door := self.doors.get(reference.registry):

@@ -131,7 +131,7 @@ def test_a_build_that_is_cancelled_says_so(engine: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message", "details"),
     [
-        ("unknown_base", "The base image `127.0.0.1:1/no-such-base:1` is not on this Docker daemon", "refused"),
+        ("unknown_base", "The base image `127.0.0.1:1/no-such-base:1` is not on this Docker daemon", None),
         ("syntax_error", "unknown instruction: RUM", None),
         ("missing_file", "Step 2 of 2, `COPY missing /x`, failed", "/missing"),
     ],

@@ -192,7 +192,7 @@ def test_a_folder_that_is_not_there_has_no_known_room(tmp_path: Path) -> None:
 # ── The base ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def looked_at(host: Host, name: str, digest: Digest | Problem) -> Verdict:
+def looked_at(host: Host, name: str, digest: Digest | Problem, *, made_here: bool = False) -> Verdict:
     def registry_digest(_: Reference) -> Digest:
         if isinstance(digest, Problem):
             raise digest
@@ -203,6 +203,7 @@ def looked_at(host: Host, name: str, digest: Digest | Problem) -> Verdict:
             host.engine,
             Reference.parse(name),
             registry_digest=registry_digest,
+            made_here=made_here,
             labels={LABEL: "mark"},
             seconds=5,
         )

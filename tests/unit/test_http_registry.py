@@ -179,6 +179,34 @@ def test_what_is_no_answer_of_a_registry_is_told_with_its_reason(reply: Respond,
     assert reason in problem_of(reply, RegistryUnreachable).message
 
 
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (fails(307, {"Location": "https://169.254.169.254/latest"}), "sends on to the inner network"),
+        (fails(307, {"Location": "https://2130706433:5000/"}), "sends on to the inner network"),
+        (fails(307, {"Location": "https://vault/"}), "sends on to the inner network"),
+        (fails(307, {"Location": "https://localhost/"}), "sends on to this machine"),
+        (fails(401, {"WWW-Authenticate": 'Bearer realm="https://10.0.0.5/token"'}), "service of the inner network"),
+        (fails(401, {"WWW-Authenticate": 'Bearer realm="https://[::1]/token"'}), "service of the inner network"),
+    ],
+)
+def test_a_registry_of_the_internet_leads_nobody_into_the_inner_network(
+    reply: Respond, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    rules = RegistryRules(hub="hub.invalid", insecure=("registry.example",))
+    with Bench(rules).client() as client, scripted(reply) as host:
+        # The host plays the proxy, behind which every name is what it says.
+        monkeypatch.setenv("http_proxy", f"http://{host.address}")
+        monkeypatch.setenv("https_proxy", f"http://{host.address}")
+        with pytest.raises(RegistryUnreachable) as unreachable:
+            client.look_up(Reference("registry.example/a/b", "1"))
+
+    assert reason in unreachable.value.message
+    assert len(host.asked) == 1
+
+
 @pytest.mark.parametrize("kind", ["respond", "drip"])
 def test_a_registry_that_says_next_to_nothing_is_not_waited_for(kind: str) -> None:
     silence = Silence()

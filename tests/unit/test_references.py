@@ -109,3 +109,21 @@ def test_a_quote_is_one_short_printable_line_with_two_back_ticks(text: str) -> N
     assert quote.count("`") == 2
     assert len(quote) <= LONGEST_QUOTE + 2
     assert quote.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("python", "python:latest", True),
+        ("python", "docker.io/library/python:latest", True),
+        ("index.docker.io/a/b:1", "a/b:1", True),
+        (f"a@sha256:{'d' * 64}", f"docker.io/library/a@sha256:{'d' * 64}", True),
+        ("python:3", "python", False),
+        ("python", "library.example/python", False),
+        ("a/python", "python", False),
+        (f"a@sha256:{'d' * 64}", "a", False),
+    ],
+)
+def test_two_spellings_of_one_image_are_known(one: str, other: str, *, is_same: bool) -> None:
+    assert Reference.parse(one).is_same_image(Reference.parse(other)) is is_same
+    assert Reference.parse(other).is_same_image(Reference.parse(one)) is is_same
