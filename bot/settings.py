@@ -130,9 +130,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(default="console", description="`console` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
-    @field_validator(
-        "registries", "allowed_channels", "allowed_users", "allowed_teams", "health_names", mode="before"
-    )
+    @field_validator("registries", "allowed_channels", "allowed_users", "allowed_teams", "health_names", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -241,7 +241,15 @@ def _impatient_engine(settings: Settings) -> DockerDaemon:
 def redactor(settings: Settings, doors: Doors | None = None) -> Redactor:
     """Make the redactor that knows every secret of this process."""
     tokens = (doors.bot_token, doors.app_token) if doors else ()
-    return Redactor((*settings.secrets, *secrets_of(environment()), *tokens))
+    return Redactor((*settings.secrets, *secrets_of(environment()), *_logins_of_indexes(settings), *tokens))
+
+
+def _logins_of_indexes(settings: Settings) -> tuple[str, ...]:
+    try:
+        return uv_program(settings, None).indexes().secrets
+    except Misconfigured:
+        # uv's settings cannot be read, so no login of theirs is known to anybody; who asks the index is told.
+        return ()
 
 
 def make_engine(settings: Settings) -> DockerDaemon:

@@ -99,6 +99,32 @@ def test_a_tool_image_that_somebody_planted_runs_in_no_build(field: Battlefield)
     assert planted.id not in {image.id for name in names if (image := field.daemon.find_image(name))}
 
 
+@pytest.mark.parametrize("base", ["warroom/uv:1.0-amd64", "docker.io/warroom/uv", "warroom.invalid/uv:1.0-amd64"])
+def test_the_names_of_tools_are_no_base(field: Battlefield, base: str) -> None:
+    told = create(field.ground(), "attack", base=base, dependencies="six")
+    assert told.status == 1
+    assert "kept for the bot's own tools" in told.everything
+
+
+def test_nobody_makes_the_image_that_everybody_builds_on(field: Battlefield) -> None:
+    ground = field.ground()
+    wanted = ground.name("wanted")
+    settings = {"WARROOM_DEFAULT_BASE": wanted}
+    taken = create(ground, "wanted", environment=settings, base=ground.bench.base, dependencies="six")
+    assert taken.state == "refused", taken
+    assert ground.bench.engine.find_image(wanted) is None
+    # Made while it was not the default base.
+    made = create(ground, "wanted", dependencies="six")
+    assert made.state == "done"
+    built_on = create(ground, "image", environment=settings, dependencies="idna")
+    assert built_on.state == "refused", built_on
+    assert f"made as `{wanted}:" in built_on.message
+    allowed = create(
+        ground, "image", environment={**settings, "WARROOM_DEFAULT_BASE_MADE_HERE": "true"}, dependencies="idna"
+    )
+    assert allowed.state == "done", allowed
+
+
 def _split(name: str) -> tuple[str, str]:
     repository, _, tag = name.rpartition(":")
     return repository, tag

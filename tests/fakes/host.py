@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from time import monotonic
 
-from commands.inside import FOLDER
 from commands.engine.interface import BuildEvent, BuildOrder, RunOrder, RunOutcome
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, Problem
+from commands.inside import FOLDER
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
 from commands.model.images import ImageId, LocalImage
 from tests.fakes.engine import FIRST_MOMENT, PLATFORM, Control, FakeEngine

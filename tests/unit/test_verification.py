@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from commands.inside import source
-from commands.inside.check import modules_of
 from commands.build.verification import judge, verify
 from commands.engine.interface import RunOutcome
 from commands.errors import VerificationFailed
+from commands.inside import source
+from commands.inside.check import modules_of
 from commands.model.images import ImageSpec
 from commands.model.outcomes import ImportFailure, Verdict
 from commands.model.packages import OsPackage, PythonRequirement
