@@ -22,7 +22,7 @@ from bot.room.workspace import WAR_ROOM
 from bot.router import COMMANDS
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds in which everything that a test waits for happens, also on a slow machine."""
 
 

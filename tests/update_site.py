@@ -26,7 +26,7 @@ from tests.engine_bench import LABEL
 from tests.fakes.loopback import listening
 from tests.fakes.registry import FakeRegistry, serving
 from tests.private_engine import PrivateEngine, private_engine
-from tests.program import scene
+from tests.program import PATIENCE, scene
 from tests.scenario.driver import EVERYWHERE, HASTE, Dialog, Person, make_settings, title, words
 
 SMALL_DISK = 64 << 20
@@ -182,7 +182,7 @@ class Site:
         """Have an update under way, so far that a layer was asked for."""
         dialog = self.review()
         dialog.click("update")
-        assert self.registry.blob_asked.wait(30)
+        assert self.registry.blob_asked.wait(PATIENCE)
         return dialog
 
     def holds(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ from tests.fakes.loopback import Reply, Request, listening
 from tests.fakes.packed_image import LAYER, Blob, content_of, index_of, packed_image
 
 _CHUNK = 16 << 10
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 _CODES = {401: "UNAUTHORIZED", 403: "DENIED", 404: "MANIFEST_UNKNOWN", 429: "TOOMANYREQUESTS", 500: "UNKNOWN"}
 
 

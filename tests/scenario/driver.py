@@ -31,6 +31,7 @@ from bot.room.payloads import options_of
 from bot.room.rates import RateLimits
 from bot.room.say import ENDS
 from bot.room.server import Room
+from bot.room.sources import Sources
 from bot.room.workspace import ALICE, BOB, BOT, WAR_ROOM, Workspace
 from bot.router import COMMANDS
 from bot.settings import Settings
@@ -513,9 +514,17 @@ class Stage:
 
 
 def open_room(limits: RateLimits | None = None, workspace: Workspace | None = None) -> Room:
-    """Open a room that knows the bot's commands; without `limits` nothing is limited."""
-    commands = [command.name for command in COMMANDS]
-    return Room(commands=commands, limits=limits or RateLimits.boundless(), workspace=workspace).start()
+    """Open a room that knows the bot's commands; without `limits` nothing is limited.
+
+    Slack's 3 s for an acknowledgement, and for opening a form, are not what is tested here: a slow machine may need more.
+    """
+    return Room(
+        commands=[command.name for command in COMMANDS],
+        limits=limits or RateLimits.boundless(),
+        workspace=workspace,
+        ack_seconds=PATIENCE_SECONDS,
+        sources=Sources() if limits else Sources(clock=lambda: 0.0),
+    ).start()
 
 
 def make_settings(state: Path, cache: Path, **changes: object) -> Settings:

@@ -45,10 +45,10 @@ def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:
     assert dialog.until_announced().startswith("<@U0ALICE> `example_name` was not created: ")
     assert "Reading package lists..." in dialog.until_file(f"build-{dialog.id}.log")
 
-    stage.host.engine.repair()
-    assert stage.nameless() == 1
     # A bot that starts again does at once what the present one tries every few seconds.
     stage.close_bot()
+    stage.host.engine.repair()
+    assert stage.nameless() == 1
     stage.start_bot()
     eventually(lambda: stage.nameless() == 0, "nothing is left")
 

@@ -16,6 +16,7 @@ from bot.health import HealthServer, Pages, Readiness, pages
 from bot.settings import Settings
 from bot.wiring import health_page
 from commands.errors import Misconfigured
+from tests.fakes.host import PATIENCE_SECONDS
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def served(shown: Pages) -> Iterator[int]:
 
 
 def get(port: int, path: str, *, method: str = "GET") -> tuple[int, str, bytes]:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as connection:
         connection.request(method, path)
         answer = connection.getresponse()
         return answer.status, answer.headers["Content-Type"], answer.read()
