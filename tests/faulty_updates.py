@@ -86,7 +86,8 @@ def reset_and_stop(site: Site) -> Told:
 def slow_and_stop(site: Site) -> Told:
     """Press Stop while bytes trickle."""
     site.outdate(BIG)
-    site.registry.slow_blobs(BIG // 20)
+    # A minute for a layer: longer than a Stop takes on any machine.
+    site.registry.slow_blobs(BIG // 60)
     dialog = site.begin()
     dialog.until_says("layers")
     return _stopped(site, dialog)

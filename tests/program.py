@@ -286,7 +286,8 @@ def text_of(message: Message) -> str:
 @contextmanager
 def scene(environment: Mapping[str, str]) -> Iterator[Scene]:
     """Open a room; `environment` is that of the bots that will come."""
-    with Room(commands=[command.name for command in COMMANDS]) as room:
+    # What Slack gives a bot for an acknowledgement, 3 s, may be too little on a slow machine.
+    with Room(commands=[command.name for command in COMMANDS], ack_seconds=PATIENCE) as room:
         opened = Scene(room, environment)
         with opened.client.events() as events:
             reader = threading.Thread(target=_pass_on, args=(events, opened.happenings), daemon=True)

@@ -88,7 +88,9 @@ def hasty_house(host: str, folder: Path) -> Iterator[House]:
     """Put a bot to work in this process: it keeps to no rate limit, so that what is measured is not Slack's pace."""
     settings = make_settings(folder / "state", folder / "cache", docker_host=host)
     with (
-        Room(commands=[command.name for command in COMMANDS], limits=RateLimits.boundless()) as room,
+        Room(
+            commands=[command.name for command in COMMANDS], limits=RateLimits.boundless(), ack_seconds=PATIENCE
+        ) as room,
         closing(DockerDaemon(host, environment=_logins_in(folder))) as engine,
         closing(_hasty_bot(room, settings, engine)) as bot,
     ):

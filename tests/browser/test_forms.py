@@ -11,6 +11,7 @@ from slack_sdk import WebClient
 
 from bot.room.rates import RateLimits
 from bot.room.server import Room
+from bot.room.sources import Sources
 from bot.room.workspace import KnownCommand
 from tests.browser.conftest import at_the_box
 from tests.browser.house import connected, web_client
@@ -87,7 +88,8 @@ def heard() -> Heard:
 @pytest.fixture
 def room(heard: Heard) -> Iterator[Room]:
     commands = [KnownCommand("/form", "", "Opens a form"), KnownCommand("/dialog")]
-    with Room(commands=commands, limits=RateLimits.boundless()) as room:
+    sources = Sources(clock=lambda: 0.0)
+    with Room(commands=commands, limits=RateLimits.boundless(), ack_seconds=PATIENCE_SECONDS, sources=sources) as room:
         app = App(client=web_client(room))
 
         @app.command("/form")

@@ -124,6 +124,10 @@ class FakeRegistry:
         """How often one layer or configuration was asked for."""
         return self._asked("GET", f"/blobs/{digest}")
 
+    def times_served(self, digest: str) -> int:
+        """Say how often a layer was sent to its end."""
+        return self._served[digest]
+
     def _asked(self, method: str, part: str) -> int:
         return sum(request.method == method and part in request.path for request in tuple(self.requests))
 
