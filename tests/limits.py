@@ -23,4 +23,4 @@ def ended_after(first: float, run: Callable[[float], Ended], got_so_far: Callabl
         ended = run(seconds)
         if got_so_far(ended):
             return ended
-    raise AssertionError(f"it got no further than this: {ended}")
+    raise AssertionError("it never got so far before its limit ended it")

@@ -23,14 +23,15 @@ def marks(output: str) -> dict[str, str]:
 
 @pytest.mark.engine
 def test_where_all_is_well_it_says_so_and_leaves_nothing(ground: Ground, daemon: DockerDaemon) -> None:
-    status, output = check(ground.environment, "--json")
+    state = ground.state / "none-yet"
+    status, output = check({**ground.environment, "WARROOM_STATE_DIR": str(state)}, "--json")
     told = json.loads(output)
     assert (status, told["ok"]) == (0, True), output
     assert {"Docker", "BuildKit", "Default base", "Package index", "CA bundle", "State folder"} <= {
         line["name"] for line in told["lines"] if line["mark"] == "good"
     }
     assert (daemon.images({LABEL: ""}), ground.left_behind()) == ((), ())
-    assert not ground.state.exists()
+    assert not state.exists()
 
 
 def test_without_docker_the_rest_is_still_told(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class Berth:
     def ended(self, *command: str) -> tuple[int, dict[str, Any]]:
         """Run a command to its end: its exit status, and the one object that it printed."""
         with self.container(*command) as container:
-            status = self.ground.raw.wait(container, timeout=PATIENCE)["StatusCode"]
+            status = self.ground.raw.wait(container, timeout=round(PATIENCE))["StatusCode"]
             errors = self.ground.raw.logs(container, stdout=False).decode()
             told = self.ground.raw.logs(container, stderr=False).decode()
         assert told, errors

@@ -164,7 +164,7 @@ def test_a_layer_that_breaks_off_is_gone_on_with(daemon: DockerDaemon, registry:
         assert registry.blob_broken.wait(PATIENCE)
         registry.break_blobs_after(None)
 
-        assert pull.result(60).repo_digests == (str(source(registry)),)
+        assert pull.result(PATIENCE).repo_digests == (str(source(registry)),)
 
 
 def stalls(registry: FakeRegistry) -> None:
@@ -190,7 +190,7 @@ def test_a_pull_can_be_stopped_at_a_registry_that_keeps_it_waiting(
         assert waits_for.wait(PATIENCE)
         daemon.cancel_pull("one")
         with pytest.raises(PullStopped):
-            pull.result(10)
+            pull.result(PATIENCE)
 
     assert daemon.find_image(str(source(registry))) is None
 
@@ -209,7 +209,7 @@ def test_a_registry_that_stalls_and_goes_on_is_waited_for(daemon: DockerDaemon, 
         assert not pull.done()
         registry.resume()
 
-        assert pull.result(30).repo_digests == (str(source(registry)),)
+        assert pull.result(PATIENCE).repo_digests == (str(source(registry)),)
 
 
 def test_slow_bytes_are_told_as_they_come(daemon: DockerDaemon, registry: FakeRegistry) -> None:

@@ -33,7 +33,7 @@ from commands.errors import EngineUnavailable, Misconfigured, Problem, PullFaile
 from commands.model.images import Digest
 from commands.model.references import Reference
 from tests.fakes.engine import PLATFORM, FakeEngine
-from tests.fakes.host import DEFAULT_BASE, Host, Inside
+from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host, Inside
 from tests.fakes.resolver import FakeResolver, Release
 from tests.limits import ended_after
 from tests.scenario.driver import make_settings
@@ -56,7 +56,7 @@ class DescribedEngine(FakeEngine):
 
 def told(look: Callable[[], Verdict]) -> Verdict:
     """Give the verdict of one check as the program gets it."""
-    (line,) = run([Check("it", look)], seconds=5).lines
+    (line,) = run([Check("it", look)], seconds=PATIENCE_SECONDS).lines
     return line.verdict
 
 
@@ -75,7 +75,9 @@ def test_one_check_that_fails_hides_no_other() -> None:
     def defective() -> Verdict:
         raise KeyError("defect")
 
-    report = run([Check("a", broken), Check("b", defective), Check("c", lambda: Good("fine"))], seconds=5)
+    report = run(
+        [Check("a", broken), Check("b", defective), Check("c", lambda: Good("fine"))], seconds=PATIENCE_SECONDS
+    )
     assert [type(line.verdict) for line in report.lines] == [Fault, Fault, Good]
     assert report.lines[0].verdict == Fault("It is wrong.\nline 3", "Mend it.")
     assert "KeyError" in report.lines[1].verdict.says

@@ -33,7 +33,7 @@ def get(port: int, path: str, *, method: str = "GET") -> tuple[int, str, bytes]:
         return answer.status, answer.headers["Content-Type"], answer.read()
 
 
-def ready(*checks: Check, seconds: float = 2.0) -> Pages:
+def ready(*checks: Check, seconds: float = PATIENCE_SECONDS) -> Pages:
     return pages(Readiness(checks, seconds=seconds), lambda: b"", metrics_kind="text/plain")
 
 

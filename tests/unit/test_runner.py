@@ -278,7 +278,9 @@ def test_what_was_queued_is_run_by_the_next_runner_in_the_same_order(url: str) -
         after.wait_for("d-1", "d-2", "d-3")
 
     assert before.keys == ["d-1"]
-    assert after.keys == ["d-1", "d-2", "d-3"]
+    # When the interrupted one has its turn is not certain: dbos gives it back while it takes from the queue already.
+    assert [key for key in after.keys if key != "d-1"] == ["d-2", "d-3"]
+    assert after.keys.count("d-1") == 1
 
 
 KILLED = """
@@ -294,6 +296,7 @@ runner.start()
 runner.run("prepare", "d-0")
 for name in ("d-1", "d-2"):
     runner.enqueue("build", name)
+print("asked", flush=True)
 threading.Event().wait()
 """
 
@@ -302,7 +305,7 @@ def test_what_a_killed_process_left_is_run_by_the_next_one(url: str) -> None:
     process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout:
-        told = {process.stdout.readline(), process.stdout.readline()}
+        told = {process.stdout.readline() for _ in range(3)}
         os.kill(process.pid, signal.SIGKILL)
         process.wait(SECONDS)
     built, prepared = Calls(), Calls()
@@ -310,8 +313,9 @@ def test_what_a_killed_process_left_is_run_by_the_next_one(url: str) -> None:
         prepared.wait_for("d-0")
         built.wait_for("d-1", "d-2")
 
-    assert told == {"running d-0\n", "running d-1\n"}
-    assert (prepared.keys, built.keys) == (["d-0"], ["d-1", "d-2"])
+    assert told == {"running d-0\n", "running d-1\n", "asked\n"}
+    # dbos gives back what was interrupted while it takes from the queue already: which is first is not certain.
+    assert (prepared.keys, sorted(built.keys)) == (["d-0"], ["d-1", "d-2"])
 
 
 def test_a_database_that_cannot_be_opened_is_a_problem_of_the_state(tmp_path: Path) -> None:

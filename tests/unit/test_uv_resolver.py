@@ -539,7 +539,9 @@ def uv_of(folder: Path, delivered: bytes, *, compiled: str = "source_only") -> U
 
 def resolver(folder: Path, containers: Containers, *, compiled: str = "source_only") -> UvResolver:
     program = uv_of(folder, elf(), compiled=compiled)
-    return UvResolver(program, Toolbox(program, folder / "tools"), containers.run, network="host", seconds=20)
+    return UvResolver(
+        program, Toolbox(program, folder / "tools"), containers.run, network="host", seconds=PATIENCE_SECONDS
+    )
 
 
 def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path) -> None:
@@ -552,7 +554,7 @@ def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path
             image=BASE.image_id,
             command=container_command(BASE, built=("docopt",)),
             labels={"warroom.job": "7"},
-            seconds=20,
+            seconds=PATIENCE_SECONDS,
             files={"/warroom/uv": elf(), "/warroom/requirements.in": b"docopt<1\n"},
             environment={
                 "HOME": "/tmp",  # noqa: S108 - in the container
