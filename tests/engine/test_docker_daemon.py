@@ -65,8 +65,8 @@ def test_lines_arrive_while_the_step_runs(bench: EngineBench) -> None:
     # The step cannot have ended: it does so now.
     assert appears(seconds)
     kill(seconds)
-    # The shell may tell of the kill before.
-    assert list(lines)[-1] == LogLine(2, "end")
+    # Beside what the shell says of the kill, on another stream: before or after.
+    assert LogLine(2, "end") in list(lines)
 
 
 def test_the_process_of_a_cancelled_build_is_gone(bench: EngineBench) -> None:
