@@ -6,6 +6,9 @@ python := .venv/bin/python
 step := @bash .ci/setup/step.sh
 # More for pytest: `make test ARGS='-k review'`.
 ARGS ?=
+# The engine's tests run side by side too, as its users do; those that need it for themselves say so (tests/turns.py).
+# Whoever has nothing left takes tests from another: a few modules have most of the slow ones.
+workers := -n auto --maxprocesses 4 --dist worksteal
 # The Debian suite whose Docker `make test-next-engine` takes.
 NEXT_SUITE ?= testing
 
@@ -41,7 +44,7 @@ test: setup ## all tests, on the Docker engine that set-up found or started
 	@$(python) -X utf8 .ci/setup/browser.py
 	@$(python) -X utf8 .ci/setup/registry.py
 	@echo '→ all tests'
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest $(workers) $(ARGS)
 
 .PHONY: test-next-engine
 test-next-engine: venv ## the engine tests on a newer Docker, run beside (root on Debian)

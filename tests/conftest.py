@@ -9,6 +9,7 @@ import pytest
 
 from bot.settings import Settings, load_settings
 from commands.engine.docker_daemon import DockerDaemon
+from tests.turns import turn
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,16 @@ def base_reference(settings: Settings) -> str:
 @pytest.fixture(scope="session")
 def build_network(settings: Settings) -> str | None:
     return settings.build_network
+
+
+@pytest.fixture(autouse=True)
+def turn_at_the_engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let no other test use the engine while one has all of it."""
+    if request.node.get_closest_marker("engine") is None:
+        yield
+        return
+    with turn(alone=request.node.get_closest_marker("whole_daemon") is not None):
+        yield
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from tests.engine_bench import LABEL, packed
+from tests.program import PATIENCE
 from tests.scenario.driver import Dialog
 from tests.update_site import SMALL_DISK, Site, Told
 
@@ -68,9 +69,9 @@ def reset_that_passes(site: Site) -> Told:
     site.outdate(BIG)
     site.registry.break_blobs_after(BIG // 4)
     dialog = site.begin()
-    assert site.registry.blob_broken.wait(30)
+    assert site.registry.blob_broken.wait(PATIENCE)
     site.registry.heal()
-    return site.told(dialog.until("updated", seconds=60))
+    return site.told(dialog.until("updated", seconds=PATIENCE))
 
 
 def reset_and_stop(site: Site) -> Told:
@@ -78,14 +79,15 @@ def reset_and_stop(site: Site) -> Told:
     site.outdate(BIG)
     site.registry.break_blobs_after(BIG // 4)
     dialog = site.begin()
-    assert site.registry.blob_broken.wait(30)
+    assert site.registry.blob_broken.wait(PATIENCE)
     return _stopped(site, dialog)
 
 
 def slow_and_stop(site: Site) -> Told:
     """Press Stop while bytes trickle."""
     site.outdate(BIG)
-    site.registry.slow_blobs(BIG // 20)
+    # A minute for a layer: longer than a Stop takes on any machine.
+    site.registry.slow_blobs(BIG // 60)
     dialog = site.begin()
     dialog.until_says("layers")
     return _stopped(site, dialog)
@@ -227,7 +229,7 @@ def full_disk(site: Site) -> Told:
     site.outdate(SMALL_DISK)
     dialog = site.review()
     dialog.click("update")
-    return site.told(dialog.until("failed", seconds=60))
+    return site.told(dialog.until("failed", seconds=PATIENCE))
 
 
 def daemon_killed(site: Site) -> Told:
@@ -238,7 +240,7 @@ def daemon_killed(site: Site) -> Told:
     site.registry.stall_blobs()
     dialog = site.begin()
     private.end(signal.SIGKILL)
-    failed = dialog.until("failed", seconds=60)
+    failed = dialog.until("failed", seconds=PATIENCE)
     private.start()
     return site.told(failed)
 

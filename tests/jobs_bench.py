@@ -1,10 +1,8 @@
 """Jobs with everything real around them but the work and the screen: a bot that can be closed, killed and started."""
 
-import shutil
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
@@ -24,6 +22,7 @@ from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
 from tests.fakes.screen import FakeScreen
 from tests.fakes.work import FakeWork
+from tests.fresh_state import fresh_jobs
 
 Stage = TypeVar("Stage", bound=Dialog)
 
@@ -55,7 +54,7 @@ class JobsBench:
         self, folder: Path, *, slots: int = 2, patience: Patience = PATIENCE, work: FakeWork | None = None
     ) -> None:
         self.folder = folder
-        _fresh_jobs(folder)
+        fresh_jobs(folder, shelf=folder.parent)
         self.slots = slots
         self.patience = patience
         self.clock = Clock()
@@ -212,15 +211,3 @@ def until(condition: Callable[[], bool], what: str) -> None:
             return
         waiting.wait(0.005)
     raise AssertionError(what)
-
-
-def _fresh_jobs(folder: Path) -> None:
-    """Put an empty job database there; the first one is kept as a copy, since making its tables takes longest."""
-    kept = folder.parent / "empty-jobs.sqlite"
-    if not kept.exists():
-        runner = Runner(database_url=sqlite_url(kept), slots=1, tasks={})
-        runner.start()
-        runner.stop()
-        with closing(sqlite3.connect(kept)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copyfile(kept, folder / "jobs.sqlite")

@@ -22,7 +22,7 @@ from bot.room.workspace import WAR_ROOM
 from bot.router import COMMANDS
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds in which everything that a test waits for happens, also on a slow machine."""
 
 
@@ -286,7 +286,8 @@ def text_of(message: Message) -> str:
 @contextmanager
 def scene(environment: Mapping[str, str]) -> Iterator[Scene]:
     """Open a room; `environment` is that of the bots that will come."""
-    with Room(commands=[command.name for command in COMMANDS]) as room:
+    # What Slack gives a bot for an acknowledgement, 3 s, may be too little on a slow machine.
+    with Room(commands=[command.name for command in COMMANDS], ack_seconds=PATIENCE) as room:
         opened = Scene(room, environment)
         with opened.client.events() as events:
             reader = threading.Thread(target=_pass_on, args=(events, opened.happenings), daemon=True)

@@ -22,7 +22,7 @@ PASSWORD = "swordfish-7"
 _HASHED = "$2y$05$0vxKkPeUZscF7YeQChrmQ./UnbkVGHojxk28OEbwljAYfprqxUWNO"
 """`PASSWORD` by `htpasswd -nbB -C 5`: the registry takes bcrypt alone."""
 
-START_SECONDS = 30.0
+START_SECONDS = 300.0
 
 _CONFIG = """version: 0.1
 log: {{level: info}}

@@ -26,7 +26,7 @@ from tests.engine_bench import LABEL
 from tests.fakes.loopback import listening
 from tests.fakes.registry import FakeRegistry, serving
 from tests.private_engine import PrivateEngine, private_engine
-from tests.program import scene
+from tests.program import PATIENCE, scene
 from tests.scenario.driver import EVERYWHERE, HASTE, Dialog, Person, make_settings, title, words
 
 SMALL_DISK = 64 << 20
@@ -91,7 +91,9 @@ def hasty_house(host: str, folder: Path, **changes: object) -> Iterator[House]:
     """
     settings = make_settings(folder / "state", folder / "cache", docker_host=host, **changes)
     with (
-        Room(commands=[command.name for command in COMMANDS], limits=RateLimits.boundless()) as room,
+        Room(
+            commands=[command.name for command in COMMANDS], limits=RateLimits.boundless(), ack_seconds=PATIENCE
+        ) as room,
         closing(DockerDaemon(host, environment=_logins_in(folder))) as engine,
         closing(_hasty_bot(room, settings, engine)) as bot,
     ):
@@ -185,7 +187,7 @@ class Site:
         """Have an update under way, so far that a layer was asked for."""
         dialog = self.review()
         dialog.click("update")
-        assert self.registry.blob_asked.wait(30)
+        assert self.registry.blob_asked.wait(PATIENCE)
         return dialog
 
     def holds(self) -> dict[str, str]:

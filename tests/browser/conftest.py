@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.house import CHROMIUM, CHROMIUM_ARGUMENTS, House
 from tests.scenario.driver import make_settings
 
-expect.set_options(timeout=10_000)
+# Only what is broken needs so long, not a slow machine.
+expect.set_options(timeout=120_000)
 
 
 # Not for the session: Playwright keeps an event loop in this thread, in which the bot of later tests cannot start.

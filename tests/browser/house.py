@@ -17,11 +17,13 @@ from slack_sdk import WebClient
 
 from bot.room.rates import RateLimits
 from bot.room.server import Room
+from bot.room.sources import Sources
 from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.wiring import Bot, Doors, make_bot
-from tests.fakes.host import Host
+from tests.fakes.host import PATIENCE_SECONDS, Host
 from tests.fakes.resolver import FakeResolver
+from tests.fresh_state import fresh_state
 from tests.scenario.driver import EVERYWHERE, HASTE
 
 Made = TypeVar("Made")
@@ -69,7 +71,16 @@ class House:
         elsewhere(self._close)
 
     def _open(self) -> None:
-        self._room = Room(self.port, commands=COMMANDS, state=self.state, limits=RateLimits.boundless()).start()
+        fresh_state(self.settings.state_dir, shelf=self.settings.state_dir.parent.parent)
+        self._room = Room(
+            self.port,
+            commands=COMMANDS,
+            state=self.state,
+            limits=RateLimits.boundless(),
+            ack_seconds=PATIENCE_SECONDS,
+            # Slack's 3 s for opening a form are not what is tested here, and a slow machine may need more.
+            sources=Sources(clock=lambda: 0.0),
+        ).start()
         self.port = int(self.room.url.rpartition(":")[2])
         doors = Doors(self.room.bot_token, self.room.app_token, self.room.api_url, EVERYWHERE)
         self._bot = make_bot(self.settings, doors, engine=self.host.engine, resolver=self.resolver, pace=HASTE)

@@ -11,9 +11,11 @@ from slack_sdk import WebClient
 
 from bot.room.rates import RateLimits
 from bot.room.server import Room
+from bot.room.sources import Sources
 from bot.room.workspace import KnownCommand
 from tests.browser.conftest import at_the_box
 from tests.browser.house import connected, web_client
+from tests.fakes.host import PATIENCE_SECONDS
 
 Heard = Queue[tuple[str, Any]]
 
@@ -86,7 +88,8 @@ def heard() -> Heard:
 @pytest.fixture
 def room(heard: Heard) -> Iterator[Room]:
     commands = [KnownCommand("/form", "", "Opens a form"), KnownCommand("/dialog")]
-    with Room(commands=commands, limits=RateLimits.boundless()) as room:
+    sources = Sources(clock=lambda: 0.0)
+    with Room(commands=commands, limits=RateLimits.boundless(), ack_seconds=PATIENCE_SECONDS, sources=sources) as room:
         app = App(client=web_client(room))
 
         @app.command("/form")
@@ -151,7 +154,7 @@ def test_a_form_is_filled_in_and_submitted(page: Page, heard: Heard) -> None:
     page.get_by_label("Alpine").check()
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert heard.get(timeout=5) == (
+    assert heard.get(timeout=PATIENCE_SECONDS) == (
         "submitted",
         {
             "name": {"type": "plain_text_input", "value": "demo/a"},
@@ -179,7 +182,7 @@ def test_each_error_stands_beside_its_field_and_nothing_typed_is_lost(page: Page
     page.get_by_label("Name").fill("demo")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert heard.get(timeout=5)[0] == "submitted"
+    assert heard.get(timeout=PATIENCE_SECONDS)[0] == "submitted"
 
 
 def test_a_changed_form_keeps_what_was_typed(page: Page) -> None:
@@ -195,7 +198,7 @@ def test_escape_closes_a_form_and_the_bot_hears_of_it(page: Page, heard: Heard) 
     opened(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert heard.get(timeout=5) == ("closed", "p1")
+    assert heard.get(timeout=PATIENCE_SECONDS) == ("closed", "p1")
 
 
 def test_a_form_is_on_its_persons_screens_only_and_survives_a_reload(
@@ -225,7 +228,7 @@ def test_a_pop_up_asks_before_a_click_counts(page: Page, heard: Heard) -> None:
     ask.get_by_role("button", name="No").click()
     discard.click()
     ask.get_by_role("button", name="Yes").click()
-    assert heard.get(timeout=5) == ("discard", None)
+    assert heard.get(timeout=PATIENCE_SECONDS) == ("discard", None)
     assert heard.empty()
 
 
@@ -241,6 +244,6 @@ def test_menus_work_by_keyboard(page: Page, heard: Heard) -> None:
     expect(page.get_by_role("menuitem", name="Export")).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert heard.get(timeout=5) == ("more", "roll_back")
+    assert heard.get(timeout=PATIENCE_SECONDS) == ("more", "roll_back")
     page.get_by_label("Choose a base").select_option("alpine")
-    assert heard.get(timeout=5) == ("pick", "alpine")
+    assert heard.get(timeout=PATIENCE_SECONDS) == ("pick", "alpine")

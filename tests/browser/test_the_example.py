@@ -17,9 +17,10 @@ from commands.engine.interface import RunOrder
 from tests.browser.conftest import at_the_box
 from tests.browser.house import elsewhere
 from tests.engine_bench import EngineBench, cleared
+from tests.fakes.host import PATIENCE_SECONDS
 from tests.scenario.driver import EVERYWHERE
 
-READY_MS = 120_000
+READY_MS = 300_000
 REMEMBER = """messages => {
     window.seen = [];
     const look = () => {
@@ -50,7 +51,7 @@ def base(bench: EngineBench) -> str:
 def room(settings: Settings, base: str, tmp_path: Path) -> Iterator[Room]:
     """A room with the production bot in it, at Slack's own pace."""
     changes = {"default_base": base, "state_dir": tmp_path / "state", "grace_seconds": 0}
-    with Room(commands=COMMANDS) as room:
+    with Room(commands=COMMANDS, ack_seconds=PATIENCE_SECONDS) as room:
         doors = Doors(room.bot_token, room.app_token, room.api_url, EVERYWHERE)
         bot = elsewhere(lambda: _started(make_bot(settings.model_copy(update=changes), doors)))
         yield room
@@ -93,6 +94,6 @@ def test_the_example_becomes_an_image_by_typing_and_clicking(
     image = daemon.find_image(dockerimage[1])
     assert image is not None, dockerimage[1]
     command = ("sh", "-c", "python3 -c 'import mechanize; print(mechanize.__name__)' && wget --version")
-    outcome = daemon.run(RunOrder(image.id, command, {}, seconds=60))
+    outcome = daemon.run(RunOrder(image.id, command, {}, seconds=300))
     assert outcome.exit_code == 0, outcome
     assert outcome.output.startswith("mechanize\nGNU Wget"), outcome

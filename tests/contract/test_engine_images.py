@@ -43,6 +43,7 @@ def test_the_list_says_of_an_image_what_a_look_into_it_says(bench: EngineBench) 
     )
 
 
+@pytest.mark.whole_daemon
 def test_the_list_is_newest_first_in_the_same_order_each_time_and_has_what_has_no_name(bench: EngineBench) -> None:
     nameless = {bench.built(f"RUN echo {bench.mark}-{number}") for number in range(3)}
 
@@ -109,6 +110,7 @@ def test_the_history_of_an_image_that_is_gone_is_told_as_such(bench: EngineBench
         bench.engine.history(UNKNOWN)
 
 
+@pytest.mark.whole_daemon
 def test_the_images_take_the_place_of_the_largest_at_least(bench: EngineBench) -> None:
     assert bench.engine.disk_use(seconds=120) >= max(one.size for one in bench.engine.listing())
 

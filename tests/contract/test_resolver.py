@@ -22,6 +22,7 @@ from commands.packages.interface import Resolver
 from commands.packages.toolbox import TOOL_LABEL, Toolbox, is_static_program
 from commands.packages.uv_program import UvProgram
 from commands.packages.uv_resolver import UvResolver
+from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.resolver import FakeResolver
 
 LABELS = {"warroom.job": "test-resolver"}
@@ -44,7 +45,7 @@ def uv_program(cache: Path, **settings: str) -> UvProgram:
     )
 
 
-def uv_resolver(cache: Path, index_url: str | None, *, seconds: float = 60) -> UvResolver:
+def uv_resolver(cache: Path, index_url: str | None, *, seconds: float = PATIENCE_SECONDS) -> UvResolver:
     program = uv_program(cache) if index_url is None else uv_program(cache, index_url=index_url)
     return UvResolver(program, Toolbox(program, cache / "tools"), no_container, seconds=seconds)
 
@@ -284,7 +285,7 @@ def real_base(daemon: DockerDaemon, base_reference: str) -> BaseImage:
         image.id,
         ("python3", "-c", "import json,platform;print(json.dumps([platform.python_version(),*platform.libc_ver()]))"),
         labels=LABELS,
-        seconds=30,
+        seconds=PATIENCE_SECONDS,
     )
     version, libc, libc_version = json.loads(daemon.run(order).output)
     python = PythonRuntime(version, "/usr/bin/python3", libc, libc_version)

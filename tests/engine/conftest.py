@@ -8,6 +8,7 @@ import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
 from tests.engine_bench import EngineBench, cleared
+from tests.fresh_state import fresh_state
 from tests.ground import Ground, long_seconds
 from tests.program import Scene, scene
 
@@ -39,6 +40,7 @@ def make_ground(
         own = EngineBench(daemon, f"warroom-test/base:{plain.mark}", build_network, mark=plain.mark)
         return Ground(own, raw, tmp_path / "state")
 
+    fresh_state(tmp_path / "state", shelf=tmp_path.parent)
     with cleared(plain):
         yield make
 

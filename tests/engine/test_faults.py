@@ -16,7 +16,7 @@ from commands.engine.docker_daemon import DockerDaemon
 from tests.engine_bench import EngineBench
 from tests.ground import Ground, installer, long_seconds
 from tests.private_engine import PrivateEngine, private_engine
-from tests.program import PATIENCE, Program, Scene, Talk, becomes, facts_of, is_running, kill, scene, text_of
+from tests.program import Program, Scene, Talk, becomes, facts_of, is_running, kill, scene, text_of
 
 pytestmark = pytest.mark.engine
 
@@ -149,7 +149,7 @@ def test_an_index_that_nobody_reaches_is_told_as_such(ground: Ground, closed_por
     environment = {**ground.environment, "WARROOM_INDEX_URL": f"http://127.0.0.1:{closed_port}/simple"}
     line = f"/docker_image_create name={ground.name('image')} dependencies=no-such-package-of-warroom-7e1c"
     with Program("say", line, "--yes", environment=environment) as program:
-        assert program.ended(within=PATIENCE) == 1
+        assert program.ended() == 1
         told = " ".join(program.output.replace("│", " ").split())
     assert "package index" in told
     assert "try again" in told.lower()

@@ -44,13 +44,17 @@ MOMENTS = {
 
 
 def drive(play: Scene, talk: Talk, is_over: Callable[[Happening], bool]) -> None:
-    """Press Create when the dialog asks, until it is over."""
-    if talk.state == "review":
+    """Press Create once the dialog asks, until it is over."""
+    pressed = talk.state == "review"
+    if pressed:
         talk.click("create")
 
     def wanted(happening: Happening) -> bool:
+        nonlocal pressed
         over = is_over(happening)
-        if not over and talk.shows(happening, "review"):
+        # Only once: that the review was shown may be heard of after it was seen.
+        if not over and not pressed and talk.shows(happening, "review"):
+            pressed = True
             talk.click("create")
         return over
 

@@ -20,7 +20,7 @@ from commands.model.events import ImageBuilt
 from commands.model.images import ImageId
 from tests.engine_bench import LABEL, packed
 from tests.ground import Ground
-from tests.program import ROOT, becomes
+from tests.program import PATIENCE, ROOT, becomes
 
 pytestmark = pytest.mark.engine
 
@@ -113,7 +113,7 @@ class Berth:
     def ended(self, *command: str) -> tuple[int, dict[str, Any]]:
         """Run a command to its end: its exit status, and the one object that it printed."""
         with self.container(*command) as container:
-            status = self.ground.raw.wait(container, timeout=120)["StatusCode"]
+            status = self.ground.raw.wait(container, timeout=round(PATIENCE))["StatusCode"]
             errors = self.ground.raw.logs(container, stdout=False).decode()
             told = self.ground.raw.logs(container, stderr=False).decode()
         assert told, errors
@@ -149,7 +149,7 @@ def test_nothing_of_the_building_stays(own_image: ImageId, daemon: DockerDaemon)
     script = (
         "for left in /src /context /ca.crt /root/.cache /opt/warroom/bin/pip; do test ! -e $left || echo $left; done"
     )
-    outcome = daemon.run(RunOrder(own_image, ("sh", "-c", script), {}, seconds=30))
+    outcome = daemon.run(RunOrder(own_image, ("sh", "-c", script), {}, seconds=PATIENCE))
     assert (outcome.exit_code, outcome.output) == (0, "")
 
 

@@ -21,6 +21,7 @@ from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Remote
 from tests.engine_bench import packed
 from tests.fakes.registry import FakeRegistry, serving
+from tests.program import PATIENCE
 from tests.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry
 
 pytestmark = pytest.mark.engine
@@ -161,10 +162,10 @@ def test_a_layer_that_breaks_off_is_gone_on_with(daemon: DockerDaemon, registry:
     registry.break_blobs_after(10_000)
     with ThreadPoolExecutor(1) as threads:
         pull = threads.submit(daemon.pull, source(registry), quietly)
-        assert registry.blob_broken.wait(30)
+        assert registry.blob_broken.wait(PATIENCE)
         registry.break_blobs_after(None)
 
-        assert pull.result(60).repo_digests == (str(source(registry)),)
+        assert pull.result(PATIENCE).repo_digests == (str(source(registry)),)
 
 
 def stalls(registry: FakeRegistry) -> None:
@@ -187,10 +188,10 @@ def test_a_pull_can_be_stopped_at_a_registry_that_keeps_it_waiting(
     with ThreadPoolExecutor(1) as threads:
         pull = threads.submit(daemon.pull, source(registry), quietly, pull_id="one")
         waits_for = registry.blob_broken if fault is breaks else registry.blob_asked
-        assert waits_for.wait(30)
+        assert waits_for.wait(PATIENCE)
         daemon.cancel_pull("one")
         with pytest.raises(PullStopped):
-            pull.result(10)
+            pull.result(PATIENCE)
 
     assert daemon.find_image(str(source(registry))) is None
 
@@ -205,11 +206,11 @@ def test_a_registry_that_stalls_and_goes_on_is_waited_for(daemon: DockerDaemon, 
 
     with ThreadPoolExecutor(1) as threads:
         pull = threads.submit(daemon.pull, source(registry), hear)
-        assert halves.wait(30)
+        assert halves.wait(PATIENCE)
         assert not pull.done()
         registry.resume()
 
-        assert pull.result(30).repo_digests == (str(source(registry)),)
+        assert pull.result(PATIENCE).repo_digests == (str(source(registry)),)
 
 
 def test_slow_bytes_are_told_as_they_come(daemon: DockerDaemon, registry: FakeRegistry) -> None:

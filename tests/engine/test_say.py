@@ -15,7 +15,7 @@ from commands.build.labels import JOB
 from commands.carry_out import clean
 from commands.engine.interface import RunOrder, RunOutcome
 from tests.ground import Ground, installer
-from tests.program import Program, becomes, is_running
+from tests.program import PATIENCE, Program, becomes, is_running
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +44,7 @@ class Answer:
 
 def say(ground: Ground, line: str, *options: str, **settings: str) -> Answer:
     with Program("say", line, *options, environment={**ground.environment, **settings}) as program:
-        return Answer(program.ended(within=90), program.output, program.errors)
+        return Answer(program.ended(), program.output, program.errors)
 
 
 def command(ground: Ground, **arguments: str) -> str:
@@ -62,7 +62,7 @@ def run_in(ground: Ground, told: Mapping[str, Any], *words: str) -> RunOutcome:
     """Run a command in a throw-away container of an image that was made."""
     image = ground.bench.engine.find_image(f"{told['image']}:{told['tag']}")
     assert image is not None
-    return ground.bench.engine.run(RunOrder(image.id, words, ground.bench.labels, seconds=60))
+    return ground.bench.engine.run(RunOrder(image.id, words, ground.bench.labels, seconds=PATIENCE))
 
 
 # ── What works ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,11 +268,11 @@ def test_ctrl_c_stops_the_build_and_leaves_nothing(make_ground: MakeGround) -> N
         status = program.ended(signal.SIGINT)
         assert "was stopped" in program.output
     assert status == 1
-    assert not is_running(ground.long_seconds)
+    assert becomes(lambda: not is_running(ground.long_seconds))
     assert (ground.images(), ground.left_behind()) == ((), ())
 
 
-def test_a_room_that_is_told_to_end_pauses_its_builds_and_ends_in_time(make_ground: MakeGround) -> None:
+def test_a_room_that_is_told_to_end_pauses_its_builds_and_ends(make_ground: MakeGround) -> None:
     ground = make_ground(ENDLESS)
     grace = {"WARROOM_GRACE_SECONDS": "0.2"}
     with Program("room", "--port", "0", environment={**ground.environment, **grace}) as room:
@@ -281,8 +281,8 @@ def test_a_room_that_is_told_to_end_pauses_its_builds_and_ends_in_time(make_grou
             "say", command(ground, packages="wget"), "--yes", "--room", url, environment=ground.environment
         ) as person:
             assert becomes(lambda: is_running(ground.long_seconds))
-            assert room.ended(signal.SIGTERM, within=10) == 0
+            assert room.ended(signal.SIGTERM) == 0
             person.ended()
             assert "restart" in person.output
-    assert becomes(lambda: not is_running(ground.long_seconds), within=2)
+    assert becomes(lambda: not is_running(ground.long_seconds))
     assert (ground.images(), ground.left_behind()) == ((), ())

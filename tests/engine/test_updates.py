@@ -27,10 +27,9 @@ from commands.registry.http_registry import HttpRegistry
 from tests.fakes.registry import FakeRegistry, serving
 from tests.fakes.updates import FIRST, SECOND, THIRD, commission
 from tests.fakes.workshop import sources_on, workshop_on
+from tests.program import PATIENCE
 
 pytestmark = pytest.mark.engine
-
-DEADLINE = 60.0
 
 
 @pytest.fixture
@@ -147,9 +146,9 @@ def test_a_stop_in_mid_pull_leaves_nothing_of_it(
 
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(updated, workshop, candidate, halt=halt)
-        assert registry.blob_asked.wait(DEADLINE)
+        assert registry.blob_asked.wait(PATIENCE)
         halt.ask(HaltReason.STOPPED)
-        (result,) = running.result(DEADLINE)
+        (result,) = running.result(PATIENCE)
 
     assert result.ending is Ending.STOPPED
     assert _holder(daemon, candidate.name) == candidate.present.id

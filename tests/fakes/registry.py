@@ -14,7 +14,7 @@ from tests.fakes.loopback import Reply, Request, listening
 from tests.fakes.packed_image import LAYER, Blob, content_of, index_of, packed_image
 
 _CHUNK = 16 << 10
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 _CODES = {401: "UNAUTHORIZED", 403: "DENIED", 404: "MANIFEST_UNKNOWN", 429: "TOOMANYREQUESTS", 500: "UNKNOWN"}
 
 
@@ -123,6 +123,10 @@ class FakeRegistry:
     def gets_of(self, digest: str) -> int:
         """How often one layer or configuration was asked for."""
         return self._asked("GET", f"/blobs/{digest}")
+
+    def times_served(self, digest: str) -> int:
+        """Say how often a layer was sent to its end."""
+        return self._served[digest]
 
     def _asked(self, method: str, part: str) -> int:
         return sum(request.method == method and part in request.path for request in tuple(self.requests))

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.fakes.loopback import Loopback, Reply, Request, Respond, listening
 
 DIGEST = f"sha256:{'4d' * 32}"
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 
 
 @dataclass(slots=True)

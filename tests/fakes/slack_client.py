@@ -10,6 +10,8 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
+from tests.fakes.host import PATIENCE_SECONDS
+
 Refusal = Exception | None
 
 
@@ -74,7 +76,7 @@ class FakeSlackClient:
         """Take a message away, as a person may."""
         del self.messages[ts]
 
-    def until(self, wanted: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    def until(self, wanted: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for what another thread sends."""
         with self._changed:
             assert self._changed.wait_for(wanted, timeout=seconds), self.calls

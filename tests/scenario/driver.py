@@ -31,6 +31,7 @@ from bot.room.payloads import options_of
 from bot.room.rates import RateLimits
 from bot.room.say import ENDS
 from bot.room.server import Room
+from bot.room.sources import Sources
 from bot.room.workspace import ALICE, BOB, BOT, WAR_ROOM, Workspace
 from bot.router import COMMANDS
 from bot.settings import Settings
@@ -42,6 +43,7 @@ from commands.engine.interface import Engine
 from commands.packages.interface import Resolver
 from tests.fakes.host import PATIENCE_SECONDS, Host
 from tests.fakes.registries import FakeRegistries
+from tests.fresh_state import fresh_state
 from tests.scenario.wire import Wire
 
 Found = TypeVar("Found")
@@ -416,6 +418,8 @@ class Stage:
 
     def make_bot(self, engine: Engine | None = None) -> Bot:
         """Put a bot together as the program does; it is not started."""
+        state = self.settings.state_dir
+        fresh_state(state, shelf=state.parent.parent)
         doors = Doors(self.room.bot_token, self.room.app_token, self.room.api_url, self.audience)
         return make_bot(
             self.settings,
@@ -513,9 +517,18 @@ class Stage:
 
 
 def open_room(limits: RateLimits | None = None, workspace: Workspace | None = None) -> Room:
-    """Open a room that knows the bot's commands; without `limits` nothing is limited."""
-    commands = [command.name for command in COMMANDS]
-    return Room(commands=commands, limits=limits or RateLimits.boundless(), workspace=workspace).start()
+    """Open a room that knows the bot's commands; without `limits` nothing is limited.
+
+    Slack's 3 s for an acknowledgement, and for opening a form, are not what is tested here, and a slow machine may
+    need more.
+    """
+    return Room(
+        commands=[command.name for command in COMMANDS],
+        limits=limits or RateLimits.boundless(),
+        workspace=workspace,
+        ack_seconds=PATIENCE_SECONDS,
+        sources=Sources() if limits else Sources(clock=lambda: 0.0),
+    ).start()
 
 
 def make_settings(state: Path, cache: Path, **changes: object) -> Settings:

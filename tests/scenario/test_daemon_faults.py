@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from commands.build.labels import JOB
 from commands.errors import DiskFull
+from tests.limits import ended_after
 from tests.scenario.driver import EXAMPLE, Stage, buttons, eventually, words
 
 
@@ -45,10 +46,10 @@ def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:
     assert dialog.until_announced().startswith("<@U0ALICE> `example_name` was not created: ")
     assert "Reading package lists..." in dialog.until_file(f"build-{dialog.id}.log")
 
-    stage.host.engine.repair()
-    assert stage.nameless() == 1
     # A bot that starts again does at once what the present one tries every few seconds.
     stage.close_bot()
+    stage.host.engine.repair()
+    assert stage.nameless() == 1
     stage.start_bot()
     eventually(lambda: stage.nameless() == 0, "nothing is left")
 
@@ -91,11 +92,17 @@ def test_a_build_that_says_nothing_is_ended(set_stage: Callable[..., Stage]) -> 
 
 
 def test_a_build_that_takes_too_long_is_ended(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(build_seconds=0.3)
+    stage = set_stage(start=False)
     stage.host.steps.shut()
-    dialog = stage.create()
-    said = words(dialog.until("failed"))
-    assert "The build took longer than 0.3 s and was ended." in said
+
+    def build(seconds: float) -> str:
+        stage.settings = stage.settings.model_copy(update={"build_seconds": seconds})
+        stage.start_bot()
+        said = words(stage.create().until("failed"))
+        stage.close_bot()
+        assert f"The build took longer than {seconds:g} s and was ended." in said
+        return said
+
+    said = ended_after(0.3, build, lambda _: stage.host.engine.cancelled)
     assert "`WARROOM_BUILD_SECONDS`" in said
     assert (stage.tags(), stage.host.engine.running_builds) == ([], 0)
-    assert stage.host.engine.cancelled

@@ -57,6 +57,8 @@ def test_pages_are_turned_and_narrowed(stage: Stage) -> None:
         stage.host.engine.add_image(f"many/image{number:02}:1")
     dialog = stage.alice.type(LINE)
     first = dialog.until("listed")
+    # Whether it was seen while it was being prepared is a matter of speed.
+    before = dialog.states
     assert (len(table(first)), "next_page" in buttons(first), "previous_page" in buttons(first)) == (25, True, False)
     dialog.click("next_page", by=stage.bob)
     second = dialog.until_says("Page 2 of 3")
@@ -70,7 +72,7 @@ def test_pages_are_turned_and_narrowed(stage: Stage) -> None:
     assert form.send(text="IMAGE07") == {}
     narrowed = dialog.until_says("Page 1 of 1")
     assert [row["Repository"] for row in table(narrowed)] == ["many/image07"]
-    assert dialog.states == ["listed"]
+    assert dialog.states == before
 
 
 def test_images_that_are_deleted_while_people_look_are_gone_after_the_next_click(stage: Stage) -> None:

@@ -30,9 +30,9 @@ def test_thirty_commands_at_once_all_end_and_no_edit_is_lost(set_stage: Callable
         dialog.until("review")
         dialog.click("create")
     for number, dialog in enumerate(refused):
-        assert f"`nowhere{number}`" in words(dialog.until("refused", seconds=30))
+        assert f"`nowhere{number}`" in words(dialog.until("refused"))
     for dialog in built:
-        dialog.until("done", seconds=30)
+        dialog.until("done")
     for dialog in (*built, *refused):
         dialog.until_announced()
     assert stage.stages() == ["Done"] * 4 + ["Refused"] * 26

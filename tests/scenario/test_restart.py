@@ -6,6 +6,7 @@ from threading import Thread
 import pytest
 
 from commands.build.labels import JOB
+from tests.fakes.host import PATIENCE_SECONDS
 from tests.scenario.driver import EXAMPLE, Dialog, Stage, buttons, fact, words
 from tests.scenario.wire import Moment, Wire
 
@@ -43,7 +44,7 @@ def test_a_build_is_paused_by_the_end_of_the_bot_and_goes_on_with_the_next(stage
 
 
 def test_a_build_that_ends_in_the_grace_period_is_not_paused(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(grace_seconds=10)
+    stage = set_stage(grace_seconds=PATIENCE_SECONDS)
     stage.host.steps.shut()
     dialog = stage.create()
     stage.host.steps.wait_for()
@@ -60,7 +61,7 @@ def test_a_build_that_ends_in_the_grace_period_is_not_paused(set_stage: Callable
 
 
 def test_a_bot_that_ends_says_so_to_those_who_type(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(grace_seconds=10)
+    stage = set_stage(grace_seconds=PATIENCE_SECONDS)
     stage.host.steps.shut()
     dialog = stage.create()
     stage.host.steps.wait_for()
@@ -68,7 +69,7 @@ def test_a_bot_that_ends_says_so_to_those_who_type(set_stage: Callable[..., Stag
     ending.start()
     bot = stage.bot
     assert bot is not None
-    assert bot._jobs._closing.wait(10)
+    assert bot._jobs._closing.wait(PATIENCE_SECONDS)
     stage.bob.type(EXAMPLE)
     whisper = stage.bob.until_whispered("The bot is being restarted.")
     assert "Type the command again in a minute." in whisper
@@ -179,7 +180,7 @@ def test_killed_after_the_end_was_stored_and_before_it_was_said(set_stage: Calla
     bot._channel.close(seconds=0)
     stage.host.checks.open()
     with bot._jobs._idle:
-        assert bot._jobs._idle.wait_for(lambda: not bot._jobs._busy, 10)
+        assert bot._jobs._idle.wait_for(lambda: not bot._jobs._busy, PATIENCE_SECONDS)
     assert stage.stages() == ["Done"]
     stage.crash_bot(wire)
     assert dialog.states[-1] == "running"

@@ -2,13 +2,14 @@
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rich.console import Console
 
 from bot.room.console import LiveDialog
 from bot.room.say import Conversation, Said
-from tests.scenario.driver import Stage, table
+from tests.scenario.driver import Person, Stage, fact, table
 from tests.scenario.shelf import PYTHON, Shelf
 
 LINE = f"/docker_image_update image={PYTHON}"
@@ -35,11 +36,17 @@ def say(stage: Stage) -> Callable[..., tuple[Said, str]]:
 
 @pytest.mark.parametrize(("clicks", "yes"), [(("update", "undo_update", "roll_back"), False), (("undo_update",), True)])
 def test_an_update_is_undone_in_one_go(
-    shelf: Shelf, say: Callable[..., tuple[Said, str]], clicks: tuple[str, ...], *, yes: bool
+    stage: Stage, shelf: Shelf, say: Callable[..., tuple[Said, str]], clicks: tuple[str, ...], *, yes: bool
 ) -> None:
     old, new = shelf.outdated()
 
-    said, printed = say(LINE, *clicks, yes=yes)
+    # So that it is seen while it runs, however fast that is over.
+    shelf.pulls.shut()
+    with ThreadPoolExecutor(1) as hands:
+        saying = hands.submit(say, LINE, *clicks, yes=yes)
+        stage.alice.until(lambda: "running" in seen_by(stage.alice), "the update, running")
+        shelf.pulls.open()
+        said, printed = saying.result()
 
     assert (said.state, said.succeeded, said.left) == ("rolled_back", True, ())
     assert said.as_json()["images"][0]["name"] == PYTHON
@@ -47,6 +54,11 @@ def test_an_update_is_undone_in_one_go(
     assert new.id.removeprefix("sha256:")[:12] in printed or new.repo_digests[0].partition("sha256:")[2][:12] in printed
     assert {"review", "running"} <= set(said.seconds)
     assert "updated" not in said.seconds
+
+
+def seen_by(person: Person) -> set[str]:
+    """Name the states of dialogs that were ever on somebody's screen."""
+    return {fact(message, "state") for states in person.history.values() for message in states}
 
 
 def test_a_click_on_what_is_gone_is_no_success(shelf: Shelf, say: Callable[..., tuple[Said, str]]) -> None:
@@ -69,5 +81,13 @@ def test_a_list_is_turned_and_an_image_of_it_looked_at(
     lines = [line for line in printed.splitlines() if "registry.test:5000/a/image" in line and "│" in line]
     assert sum("image29" in line for line in lines) >= 1
     assert "registry.test:5000/a/image03:1" in printed
-    listed = next(message for message in stage.bot_messages() if table(message) and "ID" in table(message)[0])
-    assert table(listed)[-1]["Repository"] == "demisto/python3-deb"
+    # Her screen is another than that on which it was said.
+    stage.alice.until(
+        lambda: [rows[-1]["Repository"] for rows in lists_on(stage)] == ["demisto/python3-deb"], "the last page"
+    )
+
+
+def lists_on(stage: Stage) -> list[list[dict[str, str]]]:
+    """Read the rows of the lists that are shown now."""
+    tables = (table(message) for message in stage.bot_messages())
+    return [rows for rows in tables if rows and "ID" in rows[0]]

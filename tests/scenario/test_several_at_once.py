@@ -12,8 +12,7 @@ def test_those_who_wait_see_their_place_and_how_it_moves(set_stage: Callable[...
     dialogs = []
     for place, line in enumerate(lines):
         dialogs.append(stage.create(line))
-        if place < 2:
-            dialogs[-1].until("running")
+        dialogs[-1].until("running" if place < 2 else "queued")
     stage.host.steps.wait_for(2)
     assert "*next in line*" in words(dialogs[2].until_says("In the queue"))
     dialogs[3].until_says("*2nd in line*")
@@ -35,7 +34,11 @@ def test_those_who_wait_see_their_place_and_how_it_moves(set_stage: Callable[...
 def test_a_stopped_one_moves_the_others_up(set_stage: Callable[..., Stage]) -> None:
     stage = set_stage(builds_at_once=1)
     stage.host.steps.shut()
-    first, second, third = (stage.create(f"/docker_image_create name={name} packages=wget") for name in "abc")
+    first = stage.create("/docker_image_create name=a packages=wget")
+    first.until("running")
+    second = stage.create("/docker_image_create name=b packages=wget")
+    second.until("queued")
+    third = stage.create("/docker_image_create name=c packages=wget")
     third.until_says("*2nd in line*")
     second.click("stop")
     second.until("stopped")

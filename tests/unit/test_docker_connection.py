@@ -23,6 +23,7 @@ from commands.model.events import ImageBuilt
 from commands.model.images import ImageId
 from tests.engine_bench import failed, packed
 from tests.fakes.daemon import Answer, Request, engine_on, saying, scripted, streaming
+from tests.fakes.host import PATIENCE_SECONDS
 
 IMAGE = f"sha256:{'a' * 64}"
 NAMED = f'{{"id": "moby.image.id", "aux": {{"ID": "{IMAGE}"}}}}\n'.encode()
@@ -158,7 +159,9 @@ def test_images_that_vanish_or_cannot_be_read_do_not_hide_the_others(tmp_path: P
 def test_a_daemon_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
     silence = threading.Event()
 
-    with scripted(tmp_path, {"/images/a:latest/json": lambda _: void(silence.wait(10))}, lookup_seconds=0.2) as (
+    with scripted(
+        tmp_path, {"/images/a:latest/json": lambda _: void(silence.wait(PATIENCE_SECONDS))}, lookup_seconds=0.2
+    ) as (
         engine,
         _,
     ):
@@ -219,13 +222,13 @@ def test_a_cancellation_that_came_before_the_daemon_knew_the_build_is_said_again
 
     def build(request: Request) -> None:
         begun.set()
-        cancelled.wait(10)
+        cancelled.wait(PATIENCE_SECONDS)
         streaming(b'{"id": "moby.buildkit.trace", "aux": ""}\n', b'{"error": "context canceled"}\n')(request)
 
     with scripted(tmp_path, {"/build": build, "/build/cancel": saying(b"")}) as (engine, daemon):
 
         def cancel() -> None:
-            begun.wait(10)
+            begun.wait(PATIENCE_SECONDS)
             engine.cancel_build("build-1")
             cancelled.set()
 
@@ -261,7 +264,7 @@ def test_a_silent_build_is_cancelled_on_the_daemon(tmp_path: Path) -> None:
 
     def build(request: Request) -> None:
         request.begin()
-        silence.wait(10)
+        silence.wait(PATIENCE_SECONDS)
 
     with scripted(tmp_path, {"/build": build, "/build/cancel": saying(b"")}) as (engine, daemon):
         _, problem = failed(engine.build(order(idle_seconds=0.2)))

@@ -15,7 +15,7 @@ from commands.docker_image_update import answer, parse
 from commands.host.asking import AT_ONCE
 from commands.model.references import Reference
 from commands.registry.interface import Quota
-from tests.fakes.host import Turnstile
+from tests.fakes.host import PATIENCE_SECONDS, Turnstile
 from tests.fakes.update_bench import (
     KEPT,
     NEVER,
@@ -180,7 +180,7 @@ def test_a_slow_registry_does_not_hold_up_the_others(bench: Bench) -> None:
     asking = threading.Thread(target=answer, args=(parse("all=true"), bench.sources, listen))
     asking.start()
 
-    assert fast_is_done.wait(10)
+    assert fast_is_done.wait(PATIENCE_SECONDS)
     slow.wait_for(AT_ONCE)
     slow.open()
     asking.join()

@@ -4,7 +4,6 @@ import base64
 import json
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from commands.engine.interface import Login
 from commands.errors import DiskFull, EngineUnavailable, ImageNotFound, Problem, PullStopped
 from commands.model.references import Reference
 from tests.fakes.daemon import Answer, Request, engine_on, listening, saying, scripted, streaming
+from tests.fakes.host import PATIENCE_SECONDS
 
 IMAGE = f"sha256:{'a' * 64}"
 HELD = f'{{"Id": "{IMAGE}", "RepoTags": null, "RepoDigests": ["a@sha256:{"d" * 64}"]}}'.encode()
@@ -76,18 +76,16 @@ def test_a_pull_that_says_nothing_is_ended_from_another_thread_at_once(tmp_path:
     with scripted(tmp_path, {"/images/create": create}) as (engine, _):
 
         def cancel() -> None:
-            hanging.wait(10)
+            hanging.wait(PATIENCE_SECONDS)
             engine.cancel_pull("pull-1")
 
         caller = threading.Thread(target=cancel)
         caller.start()
-        started = time.monotonic()
         with pytest.raises(PullStopped, match="`a:1` was stopped"):
             engine.pull(Reference("a", tag="1"), lambda _: None, pull_id="pull-1")
         caller.join()
-        assert gone.wait(5)
-
-    assert time.monotonic() - started < 2
+        # It never answered, so nothing but the cancellation ended the wait for it.
+        assert gone.wait(PATIENCE_SECONDS)
 
 
 def test_a_pull_that_is_cancelled_by_its_own_progress_ends_as_stopped(tmp_path: Path) -> None:

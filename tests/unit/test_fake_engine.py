@@ -33,6 +33,7 @@ from commands.model.references import Reference
 from tests.engine_bench import EngineBench, failed
 from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
+from tests.fakes.host import PATIENCE_SECONDS
 
 
 def test_a_broken_down_engine_ends_what_runs_and_refuses_until_it_is_repaired() -> None:
@@ -101,7 +102,7 @@ def test_a_script_takes_the_place_of_the_dockerfile_and_waits_to_be_cancelled() 
 
 
 def test_builds_at_once_are_counted() -> None:
-    meeting = Barrier(3, timeout=10)
+    meeting = Barrier(3, timeout=PATIENCE_SECONDS)
 
     def meet(_: BuildOrder, __: Control) -> Iterator[BuildEvent]:
         meeting.wait()
@@ -197,7 +198,7 @@ def test_a_pull_that_was_cancelled_while_its_image_arrived_is_stopped_all_the_sa
 
 
 def test_pulls_at_once_are_counted() -> None:
-    meeting = Barrier(3, timeout=10)
+    meeting = Barrier(3, timeout=PATIENCE_SECONDS)
     fake = FakeEngine()
     images = [fake.offer(f"team/{name}:1") for name in "abc"]
 

@@ -17,6 +17,7 @@ from bot.health import HealthServer, Pages, Readiness, pages
 from bot.settings import Settings
 from bot.wiring import health_page
 from commands.errors import Misconfigured
+from tests.fakes.host import PATIENCE_SECONDS
 
 
 @contextmanager
@@ -27,13 +28,13 @@ def served(shown: Pages, host: str = "127.0.0.1", *, names: tuple[str, ...] = ()
 
 
 def get(port: int, path: str, *, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str, bytes]:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as connection:
         connection.request(method, path, headers={"Host": host})
         answer = connection.getresponse()
         return answer.status, answer.headers["Content-Type"], answer.read()
 
 
-def ready(*checks: Check, seconds: float = 2.0) -> Pages:
+def ready(*checks: Check, seconds: float = PATIENCE_SECONDS) -> Pages:
     return pages(Readiness(checks, seconds=seconds), lambda: b"", metrics_kind="text/plain")
 
 

@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +16,7 @@ from commands.inventory.reading import Inventories, inventory_in, is_wanted
 from commands.model.images import ImageId
 from commands.model.packages import Inventory
 from tests.fakes.engine import FakeEngine
+from tests.fakes.host import PATIENCE_SECONDS
 
 SITE = "usr/local/lib/python3.12/site-packages"
 DIST = "usr/lib/python3/dist-packages"
@@ -351,18 +351,16 @@ def test_rubbish_never_raises_and_never_gets_into_names_or_versions(files: dict[
     assert not re.search(r"[\x00-\x1f]", found.gap)
 
 
-def test_five_hundred_distributions_and_packages_are_read_quickly() -> None:
-    description = b"\n\n" + b"All work and no play makes Jack a dull boy.\n" * 2000
+def test_of_five_hundred_distributions_and_packages_none_is_lost_and_no_description_is_read() -> None:
+    description = b"\n\n" + b"Name: all-work\nVersion: 2\n" * 1000
     files = {
         f"{SITE}/p{number}-1.dist-info/METADATA": b"Name: p%d\nVersion: 1\n" % number + description
         for number in range(500)
     }
-    start = time.process_time()
 
     found = read({**files, STATUS: "\n\n".join(stanza(f"p{number}", "1") for number in range(500)).encode()})
 
-    assert (len(found.python), len(found.os_packages or {})) == (500, 500)
-    assert time.process_time() - start < 1
+    assert found.python == found.os_packages == {f"p{number}": "1" for number in range(500)}
 
 
 # --- remembered
@@ -423,7 +421,7 @@ class SlowShelf(Shelf):
 
     def read_files(self, order: ReadOrder) -> FilesRead:
         self.started.set()
-        assert self.may_end.wait(10)
+        assert self.may_end.wait(PATIENCE_SECONDS)
         return super().read_files(order)
 
 
@@ -436,7 +434,7 @@ def test_who_asks_meanwhile_waits_and_reads_it_himself_where_that_failed(
 
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(inventories.of, image(1), LABELS) for _ in range(4)]
-        assert shelf.started.wait(10)
+        assert shelf.started.wait(PATIENCE_SECONDS)
         shelf.may_end.set()
         answers = [one.exception() or one.result() for one in asked]
 

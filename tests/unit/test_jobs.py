@@ -62,6 +62,7 @@ from tests.examples import (
     REFUSAL,
     UNDECIDED,
 )
+from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.work import FakeWork
 from tests.jobs_bench import PATIENCE, SECRET, JobsBench, until
 
@@ -90,7 +91,7 @@ def at_once(*acts: Callable[[], Press]) -> list[Press]:
     ready = threading.Barrier(len(acts))
 
     def do(act: Callable[[], Press]) -> Press:
-        ready.wait(5)
+        ready.wait(PATIENCE_SECONDS)
         return act()
 
     with ThreadPoolExecutor(len(acts)) as threads:

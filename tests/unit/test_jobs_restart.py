@@ -28,6 +28,7 @@ from bot.jobs import Button, Press
 from bot.ledger import Entry
 from commands.errors import BuildStopped, EngineUnavailable, ShuttingDown, StateUnwritable
 from tests.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, PROGRESS, PROPOSAL, UNDECIDED, asked_as
+from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.work import FakeWork
 from tests.jobs_bench import PATIENCE, JobsBench, until
 
@@ -64,7 +65,7 @@ class Closing:
 
     def wait(self) -> None:
         """Wait until it is closed."""
-        self._done.result(10)
+        self._done.result(PATIENCE_SECONDS)
         self._threads.shutdown()
 
 
@@ -100,7 +101,7 @@ def test_no_thread_is_left_of_a_closed_bot(bench: JobsBench) -> None:
     bench.close()
 
     for thread in set(threading.enumerate()) - before:
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
     assert set(threading.enumerate()) <= before
 
 

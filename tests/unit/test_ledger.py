@@ -29,6 +29,7 @@ from bot.dialogs import (
 from bot.ledger import Entry, Ledger, sqlite_url
 from commands.errors import StateUnwritable
 from tests.examples import ASKED, BOB, EVERY_KIND, LATER, PROGRESS, PROPOSAL, asked_as
+from tests.fakes.host import PATIENCE_SECONDS
 
 T = TypeVar("T")
 ROW = 1.0
@@ -76,7 +77,7 @@ def at_once(act: Callable[[int], T], times: int) -> list[T]:
     ready = threading.Barrier(times)
 
     def call(number: int) -> T:
-        ready.wait(5)
+        ready.wait(PATIENCE_SECONDS)
         return act(number)
 
     with ThreadPoolExecutor(times) as threads:
@@ -339,7 +340,9 @@ def test_another_process_reads_what_this_one_wrote(ledger: Ledger, url: str) -> 
     ledger.add(entry(preparing("d-1")))
     ledger.move(Running(ASKED, PROPOSAL, BOB, PROGRESS), after=[Preparing], now=ROW)
 
-    read = subprocess.run([sys.executable, "-c", READER, url], capture_output=True, text=True, check=True, timeout=30)
+    read = subprocess.run(
+        [sys.executable, "-c", READER, url], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
+    )
 
     assert read.stdout.split() == ["d-1", "Running", "2"]
 

@@ -20,6 +20,7 @@ from bot.router import COMMANDS
 from bot.settings import SETTINGS_FILE
 from bot.slack.manifest import manifest
 from bot.wiring import StateFolder
+from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
 from tests.fakes.person import FakePerson, dialog
 
@@ -62,7 +63,7 @@ def one_object(result: Result) -> dict[str, Any]:
 
 def test_the_program_starts_as_a_module_and_says_what_it_can() -> None:
     shown = subprocess.run(
-        [sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
     )
 
     assert all(command in shown.stdout for command in ("slack", "room", "say", "manifest"))
@@ -300,7 +301,7 @@ def test_the_first_interrupt_leaves_the_dialog_and_the_second_the_program() -> N
 
     with _interrupt_leaves(conversation):
         os.kill(os.getpid(), signal.SIGINT)
-        assert conversation.left.wait(10)
+        assert conversation.left.wait(PATIENCE_SECONDS)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
 

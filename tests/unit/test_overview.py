@@ -1,8 +1,8 @@
 """The daemon's lists, in every form that daemons write them; an odd entry hides no other."""
 
 import json
-import time
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -105,8 +105,8 @@ def test_what_is_no_list_is_refused(answer: bytes) -> None:
         listing_in(answer)
 
 
-def test_five_thousand_images_are_read_in_less_than_half_a_second() -> None:
-    entries = [
+def test_of_five_thousand_images_each_is_read_whole() -> None:
+    entries: list[dict[str, Any]] = [
         {
             "Id": f"sha256:{number:064x}",
             "Created": 1_700_000_000 + number // 3,
@@ -116,12 +116,13 @@ def test_five_thousand_images_are_read_in_less_than_half_a_second() -> None:
         }
         for number in range(5000)
     ]
-    answer = written(*entries)
-    started = time.process_time()
 
-    assert len(listing_in(answer)) == 5000
-    # Measured 0.04 s; the margin is for a machine that is busy with something else.
-    assert time.process_time() - started < 0.5
+    listed = listing_in(written(*entries))
+
+    assert len(listed) == 5000
+    assert {image.id: (image.labels, image.repo_tags, image.repo_digests) for image in listed} == {
+        entry["Id"]: (entry["Labels"], tuple(entry["RepoTags"]), tuple(entry["RepoDigests"])) for entry in entries
+    }
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from time import monotonic
 
 import pytest
+import sqlalchemy as sa
 
 from bot.ledger import sqlite_url
 from bot.runner import Interrupted, Runner, Task
 from commands.errors import StateUnwritable
 from tests.fakes.logs import logs_to
 
-SECONDS = 10.0
-"""Longer than anything here takes."""
+SECONDS = 120.0
+"""Longer than anything here takes, also on a slow machine."""
 
 
 class Calls:
@@ -181,14 +181,29 @@ def test_what_is_run_at_once_waits_for_no_slot(url: str) -> None:
 
 
 def test_the_first_task_of_a_new_database_starts_without_delay(url: str) -> None:
-    # dbos looks for queues that it does not know yet once a second.
+    # dbos looks for queues that it does not know yet once a second: its first look has to find the bot's.
     calls = Calls()
-    with running(url, {"build": calls.task}) as runner:
-        asked = monotonic()
+    with statements() as said, running(url, {"build": calls.task}) as runner:
         runner.enqueue("build", "d-1")
         calls.wait_for("d-1")
 
-    assert monotonic() - asked < 0.9
+    looked = next(place for place, (thread, statement) in enumerate(said) if "(queue_thread)" in thread)
+    assert any("INSERT INTO main.queues" in statement for _, statement in said[:looked])
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, str]]]:
+    """Listen to all that databases are told: the name of the thread, and the statement."""
+    said: list[tuple[str, str]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append((threading.current_thread().name, statement))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 # ── When something goes wrong ───────────────────────────────────────────────────────────────────────────────────────
@@ -263,7 +278,9 @@ def test_what_was_queued_is_run_by_the_next_runner_in_the_same_order(url: str) -
         after.wait_for("d-1", "d-2", "d-3")
 
     assert before.keys == ["d-1"]
-    assert after.keys == ["d-1", "d-2", "d-3"]
+    # When the interrupted one has its turn is not certain: dbos gives it back while it takes from the queue already.
+    assert [key for key in after.keys if key != "d-1"] == ["d-2", "d-3"]
+    assert after.keys.count("d-1") == 1
 
 
 KILLED = """
@@ -279,6 +296,7 @@ runner.start()
 runner.run("prepare", "d-0")
 for name in ("d-1", "d-2"):
     runner.enqueue("build", name)
+print("asked", flush=True)
 threading.Event().wait()
 """
 
@@ -287,7 +305,7 @@ def test_what_a_killed_process_left_is_run_by_the_next_one(url: str) -> None:
     process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout:
-        told = {process.stdout.readline(), process.stdout.readline()}
+        told = {process.stdout.readline() for _ in range(3)}
         os.kill(process.pid, signal.SIGKILL)
         process.wait(SECONDS)
     built, prepared = Calls(), Calls()
@@ -295,8 +313,9 @@ def test_what_a_killed_process_left_is_run_by_the_next_one(url: str) -> None:
         prepared.wait_for("d-0")
         built.wait_for("d-1", "d-2")
 
-    assert told == {"running d-0\n", "running d-1\n"}
-    assert (prepared.keys, built.keys) == (["d-0"], ["d-1", "d-2"])
+    assert told == {"running d-0\n", "running d-1\n", "asked\n"}
+    # dbos gives back what was interrupted while it takes from the queue already: which is first is not certain.
+    assert (prepared.keys, sorted(built.keys)) == (["d-0"], ["d-1", "d-2"])
 
 
 def test_a_database_that_cannot_be_opened_is_a_problem_of_the_state(tmp_path: Path) -> None:
@@ -347,16 +366,20 @@ def test_a_stopped_runner_leaves_no_thread(url: str) -> None:
 
 
 def test_stopping_does_not_wait_for_what_runs(url: str) -> None:
-    gate = threading.Event()
-    calls = Calls(until(gate))
+    gate, ended = threading.Event(), threading.Event()
+
+    def build(_key: str) -> None:
+        gate.wait(SECONDS)
+        ended.set()
+
+    calls = Calls(build)
     with running(url, {"build": calls.task}) as runner:
         runner.enqueue("build", "d-1")
         calls.wait_for("d-1")
-        asked = monotonic()
-    seconds = monotonic() - asked
+    stopped_first = not ended.is_set()
     gate.set()
 
-    assert seconds < 2
+    assert stopped_first
 
 
 QUIET = """
@@ -366,12 +389,14 @@ over = threading.Event()
 runner = Runner(database_url=sys.argv[1], slots=1, tasks={"build": lambda key: over.set()})
 runner.start()
 runner.enqueue("build", "d-1")
-over.wait(10)
+over.wait(120)
 runner.stop()
 """
 
 
 def test_nothing_is_printed_where_nothing_goes_wrong(url: str) -> None:
-    ran = subprocess.run([sys.executable, "-c", QUIET, url], capture_output=True, text=True, timeout=30, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", QUIET, url], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

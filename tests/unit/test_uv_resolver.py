@@ -22,6 +22,8 @@ from commands.packages.uv_answer import Question, locked_packages, missing_wheel
 from commands.packages.uv_program import UvProgram
 from commands.packages.uv_resolver import UvResolver, container_command, host_command
 from tests.fakes.engine import FakeEngine
+from tests.fakes.host import PATIENCE_SECONDS
+from tests.limits import ended_after
 
 RECORDINGS = json.loads((Path(__file__).parents[1] / "recordings" / "uv_pip_compile.json").read_text(encoding="utf-8"))
 FAILURES = [name for name, recording in RECORDINGS["recordings"].items() if recording["exit_code"] != 0]
@@ -441,7 +443,7 @@ def test_uv_gets_its_settings_and_nothing_else_of_the_environment(tmp_path: Path
         SLACK_BOT_TOKEN="xoxb-canary",
         PYTHONPATH="/elsewhere",
     )
-    lines = set(program.run((), seconds=10).output.splitlines())
+    lines = set(program.run((), seconds=PATIENCE_SECONDS).output.splitlines())
     assert {line for line in lines if not line.startswith(("PWD=", "_=", "SHLVL=", "OLDPWD="))} == {
         "PATH=/usr/bin:/bin",
         "UV_INDEX_COMPANY_PASSWORD=canary",
@@ -462,7 +464,7 @@ def test_settings_of_the_bot_come_before_those_of_the_machine(tmp_path: Path) ->
         index_url="https://bot.invalid",
         ca_bundle=Path("/bot.pem"),
     )
-    lines = program.run((), seconds=10).output.splitlines()
+    lines = program.run((), seconds=PATIENCE_SECONDS).output.splitlines()
     assert "UV_DEFAULT_INDEX=https://bot.invalid" in lines
     assert "SSL_CERT_FILE=/bot.pem" in lines
     assert program.index_environment()["UV_DEFAULT_INDEX"] == "https://bot.invalid"
@@ -470,18 +472,19 @@ def test_settings_of_the_bot_come_before_those_of_the_machine(tmp_path: Path) ->
 
 def test_uv_works_in_an_empty_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
     program = script(tmp_path, "pwd; ls -A; cat requirements.in")
-    folder, *rest = program.run((), seconds=10, files={"requirements.in": "six\n"}).output.splitlines()
+    folder, *rest = program.run((), seconds=PATIENCE_SECONDS, files={"requirements.in": "six\n"}).output.splitlines()
     assert rest == ["requirements.in", "uv.toml", "six"]
     assert not Path(folder).exists()
 
 
 def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
-    outcome = script(tmp_path, "echo begun; exec sleep 600").run((), seconds=0.3)
+    hanging = script(tmp_path, "echo begun; exec sleep 600")
+    outcome = ended_after(0.3, lambda seconds: hanging.run((), seconds=seconds), lambda ended: ended.output)
     assert outcome == RunOutcome(None, "begun\n", "", timed_out=True)
 
 
 def test_a_program_that_talks_without_end_is_ended(tmp_path: Path) -> None:
-    outcome = script(tmp_path, "exec yes").run((), seconds=60)
+    outcome = script(tmp_path, "exec yes").run((), seconds=PATIENCE_SECONDS)
     assert outcome.exit_code is None
     assert len(outcome.output) == 4 << 20
     assert not outcome.timed_out
@@ -490,7 +493,7 @@ def test_a_program_that_talks_without_end_is_ended(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there_is_a_matter_of_settings(tmp_path: Path) -> None:
     program = UvProgram(binary=tmp_path / "none", python=Path(sys.executable), cache=tmp_path, environment={})
     with pytest.raises(Misconfigured, match="cannot be started: No such file or directory"):
-        program.run((), seconds=10)
+        program.run((), seconds=PATIENCE_SECONDS)
 
 
 def test_a_program_that_says_no_version_is_a_matter_of_settings(tmp_path: Path) -> None:
@@ -536,7 +539,9 @@ def uv_of(folder: Path, delivered: bytes, *, compiled: str = "source_only") -> U
 
 def resolver(folder: Path, containers: Containers, *, compiled: str = "source_only") -> UvResolver:
     program = uv_of(folder, elf(), compiled=compiled)
-    return UvResolver(program, Toolbox(program, folder / "tools"), containers.run, network="host", seconds=20)
+    return UvResolver(
+        program, Toolbox(program, folder / "tools"), containers.run, network="host", seconds=PATIENCE_SECONDS
+    )
 
 
 def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path) -> None:
@@ -549,7 +554,7 @@ def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path
             image=BASE.image_id,
             command=container_command(BASE, built=("docopt",)),
             labels={"warroom.job": "7"},
-            seconds=20,
+            seconds=PATIENCE_SECONDS,
             files={"/warroom/uv": elf(), "/warroom/requirements.in": b"docopt<1\n"},
             environment={
                 "HOME": "/tmp",  # noqa: S108 - in the container

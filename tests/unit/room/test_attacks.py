@@ -12,6 +12,7 @@ from websockets.typing import Origin
 
 from bot.room.server import Room
 from bot.room.workspace import ALICE, WAR_ROOM
+from tests.fakes.host import PATIENCE_SECONDS
 
 STATE = f"/room/state?user={ALICE.id}"
 JSON = {"Content-Type": "application/json"}
@@ -34,7 +35,7 @@ def room() -> Iterator[Room]:
 def ask(
     room: Room, method: str, path: str, *, body: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    connection = http.client.HTTPConnection(_place(room), timeout=5)
+    connection = http.client.HTTPConnection(_place(room), timeout=PATIENCE_SECONDS)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
