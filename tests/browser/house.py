@@ -20,6 +20,7 @@ from bot.room.server import Room
 from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.wiring import Bot, Doors, make_bot
+from tests.fakes.files import FakeFiles
 from tests.fakes.host import Host
 from tests.fakes.resolver import FakeResolver
 from tests.scenario.driver import EVERYWHERE, HASTE
@@ -72,7 +73,9 @@ class House:
         self._room = Room(self.port, commands=COMMANDS, state=self.state, limits=RateLimits.boundless()).start()
         self.port = int(self.room.url.rpartition(":")[2])
         doors = Doors(self.room.bot_token, self.room.app_token, self.room.api_url, EVERYWHERE)
-        self._bot = make_bot(self.settings, doors, engine=self.host.engine, resolver=self.resolver, pace=HASTE)
+        self._bot = make_bot(
+            self.settings, doors, engine=self.host.engine, resolver=self.resolver, files=FakeFiles(), pace=HASTE
+        )
         self._bot.start()
 
     def _close(self) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from commands.build.base import digest_of, look_at
-from commands.inside import source
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.errors import UnusableBase
+from commands.inside import source
 from commands.model.images import BaseImage, Digest, LocalImage, PackageManager, Platform, PythonRuntime
 from commands.model.references import Reference
 from tests.fakes.engine import FakeEngine
@@ -76,15 +76,16 @@ def test_the_look_has_no_network_and_no_way_to_hang_and_is_marked() -> None:
     (order,) = engine.runs
     assert order.network is None
     assert (order.seconds, order.labels, order.user) == (7, {"warroom.job": "j"}, "0")
-    assert list(order.files) == ["/.warroom/look.py"]
+    # Nothing is put in: the root file system is read-only, and the program is an argument.
+    assert (order.command[3:], order.files, order.scratch) == (("sh", WORD, source("look").decode()), {}, 64 << 20)
 
 
 def test_every_look_has_another_word() -> None:
     words = []
 
     def run(order: RunOrder) -> RunOutcome:
-        words.append(order.command[-1])
-        return told(f"{order.command[-1]} {json.dumps(SEEN)}")
+        words.append(order.command[4])
+        return told(f"{order.command[4]} {json.dumps(SEEN)}")
 
     engine = FakeEngine(run_script=run)
     for _ in range(2):
