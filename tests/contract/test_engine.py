@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -394,7 +395,7 @@ def test_scratch_space_is_bounded(bench: EngineBench) -> None:
 
 
 @pytest.mark.parametrize("how", [{"files": {"/x": b""}}, {"reply": lambda _: {}}], ids=["files", "reply"])
-def test_nothing_can_be_put_where_nothing_can_be_written(bench: EngineBench, how: dict[str, object]) -> None:
+def test_nothing_can_be_put_where_nothing_can_be_written(bench: EngineBench, how: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="read-only"):
         bench.script("true", scratch=1, **how)
 

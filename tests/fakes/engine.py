@@ -352,7 +352,10 @@ class FakeEngine:
     def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:
         """Make an image of a tar of a root file system."""
         image = self.add_image(f"{repository}:{tag}", labels=labels, size=len(filesystem))
-        self.files[image.id] = files_in(filesystem)
+        with self._lock:
+            layer = f"sha256:{hashlib.sha256(filesystem).hexdigest()}"
+            self._images[image.id] = replace(image, layers=(layer,))
+            self.files[image.id] = files_in(filesystem)
         return image.id
 
     def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:

@@ -198,7 +198,11 @@ def test_a_file_that_is_another_one_than_was_confirmed_is_not_built_with(bench: 
 
 
 def test_a_stop_while_files_are_fetched_ends_it_before_the_build(bench: Bench) -> None:
-    bench.at_event = lambda event: isinstance(event, StepNoted) and bench.halt.ask(HaltReason.STOPPED)
+    def stop(event: Event) -> None:
+        if isinstance(event, StepNoted):
+            bench.halt.ask(HaltReason.STOPPED)
+
+    bench.at_event = stop
 
     with pytest.raises(BuildStopped):
         bench.carry_out()
