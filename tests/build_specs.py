@@ -3,10 +3,10 @@
 from commands.model.images import BaseImage, Digest, ImageId, ImageSpec, PackageManager, Platform, PythonRuntime
 from commands.model.packages import LockedPackage, OsPackage, PythonRequirement
 from commands.model.references import Reference
+from tests.fakes.files import a_source, a_wheel
 
 BASE_ID = ImageId("sha256:" + "b" * 64)
 DIGEST = Digest("sha256:" + "d" * 64)
-HASHES = tuple("sha256:" + letter * 64 for letter in "12")
 
 
 def a_base(
@@ -31,7 +31,13 @@ def a_base(
 
 
 def a_package(name: str, version: str = "1.0", *, requested: bool = True) -> LockedPackage:
-    return LockedPackage(name, version, HASHES, requested)
+    return LockedPackage(name, version, a_wheel(name, version), requested)
+
+
+def a_source_package(name: str, version: str = "1.0", *, requested: bool = True) -> LockedPackage:
+    """Give a package that has to be built, by setuptools."""
+    needs = (a_wheel("setuptools", "80.9.0"), a_wheel("wheel", "0.45.1"))
+    return LockedPackage(name, version, a_source(name, version), requested, needs)
 
 
 def a_spec(
@@ -41,8 +47,8 @@ def a_spec(
     base: BaseImage | None = None,
     requirements: tuple[str, ...] | None = None,
     locked: tuple[LockedPackage, ...] = (
-        LockedPackage("html5lib", "1.1", HASHES, requested=False),
-        LockedPackage("mechanize", "0.4.10", HASHES, requested=True),
+        LockedPackage("html5lib", "1.1", a_wheel("html5lib", "1.1"), requested=False),
+        LockedPackage("mechanize", "0.4.10", a_wheel("mechanize", "0.4.10"), requested=True),
     ),
     os_packages: tuple[OsPackage, ...] = (OsPackage("wget"),),
 ) -> ImageSpec:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from pathlib import Path
 from uuid import uuid4
 
 from commands.engine.interface import BuildEvent, BuildOrder, Engine, RunOrder
@@ -45,7 +46,13 @@ class EngineBench:
     def labels(self) -> dict[str, str]:
         return {LABEL: self.mark}
 
-    def order(self, *instructions: str, idle_seconds: float = 60, base: str | None = None) -> BuildOrder:
+    def order(
+        self,
+        *instructions: str,
+        idle_seconds: float = 60,
+        base: str | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> BuildOrder:
         """Order a build of these instructions on the base."""
         dockerfile = "\n".join([f"FROM {base or self.base}", *instructions, ""])
         return BuildOrder(
@@ -54,6 +61,7 @@ class EngineBench:
             labels=self.labels,
             idle_seconds=idle_seconds,
             network=self.network,
+            files=files or {},
         )
 
     def built(self, *instructions: str) -> ImageId:

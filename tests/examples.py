@@ -88,6 +88,7 @@ from commands.model.packages import (
 )
 from commands.model.references import Reference
 from commands.model.requests import Query
+from tests.fakes.files import a_wheel
 
 NOW = datetime(2026, 11, 23, 19, 50, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=30)
@@ -112,8 +113,8 @@ SPEC = ImageSpec(
     base=BASE,
     requirements=(PythonRequirement("mechanize"),),
     locked=(
-        LockedPackage("html5lib", "1.1", ("sha256:" + "0" * 64,), requested=False),
-        LockedPackage("mechanize", "0.4.10", ("sha256:" + "1" * 64,), requested=True),
+        LockedPackage("html5lib", "1.1", a_wheel("html5lib", "1.1"), requested=False),
+        LockedPackage("mechanize", "0.4.10", a_wheel("mechanize", "0.4.10"), requested=True),
     ),
     os_packages=(OsPackage("wget"),),
 )

@@ -69,7 +69,7 @@ class RunOrder:
 
     `reply` is told each line of stdout while the command runs, from several threads, and gives files to put in, in
     their order. A `Problem` that it raises ends the command, and is raised.
-    `scratch` makes everything read-only but `/tmp`, which holds that many bytes; then there can be no files.
+    `scratch` makes everything read-only but `/tmp`, which holds that many bytes; then nothing can be put in.
     """
 
     image: ImageId
@@ -85,6 +85,11 @@ class RunOrder:
     cpus: float = 1.0
     reply: Callable[[str], Mapping[str, bytes]] | None = None
     scratch: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no daemon can do; raises ValueError."""
+        if self.scratch is not None and (self.files or self.reply):
+            raise ValueError("nothing can be put into a container whose file system is read-only")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -28,6 +28,7 @@ from bot import wiring
 from bot.dialogs import Asked
 from bot.router import Router
 from bot.settings import load_settings
+from bot.work import CommandWork
 from commands.carry_out import Commission
 from commands.command import Update
 from commands.engine.docker_daemon import DockerDaemon
@@ -171,10 +172,13 @@ class Parts:
         """Propose the update of all and carry it out."""
         start, ground = perf_counter(), self.ground
         settings = load_settings().model_copy(update={"docker_host": ground.engine.host, "state_dir": self.state})
-        with closing(DockerDaemon(ground.engine.host)) as engine:
+        with ExitStack() as resources:
+            engine = resources.enter_context(closing(DockerDaemon(ground.engine.host)))
             redact = wiring.redactor(settings)
             registry = wiring.make_registry(settings, engine)
-            work = wiring._work(settings, Router(), engine=engine, resolver=None, registry=registry, redact=redact)
+            index = resources.enter_context(closing(wiring.make_index(settings, engine.run)))
+            workshop = wiring._workshop(settings, index, engine=engine, files=None, registry=registry, redact=redact)
+            work = CommandWork(Router(), wiring._sources(settings, index, workshop, None), workshop)
             asked = Asked(wiring._new_id(), LINE, ALICE, "C0WARROOM", NOW)
             proposal = work.answer(asked, lambda _: None)
             assert isinstance(proposal, Update), proposal

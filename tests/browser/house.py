@@ -21,6 +21,7 @@ from bot.room.sources import Sources
 from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.wiring import Bot, Doors, make_bot
+from tests.fakes.files import FakeFiles
 from tests.fakes.host import PATIENCE_SECONDS, Host
 from tests.fakes.resolver import FakeResolver
 from tests.fresh_state import fresh_state
@@ -83,7 +84,9 @@ class House:
         ).start()
         self.port = int(self.room.url.rpartition(":")[2])
         doors = Doors(self.room.bot_token, self.room.app_token, self.room.api_url, EVERYWHERE)
-        self._bot = make_bot(self.settings, doors, engine=self.host.engine, resolver=self.resolver, pace=HASTE)
+        self._bot = make_bot(
+            self.settings, doors, engine=self.host.engine, resolver=self.resolver, files=FakeFiles(), pace=HASTE
+        )
         self._bot.start()
 
     def _close(self) -> None:

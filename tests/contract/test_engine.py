@@ -4,11 +4,14 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from commands.engine.interface import BuildEvent, PullProgress, RunOutcome, Swept
-from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, ImageNotFound, Problem
+from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, ImageNotFound, Problem, ResolutionFailed
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
 from commands.model.images import ImageId
 from commands.model.references import Reference
@@ -302,6 +305,123 @@ def test_a_command_that_takes_too_long_is_ended(bench: EngineBench) -> None:
     outcome = ended_after(1.5, run, lambda ended: ended.output)
 
     assert outcome == RunOutcome(None, "before\n", "", timed_out=True)
+
+
+# ── What a command asks while it runs ───────────────────────────────────────────────────────────────────────────────
+
+ASKING = "echo 'ask {0}'; until test -f /answers/{0}; do sleep 0.01; done; cat /answers/{0}"
+
+
+def test_a_command_gets_what_it_asks_for_while_it_runs(bench: EngineBench) -> None:
+    heard = []
+
+    def reply(line: str) -> dict[str, bytes]:
+        heard.append(line)
+        word, _, number = line.partition(" ")
+        return {f"/answers/{number}": f"answer {number}\n".encode()} if word == "ask" else {}
+
+    order = bench.script("; ".join(ASKING.format(number) for number in range(5)), reply=reply)
+    outcome = bench.engine.run(order)
+
+    lines = [line for number in range(5) for line in (f"ask {number}", f"answer {number}")]
+    assert outcome == RunOutcome(0, "".join(f"{line}\n" for line in lines), "")
+    # Several threads may be told of what is printed.
+    assert sorted(heard) == sorted(lines)
+
+
+def test_what_goes_to_stderr_is_no_question(bench: EngineBench) -> None:
+    heard = []
+
+    def reply(line: str) -> dict[str, bytes]:
+        heard.append(line)
+        return {}
+
+    bench.engine.run(bench.script("echo loud; echo quiet >&2", reply=reply))
+
+    assert heard == ["loud"]
+
+
+def test_a_problem_in_a_reply_ends_the_command_and_is_raised(bench: EngineBench) -> None:
+    problem = ResolutionFailed("Too much was asked.", hint="Ask for less.")
+
+    def reply(_: str) -> dict[str, bytes]:
+        raise problem
+
+    with pytest.raises(ResolutionFailed) as caught:
+        bench.engine.run(bench.script(ASKING.format("never"), seconds=3600, reply=reply))
+
+    assert caught.value is problem
+    assert bench.engine.sweep(LABEL, bench.mark) == Swept(containers=0, images=0)
+
+
+def test_a_reply_that_breaks_ends_the_command_with_a_problem(bench: EngineBench) -> None:
+    def reply(line: str) -> dict[str, bytes]:
+        raise ZeroDivisionError(line)
+
+    with pytest.raises(Problem, match="could not answer"):
+        bench.engine.run(bench.script(ASKING.format("never"), seconds=3600, reply=reply))
+
+    assert bench.engine.sweep(LABEL, bench.mark) == Swept(containers=0, images=0)
+
+
+def test_a_command_that_asks_for_what_never_comes_is_ended_in_time(bench: EngineBench) -> None:
+    outcome = bench.engine.run(bench.script(ASKING.format("x"), seconds=0.5, reply=lambda _: {}))
+
+    assert (outcome.exit_code, outcome.timed_out, outcome.output) == (None, True, "ask x\n")
+    assert bench.engine.sweep(LABEL, bench.mark) == Swept(containers=0, images=0)
+
+
+# ── What a command may write ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "/x", "/usr/bin/x", "/var/x"])
+def test_with_scratch_space_nothing_else_can_be_written(bench: EngineBench, path: str) -> None:
+    outcome = bench.engine.run(bench.script(f"touch {path}", scratch=1 << 20))
+
+    assert outcome.exit_code == 1
+    assert "Read-only file system" in outcome.errors
+
+
+def test_scratch_space_is_bounded(bench: EngineBench) -> None:
+    fitting = bench.engine.run(bench.script(f"head -c {1 << 19} /dev/zero > /tmp/x", scratch=1 << 20))
+    too_much = bench.engine.run(bench.script(f"head -c {3 << 20} /dev/zero > /tmp/x", scratch=1 << 20))
+
+    assert (fitting.exit_code, too_much.exit_code) == (0, 1)
+    assert "No space left on device" in too_much.errors
+
+
+@pytest.mark.parametrize("how", [{"files": {"/x": b""}}, {"reply": lambda _: {}}], ids=["files", "reply"])
+def test_nothing_can_be_put_where_nothing_can_be_written(bench: EngineBench, how: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        bench.script("true", scratch=1, **how)
+
+
+# ── Files of this host in a build ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_file_of_this_host_arrives_in_a_build_byte_for_byte(bench: EngineBench, tmp_path: Path) -> None:
+    # Longer than a name in a USTAR header; and larger than what is sent at a time.
+    name = "a" * 146 + ".whl"
+    kept = tmp_path / "kept"
+    content = bytes(range(256)) * (40 << 10) + bench.mark.encode()
+    kept.write_bytes(content)
+    mount = "--mount=type=bind,source=python,target=/mnt"
+    order = bench.order(f"RUN {mount} sha256sum /mnt/files/{name}", files={f"python/files/{name}": kept})
+
+    events = list(bench.engine.build(order))
+
+    assert LogLine(2, f"{sha256(content).hexdigest()}  /mnt/files/{name}") in events
+    assert isinstance(events[-1], ImageBuilt)
+
+
+def test_another_file_of_the_same_name_is_not_taken_from_the_cache(bench: EngineBench, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    mount = "--mount=type=bind,source=python,target=/mnt"
+    for content in (f"{bench.mark} one".encode(), f"{bench.mark} two".encode()):
+        kept.write_bytes(content)
+        order = bench.order(f"RUN {mount} sha256sum /mnt/x.whl", files={"python/x.whl": kept})
+
+        assert LogLine(2, f"{sha256(content).hexdigest()}  /mnt/x.whl") in list(bench.engine.build(order))
 
 
 def test_no_command_runs_in_an_image_that_is_not_there(bench: EngineBench) -> None:

@@ -2,10 +2,14 @@
 
 import json
 import os
+import re
+import shutil
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,16 +20,20 @@ from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.errors import IndexUnreachable, PackageNotFound, Problem, ResolutionFailed
 from commands.model.images import BaseImage, ImageId, PackageManager, Platform, PythonRuntime
-from commands.model.packages import PythonRequirement
+from commands.model.packages import PackageFile, PythonRequirement
 from commands.model.references import Reference
 from commands.packages.interface import Resolver
+from commands.packages.package_index import package_index
 from commands.packages.toolbox import TOOL_LABEL, Toolbox, is_static_program
 from commands.packages.uv_program import UvProgram
 from commands.packages.uv_resolver import UvResolver
+from tests.fakes.distributions import toy_files
 from tests.fakes.host import PATIENCE_SECONDS
+from tests.fakes.index import FakeIndex, serving_index
 from tests.fakes.resolver import FakeResolver
 
 LABELS = {"warroom.job": "test-resolver"}
+CANARY = "canary-4c1f"
 
 Make = Callable[[bool], Resolver]
 """Makes a resolver whose index can be reached, or cannot."""
@@ -47,7 +55,7 @@ def uv_program(cache: Path, **settings: str) -> UvProgram:
 
 def uv_resolver(cache: Path, index_url: str | None, *, seconds: float = PATIENCE_SECONDS) -> UvResolver:
     program = uv_program(cache) if index_url is None else uv_program(cache, index_url=index_url)
-    return UvResolver(program, Toolbox(program, cache / "tools"), no_container, seconds=seconds)
+    return package_index(program, cache, no_container, seconds=seconds).resolver
 
 
 @pytest.fixture(scope="session")
@@ -100,12 +108,15 @@ def test_what_a_package_needs_comes_along_and_is_told_apart_from_what_was_asked_
     }
 
 
-def test_the_locked_set_is_sorted_and_every_package_has_hashes(make: Make) -> None:
+def test_the_locked_set_is_sorted_and_every_package_has_a_file_that_can_be_fetched(make: Make) -> None:
     locked = make(True).resolve((wanted("six"), wanted("mechanize")), base(), labels=LABELS)
     assert [package.name for package in locked] == sorted(package.name for package in locked)
-    hashes = [digest for package in locked for digest in package.hashes]
-    assert all(package.hashes for package in locked)
-    assert all(digest.startswith("sha256:") and len(digest) == len("sha256:") + 64 for digest in hashes)
+    for package in locked:
+        assert re.fullmatch(r"[0-9a-f]{64}", package.file.sha256)
+        assert package.file.is_wheel
+        assert package.file.name.startswith(f"{package.name}-{package.version}-")
+        assert package.file.url.endswith(f"/{package.file.name}")
+        assert package.build_files == ()
 
 
 def test_an_exact_version_is_obeyed(make: Make) -> None:
@@ -253,7 +264,7 @@ def test_an_index_that_never_ends_its_answer_uses_up_no_memory(odd_index: str, t
         index_url=odd_index,
         memory=256 << 20,
     )
-    resolver = UvResolver(program, Toolbox(program, tmp_path / "tools"), no_container)
+    resolver = package_index(program, tmp_path, no_container).resolver
     with pytest.raises(ResolutionFailed) as caught:
         resolver.resolve((wanted("endless"),), base(), labels=LABELS)
     assert caught.value.message == "Resolving was ended because it used too much memory or gave too long an answer."
@@ -304,7 +315,7 @@ def building_resolver(daemon: DockerDaemon, cache: Path, build_network: str | No
         environment=os.environ,
         ca_bundle=bundle if bundle.is_file() else None,
     )
-    return UvResolver(program, Toolbox(program, cache / "tools"), daemon.run, network=build_network or "bridge")
+    return package_index(program, cache, daemon.run, network=build_network or "bridge").resolver
 
 
 @pytest.mark.engine
@@ -314,8 +325,87 @@ def test_packages_without_wheels_are_resolved_in_a_container_that_is_gone_afterw
     asked = (wanted("docopt", "==0.6.2"), wanted("python-libnmap", "==0.7.3"), wanted("six", "==1.17.0"))
     locked = building_resolver.resolve(asked, real_base, labels=LABELS)
     assert [str(package) for package in locked] == ["docopt==0.6.2", "python-libnmap==0.7.3", "six==1.17.0"]
-    assert locked[0].hashes == ("sha256:49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491",)
+    docopt = locked[0]
+    assert docopt.file.name == "docopt-0.6.2.tar.gz"
+    assert docopt.file.sha256 == "49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491"
+    # Not the address under which the container knew it.
+    assert "127.0.0.1" not in docopt.file.url
+    assert {"setuptools"} <= {file.name.partition("-")[0] for file in docopt.build_files}
     assert daemon.sweep("warroom.job", LABELS["warroom.job"]).containers == 0
+
+
+SPY = """
+import base64, glob, os
+secret = "canary" + "-4c1f"
+seen = [dict(os.environ)] + [open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/environ")]
+seen += [open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/cmdline")]
+assert secret not in repr(seen) and base64.b64encode(secret.encode()).decode() not in repr(seen), "a login is here"
+"""
+
+
+@pytest.fixture
+def private_index() -> Iterator[FakeIndex]:
+    """An index that lets in only who knows the password; one of its packages has to be built."""
+    with serving_index(toy_files(at_build=SPY), login=("somebody", CANARY)) as index:
+        yield index
+
+
+@pytest.mark.engine
+def test_a_source_of_a_private_index_is_resolved_where_nobody_knows_the_password(
+    daemon: DockerDaemon, private_index: FakeIndex, real_base: BaseImage, tmp_path: Path, cache: Path
+) -> None:
+    orders: list[RunOrder] = []
+
+    def run(order: RunOrder) -> RunOutcome:
+        orders.append(order)
+        return daemon.run(order)
+
+    give_static_uv(cache, tmp_path, daemon)
+    program = uv_program(tmp_path, index_url=private_index.url_with_login)
+    with closing(package_index(program, tmp_path, run)) as parts:
+        asked = (wanted("toy-source"), wanted("toy-plain"))
+        plain, built = parts.resolver.resolve(asked, real_base, labels=LABELS)
+
+    assert (str(plain), str(built)) == ("toy-plain==1.0", "toy-source==1.0")
+    assert plain.file == described(private_index, "toy_plain-1.0-py3-none-any.whl")
+    assert built.file == described(private_index, "toy_source-1.0.tar.gz")
+    # What its own settings require, and what its backend asks for beyond that.
+    needed = ["toy_backend-1.0-py3-none-any.whl", "toy_need-1.0-py3-none-any.whl"]
+    assert built.build_files == tuple(described(private_index, name) for name in needed)
+    assert (plain.build_files, len(orders)) == ((), 2)
+    assert CANARY not in repr([(order.command, order.environment, order.files.keys()) for order in orders])
+    assert not [name for order in orders for name, content in order.files.items() if CANARY.encode() in content]
+    assert daemon.sweep("warroom.job", LABELS["warroom.job"]).containers == 0
+
+
+@pytest.mark.engine
+def test_an_index_that_fails_while_a_container_asks_is_told_as_such(
+    daemon: DockerDaemon, private_index: FakeIndex, real_base: BaseImage, tmp_path: Path, cache: Path
+) -> None:
+    def run(order: RunOrder) -> RunOutcome:
+        private_index.login = ("somebody", "another password")
+        return daemon.run(order)
+
+    give_static_uv(cache, tmp_path, daemon)
+    program = uv_program(tmp_path, index_url=private_index.url_with_login)
+    with closing(package_index(program, tmp_path, run)) as parts, pytest.raises(IndexUnreachable) as caught:
+        parts.resolver.resolve((wanted("toy-source"),), real_base, labels=LABELS)
+
+    assert caught.value.message == "The package index refused the bot's credentials."
+    assert daemon.sweep("warroom.job", LABELS["warroom.job"]).containers == 0
+
+
+def described(index: FakeIndex, name: str) -> PackageFile:
+    content = index.files[name]
+    url = index.url.replace("/simple", f"/files/{name}")
+    return PackageFile(name, url, sha256(content).hexdigest(), len(content))
+
+
+def give_static_uv(cache: Path, folder: Path, daemon: DockerDaemon) -> None:
+    """Put the static uv where it is looked for: the private index does not have it."""
+    kept = Toolbox(uv_program(cache), cache / "tools").static_uv(daemon.describe().platform)
+    (folder / "tools").mkdir()
+    shutil.copy2(kept, folder / "tools")
 
 
 @pytest.mark.engine

@@ -19,33 +19,27 @@ import uv
 from bot.settings import Settings
 from commands.build.advice import explain
 from commands.build.base import look_at
-from commands.build.context import context_for, pack
+from commands.build.context import context_for, files_for, pack
 from commands.build.dockerfile import write_dockerfile
 from commands.build.labels import container_labels, make_labels, read_labels, spec_hash
+from commands.build.steps import StepKind
 from commands.build.verification import verify
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import BuildEvent, BuildOrder, RunOrder
 from commands.errors import BuildFailed, UnusableBase, VerificationFailed
 from commands.model.events import ImageBuilt, StepDone, StepStarted
 from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
-from commands.model.packages import LockedPackage, OsPackage
+from commands.model.packages import OsPackage
 from commands.model.references import Reference
 from commands.model.requests import parse_dependencies, parse_packages
-from commands.packages.toolbox import Toolbox
+from commands.packages.package_index import PackageIndex, package_index
 from commands.packages.uv_program import UvProgram
-from commands.packages.uv_resolver import UvResolver
-from tests.build_specs import HASHES
+from tests.build_specs import a_package
+from tests.fakes.index import serving_index
 
 pytestmark = pytest.mark.engine
 
 CANARY = "canary-4c1f"
-# An index with a password that is configured but never asked.
-UV_CONFIG = f"""\
-[[index]]
-name = "private"
-url = "https://somebody:{CANARY}@index.example/simple"
-explicit = true
-""".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +48,7 @@ class Workbench:
 
     daemon: DockerDaemon
     base: BaseImage
-    program: UvProgram
-    toolbox: Toolbox
+    index: PackageIndex
     ca_bundle: bytes | None
     network: str | None
     job: str = field(default_factory=lambda: uuid4().hex[:12])
@@ -63,24 +56,28 @@ class Workbench:
     def spec(self, dependencies: str = "", packages: str = "", *, base: BaseImage | None = None) -> ImageSpec:
         """Resolve a request."""
         base = base or self.base
-        resolver = UvResolver(self.program, self.toolbox, self.daemon.run, network=self.network or "bridge")
         requirements = parse_dependencies(dependencies)
         return ImageSpec(
             name="warroom-test/recipe",
             tag=f"1.0.0.{uuid4().int % 10**9}",
             base=base,
             requirements=requirements,
-            locked=resolver.resolve(requirements, base, labels=container_labels(self.job)),
+            locked=self.index.resolver.resolve(requirements, base, labels=container_labels(self.job)),
             os_packages=parse_packages(packages),
         )
 
     def building(self, spec: ImageSpec) -> Iterator[BuildEvent]:
         """Build a specification with the recipe."""
-        uv_image = self.toolbox.uv_image(self.daemon, spec.base.platform)
-        recipe = write_dockerfile(spec, uv_image=uv_image, ca_bundle=self.ca_bundle is not None, uv_config=True)
-        context = context_for(spec, recipe, ca_bundle=self.ca_bundle, uv_config=UV_CONFIG)
+        return self.building_with(spec, files_for(self.index.files.gather(spec.files, go_on=lambda: None)))
+
+    def building_with(self, spec: ImageSpec, files: dict[str, Path]) -> Iterator[BuildEvent]:
+        """Build a specification with the recipe, from these files."""
+        uv_image = self.index.toolbox.uv_image(self.daemon, spec.base.platform)
+        recipe = write_dockerfile(spec, uv_image=uv_image, ca_bundle=self.ca_bundle is not None)
+        context = context_for(spec, recipe, ca_bundle=self.ca_bundle)
         labels = make_labels(spec, job=self.job, requester="U1", channel="C1", created=datetime.now(UTC))
-        return self.daemon.build(BuildOrder(uuid4().hex, context, labels, idle_seconds=120, network=self.network))
+        order = BuildOrder(uuid4().hex, context, labels, idle_seconds=120, network=self.network, files=files)
+        return self.daemon.build(order)
 
     def built(self, spec: ImageSpec) -> ImageId:
         """Build a specification and give the image."""
@@ -120,24 +117,34 @@ def image_of(events: list[BuildEvent]) -> ImageId:
 
 
 @pytest.fixture(scope="module")
-def bench(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def private() -> Iterator[str]:
+    """Give the address of an index on loopback that wants a login and has nothing."""
+    with serving_index(login=("somebody", CANARY)) as index:
+        yield index.url_with_login
+
+
+@pytest.fixture(scope="module")
+def bench(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("recipe")
     bundle = settings.ca_bundle or Path("/etc/ssl/certs/ca-certificates.crt")
     program = UvProgram(
         binary=Path(uv.find_uv_bin()),
         python=Path(sys.executable),
         cache=folder,
-        environment=os.environ,
+        # An index with a password that is configured, and has nothing.
+        environment={**os.environ, "UV_INDEX": private},
         ca_bundle=bundle if bundle.is_file() else None,
     )
-    with closing(DockerDaemon(settings.docker_host)) as daemon:
+    with (
+        closing(DockerDaemon(settings.docker_host)) as daemon,
+        closing(package_index(program, folder, daemon.run, network=settings.build_network or "bridge")) as index,
+    ):
         image = daemon.find_image(settings.default_base)
         assert image is not None, f"the engine has no image `{settings.default_base}`: see `make setup`"
         bench = Workbench(
             daemon=daemon,
             base=look_at(daemon, image, Reference.parse(settings.default_base), labels={"warroom.job": "test-base"}),
-            program=program,
-            toolbox=Toolbox(program, folder / "tools"),
+            index=index,
             ca_bundle=bundle.read_bytes() if bundle.is_file() else None,
             network=settings.build_network,
         )
@@ -237,13 +244,13 @@ def test_the_same_again_under_another_tag_is_all_cached(bench: Workbench, seed: 
     spec, _ = seed
     events = list(bench.building(replace(spec, tag="1.0.0.7")))
     done = [event for event in events if isinstance(event, StepDone)]
-    assert {event.step for event in done} == {1, 2, 3, 4}
+    assert {event.step for event in done} == {1, 2, 3}
     assert all(event.cached for event in done if event.step > 1)
 
 
 def test_the_steps_that_run_are_the_steps_that_have_titles(bench: Workbench) -> None:
     spec = bench.spec("", "")
-    recipe = write_dockerfile(spec, uv_image="warroom/uv:x")
+    recipe = write_dockerfile(spec, uv_image="warroom.invalid/uv:x")
     started = {event.step for event in bench.building(spec) if isinstance(event, StepStarted)}
     assert started <= set(range(1, len(recipe.steps) + 1))
 
@@ -285,7 +292,7 @@ def test_the_user_of_the_base_stays_and_the_check_runs_as_it(bench: Workbench) -
 def test_a_name_that_the_distribution_does_not_have_is_told_in_plain_words(bench: Workbench) -> None:
     with pytest.raises(BuildFailed) as caught:
         bench.built(bench.spec("", "no-such-package-4c1f"))
-    advice = explain(caught.value.details)
+    advice = explain(caught.value.details, StepKind.OS_PACKAGES)
     assert advice is not None
     assert advice.message == "The base's distribution has no OS package `no-such-package-4c1f`."
 
@@ -297,12 +304,13 @@ def test_a_name_with_a_dot_is_no_pattern(bench: Workbench) -> None:
 
 def test_a_file_that_is_not_the_locked_one_is_not_installed(bench: Workbench) -> None:
     spec = bench.spec("six")
-    forged = replace(spec, locked=(replace(spec.locked[0], hashes=HASHES),))
+    files = files_for(bench.index.files.gather(spec.files, go_on=lambda: None))
+    forged = replace(spec, locked=(replace(spec.locked[0], file=replace(spec.locked[0].file, sha256="0" * 64)),))
     with pytest.raises(BuildFailed) as caught:
-        bench.built(forged)
-    advice = explain(caught.value.details)
+        list(bench.building_with(forged, files))
+    advice = explain(caught.value.details, StepKind.WHEELS)
     assert advice is not None
-    assert "than the one that was confirmed" in advice.message
+    assert "is not the one that was confirmed" in advice.message
 
 
 # --- the check, on images that misbehave
@@ -329,9 +337,7 @@ def trouble(bench: Workbench) -> Callable[..., Trouble]:
         if at_start:
             files["site/trouble.pth"] = f"import sys; {at_start}\n".encode()
         image = bench.made_of(files, f"FROM {bench.base.pinned}", f"COPY site {site}")
-        spec = replace(
-            bench.spec("", ""), locked=(LockedPackage("trouble", "1.0", HASHES, requested=True),), os_packages=()
-        )
+        spec = replace(bench.spec("", ""), locked=(a_package("trouble", "1.0"),), os_packages=())
         return Trouble(spec, image.id)
 
     return make
@@ -379,7 +385,7 @@ def test_an_image_that_forges_a_check_without_the_word_convinces_nobody(
 def test_what_is_not_installed_is_named(bench: Workbench) -> None:
     spec = replace(
         bench.spec("", ""),
-        locked=(LockedPackage("mechanize", "0.4.10", HASHES, requested=True),),
+        locked=(a_package("mechanize", "0.4.10"),),
         os_packages=(OsPackage("wget"),),
     )
     with pytest.raises(VerificationFailed) as caught:
@@ -404,7 +410,7 @@ def test_the_configured_base_is_known_in_all_it_brings(bench: Workbench) -> None
 def test_bases_that_nothing_can_be_built_on_are_told_apart(bench: Workbench) -> None:
     base = f"FROM {bench.base.pinned}"
     old = b'#!/bin/sh\ncase "$*" in *sys.exit*) exit 1;; *) echo "$3 old 2.7";; esac\n'
-    liar = b'#!/bin/sh\ncase "$*" in *look.py*) echo "$3 {}";; esac\n'
+    liar = b'#!/bin/sh\ncase "$*" in *look.py*) echo "$4 {}";; esac\n'
     sleeper = b'#!/bin/sh\ncase "$*" in *look.py*) sleep 600;; esac\n'
     python = ("COPY --chmod=755 python /usr/local/bin/python3", "COPY --chmod=755 python /usr/local/bin/python")
     images = {

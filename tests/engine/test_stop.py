@@ -21,7 +21,7 @@ ENDLESS = installer("echo patience", "exec sleep LONG")
 CHATTY = installer("while sleep 0.2; do echo patience; done & exec sleep LONG")
 """Here they do so too, but say something all the while."""
 
-_HANG = """import os, sys; "/check.py" in str(sys.orig_argv) and os.execlp("sleep", "sleep", "LONG")"""
+_HANG = """import os, sys; "import_seconds" in str(sys.orig_argv) and os.execlp("sleep", "sleep", "LONG")"""
 STUBBORN = f"RUN printf '{_HANG}\\n' > $(python3 -c 'import site; print(site.getsitepackages()[0])')/stubborn.pth"
 """This base's Python does not get on with the check of the finished image."""
 

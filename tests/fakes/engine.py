@@ -36,7 +36,7 @@ from tests.engine_bench import packed
 from tests.fakes.control import Control as Control  # noqa: PLC0414  # tests that script this engine take it from here
 from tests.fakes.control import build_stopped, pull_stopped, unavailable
 from tests.fakes.dockerfiles import dockerfile_in, files_in, steps_of
-from tests.fakes.toy_machine import command_run, step_run
+from tests.fakes.toy_machine import command_run, mounted, step_run
 
 PLATFORM = Platform("linux", "amd64")
 FIRST_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -352,7 +352,10 @@ class FakeEngine:
     def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:
         """Make an image of a tar of a root file system."""
         image = self.add_image(f"{repository}:{tag}", labels=labels, size=len(filesystem))
-        self.files[image.id] = files_in(filesystem)
+        with self._lock:
+            layer = f"sha256:{hashlib.sha256(filesystem).hexdigest()}"
+            self._images[image.id] = replace(image, layers=(layer,))
+            self.files[image.id] = files_in(filesystem)
         return image.id
 
     def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:
@@ -382,7 +385,7 @@ class FakeEngine:
         for number, step in enumerate(steps, start=1):
             control.check()
             yield StepStarted(number)
-            done = f"{done}\n{step}"
+            done = f"{done}\n{step}\n{sorted(mounted(order, step).items())}"
             cached = done in self._done_before and not order.no_cache
             if step.startswith("RUN ") and not cached:
                 yield from step_run(order, control, number, len(steps), step)

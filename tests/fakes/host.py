@@ -16,7 +16,7 @@ from time import monotonic
 
 from commands.engine.interface import BuildEvent, BuildOrder, RunOrder, RunOutcome
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, Problem
-from commands.inside import FOLDER
+from commands.inside import inline
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
 from commands.model.images import ImageId, LocalImage
 from tests.fakes.engine import FIRST_MOMENT, PLATFORM, Control, FakeEngine
@@ -150,6 +150,7 @@ class Host:
         files = _files(order.context)
         instructions = _instructions(files["Dockerfile"])
         base = self._base(instructions[0])
+        _require_files(order, files)
         yield StepStarted(1)
         yield StepDone(1, 0.0, cached=True)
         for number, _ in enumerate(instructions[1:], start=2):
@@ -161,15 +162,15 @@ class Host:
     def run(self, order: RunOrder) -> RunOutcome:
         """Answer as the bot's programs do inside a container."""
         match order.command:
-            case ("/bin/sh", "-c", _, "sh", word):
+            case ("/bin/sh", "-c", _, "sh", word, _):
                 self.looks.pass_through(self._go_on_unless_hung_up)
                 return RunOutcome(0, "".join(f"\n{word} {answer}\n" for answer in _look(self._inside[order.image])), "")
-            case (_, program, word, question) if program == f"{FOLDER}/check.py":
+            case (_, *program, word, question) if tuple(program) == inline("check"):
                 try:
                     self.checks.pass_through(self._go_on_unless_swept)
                 except BuildStopped:
                     return RunOutcome(None, "", "")
-                answers = self._check(self._inside[order.image], json.loads(order.files[question]))
+                answers = self._check(self._inside[order.image], json.loads(question))
                 return RunOutcome(0, "".join(f"\n{word} {json.dumps(answer)}\n" for answer in answers), "")
             case _:
                 return RunOutcome(127, "", f"exec: {order.command[0]!r}: executable file not found in $PATH")
@@ -219,7 +220,7 @@ class Host:
         return check
 
     def _filled(self, base: Inside, files: Mapping[str, str]) -> Inside:
-        locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", files.get("python/requirements.txt", ""), re.MULTILINE))
+        locked = {name: version for name, version, _ in _locked(files)}
         wanted = [line.partition("=") for line in files.get("os/os-packages.txt", "").split()]
         return Inside(
             base.python,
@@ -273,6 +274,20 @@ def _files(context: bytes) -> dict[str, str]:
     with tarfile.open(fileobj=BytesIO(context)) as tar:
         opened = [(member.name, tar.extractfile(member)) for member in tar if member.isfile()]
         return {name: file.read().decode(errors="replace") for name, file in opened if file is not None}
+
+
+def _locked(files: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Read what the installer is to install: names, versions and hashes."""
+    lists = files.get("python/wheels.txt", "") + files.get("python/sources.txt", "")
+    return re.findall(r"^([a-z0-9-]+)==(\S+) --hash=sha256:([0-9a-f]{64})$", lists, re.MULTILINE)
+
+
+def _require_files(order: BuildOrder, files: Mapping[str, str]) -> None:
+    """Look for the files of all that is to be installed: the installer asks no index."""
+    there = {hashlib.sha256(path.read_bytes()).hexdigest() for path in order.files.values()}
+    for name, version, sha256 in _locked(files):
+        if sha256 not in there:
+            raise BuildFailed(f"The build has no file of {name}=={version}.", hint="Send it with the context.")
 
 
 def _instructions(dockerfile: str) -> list[str]:

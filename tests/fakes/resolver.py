@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -12,6 +11,7 @@ from packaging.version import Version
 from commands.errors import IndexUnreachable, PackageNotFound, ResolutionFailed
 from commands.model.images import BaseImage
 from commands.model.packages import LockedPackage, PythonRequirement
+from tests.fakes.files import a_wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class FakeResolver:
         chosen = self._settled(asked, base.python.version)
         requested = {canonicalize_name(requirement.name) for requirement in requirements}
         return tuple(
-            LockedPackage(name, release.version, (_hash(name, release.version),), requested=name in requested)
+            LockedPackage(name, release.version, a_wheel(name, release.version), requested=name in requested)
             for name, release in sorted(chosen.items())
         )
 
@@ -111,7 +111,3 @@ def _brought(name: str, release: Release, asked: list[_Wish]) -> list[_Wish]:
 def _told(wishes: list[_Wish]) -> str:
     parts = [f"`{wish.who}` needs `{wish.what}`" if wish.who else f"`{wish.what}` is asked for" for wish in wishes]
     return ", but ".join(parts)
-
-
-def _hash(name: str, version: str) -> str:
-    return f"sha256:{sha256(f'{name}=={version}'.encode()).hexdigest()}"

@@ -7,19 +7,22 @@ from commands.engine.interface import Engine
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
 from commands.model.references import Reference
+from commands.packages.interface import Files
 from commands.registry.interface import Registry
 from commands.sources import Bases, Sources
 from tests.examples import NOW
+from tests.fakes.files import FakeFiles
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS
 from tests.fakes.registries import FakeRegistries
 from tests.fakes.resolver import FakeResolver
 
 
-def workshop_on(engine: Engine, registry: Registry | None = None) -> Workshop:
-    """Make a workshop on a daemon, beside a registry that has nothing unless one is given."""
+def workshop_on(engine: Engine, registry: Registry | None = None, files: Files | None = None) -> Workshop:
+    """Make a workshop on a daemon, beside a registry that has nothing unless one is given, and an index in memory."""
     return Workshop(
         engine=engine,
         ensure_installer=lambda _: None,
+        files=files or FakeFiles(),
         clock=lambda: NOW,
         registry=registry or FakeRegistries(),
         inventories=Inventories(engine),

@@ -41,6 +41,7 @@ from bot.wiring import Bot, Doors, make_bot
 from commands.build.labels import JOB
 from commands.engine.interface import Engine
 from commands.packages.interface import Resolver
+from tests.fakes.files import FakeFiles
 from tests.fakes.host import PATIENCE_SECONDS, Host
 from tests.fakes.registries import FakeRegistries
 from tests.fresh_state import fresh_state
@@ -406,6 +407,7 @@ class Stage:
     pace: Pace = HASTE
     bot: Bot | None = None
     registries: FakeRegistries = field(default_factory=FakeRegistries)
+    files: FakeFiles = field(default_factory=FakeFiles)
     is_left_as_it_is: bool = False
     """The test leaves something unfinished on purpose: what is there at the end proves nothing."""
     alice: Person = field(init=False)
@@ -426,6 +428,7 @@ class Stage:
             doors,
             engine=engine or self.host.engine,
             resolver=self.resolver,
+            files=self.files,
             registry=self.registries,
             pace=self.pace,
         )

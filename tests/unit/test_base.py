@@ -76,15 +76,16 @@ def test_the_look_has_no_network_and_no_way_to_hang_and_is_marked() -> None:
     (order,) = engine.runs
     assert order.network is None
     assert (order.seconds, order.labels, order.user) == (7, {"warroom.job": "j"}, "0")
-    assert list(order.files) == ["/.warroom/look.py"]
+    # Nothing is put in: the root file system is read-only, and the program is an argument.
+    assert (order.command[3:], order.files, order.scratch) == (("sh", WORD, source("look").decode()), {}, 64 << 20)
 
 
 def test_every_look_has_another_word() -> None:
     words = []
 
     def run(order: RunOrder) -> RunOutcome:
-        words.append(order.command[-1])
-        return told(f"{order.command[-1]} {json.dumps(SEEN)}")
+        words.append(order.command[4])
+        return told(f"{order.command[4]} {json.dumps(SEEN)}")
 
     engine = FakeEngine(run_script=run)
     for _ in range(2):

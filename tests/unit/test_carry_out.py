@@ -1,3 +1,4 @@
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,16 +21,18 @@ from commands.errors import (
     DiskFull,
     EngineUnavailable,
     ImageNotFound,
+    IndexUnreachable,
     Problem,
     VerificationFailed,
 )
 from commands.halt import Halt, HaltReason
-from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepsPlanned, StepStarted
+from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepNoted, StepsPlanned, StepStarted
 from commands.model.images import ImageId, LocalImage
 from commands.model.outcomes import Created, ImportFailure, Outcome, Undecided
 from commands.sources import Sources
 from tests.examples import ALICE
 from tests.fakes.engine import Control, FakeEngine
+from tests.fakes.files import FakeFiles
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
 from tests.fakes.logs import logs_to
 from tests.fakes.workshop import sources_on, workshop_on
@@ -49,6 +52,7 @@ class Bench:
     at_event: Callable[[Event], object] = lambda _: None
     ensure_installer: Callable[[object], object] = lambda _: None
     build_seconds: float = PATIENCE_SECONDS
+    files: FakeFiles = field(default_factory=FakeFiles)
 
     def stand_on(self, engine: FakeEngine) -> None:
         """Take another daemon, with the same base."""
@@ -70,7 +74,7 @@ class Bench:
     @property
     def workshop(self) -> Workshop:
         """Where it is built."""
-        workshop = workshop_on(self.host.engine)
+        workshop = workshop_on(self.host.engine, files=self.files)
         return replace(workshop, ensure_installer=self.ensure_installer, build_seconds=self.build_seconds)
 
     def carry_out(self, proposal: Creation | None = None, commission: Commission = COMMISSION) -> Outcome:
@@ -130,9 +134,14 @@ def test_everything_is_told_in_its_order(bench: Bench) -> None:
     created = bench.created(proposal)
 
     built = len(proposal.steps)
+    names = [file.name for file in proposal.spec.files]
+    fetched = [StepNoted(3, f"fetched {n} of {len(names)}: {name}") for n, name in enumerate(names, start=1)]
     runs = [[StepStarted(n), LogLine(n, "Done."), StepDone(n, 0.0)] for n in range(2, built + 1)]
     assert without_times(bench.emitted) == [
         StepsPlanned((*proposal.steps, CHECK_STEP)),
+        # The packages are fetched before the daemon has anything to do.
+        StepStarted(3),
+        *fetched,
         StepStarted(1),
         StepDone(1, 0.0, cached=True),
         *(event for run in runs for event in run),
@@ -140,6 +149,67 @@ def test_everything_is_told_in_its_order(bench: Bench) -> None:
         StepStarted(built + 1),
         StepDone(built + 1, 0.0),
     ]
+
+
+def test_the_build_gets_exactly_the_files_that_were_confirmed(bench: Bench) -> None:
+    proposal = bench.propose()
+
+    bench.carry_out(proposal)
+
+    (order,) = bench.host.engine.builds
+    sent = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in order.files.items()}
+    assert sent == {f"python/files/{file.name}": file.sha256 for file in proposal.spec.files}
+    assert len(sent) == 4
+
+
+def test_without_python_packages_nothing_is_fetched(bench: Bench) -> None:
+    bench.files.reachable = False
+
+    bench.carry_out(bench.propose("name=example_name packages=wget"))
+
+    assert bench.host.engine.builds[0].files == {}
+    assert not [event for event in bench.emitted if isinstance(event, StepNoted)]
+
+
+@pytest.mark.parametrize(
+    ("line", "step"), [(LINE, 3), ("name=example_name dependencies=mechanize", 2)], ids=["after apt", "alone"]
+)
+def test_a_package_that_cannot_be_fetched_ends_the_step_that_installs_it(bench: Bench, line: str, step: int) -> None:
+    bench.files.reachable = False
+
+    with pytest.raises(IndexUnreachable):
+        bench.carry_out(bench.propose(line))
+
+    said = LogLine(step, "The package index refused the connection.")
+    assert without_times(bench.emitted)[1:] == [StepStarted(step), said, StepFailed(step, 0.0)]
+    assert bench.host.engine.builds == []
+    assert bench.is_clean()
+
+
+def test_a_file_that_is_another_one_than_was_confirmed_is_not_built_with(bench: Bench) -> None:
+    proposal = bench.propose()
+    file = proposal.spec.locked[0].file
+    bench.files.contents[file.url] = b"forged"
+
+    with pytest.raises(BuildFailed, match="than the one that was confirmed"):
+        bench.carry_out(proposal)
+
+    assert bench.host.engine.builds == []
+
+
+def test_a_stop_while_files_are_fetched_ends_it_before_the_build(bench: Bench) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, StepNoted):
+            bench.halt.ask(HaltReason.STOPPED)
+
+    bench.at_event = stop
+
+    with pytest.raises(BuildStopped):
+        bench.carry_out()
+
+    assert len([event for event in bench.emitted if isinstance(event, StepNoted)]) == 1
+    assert bench.host.engine.builds == []
+    assert bench.is_clean()
 
 
 def test_the_installer_is_made_ready_for_the_bases_platform(bench: Bench) -> None:

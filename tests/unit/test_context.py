@@ -1,14 +1,17 @@
 import io
 import tarfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.build.context import context_for, os_packages_text, pack, requirements_text
+from commands.build.context import context_for, files_for, os_packages_text, pack, requirements_text
 from commands.build.dockerfile import Recipe
 from commands.model.packages import LockedPackage, OsPackage
-from tests.build_specs import HASHES, a_package, a_spec
+from tests.build_specs import a_package, a_source_package, a_spec
+from tests.fakes.files import a_source, a_wheel
 
 RECIPE = Recipe("FROM x\n", ("Base x",))
 
@@ -30,20 +33,20 @@ def test_the_context_holds_the_lists_of_packages_and_nothing_else() -> None:
         "os/lists",
         "os/os-packages.txt",
         "python",
-        "python/cache",
         "python/compile.py",
-        "python/requirements.txt",
+        "python/files",
+        "python/folders.py",
+        "python/sources.txt",
         "python/uv",
+        "python/wheels.txt",
     ]
     assert files["Dockerfile"] == b"FROM x\n"
     assert files["os/os-packages.txt"] == b"wget\n"
 
 
-def test_each_installer_gets_the_certificates_and_only_the_python_one_the_index() -> None:
-    files = files_in(context_for(a_spec(), RECIPE, ca_bundle=b"PEM", uv_config=b"[[index]]"))
+def test_each_installer_gets_the_certificates() -> None:
+    files = files_in(context_for(a_spec(), RECIPE, ca_bundle=b"PEM"))
     assert files["os/ca-bundle.crt"] == files["python/ca-bundle.crt"] == b"PEM"
-    assert files["python/uv.toml"] == b"[[index]]"
-    assert "os/uv.toml" not in files
     assert b'Acquire::https::CaInfo "/mnt/ca-bundle.crt";' in (files["os/apt.conf"] or b"")
 
 
@@ -55,11 +58,40 @@ def test_nothing_is_packed_for_what_is_not_installed() -> None:
     assert list(files_in(context_for(a_spec(locked=(), os_packages=()), RECIPE, ca_bundle=b"x"))) == ["Dockerfile"]
 
 
-def test_a_locked_package_is_written_with_all_its_hashes() -> None:
-    assert requirements_text((a_package("six", "1.17.0"), a_package("idna", "3.20"))) == (
-        f"six==1.17.0 \\\n    --hash={HASHES[0]} \\\n    --hash={HASHES[1]}\n"
-        f"idna==3.20 \\\n    --hash={HASHES[0]} \\\n    --hash={HASHES[1]}\n"
+def test_no_address_of_an_index_gets_into_the_context() -> None:
+    packed = context_for(a_spec(locked=(*a_spec().locked, a_source_package("docopt"))), RECIPE, ca_bundle=b"PEM")
+    assert all(file.url.encode() not in packed for file in (a_wheel("mechanize", "0.4.10"), a_source("docopt")))
+    assert not [name for name in files_in(packed) if name.endswith(".toml")]
+
+
+def test_a_locked_package_is_written_with_the_hash_of_its_file() -> None:
+    six, idna = a_package("six", "1.17.0"), a_package("idna", "3.20")
+    assert requirements_text((six, idna)) == (
+        f"six==1.17.0 --hash=sha256:{six.file.sha256}\nidna==3.20 --hash=sha256:{idna.file.sha256}\n"
     )
+
+
+def test_wheels_and_sources_are_listed_apart() -> None:
+    wheel, archive = a_package("six"), a_source_package("docopt")
+    files = files_in(context_for(a_spec(locked=(archive, wheel)), RECIPE))
+    assert files["python/wheels.txt"] == requirements_text((wheel,)).encode()
+    assert files["python/sources.txt"] == requirements_text((archive,)).encode()
+
+
+def test_every_file_is_sent_under_the_name_by_which_the_installer_knows_it() -> None:
+    wheel, archive = a_wheel("six"), a_source("docopt")
+    assert files_for({wheel: Path("/kept/1"), archive: Path("/kept/2")}) == {
+        "python/files/six-1.0-py3-none-any.whl": Path("/kept/1"),
+        "python/files/docopt-1.0.tar.gz": Path("/kept/2"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x.whl", "a/b.whl", "a\nb.whl", "/x.whl", "-r.whl", ".x.whl", "a b.whl", "a" * 256]
+)
+def test_a_file_whose_name_would_be_another_place_raises(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot stand in a list"):
+        files_for({replace(a_wheel("six"), name=name): Path("/kept/1")})
 
 
 def test_os_packages_are_written_one_a_line_with_their_exact_versions() -> None:
@@ -67,22 +99,27 @@ def test_os_packages_are_written_one_a_line_with_their_exact_versions() -> None:
     assert os_packages_text(packages) == "g++\nwget=1.21.3-1+deb12u1\nexim4=2:4.96~rc1-15\n"
 
 
+def with_hash(sha256: str) -> LockedPackage:
+    return replace(a_package("a"), file=replace(a_wheel("a"), sha256=sha256))
+
+
 @pytest.mark.parametrize(
     "package",
     [
-        LockedPackage("a\nb", "1", HASHES, requested=True),
-        LockedPackage("--index-url", "1", HASHES, requested=True),
-        LockedPackage("Not_Normalised", "1", HASHES, requested=True),
-        LockedPackage("a", "1 --hash=x", HASHES, requested=True),
-        LockedPackage("a", "1\n-r /etc/passwd", HASHES, requested=True),
-        LockedPackage("a", "", HASHES, requested=True),
-        LockedPackage("a", "1", ("md5:00",), requested=True),
-        LockedPackage("a", "1", ("sha256:" + "a" * 64 + "\n",), requested=True),
-        LockedPackage("a", "1", (), requested=True),
+        a_package("a\nb"),
+        a_package("--index-url"),
+        a_package("Not_Normalised"),
+        a_package("a", "1 --hash=x"),
+        a_package("a", "1\n-r /etc/passwd"),
+        a_package("a", ""),
+        with_hash("00"),
+        with_hash("a" * 64 + "\n"),
+        with_hash("a" * 63 + "G"),
+        with_hash(""),
     ],
 )
 def test_a_locked_package_that_would_be_another_line_raises(package: LockedPackage) -> None:
-    with pytest.raises(ValueError, match=r"cannot stand in a list|has no hash"):
+    with pytest.raises(ValueError, match="cannot stand in a list"):
         requirements_text((package,))
 
 

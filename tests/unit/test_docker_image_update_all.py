@@ -93,7 +93,7 @@ def test_each_name_of_an_image_is_looked_up(bench: Bench) -> None:
 
 def test_what_is_no_subject_of_an_update_is_left_out(bench: Bench) -> None:
     bench.pulled(f"hub.test/a:{KEPT}-1")
-    bench.engine.add_image("warroom/uv:0.9")
+    bench.engine.add_image("warroom.invalid/uv:0.9-amd64")
     bench.engine.add_image()
     bench.engine.add_image(repo_digests=(known_as("hub.test/a:1", "old"),))
 

@@ -1,6 +1,7 @@
 import io
 import re
 import tarfile
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,15 +9,15 @@ from hypothesis import strategies as st
 
 from commands.build.context import context_for
 from commands.build.dockerfile import write_dockerfile
-from commands.model.images import ImageSpec, PackageManager
-from commands.model.packages import OsPackage
+from commands.model.images import ImageId, ImageSpec, PackageManager
+from commands.model.packages import LockedPackage, OsPackage
 from commands.model.references import Reference
-from tests.build_specs import DIGEST, a_base, a_package, a_spec
+from tests.build_specs import BASE_ID, DIGEST, a_base, a_package, a_source_package, a_spec
 
-UV = "warroom/uv:1.2.3-amd64"
+UV = "warroom.invalid/uv:1.2.3-amd64"
 
 SEED = """\
-# Which packages: os/os-packages.txt and python/requirements.txt, beside this file.
+# Which packages: os/os-packages.txt and python/*.txt, beside this file.
 FROM demisto/python3-deb:3.12.13.1
 
 # Installing takes root.
@@ -25,33 +26,38 @@ USER root
 # The installer reads the names from a file. apt.conf keeps lists, downloads and logs out of the image,
 # and works beside the docker-clean settings of Debian's own images.
 RUN --mount=type=bind,source=os,target=/mnt \\
-    --mount=type=cache,id=warroom-apt-lists,target=/mnt/lists,sharing=private \\
-    --mount=type=cache,id=warroom-apt-cache,target=/mnt/cache,sharing=private \\
+    --mount=type=cache,id=warroom-2-apt-lists-BASE,target=/mnt/lists,sharing=private \\
+    --mount=type=cache,id=warroom-2-apt-cache-BASE,target=/mnt/cache,sharing=private \\
     export DEBIAN_FRONTEND=noninteractive \\
     && apt-get -c /mnt/apt.conf update \\
     && xargs apt-get -c /mnt/apt.conf install -y --no-install-recommends -- < /mnt/os-packages.txt
 
-# Exactly the locked versions, each file checked against its hash. uv comes from an image of its own and,
-# like its cache and the certificates, does not stay. This step runs no code of any package.
+# Exactly the locked files, each checked against its hash. They, and uv from an image of its own, are
+# mounted and do not stay. Then bytecode, so that modules import fast for users who cannot write it.
+# This step runs no code of any package.
 RUN --mount=type=bind,source=python,target=/mnt \\
-    --mount=type=bind,from=warroom/uv:1.2.3-amd64,target=/mnt/uv \\
-    --mount=type=cache,id=warroom-uv-0,target=/mnt/cache,sharing=shared \\
-    SSL_CERT_FILE=/mnt/ca-bundle.crt UV_CACHE_DIR=/mnt/cache TMPDIR=/mnt/cache UV_LINK_MODE=copy NO_COLOR=1 \\
-    /mnt/uv/uv --no-config pip install \\
+    --mount=type=bind,from=warroom.invalid/uv:1.2.3-amd64,target=/mnt/uv \\
+    folders=$(/usr/bin/python3 -I /mnt/folders.py) \\
+    && export TMPDIR=$(mktemp -d) \\
+    && NO_COLOR=1 \\
+    /mnt/uv/uv --no-config pip install --offline --no-index --find-links /mnt/files --no-cache \\
     --python /usr/bin/python3 --break-system-packages \\
-    --no-deps --require-hashes --no-build -r /mnt/requirements.txt \\
-    || { status=$?; [ "$status" = 1 ] || exit "$status"; }
+    --no-deps --require-hashes --no-build -r /mnt/wheels.txt \\
+    && /usr/bin/python3 -I -S /mnt/compile.py "$folders" \\
+    && rm -r "$TMPDIR"
 
-# What has no wheel is built from source, without the cache that builds share. Then bytecode, so that
-# modules import fast for users who cannot write it.
+# What has no wheel. Code of these packages runs here; what they need to be built is mounted with them, and
+# there is neither login nor cache.
 RUN --mount=type=bind,source=python,target=/mnt \\
-    --mount=type=bind,from=warroom/uv:1.2.3-amd64,target=/mnt/uv \\
-    export TMPDIR=$(mktemp -d) \\
-    && SSL_CERT_FILE=/mnt/ca-bundle.crt NO_COLOR=1 \\
-    /mnt/uv/uv --no-config pip install \\
+    --mount=type=bind,from=warroom.invalid/uv:1.2.3-amd64,target=/mnt/uv \\
+    export SSL_CERT_FILE=/mnt/ca-bundle.crt; \\
+    folders=$(/usr/bin/python3 -I /mnt/folders.py) \\
+    && export TMPDIR=$(mktemp -d) \\
+    && NO_COLOR=1 \\
+    /mnt/uv/uv --no-config pip install --offline --no-index --find-links /mnt/files --no-cache \\
     --python /usr/bin/python3 --break-system-packages \\
-    --no-deps --require-hashes --no-cache -r /mnt/requirements.txt \\
-    && /usr/bin/python3 /mnt/compile.py \\
+    --no-deps --require-hashes -r /mnt/sources.txt \\
+    && /usr/bin/python3 -I -S /mnt/compile.py "$folders" \\
     && rm -r "$TMPDIR"
 
 # As the base has it.
@@ -59,17 +65,18 @@ USER demisto
 
 # How the image can tell its own name.
 ENV DOCKER_IMAGE=example_name:1.0.0.1700000000
-"""
+""".replace("BASE", BASE_ID.removeprefix("sha256:"))
+LOCKED = (*a_spec().locked, a_source_package("docopt", "0.6.2"))
 
 
 def test_the_seeds_example_is_readable_from_top_to_bottom() -> None:
-    recipe = write_dockerfile(a_spec(base=a_base(user="demisto")), uv_image=UV, ca_bundle=True)
+    recipe = write_dockerfile(a_spec(base=a_base(user="demisto"), locked=LOCKED), uv_image=UV, ca_bundle=True)
     assert recipe.text == SEED
     assert recipe.steps == (
         "Base demisto/python3-deb:3.12.13.1",
         "OS packages: wget",
         "Python packages: 2",
-        "Compile Python packages",
+        "Build from source: docopt",
     )
 
 
@@ -113,14 +120,14 @@ def test_the_name_that_differs_each_time_stands_last_so_that_everything_before_i
 
 def test_os_packages_come_before_python_packages() -> None:
     text = write_dockerfile(a_spec(), uv_image=UV).text
-    assert text.index("< /mnt/os-packages.txt") < text.index("-r /mnt/requirements.txt")
+    assert text.index("< /mnt/os-packages.txt") < text.index("-r /mnt/wheels.txt")
 
 
 def test_alpines_installer_reads_the_same_list() -> None:
     base = a_base(package_manager=PackageManager.APK)
     assert (
         "RUN --mount=type=bind,source=os,target=/mnt"
-        " --mount=type=cache,id=warroom-apk,target=/mnt/cache,sharing=private"
+        " --mount=type=cache,id=warroom-2-apk-" + "b" * 64 + ",target=/mnt/cache,sharing=private"
         " SSL_CERT_FILE=/mnt/ca-bundle.crt SSL_CA_CERT_FILE=/mnt/ca-bundle.crt"
         " xargs apk add --update-cache --cache-dir /mnt/cache --no-progress < /mnt/os-packages.txt"
     ) in instructions(write_dockerfile(a_spec(base=base, locked=()), uv_image=UV, ca_bundle=True).text)
@@ -135,18 +142,57 @@ def test_without_a_bundle_nothing_is_said_about_certificates() -> None:
     assert "ca-bundle" not in write_dockerfile(a_spec(), uv_image=UV).text
 
 
-def test_the_index_is_read_from_a_file_and_never_named() -> None:
-    text = write_dockerfile(a_spec(), uv_image=UV, uv_config=True).text
-    assert text.count("/mnt/uv/uv --config-file /mnt/uv.toml pip install") == 2
-    assert "--no-config" not in text
-    assert not re.search(r"index|ARG ", "\n".join(instructions(text)))
+def test_no_python_step_has_a_login_an_index_or_a_cache() -> None:
+    steps = python_steps(a_spec(locked=LOCKED))
+    assert len(steps) == 2
+    for step in steps:
+        assert "uv --no-config pip install --offline --no-index --find-links /mnt/files --no-cache" in step
+        assert "type=cache" not in step
+        assert not re.search(r"(?<!--no-)index|https?:|ARG |\.toml", step)
 
 
-def test_no_code_of_a_package_runs_where_the_shared_cache_is() -> None:
-    for step in instructions(write_dockerfile(a_spec(), uv_image=UV).text):
-        if "warroom-uv-0" in step:
-            assert "--no-build" in step
-            assert "compile" not in step
+def test_wheels_are_installed_without_running_code_of_theirs() -> None:
+    wheels, sources = python_steps(a_spec(locked=LOCKED))
+    assert "--no-build -r /mnt/wheels.txt" in wheels
+    assert "-I -S /mnt/compile.py" in wheels
+    assert wheels.index("/mnt/folders.py") < wheels.index("pip install")
+    assert "--no-build" not in sources
+
+
+@pytest.mark.parametrize(
+    ("locked", "titles"),
+    [
+        ((a_package("six"),), ["Python packages: 1"]),
+        ((a_source_package("docopt"),), ["Build from source: docopt"]),
+        ((a_source_package("docopt"), a_package("six")), ["Python packages: 1", "Build from source: docopt"]),
+        (tuple(a_source_package(f"p{n}") for n in range(6)), ["Build from source: p0, p1, p2, p3 and 2 more"]),
+    ],
+)
+def test_there_is_a_step_for_wheels_and_one_for_sources_where_there_are_any(
+    locked: tuple[LockedPackage, ...], titles: list[str]
+) -> None:
+    recipe = write_dockerfile(a_spec(locked=locked, os_packages=()), uv_image=UV)
+    assert recipe.steps[1:] == tuple(titles)
+
+
+@pytest.mark.parametrize("installer", [PackageManager.APT, PackageManager.APK])
+def test_only_builds_on_the_very_same_image_share_a_cache(installer: PackageManager) -> None:
+    def caches(digit: str) -> set[str]:
+        base = replace(a_base(package_manager=installer), image_id=ImageId(f"sha256:{digit * 64}"))
+        # As by its digest: what the tag or the digest says is not what the cache goes by.
+        text = write_dockerfile(a_spec(base=replace(base, digest=DIGEST)), uv_image=UV).text
+        found = set(re.findall(r"type=cache,id=(\S+?),", text))
+        assert all(digit * 64 in one for one in found)
+        return found
+
+    assert caches("1")
+    assert not caches("1") & caches("2")
+
+
+@pytest.mark.parametrize("image_id", ["", "sha256:abc", "sha256:" + "a" * 64 + ",source=/", "b" * 64, "x"])
+def test_an_odd_image_id_raises_instead_of_becoming_part_of_a_mount(image_id: str) -> None:
+    with pytest.raises(ValueError, match="cannot stand in a Dockerfile"):
+        write_dockerfile(a_spec(base=replace(a_base(), image_id=ImageId(image_id))), uv_image=UV)
 
 
 def test_no_frontend_is_fetched_from_a_hub() -> None:
@@ -172,15 +218,16 @@ def test_what_somebody_asked_for_never_stands_in_the_dockerfile(python: list[str
     assert len(recipe.steps) == sum(line.startswith(("FROM", "RUN")) for line in instructions(recipe.text))
 
 
-@given(python=st.booleans(), os=st.booleans(), ca=st.booleans(), index=st.booleans(), apk=st.booleans())
+@given(wheels=st.booleans(), sources=st.booleans(), os=st.booleans(), ca=st.booleans(), apk=st.booleans())
 def test_every_file_that_a_step_reads_is_in_the_context(
-    *, python: bool, os: bool, ca: bool, index: bool, apk: bool
+    *, wheels: bool, sources: bool, os: bool, ca: bool, apk: bool
 ) -> None:
     base = a_base(package_manager=PackageManager.APK if apk else PackageManager.APT)
     full = a_spec()
-    spec = a_spec(base=base, locked=full.locked if python else (), os_packages=full.os_packages if os else ())
-    recipe = write_dockerfile(spec, uv_image=UV, ca_bundle=ca, uv_config=index)
-    context = context_for(spec, recipe, ca_bundle=b"bundle" if ca else None, uv_config=b"" if index else None)
+    locked = (full.locked if wheels else ()) + (LOCKED[-1:] if sources else ())
+    spec = a_spec(base=base, locked=locked, os_packages=full.os_packages if os else ())
+    recipe = write_dockerfile(spec, uv_image=UV, ca_bundle=ca)
+    context = context_for(spec, recipe, ca_bundle=b"bundle" if ca else None)
     with tarfile.open(fileobj=io.BytesIO(context)) as archive:
         present = set(archive.getnames())
     for step in instructions(recipe.text):
@@ -216,6 +263,11 @@ def test_a_hostile_value_raises_instead_of_becoming_a_line(text: str) -> None:
 def test_an_odd_path_of_python_raises(path: str) -> None:
     with pytest.raises(ValueError, match="cannot stand in a Dockerfile"):
         write_dockerfile(a_spec(base=a_base(executable=path)), uv_image=UV)
+
+
+def python_steps(spec: ImageSpec) -> list[str]:
+    text = write_dockerfile(spec, uv_image=UV, ca_bundle=True).text
+    return [step for step in instructions(text) if "source=python" in step]
 
 
 def instructions(text: str) -> list[str]:

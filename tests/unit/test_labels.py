@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -5,8 +6,9 @@ import pytest
 
 from commands.build.labels import MadeBy, Request, container_labels, make_labels, read_labels, spec_hash
 from commands.model.images import ImageId, ImageSpec
-from commands.model.packages import OsPackage, PythonRequirement
-from tests.build_specs import BASE_ID, DIGEST, a_base, a_package, a_spec
+from commands.model.packages import LockedPackage, OsPackage, PackageFile, PythonRequirement
+from tests.build_specs import BASE_ID, DIGEST, a_base, a_package, a_source_package, a_spec
+from tests.fakes.files import a_wheel
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
 
@@ -85,12 +87,16 @@ def test_containers_of_a_job_carry_its_label() -> None:
     assert container_labels("job-1") == {"warroom.job": "job-1"}
 
 
+def with_files(change: Callable[[PackageFile], PackageFile]) -> tuple[LockedPackage, ...]:
+    return tuple(replace(one, file=change(one.file)) for one in a_spec().locked)
+
+
 SAME = [
     replace(a_spec(), name="other"),
     replace(a_spec(), tag="9.9.9.9"),
     replace(a_spec(), locked=tuple(reversed(a_spec().locked))),
     replace(a_spec(), requirements=(PythonRequirement("mechanize", (), ">=0.1"),)),
-    replace(a_spec(), locked=tuple(replace(one, hashes=one.hashes[::-1]) for one in a_spec().locked)),
+    replace(a_spec(), locked=with_files(lambda file: replace(file, url="https://elsewhere.example/x", size=None))),
 ]
 OTHER = [
     replace(a_spec(), os_packages=()),
@@ -98,7 +104,9 @@ OTHER = [
     replace(a_spec(), locked=()),
     replace(a_spec(), locked=(*a_spec().locked, a_package("six"))),
     replace(a_spec(), locked=tuple(replace(one, version="9") for one in a_spec().locked)),
-    replace(a_spec(), locked=tuple(replace(one, hashes=one.hashes[:1]) for one in a_spec().locked)),
+    replace(a_spec(), locked=with_files(lambda file: replace(file, sha256="0" * 64))),
+    replace(a_spec(), locked=(a_source_package("mechanize", "0.4.10"), *a_spec().locked[:1])),
+    replace(a_spec(), locked=tuple(replace(one, build_files=(a_wheel("setuptools"),)) for one in a_spec().locked)),
     replace(a_spec(), base=replace(a_base(), image_id=ImageId("sha256:" + "c" * 64))),
     replace(a_spec(), base=a_base(digest=DIGEST)),
     replace(a_spec(), base=a_base(architecture="arm64")),
@@ -115,7 +123,7 @@ def test_whatever_changes_the_content_changes_the_hash() -> None:
 
 
 def test_the_hash_stays_the_same_from_release_to_release() -> None:
-    assert spec_hash(a_spec()) == "sha256:c0948ad1241a56e97902aac327e3cc2f9385be6b0b54433b37404927417dd76a"
+    assert spec_hash(a_spec()) == "sha256:644a7487b05298825f05cc2229394c853fffa8e91077d77beacab93a69961a43"
 
 
 def test_a_base_with_a_digest_is_the_same_whatever_id_a_daemon_gives_it() -> None:

@@ -119,9 +119,14 @@ def test_the_newest_image_is_first_and_names_of_one_image_stand_together() -> No
 
 
 def test_images_of_other_tools_and_the_bots_own_tools_are_shown() -> None:
-    images = [image(1, "warroom/uv:0.9-x86_64"), image(2, "compose_web:latest"), image(3, KEPT)]
+    tool = "warroom.invalid/uv:0.9-amd64"
+    images = [image(1, tool), image(2, "compose_web:latest"), image(3, KEPT)]
 
-    assert [row.name for row in page_of(images, Query()).rows] == ["warroom/uv:0.9-x86_64", "compose_web:latest", KEPT]
+    assert [row.name for row in page_of(images, Query()).rows] == [
+        "warroom.invalid/uv:0.9-amd64",
+        "compose_web:latest",
+        KEPT,
+    ]
 
 
 LONG_TAG = "x" * 128

@@ -36,7 +36,7 @@ def test_the_default_base_is_offered_once(engine: FakeEngine, sources: Sources) 
     assert pinned.base_candidates() == ("demisto/python3-deb:3.12", "demisto/python3-deb:latest")
 
 
-@pytest.mark.parametrize("name", ["warroom/uv:0.9-x86_64", "base:TAG", "odd name:1", "Upper:1"])
+@pytest.mark.parametrize("name", ["warroom.invalid/uv:0.9-amd64", "base:TAG", "odd name:1", "Upper:1"])
 def test_what_is_no_base_or_could_not_be_asked_for_is_not_offered(
     engine: FakeEngine, sources: Sources, name: str
 ) -> None:
@@ -56,7 +56,7 @@ def test_images_to_update_are_those_that_can_be_named_and_are_not_kept_for_a_way
     engine: FakeEngine, sources: Sources
 ) -> None:
     engine.add_image("older:1", "older:before-19ab3f2c1d04f00dbee-1")
-    engine.add_image("warroom/uv:0.9")
+    engine.add_image("warroom.invalid/uv:0.9-amd64")
     engine.add_image("newer:latest")
     engine.add_image()
 

@@ -2,26 +2,44 @@
 
 import io
 import json
+import re
 import struct
 import sys
 import tarfile
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands import inside
 from commands.engine.interface import RunOrder, RunOutcome
-from commands.errors import IndexUnreachable, Misconfigured, PackageNotFound, Problem, ResolutionFailed, UnusableBase
+from commands.errors import (
+    EngineUnavailable,
+    IndexUnreachable,
+    Misconfigured,
+    PackageNotFound,
+    Problem,
+    ResolutionFailed,
+    UnusableBase,
+)
 from commands.model.images import BaseImage, ImageId, PackageManager, Platform, PythonRuntime
-from commands.model.packages import LockedPackage, PythonRequirement
+from commands.model.packages import LockedPackage, PackageFile, PythonRequirement
 from commands.model.references import Reference
-from commands.packages.platforms import python_platform
+from commands.packages.build_needs import BuildNeeds
+from commands.packages.containers import Containers
+from commands.packages.index_client import IndexClient
+from commands.packages.platforms import python_platform, wheel_tags
 from commands.packages.toolbox import Toolbox, fetch_command, is_static_program, one_file_system
 from commands.packages.uv_answer import Question, locked_packages, missing_wheels, problem
 from commands.packages.uv_program import UvProgram
 from commands.packages.uv_resolver import UvResolver, container_command, host_command
+from tests.fakes.distributions import source
 from tests.fakes.engine import FakeEngine
+from tests.fakes.files import FakeFiles, a_source, a_wheel
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.limits import ended_after
 
@@ -38,7 +56,7 @@ BASE = BaseImage(
     platform=AMD64,
     layers=(),
 )
-DIGEST = "a" * 64
+WORD = "0123456789abcdef"
 
 
 def recorded(name: str) -> RunOutcome:
@@ -48,7 +66,8 @@ def recorded(name: str) -> RunOutcome:
 
 def question(name: str = "resolved") -> Question:
     python = RECORDINGS["recordings"][name]["python"]
-    return Question((PythonRequirement("mechanize"), PythonRequirement("six", (), ">=1.16")), python, 60)
+    tags = wheel_tags(BASE.platform, BASE.python)
+    return Question((PythonRequirement("mechanize"), PythonRequirement("six", (), ">=1.16")), python, 60, tags=tags)
 
 
 # Reasons, in plain words.
@@ -268,98 +287,35 @@ def test_what_has_to_be_built_is_found_in_the_words_of_uv(name: str, packages: t
     assert missing_wheels(recorded(name)) == packages
 
 
-# The locked set.
+# The locked set; `test_lock_file` holds what a lock may say.
 
 
 def test_the_recorded_set_is_read_whole() -> None:
-    assert locked_packages(recorded("resolved"), question()) == (
-        LockedPackage(
-            "html5lib",
-            "1.1",
-            (
-                "sha256:0d78f8fde1c230e99fe37986a60526d7049ed4bf8a9fadbad5f00e22e58e041d",
-                "sha256:b2e5b40261e20f354d198eae92afc10d750afb487ed5e50f9c4eaf07c184146f",
-            ),
-            requested=False,
-        ),
-        LockedPackage(
-            "mechanize",
-            "0.4.10",
-            (
-                "sha256:1dea947f9be7ea0ab610f7bbc4a4e36b45d6bfdfceea29ad3d389a88a1957ddf",
-                "sha256:246e21aa30a74ca608c2a06a922454e699fcb37edc9b79fcbba0c67712c2ec79",
-            ),
-            requested=True,
-        ),
-        LockedPackage(
-            "six",
-            "1.17.0",
-            (
-                "sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274",
-                "sha256:ff70335d468e7eb6ec65b95b99d3a2836546063f63acc5171de367e834932a81",
-            ),
-            requested=True,
-        ),
-        LockedPackage(
-            "webencodings",
-            "0.6.1",
-            (
-                "sha256:565f9ad031c702dae404e27a099e3e09186a3ab1b9520f06d215502b651fd910",
-                "sha256:7fab6269c8bf237c657876b52058ccb182e861518d1c695c1a9aaa8c1c105d5b",
-            ),
-            requested=False,
-        ),
+    locked = locked_packages(recorded("resolved"), question())
+    assert [(str(package), package.file.name, package.requested) for package in locked] == [
+        ("html5lib==1.1", "html5lib-1.1-py2.py3-none-any.whl", False),
+        ("mechanize==0.4.10", "mechanize-0.4.10-py2.py3-none-any.whl", True),
+        ("six==1.17.0", "six-1.17.0-py2.py3-none-any.whl", True),
+        ("webencodings==0.6.1", "webencodings-0.6.1-py3-none-any.whl", False),
+    ]
+    assert locked[2].file == PackageFile(
+        "six-1.17.0-py2.py3-none-any.whl",
+        "https://index.example/six-1.17.0-py2.py3-none-any.whl",
+        "4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274",
+        11050,
     )
 
 
-def test_what_a_uv_toml_adds_to_the_output_is_passed_over() -> None:
-    output = f"--index-url https://index.invalid/simple\n\nsix==1.0 \\\n    --hash=sha256:{DIGEST}\n    # via -r x\n"
-    asked = Question((PythonRequirement("Six"),), "3.11.2", 60)
-    locked = locked_packages(RunOutcome(0, output, ""), asked)
-    assert locked == (LockedPackage("six", "1.0", (f"sha256:{DIGEST}",), requested=True),)
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        "",
-        f"    --hash=sha256:{DIGEST}\nsix==1.0 \\\n    --hash=sha256:{DIGEST}\n",
-        "six==1.0\n",
-        f"six==1.0 \\\n    --hash=md5:{DIGEST}\n",
-        f"six @ https://files.invalid/six.whl \\\n    --hash=sha256:{DIGEST}\n",
-        f"six==1.0 ; sys_platform == 'linux' \\\n    --hash=sha256:{DIGEST}\n",
-        f"six==1.0 \\\n    --hash=sha256:{DIGEST} --config-settings=x\n",
-        f"-r other.txt\nsix==1.0 \\\n    --hash=sha256:{DIGEST}\n",
-        f"other==1.0 \\\n    --hash=sha256:{DIGEST}\n",
-        "\x1b[31msix\x07",
-    ],
-)
-def test_an_answer_that_is_no_full_list_with_hashes_is_refused(output: str) -> None:
-    with pytest.raises(ResolutionFailed) as caught:
-        locked_packages(RunOutcome(0, output, ""), Question((PythonRequirement("six"),), "3.11.2", 60))
-    assert_is_clear(caught.value)
-
-
-versions = st.from_regex(
-    r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}(rc[0-9]|\.post[0-9]|\.dev[0-9])?(\+[a-z0-9]{1,5})?", fullmatch=True
-)
-names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True).filter(lambda name: "--" not in name)
-digests = st.lists(
-    st.binary(min_size=32, max_size=32).map(lambda digest: f"sha256:{digest.hex()}"), min_size=1, max_size=3
-)
-
-
-@given(st.dictionaries(names, st.tuples(versions, digests, st.booleans()), min_size=1, max_size=5))
-def test_what_is_written_as_a_requirements_file_is_read_back(
-    packages: dict[str, tuple[str, list[str], bool]],
-) -> None:
-    expected = tuple(
-        LockedPackage(name, version, tuple(hashes), requested=requested)
-        for name, (version, hashes, requested) in sorted(packages.items())
+def test_of_what_has_no_wheel_the_source_is_locked() -> None:
+    asked = replace(question("resolved_in_container"), requirements=(PythonRequirement("docopt"),))
+    docopt, six = locked_packages(recorded("resolved_in_container"), asked)
+    assert docopt.file == PackageFile(
+        "docopt-0.6.2.tar.gz",
+        "https://index.example/docopt-0.6.2.tar.gz",
+        "49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491",
+        25901,
     )
-    lines = [f"{package} \\\n    --hash=" + " \\\n    --hash=".join(package.hashes) for package in expected]
-    asked = tuple(PythonRequirement(package.name) for package in expected if package.requested)
-    assert locked_packages(RunOutcome(0, "\n".join(lines) + "\n", ""), Question(asked, "3.11.2", 60)) == expected
+    assert (six.file.is_wheel, docopt.file.is_wheel) == (True, False)
 
 
 # What uv is asked.
@@ -367,7 +323,7 @@ def test_what_is_written_as_a_requirements_file_is_read_back(
 
 def test_on_the_host_nothing_is_ever_built() -> None:
     assert host_command(BASE, python="/bot/python") == (
-        "pip", "compile", "requirements.in", "--generate-hashes", "--no-header", "--no-annotate", "--no-sources",
+        "pip", "compile", "requirements.in", "--format", "pylock.toml", "--no-header", "--no-sources",
         "--no-python-downloads", "--quiet", "--no-build", "--python-version", "3.11.2", "--python-platform",
         "x86_64-manylinux_2_36", "--python", "/bot/python",
     )  # fmt: skip
@@ -375,8 +331,8 @@ def test_on_the_host_nothing_is_ever_built() -> None:
 
 def test_in_the_container_only_what_has_no_wheel_is_built() -> None:
     assert container_command(BASE, built=("docopt", "netifaces")) == (
-        "/warroom/uv", "pip", "compile", "/warroom/requirements.in", "--generate-hashes", "--no-header",
-        "--no-annotate", "--no-sources", "--no-python-downloads", "--quiet", "--only-binary", ":all:",
+        "/warroom/uv", "pip", "compile", "/warroom/requirements.in", "--format", "pylock.toml", "--no-header",
+        "--no-sources", "--no-python-downloads", "--quiet", "--only-binary", ":all:",
         "--no-binary", "docopt", "--no-binary", "netifaces", "--python", "/usr/bin/python3", "--no-config",
         "--no-cache", "--color", "never",
     )  # fmt: skip
@@ -436,6 +392,7 @@ def test_uv_gets_its_settings_and_nothing_else_of_the_environment(tmp_path: Path
     program = script(
         tmp_path,
         "exec env",
+        UV_INDEX="company=https://index.invalid/simple",
         UV_INDEX_COMPANY_PASSWORD="canary",
         UV_PROJECT="/elsewhere",
         UV_HTTP_RETRIES="5",
@@ -446,6 +403,7 @@ def test_uv_gets_its_settings_and_nothing_else_of_the_environment(tmp_path: Path
     lines = set(program.run((), seconds=PATIENCE_SECONDS).output.splitlines())
     assert {line for line in lines if not line.startswith(("PWD=", "_=", "SHLVL=", "OLDPWD="))} == {
         "PATH=/usr/bin:/bin",
+        "UV_INDEX=company=https://index.invalid/simple",
         "UV_INDEX_COMPANY_PASSWORD=canary",
         "UV_HTTP_RETRIES=5",
         "UV_HTTP_TIMEOUT=15",
@@ -467,7 +425,25 @@ def test_settings_of_the_bot_come_before_those_of_the_machine(tmp_path: Path) ->
     lines = program.run((), seconds=PATIENCE_SECONDS).output.splitlines()
     assert "UV_DEFAULT_INDEX=https://bot.invalid" in lines
     assert "SSL_CERT_FILE=/bot.pem" in lines
-    assert program.index_environment()["UV_DEFAULT_INDEX"] == "https://bot.invalid"
+    assert [index.url for index in program.indexes().ordered] == ["https://bot.invalid"]
+
+
+def test_what_decides_the_choice_is_told_elsewhere_too_but_no_address_is(tmp_path: Path) -> None:
+    program = script(
+        tmp_path,
+        "exec env",
+        UV_EXCLUDE_NEWER="2026-01-01",
+        UV_PRERELEASE="allow",
+        UV_INDEX_STRATEGY="unsafe-best-match",
+        UV_DEFAULT_INDEX="https://me:canary@index.invalid/simple",
+        UV_INDEX_COMPANY_PASSWORD="canary",
+    )
+    assert program.choices() == {
+        "UV_HTTP_TIMEOUT": "60",
+        "UV_EXCLUDE_NEWER": "2026-01-01",
+        "UV_PRERELEASE": "allow",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
 
 
 def test_uv_works_in_an_empty_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
@@ -504,7 +480,7 @@ def test_a_program_that_says_no_version_is_a_matter_of_settings(tmp_path: Path) 
 # Resolving in a container, played by a list of outcomes.
 
 
-class Containers:
+class Played:
     """Answers each order with the next outcome."""
 
     def __init__(self, *outcomes: RunOutcome) -> None:
@@ -534,59 +510,105 @@ def uv_of(folder: Path, delivered: bytes, *, compiled: str = "source_only") -> U
         "pip compile") cat {folder}/reason >&2; exit 1 ;;
         *) echo "uv 9.8.7 (x86_64-unknown-linux-gnu)" ;;
     esac"""
-    return script(folder, body, UV_INDEX_URL="https://index.invalid/simple")
+    return script(folder, body, UV_INDEX_URL="https://me:canary@index.invalid/simple")
 
 
-def resolver(folder: Path, containers: Containers, *, compiled: str = "source_only") -> UvResolver:
+DOCOPT = source({"docopt-0.6.2/setup.py": ""})
+
+
+def resolver(folder: Path, containers: Played, *, compiled: str = "source_only") -> UvResolver:
     program = uv_of(folder, elf(), compiled=compiled)
-    return UvResolver(
-        program, Toolbox(program, folder / "tools"), containers.run, network="host", seconds=PATIENCE_SECONDS
-    )
+    toolbox, client = Toolbox(program, folder / "tools"), IndexClient(program.indexes())
+    asking = Containers(program, toolbox, client, containers.run, network="host", word=lambda: WORD)
+    files = FakeFiles({a_source("docopt", "0.6.2").url: DOCOPT})
+    return UvResolver(program, asking, BuildNeeds(asking, files, seconds=PATIENCE_SECONDS), seconds=PATIENCE_SECONDS)
+
+
+def lock_of(*files: PackageFile) -> RunOutcome:
+    """Play the lock of these files."""
+    return RunOutcome(0, 'lock-version = "1.0"\ncreated-by = "uv"\n' + "".join(map(_entry, files)), "")
+
+
+def _entry(file: PackageFile) -> str:
+    name, version = file.name.removesuffix(".tar.gz").split("-")[:2]
+    told = f'{{ url = "{file.url}", hashes = {{ sha256 = "{file.sha256}" }} }}'
+    listed = f"wheels = [{told}]" if file.is_wheel else f"sdist = {told}"
+    return f'[[packages]]\nname = "{name}"\nversion = "{version}"\n{listed}\n'
+
+
+ARCHIVE = replace(a_source("docopt", "0.6.2"), sha256=sha256(DOCOPT).hexdigest(), size=None)
+ENDED = RunOutcome(0, "", "")
 
 
 def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path) -> None:
-    containers = Containers(RunOutcome(0, f"docopt==0.6.2 \\\n    --hash=sha256:{DIGEST}\n", ""))
+    containers = Played(lock_of(ARCHIVE), ENDED)
     asked = (PythonRequirement("docopt", (), "<1"),)
     locked = resolver(tmp_path, containers).resolve(asked, BASE, labels={"warroom.job": "7"})
-    assert locked == (LockedPackage("docopt", "0.6.2", (f"sha256:{DIGEST}",), requested=True),)
-    assert containers.orders == [
-        RunOrder(
-            image=BASE.image_id,
-            command=container_command(BASE, built=("docopt",)),
-            labels={"warroom.job": "7"},
-            seconds=PATIENCE_SECONDS,
-            files={"/warroom/uv": elf(), "/warroom/requirements.in": b"docopt<1\n"},
-            environment={
-                "HOME": "/tmp",  # noqa: S108 - in the container
-                "UV_HTTP_TIMEOUT": "15",
-                "UV_HTTP_RETRIES": "2",
-                "UV_INDEX_URL": "https://index.invalid/simple",
-            },
-            network="host",
-            memory=2 << 30,
-        )
+    assert locked == (LockedPackage("docopt", "0.6.2", ARCHIVE, requested=True),)
+    question = {"indexes": 1, "environment": {"UV_HTTP_TIMEOUT": "60"}, "folder": "/warroom/answers"}
+    begin = ("/usr/bin/python3", "-I", "/warroom/relay.py", WORD, json.dumps(question))
+    resolving, needing = containers.orders
+    assert replace(resolving, reply=None) == RunOrder(
+        image=BASE.image_id,
+        command=(*begin, *container_command(BASE, built=("docopt",))),
+        labels={"warroom.job": "7"},
+        seconds=PATIENCE_SECONDS,
+        files={
+            "/warroom/uv": elf(),
+            "/warroom/relay.py": inside.source("relay"),
+            "/warroom/requirements.in": b"docopt<1\n",
+        },
+        environment={"HOME": "/tmp"},  # noqa: S108 - in the container
+        network="host",
+        memory=2 << 30,
+    )
+    assert needing.command == (
+        *begin, "/usr/bin/python3", "-I", "/warroom/needs.py", "/warroom/uv", "/usr/bin/python3",
+        "/warroom/question.json",
+    )  # fmt: skip
+    assert needing.files["/warroom/sources/docopt-0.6.2.tar.gz"] == DOCOPT
+    assert json.loads(needing.files["/warroom/question.json"]) == [
+        {
+            "archive": "/warroom/sources/docopt-0.6.2.tar.gz",
+            "requires": ["setuptools>=40.8.0"],
+            "backend": "setuptools.build_meta:__legacy__",
+            "backend_path": [],
+        }
     ]
 
 
-def test_each_further_package_without_wheels_costs_one_more_round(tmp_path: Path) -> None:
-    containers = Containers(
-        recorded("source_only_mixed"), RunOutcome(0, f"docopt==0.6.2 \\\n    --hash=sha256:{DIGEST}\n", "")
-    )
+def test_no_container_sees_a_login_or_an_address_of_an_index(tmp_path: Path) -> None:
+    containers = Played(lock_of(ARCHIVE), ENDED)
     resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
-    assert [order.command for order in containers.orders] == [
+    assert len(containers.orders) == 2
+    for order in containers.orders:
+        told = repr((order.command, order.environment, order.labels, {**order.files, "/warroom/uv": b""}))
+        assert not re.search("canary|index.invalid", told)
+
+
+def test_with_wheels_alone_nothing_is_asked_about_building(tmp_path: Path) -> None:
+    containers = Played(lock_of(a_wheel("docopt")))
+    (docopt,) = resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
+    assert (docopt.file.name, docopt.build_files) == (a_wheel("docopt").name, ())
+
+
+def test_each_further_package_without_wheels_costs_one_more_round(tmp_path: Path) -> None:
+    containers = Played(recorded("source_only_mixed"), lock_of(a_wheel("docopt")))
+    resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
+    assert [order.command[5:] for order in containers.orders] == [
         container_command(BASE, built=("docopt",)),
         container_command(BASE, built=("docopt", "cx-oracle")),
     ]
 
 
 def test_a_package_that_still_has_no_wheel_ends_the_search(tmp_path: Path) -> None:
-    containers = Containers(recorded("source_only"))
+    containers = Played(recorded("source_only"))
     with pytest.raises(ResolutionFailed, match="has no ready-made wheel"):
         resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
 
 
 def test_no_container_is_started_for_another_reason(tmp_path: Path) -> None:
-    containers = Containers()
+    containers = Played()
     with pytest.raises(ResolutionFailed, match="cannot be met together"):
         resolver(tmp_path, containers, compiled="conflict").resolve((PythonRequirement("requests"),), BASE, labels={})
     assert containers.orders == []
@@ -649,9 +671,31 @@ def test_the_tool_image_is_imported_once(tmp_path: Path) -> None:
     engine = FakeEngine()
     toolbox = Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools")
     reference = toolbox.uv_image(engine, AMD64)
-    assert reference == "warroom/uv:9.8.7-amd64"
+    assert reference == "warroom.invalid/uv:9.8.7-amd64"
     first = engine.find_image(reference)
     assert first is not None
     assert toolbox.uv_image(engine, AMD64) == reference
     assert engine.find_image(reference) == first
     assert len(engine.images({"warroom.tool": "uv"})) == 1
+
+
+def test_an_image_that_only_says_it_is_the_tool_is_replaced(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    toolbox = Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools")
+    planted = engine.add_image(toolbox.reference(AMD64), labels={"warroom.tool": "uv"})
+    reference = toolbox.uv_image(engine, AMD64)
+    found = engine.find_image(reference)
+    assert found is not None
+    assert found.id != planted.id
+    assert engine.files[found.id] == {"uv": elf()}
+
+
+def test_a_daemon_that_keeps_another_image_under_the_tools_name_is_not_built_with(tmp_path: Path) -> None:
+    class Planting(FakeEngine):
+        def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:
+            made = super().import_image(filesystem, repository, tag, labels)
+            self.add_image(f"{repository}:{tag}", labels=labels)
+            return made
+
+    with pytest.raises(EngineUnavailable, match=r"holds another `warroom.invalid/uv:9.8.7-amd64`"):
+        Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools").uv_image(Planting(), AMD64)

@@ -10,7 +10,7 @@ import pytest
 from commands.build.verification import judge, verify
 from commands.engine.interface import RunOutcome
 from commands.errors import VerificationFailed
-from commands.inside import source
+from commands.inside import inline
 from commands.inside.check import modules_of
 from commands.model.images import ImageSpec
 from commands.model.outcomes import ImportFailure, Verdict
@@ -63,8 +63,10 @@ def test_the_check_runs_in_a_marked_container_without_a_network_as_the_images_ow
     assert verify(engine, SPEC, image.id, labels={"warroom.job": "j"}, seconds=60, word=lambda: WORD) == Verdict()
     (order,) = engine.runs
     assert (order.network, order.user, order.seconds, order.labels) == (None, None, 60, {"warroom.job": "j"})
-    assert order.command == ("/usr/bin/python3", "/.warroom/check.py", WORD, "/.warroom/question.json")
-    assert json.loads(order.files["/.warroom/question.json"]) == {
+    # Nothing is put in: the root file system is read-only, and the program is an argument.
+    assert (order.files, order.scratch, order.cpus) == ({}, 256 << 20, 1.0)
+    assert order.command[:-1] == ("/usr/bin/python3", *inline("check"), WORD)
+    assert json.loads(order.command[-1]) == {
         "locked": ["html5lib", "mechanize"],
         "requested": ["mechanize"],
         "installer": "apt",
@@ -340,22 +342,20 @@ def is_alive(pid: int) -> bool:
 
 
 def test_the_program_tells_facts_imports_and_the_end_on_this_very_python(tmp_path: Path) -> None:
-    question = tmp_path / "question.json"
-    question.write_text(
-        json.dumps(
-            {
-                "locked": ["packaging", "pluggy"],
-                "requested": ["packaging", "absent"],
-                "installer": None,
-                "os_packages": [],
-                "seconds": 240,
-                "import_seconds": 120,
-            }
-        )
+    question = json.dumps(
+        {
+            "locked": ["packaging", "pluggy"],
+            "requested": ["packaging", "absent"],
+            "installer": None,
+            "os_packages": [],
+            "seconds": 240,
+            "import_seconds": 120,
+        }
     )
-    program = tmp_path / "check.py"
-    program.write_bytes(source("check"))
-    called = subprocess.run([sys.executable, program, WORD, question], capture_output=True, check=True, text=True)
+    # A file for work that is called like a module of the library.
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
+    command = [sys.executable, *inline("check"), WORD, question]
+    called = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True)
     lines = [line for line in called.stdout.splitlines() if line]
     answers = [json.loads(line.removeprefix(f"{WORD} ")) for line in lines]
     assert [answer["kind"] for answer in answers] == ["facts", "import", "end"]

@@ -55,6 +55,8 @@ from commands.model.outcomes import Created, ImportFailure
 from commands.model.packages import LockedPackage, OsPackage, PythonRequirement
 from commands.model.references import Reference
 from tests import examples
+from tests.build_specs import a_package
+from tests.fakes.files import a_wheel
 
 NOW = datetime(2026, 11, 23, 19, 50, tzinfo=UTC)
 LINE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"
@@ -71,7 +73,7 @@ BASE = BaseImage(
     layers=(),
 )
 LOCKED = tuple(
-    LockedPackage(name, version, ("sha256:" + "0" * 64,), requested=name == "mechanize")
+    LockedPackage(name, version, a_wheel(name, version), requested=name == "mechanize")
     for name, version in (("html5lib", "1.1"), ("mechanize", "0.4.10"), ("six", "1.17.0"), ("webencodings", "0.5.1"))
 )
 SPEC = ImageSpec(
@@ -344,7 +346,7 @@ def test_a_base_that_was_given_by_digest_is_shown_with_twelve_digits() -> None:
 
 
 def test_of_many_packages_the_first_are_named_and_the_rest_counted() -> None:
-    many = tuple(LockedPackage(f"package-{n:03}", "1.0", (), requested=True) for n in range(300))
+    many = tuple(a_package(f"package-{n:03}") for n in range(300))
     message = render(UnderReview(ASKED, replace(PROPOSAL, spec=replace(SPEC, locked=many)), LATER), NOW)
 
     assert re.search(r"\*Python packages:\* `package-000 1.0`, `package-001 1.0`, .* and \d{3} more\n", texts(message))

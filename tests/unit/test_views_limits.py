@@ -97,7 +97,15 @@ from commands.model.outcomes import (
     RolledBack,
     Updated,
 )
-from commands.model.packages import Change, Difference, Inventory, LockedPackage, OsPackage, PackageChanges
+from commands.model.packages import (
+    Change,
+    Difference,
+    Inventory,
+    LockedPackage,
+    OsPackage,
+    PackageChanges,
+    PackageFile,
+)
 from commands.model.references import Reference
 from commands.model.requests import Query
 
@@ -359,7 +367,8 @@ def largest(text: str) -> tuple[Dialog, ...]:
         platform=platform,
         layers=(text,),
     )
-    asked_for, along = (LockedPackage(text, text, (text,), requested=requested) for requested in (True, False))
+    file = PackageFile(text, text, text, 10**20)
+    asked_for, along = (LockedPackage(text, text, file, requested=requested) for requested in (True, False))
     spec = ImageSpec(text, text, base, (), (asked_for,) * 200 + (along,) * 100, (OsPackage(text, text),) * 300)
     image = LocalImage(ImageId(text), (text,), (text,), NOW, 10**20, {text: text}, text, platform, (text,))
     existing = ExistingImage(text, image)

@@ -21,6 +21,7 @@ from commands.build.labels import JOB
 from commands.errors import Misconfigured, StateUnwritable
 from tests.examples import BOB, CREATED, LATER, NOW, PROGRESS, PROPOSAL, asked_as
 from tests.fakes.engine import FakeEngine
+from tests.fakes.files import FakeFiles
 from tests.fakes.resolver import FakeResolver
 
 
@@ -181,7 +182,7 @@ def test_tokens_that_slack_does_not_take_are_told_and_nothing_stays_behind(
 ) -> None:
     before = set(threading.enumerate())
     refused = doors(room, **{wrong: f"{'xoxb' if wrong == 'bot_token' else 'xapp'}-0-wrong"})
-    bot = make_bot(settings, refused, engine=FakeEngine(), resolver=FakeResolver())
+    bot = make_bot(settings, refused, engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
 
     with pytest.raises(Misconfigured) as raised:
         bot.start()
@@ -196,16 +197,16 @@ def test_tokens_that_slack_does_not_take_are_told_and_nothing_stays_behind(
 
 def test_an_address_where_no_slack_is_is_told(settings: Settings, room: Room) -> None:
     nowhere = replace(doors(room), api_url="http://127.0.0.1:9/api/")
-    bot = make_bot(settings, nowhere, engine=FakeEngine(), resolver=FakeResolver())
+    bot = make_bot(settings, nowhere, engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
 
     with pytest.raises(Misconfigured, match=r"Slack does not answer at `http://127.0.0.1:9/api/`"):
         bot.start()
 
 
 def test_two_bots_do_not_share_a_state_folder(settings: Settings, room: Room) -> None:
-    bot = make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver())
+    bot = make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
     with pytest.raises(StateUnwritable, match="Another warroom"):
-        make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver())
+        make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
     bot.close()
 
 
@@ -215,7 +216,7 @@ def test_a_default_base_that_is_none_is_told(settings: Settings, room: Room) -> 
 
 
 def test_a_refusal_and_a_note_on_something_else_are_told_apart_in_a_room(settings: Settings, room: Room) -> None:
-    bot = make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver())
+    bot = make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
     bot.start()
     try:
         client = RoomClient(room.url, room.user_token)
