@@ -142,7 +142,10 @@ def _build(spec: ImageSpec, order: BuildOrder, engine: Engine, emit: Callable[[E
             elif isinstance(event, StepFailed):
                 failed = event.step
     except BuildFailed as problem:
-        raise _explained(problem, spec, failed) from problem
+        explained = _explained(problem, spec, failed)
+        if explained is problem:
+            raise
+        raise explained from problem
     if image_id is None:
         raise BuildFailed("The daemon ended the build without an image.", hint="Try again.")
     _check_layers(spec, engine, image_id)

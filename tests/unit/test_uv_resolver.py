@@ -64,10 +64,15 @@ def recorded(name: str) -> RunOutcome:
     return RunOutcome(recording["exit_code"], recording["output"], recording["errors"])
 
 
+BUILT = {"build_failed": ("mysql-python",), "compiler_missing": ("m2crypto",)}
+"""Which package's code ran in which recording."""
+
+
 def question(name: str = "resolved") -> Question:
     python = RECORDINGS["recordings"][name]["python"]
     tags = wheel_tags(BASE.platform, BASE.python)
-    return Question((PythonRequirement("mechanize"), PythonRequirement("six", (), ">=1.16")), python, 60, tags=tags)
+    asked = (PythonRequirement("mechanize"), PythonRequirement("six", (), ">=1.16"))
+    return Question(asked, python, 60, tags=tags, built=BUILT.get(name, ()))
 
 
 # Reasons, in plain words.
@@ -159,7 +164,7 @@ TOLD: list[tuple[str, type[Problem], str]] = [
         ResolutionFailed,
         (
             "`m2crypto==0.30.1` has no ready-made wheel for this base and cannot be built to learn what it needs: "
-            "the base lacks a compiler or header files."
+            "its own build script says that a compiler or header files are missing."
         ),
     ),
     (
@@ -196,6 +201,27 @@ def test_a_reason_is_told_in_plain_words(name: str, kind: type[Problem], message
 @pytest.mark.parametrize("name", FAILURES)
 def test_every_recorded_failure_gives_one_clear_message(name: str) -> None:
     assert_is_clear(problem(recorded(name), question(name)))
+
+
+PRINTED = "\n".join(recording["errors"] for recording in RECORDINGS["recordings"].values() if recording["exit_code"])
+"""The words of every reason, as a package may print them while it is built."""
+
+
+@pytest.mark.parametrize("place", ["{words}\n{own}", "{own}\n         [stderr]\n{words}"])
+def test_what_a_package_prints_while_it_is_built_does_not_decide_the_reason(place: str) -> None:
+    own = "error: Failed to build `trouble==1.0`\n  cause: The build backend returned an error"
+    asked = replace(question(), built=("trouble",))
+    told = problem(RunOutcome(1, "", place.format(own=own, words=PRINTED)), asked)
+    assert type(told) is ResolutionFailed
+    assert told.message.startswith(
+        "`trouble==1.0` has no ready-made wheel for this base and cannot be built to learn what it needs: its own build"
+    )
+
+
+def test_trouble_with_an_index_is_never_taken_from_words_beside_packages() -> None:
+    words = "error: Failed to fetch: https://index.example/\n  cause: invalid peer certificate: UnknownIssuer"
+    asked = replace(question(), built=("trouble",))
+    assert not isinstance(problem(RunOutcome(1, "", words), asked), IndexUnreachable)
 
 
 def test_the_evidence_of_a_failed_build_is_the_end_of_its_output() -> None:
