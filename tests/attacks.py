@@ -179,6 +179,51 @@ def recording() -> tuple[str, ...]:
     )
 
 
+TRYING = """
+import errno, os, socket, sys
+
+def say(*words):
+    print("TRIED", *words, file=sys.stderr, flush=True)
+
+for folder in ("/", "/etc", "/usr", "/root", "/var/tmp", "/home", "/mnt", "/opt"):
+    try:
+        open(os.path.join(folder, "written"), "w").close()
+    except OSError:
+        continue
+    say("WROTE", folder)
+for address in ("192.0.2.1", "172.17.0.1", "10.0.0.1"):
+    try:
+        socket.create_connection((address, 80), 2)
+    except OSError as error:
+        if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            continue
+    say("REACHED", address)
+try:
+    with open("/tmp/fill", "wb") as file:
+        while file.tell() < 1 << 30:
+            file.write(bytes(1 << 20))
+    say("FILLED")
+except OSError:
+    pass
+finally:
+    os.path.exists("/tmp/fill") and os.remove("/tmp/fill")
+status = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+say("CAPABILITIES", status["CapEff"])
+say("LIMIT", open("/sys/fs/cgroup/cpu.max").read() if os.path.exists("/sys/fs/cgroup/cpu.max") else "v1")
+"""
+"""Tries to write, to reach others and to fill the disk, and tells on stderr what it could."""
+
+
+def trying() -> tuple[str, ...]:
+    """Have every Python of a base try what it can do, once in each container."""
+    once = "os.path.exists('/tmp/tried') or (open('/tmp/tried', 'w').close(), exec(open('/trying.py').read()))"
+    start = f"import os; {once}\n"
+    return (
+        placed("/trying.py", TRYING),
+        placed("/usr/lib/python3/dist-packages/trying.pth", start),
+    )
+
+
 # ── Hostile packages, and an index with a login ─────────────────────────────────────────────────────────────────────
 
 SEARCH = f"""

@@ -102,7 +102,7 @@ def _fetched(
     numbers = count(1)
 
     def report(name: str) -> None:
-        emit(StepNoted(number, f"fetched {next(numbers)} of {len(files)}: {name}"))
+        emit(StepNoted(number, f"fetched {next(numbers)} of {len(files)}: {name.partition('-')[0]}"))
 
     with step(number, emit, goes_on=True):
         return workshop.files.gather(files, go_on=lambda: go_on(halt), report=report)

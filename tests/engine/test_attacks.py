@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 import docker
 import pytest
 
+from commands.build.base import look_at
+from commands.build.verification import verify
 from commands.engine.docker_daemon import DockerDaemon
+from commands.engine.interface import Engine, RunOrder, RunOutcome
+from commands.model.images import ImageSpec
+from commands.model.references import Reference
 from tests.attacks import (
     FORGING_APT,
     MARK,
@@ -21,6 +27,7 @@ from tests.attacks import (
     said,
     shell_that_runs_afterwards,
     source,
+    trying,
     wheel,
 )
 
@@ -220,6 +227,39 @@ def test_what_a_package_prints_does_not_decide_what_its_failure_is_called(
 
 
 # ── What each step can reach ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Overhearing:
+    """The real engine, with everything remembered that containers said."""
+
+    def __init__(self, engine: DockerDaemon) -> None:
+        self.engine = engine
+        self.said: list[str] = []
+
+    def run(self, order: RunOrder) -> RunOutcome:
+        outcome = self.engine.run(order)
+        self.said.append(outcome.errors)
+        return outcome
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.engine, name)
+
+
+def test_what_is_only_looked_at_can_write_nowhere_reach_nobody_and_fill_nothing(field: Battlefield) -> None:
+    ground = field.ground(*trying())
+    engine = Overhearing(field.daemon)
+    image = field.daemon.find_image(ground.bench.base)
+    assert image
+    base = look_at(cast("Engine", engine), image, Reference.parse(ground.bench.base), labels=ground.bench.labels)
+    spec = ImageSpec(ground.name("image"), "1", base, (), (), ())
+    verify(cast("Engine", engine), spec, image.id, labels=ground.bench.labels)
+    looked, checked = engine.said
+    for said_there in (looked, checked):
+        tried = [line.removeprefix("TRIED ") for line in said_there.splitlines() if line.startswith("TRIED ")]
+        assert tried[0] == f"CAPABILITIES {0:016x}", said_there
+        # 100 ms of a processor in each 100 ms.
+        assert tried[1] in ("LIMIT 100000 100000", "LIMIT v1")
+        assert len(tried) == 2
 
 
 def test_each_step_sees_only_what_the_table_in_security_says(field: Battlefield) -> None:
