@@ -46,7 +46,8 @@ def nothing() -> None:
 
 
 def test_each_file_is_given_with_exactly_its_content(make: Make) -> None:
-    paths = make().gather(FILES, go_on=nothing)
+    files = make()
+    paths = files.gather(FILES, go_on=nothing)
 
     assert list(paths) == list(FILES)
     assert [sha256(path.read_bytes()).hexdigest() for path in paths.values()] == [file.sha256 for file in FILES]
