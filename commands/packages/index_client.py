@@ -87,6 +87,7 @@ class IndexClient:
 
     @contextmanager
     def _asked(self, url: str, headers: dict[str, str], method: str = "GET") -> Iterator[requests.Response]:
+        login, insecure = self._allowed(url)
         # Not compressed: what is counted and hashed is what comes over the wire.
         asked = {"User-Agent": "warroom", "Accept-Encoding": "identity", **headers}
         try:
@@ -94,15 +95,22 @@ class IndexClient:
                 method,
                 url,
                 headers=asked,
-                auth=self.indexes.login_for(url),
+                auth=login,
                 stream=True,
                 allow_redirects=True,
                 timeout=(self._seconds, self._seconds),
-                verify=False if self.indexes.is_insecure(url) else self._ca_bundle,
+                verify=False if insecure else self._ca_bundle,
             ) as response:
                 yield response
         except _FAULTS as fault:
             raise _trouble(_words(fault)) from fault
+
+    def _allowed(self, url: str) -> tuple[tuple[str, str] | None, bool]:
+        """Say which login an address gets, and whether its certificate may be untrusted."""
+        try:
+            return self.indexes.login_for(url), self.indexes.is_insecure(url)
+        except ValueError as fault:
+            raise _trouble("names a file at something that is no web address") from fault
 
 
 def _page(response: requests.Response, project: str, body: bytes) -> ProjectPage:

@@ -41,9 +41,16 @@ class Indexes:
     insecure_hosts: frozenset[str] = frozenset()
 
     def login_for(self, url: str) -> tuple[str, str] | None:
-        """Find the login of the index that an address is part of: it goes to that index's own host and no other."""
+        """Find the login of the index that an address is part of: it goes to that index's own host and no other.
+
+        Raises ValueError for an address that is none.
+        """
         origin = origin_of(url)
-        return next((index.login for index in self.ordered if index.login and index.origin == origin), None)
+        same = [index for index in self.ordered if index.login and index.origin == origin]
+        # One host may hold several indexes with logins of their own; files often lie beside them.
+        within = (index for index in same if url.startswith(f"{index.url}/"))
+        found = next(within, same[0] if same else None)
+        return found.login if found else None
 
     def is_insecure(self, url: str) -> bool:
         """Say whether the operator lets this host go without a trusted certificate."""
@@ -58,46 +65,76 @@ class Indexes:
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Say at which server an address is."""
+    """Say at which server an address is; raises ValueError for an address that is none."""
     parts = urlsplit(url)
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname or "", parts.port or usual
 
 
-def configured_indexes(environment: Mapping[str, str], *, default: str | None = None) -> Indexes:
+def configured_indexes(
+    environment: Mapping[str, str], *, default: str | None = None, etc: Path = Path("/etc")
+) -> Indexes:
     """Find the indexes as `uv` does: environment first, then uv.toml of the user and of the system.
 
-    `default`, where given, takes the default index's place. Raises `Misconfigured` for a uv.toml that is none.
+    `default`, where given, takes the default index's place; `etc` is the system's folder of settings. Raises
+    `Misconfigured` for a uv.toml, or an address, that is none.
     """
-    files = [*_settings_files(environment)]
+    files = [*_settings(environment, etc)]
     named = default or _first(environment, _DEFAULT) or _default_in(files) or PYPI_SIMPLE_ENDPOINT
     further = [word for name in _FURTHER for word in environment.get(name, "").split()]
     ordered = [*further, *(address for file in files for address in _further_in(file)), named]
     found = (_index(setting, environment) for setting in ordered)
     insecure = {*environment.get(_INSECURE, "").split(), *(host for file in files for host in _texts(file, _HOSTS))}
-    return Indexes(tuple({index.url: index for index in found}.values()), frozenset(insecure))
+    return Indexes(_each_once(found), frozenset(insecure))
 
 
 _HOSTS = "allow-insecure-host"
 
 
-def _settings_files(environment: Mapping[str, str]) -> Iterator[Mapping[str, object]]:
-    """Read uv.toml of the user, then of the system (https://docs.astral.sh/uv/concepts/configuration-files/)."""
+def _each_once(indexes: Iterable[Index]) -> tuple[Index, ...]:
+    """Leave out what was named before; a login counts wherever it stands."""
+    kept: dict[str, Index] = {}
+    for index in indexes:
+        before = kept.setdefault(index.url, index)
+        if before.login is None:
+            kept[index.url] = index
+    return tuple(kept.values())
+
+
+def _settings(environment: Mapping[str, str], etc: Path) -> Iterator[Mapping[str, object]]:
+    """Read the settings that count, the first first; of each file the table `pip` comes before the rest, as in uv."""
+    for file in filter(None, map(_read, _settings_files(environment, etc))):
+        pip = file.get("pip")
+        yield from (pip, file) if isinstance(pip, dict) else (file,)
+
+
+def _settings_files(environment: Mapping[str, str], etc: Path) -> Iterator[Path]:
+    """Name the files: the user's, then the system's (https://docs.astral.sh/uv/concepts/configuration-files/)."""
+    if own := environment.get("UV_CONFIG_FILE"):
+        yield Path(own)
+        return
+    if environment.get("UV_NO_CONFIG", "").lower() in _YES:
+        return
     home = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
-    systems = (environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
-    for path in (
-        Path(home, "uv/uv.toml"),
-        *(Path(folder, "uv/uv.toml") for folder in systems),
-        Path("/etc/uv/uv.toml"),
-    ):
-        try:
-            yield tomllib.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, ValueError) as fault:
-            raise Misconfigured(
-                f"uv's settings in `{path}` cannot be read.", hint="Correct the file, or take it away."
-            ) from fault
+    systems = (environment.get("XDG_CONFIG_DIRS") or str(etc / "xdg")).split(":")
+    yield Path(home, "uv/uv.toml")
+    # Of the system's files only the first that is there counts.
+    candidates = (*(Path(folder, "uv/uv.toml") for folder in systems), etc / "uv/uv.toml")
+    yield from [path for path in candidates if path.exists()][:1]
+
+
+_YES = ("1", "true", "t", "yes", "y", "on")
+
+
+def _read(path: Path) -> Mapping[str, object] | None:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as fault:
+        raise Misconfigured(
+            f"uv's settings in `{path}` cannot be read.", hint="Correct the file, or take it away."
+        ) from fault
 
 
 def _first(environment: Mapping[str, str], names: Iterable[str]) -> str | None:
@@ -136,8 +173,23 @@ def _index(setting: str, environment: Mapping[str, str]) -> Index:
     name, equals, address = setting.partition("=")
     named = bool(equals) and "://" not in name
     url = address if named else setting
-    login = _login_in(url) or (_login_of(name, environment) if named else None)
-    return Index(without_login(url).rstrip("/"), login)
+    try:
+        login = _login_in(url) or (_login_of(name, environment) if named else None)
+        index = Index(without_login(url).rstrip("/"), login)
+        scheme, host, _ = index.origin
+    except ValueError as fault:
+        raise _no_address() from fault
+    if scheme not in ("http", "https") or not host:
+        raise _no_address()
+    return index
+
+
+def _no_address() -> Misconfigured:
+    # Without the address: it may hold a password.
+    return Misconfigured(
+        "A package index is configured by something that is no web address.",
+        hint="Look at `WARROOM_INDEX_URL`, `UV_DEFAULT_INDEX`, `UV_INDEX` and uv.toml: an address begins with https://.",
+    )
 
 
 def _login_in(url: str) -> tuple[str, str] | None:

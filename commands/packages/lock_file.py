@@ -29,7 +29,11 @@ def read_lock(text: str, *, requested: set[str], tags: Sequence[Tag]) -> tuple[L
     except (tomllib.TOMLDecodeError, PylockValidationError) as fault:
         raise unreadable(str(fault)) from fault
     ranks = {tag: rank for rank, tag in enumerate(tags)}
-    locked = [_locked(package, requested, ranks) for package in packages]
+    try:
+        locked = [_locked(package, requested, ranks) for package in packages]
+    except ValueError as fault:
+        # An address that is none, such as `https://[`.
+        raise unreadable(str(fault)) from fault
     if missing := requested - {package.name for package in locked}:
         raise unreadable(f"nothing is said of {', '.join(sorted(missing))}")
     return tuple(sorted(locked, key=lambda package: (package.name, package.version)))
