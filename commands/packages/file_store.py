@@ -3,16 +3,19 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import Event
 from time import time
 
-from commands.errors import BuildFailed, Problem
+from commands.errors import BuildFailed
 from commands.model.packages import PackageFile
 
 _AT_ONCE = 8
+_LOOK_SECONDS = 0.1
+"""How often somebody is asked whether to go on."""
 _IN_USE_SECONDS = 3600
 """For so long a file that was given out is not removed: a build may still read it."""
 _KEPT_BYTES = 5 << 30
@@ -43,50 +46,41 @@ class FileStore:
     ) -> Mapping[PackageFile, Path]:
         """Give the path of each file, fetched where it is not there yet.
 
-        `go_on` is called now and then, and ends it by raising. `report` is told of each file that was fetched.
+        `go_on` is called now and then, and ends it by raising; `report` is told of each file that was fetched. Both are
+        called in the caller's thread.
         Raises `IndexUnreachable`, and `BuildFailed` for a file that is another one than was confirmed.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        ended = list[Problem]()
-
-        def watch() -> None:
-            go_on()
-            if ended:
-                raise ended[0]
-
-        def path_of(file: PackageFile) -> Path:
-            try:
-                return self._path_of(file, watch, report)
-            except Problem as problem:
-                # The others need not go on either.
-                ended.append(problem)
-                raise
-
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warroom-files") as pool:
-            paths = list(pool.map(path_of, files))
+        ended = Event()
+        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warroom-files")
+        try:
+            running = {pool.submit(self._path_of, file, ended): file for file in files}
+            paths = dict(_followed(running, go_on, report))
+        finally:
+            # Not waited for: a download from a server that says nothing ends by its own limit, and leaves nothing.
+            ended.set()
+            pool.shutdown(wait=False, cancel_futures=True)
         self._make_room()
-        return dict(zip(files, paths, strict=True))
+        return {file: paths[file] for file in files}
 
-    def _path_of(self, file: PackageFile, watch: Callable[[], None], report: Callable[[str], None]) -> Path:
-        watch()
+    def _path_of(self, file: PackageFile, ended: Event) -> tuple[Path, bool]:
+        """Give the path of a file, and whether it had to be fetched."""
         path = self._folder / file.sha256
         if path.is_file() and _hash_of(path) == file.sha256:
             os.utime(path, (self._clock(), self._clock()))
-            return path
+            return path, False
         with self._incoming() as incoming:
-            self._fetch(file, incoming, watch)
+            self._fetch(file, incoming, ended)
             # Atomic: another thread or process sees the whole file or none.
             incoming.replace(path)
-        report(file.name)
-        return path
+        return path, True
 
-    def _fetch(self, file: PackageFile, incoming: Path, watch: Callable[[], None]) -> None:
+    def _fetch(self, file: PackageFile, incoming: Path, ended: Event) -> None:
         known, length = hashlib.sha256(), 0
         with incoming.open("wb") as written, self._download(file.url) as pieces:
             for piece in pieces:
-                watch()
                 length += len(piece)
-                if file.size is not None and length > file.size:
+                if ended.is_set() or (file.size is not None and length > file.size):
                     raise _another(file)
                 known.update(piece)
                 written.write(piece)
@@ -114,6 +108,21 @@ class FileStore:
                 return
             path.unlink(missing_ok=True)
             excess -= size
+
+
+def _followed(
+    running: Mapping[Future[tuple[Path, bool]], PackageFile], go_on: Callable[[], None], report: Callable[[str], None]
+) -> Iterator[tuple[PackageFile, Path]]:
+    """Give each path as soon as it is known; raises what `go_on` or a download raises."""
+    pending = set(running)
+    while pending:
+        go_on()
+        done, pending = wait(pending, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            path, was_fetched = future.result()
+            if was_fetched:
+                report(running[future].name)
+            yield running[future], path
 
 
 def _hash_of(path: Path) -> str:

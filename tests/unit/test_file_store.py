@@ -15,6 +15,7 @@ from commands.errors import BuildFailed, BuildStopped, IndexUnreachable
 from commands.model.packages import PackageFile
 from commands.packages.file_store import FileStore
 from tests.fakes.files import a_wheel, content_of
+from tests.program import becomes
 
 WHEEL = a_wheel("six")
 HOUR = 3600
@@ -139,7 +140,36 @@ def test_a_stop_ends_a_download_that_goes_on(tmp_path: Path) -> None:
 
     with pytest.raises(BuildStopped):
         FileStore(tmp_path, endless).gather((WHEEL,), go_on=stop_later)
-    assert list(tmp_path.iterdir()) == []
+    assert becomes(lambda: list(tmp_path.iterdir()) == [])
+
+
+def test_a_stop_does_not_wait_for_a_server_that_says_nothing(tmp_path: Path) -> None:
+    begun, spoken = threading.Event(), threading.Event()
+
+    @contextmanager
+    def silent(_: str) -> Iterator[Iterator[bytes]]:
+        begun.set()
+        assert spoken.wait(PATIENCE)
+        yield iter((b"late",))
+
+    def stop() -> None:
+        if begun.is_set():
+            raise BuildStopped("The build was stopped.", hint="Start it again.")
+
+    with pytest.raises(BuildStopped):
+        FileStore(tmp_path, silent).gather((WHEEL,), go_on=stop)
+    assert not spoken.is_set()
+
+    spoken.set()
+    assert becomes(lambda: list(tmp_path.iterdir()) == [])
+
+
+def test_what_was_fetched_is_told_in_the_callers_thread(tmp_path: Path) -> None:
+    threads = list[int]()
+    wheels = tuple(a_wheel(f"package{number}") for number in range(20))
+    store = FileStore(tmp_path, download)
+    store.gather(wheels, go_on=nothing, report=lambda _: threads.append(threading.get_ident()))
+    assert threads == [threading.get_ident()] * 20
 
 
 def test_leftovers_of_a_process_that_was_killed_disturb_nobody_and_go_in_time(tmp_path: Path) -> None:
