@@ -21,11 +21,12 @@ OLDEST_PYTHON = (3, 8)
 _ARCHITECTURES = frozenset({"amd64", "arm64"})
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # What an image may order for every build on it: no mounts of caches or other images (RUN), no other images (COPY), no
-# addresses (ADD). Flags are what reaches them, so there are none.
+# addresses (ADD). Flags are what reaches them, so there are none. Nor are there further lines: the builder reads an
+# order as a Dockerfile, in which one line goes on in the next, and would find the flags there.
 _HARMLESS = re.compile(
-    r"\s*(?:(?:ENV|LABEL|USER|WORKDIR|EXPOSE|VOLUME|STOPSIGNAL|CMD|ENTRYPOINT|HEALTHCHECK)\s.*"
-    r"|(?:RUN|COPY|SHELL)\s+(?!--)[^\s].*)",
-    re.IGNORECASE | re.DOTALL,
+    r"[^\S\n]*(?:(?:ENV|LABEL|USER|WORKDIR|EXPOSE|VOLUME|STOPSIGNAL|CMD|ENTRYPOINT|HEALTHCHECK)[^\S\n][^\n]*"
+    r"|(?:RUN|COPY|SHELL)[^\S\n]+(?!--)\S[^\n]*)",
+    re.IGNORECASE,
 )
 _NO_SUCH_COMMAND = (126, 127)
 

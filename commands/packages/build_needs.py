@@ -1,15 +1,20 @@
 """Finds out which files building packages from source takes, so that the build itself asks no index."""
 
+import gzip
 import json
+import lzma
+import struct
 import tarfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import BaseModel, ConfigDict, Field
 
 from commands.errors import ResolutionFailed
 from commands.inside import source
@@ -25,6 +30,7 @@ _OLD_REQUIRES = ("setuptools>=40.8.0",)
 _OLD_BACKEND = "setuptools.build_meta:__legacy__"
 _LONGEST = 1 << 20
 _MOST_MEMBERS = 100_000
+_MOST_BYTES = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,22 @@ class BuildSystem:
     requires: tuple[str, ...] = _OLD_REQUIRES
     backend: str = _OLD_BACKEND
     backend_path: tuple[str, ...] = ()
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    requires: list[str]
+    backend: str = Field(_OLD_BACKEND, alias="build-backend")
+    backend_path: list[str] = Field([], alias="backend-path")
+
+
+class _Project(BaseModel):
+    """A `pyproject.toml`, as far as it says how the source is built."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    build_system: _Told = Field(_Told(requires=list(_OLD_REQUIRES)), alias="build-system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +109,13 @@ def build_system(archive: Path) -> BuildSystem:
     if text is None:
         return BuildSystem()
     try:
-        table = tomllib.loads(text.decode()).get("build-system")
-        if table is None:
-            return BuildSystem()
-        requires = tuple(str(Requirement(str(one))) for one in table["requires"])
-        if any(Requirement(one).url for one in requires):
-            raise _damaged(archive)
-        path = tuple(str(one) for one in table.get("backend-path", ()))
-        return BuildSystem(requires, str(table.get("build-backend", _OLD_BACKEND)), path)
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidRequirement) as fault:
+        told = _Project.model_validate(tomllib.loads(text.decode())).build_system
+        requires = [Requirement(one) for one in told.requires]
+    except (ValueError, InvalidRequirement) as fault:  # also pydantic's ValidationError, and what TOML and UTF-8 raise
         raise _damaged(archive) from fault
+    if any(requirement.url for requirement in requires):
+        raise _damaged(archive)
+    return BuildSystem(tuple(map(str, requires)), told.backend, tuple(told.backend_path))
 
 
 def _question(archive: str, system: BuildSystem) -> dict[str, object]:
@@ -113,15 +132,36 @@ def _pyproject(archive: Path) -> bytes | None:
     try:
         if zipfile.is_zipfile(archive):
             return _in_zip(archive)
-        with tarfile.open(archive) as packed:
-            for number, member in enumerate(packed):
-                if _is_pyproject(member.name) and member.isreg() and member.size <= _LONGEST:
-                    file = packed.extractfile(member)
-                    return file.read() if file else None
-                if number > _MOST_MEMBERS:
-                    raise _damaged(archive)
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, ValueError) as fault:
+        return _in_tar(archive)
+    except _UNREADABLE as fault:
         raise _damaged(archive) from fault
+
+
+# RuntimeError: a ZIP file that is encrypted, or of a kind that nobody knows.
+_UNREADABLE = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError,
+    RuntimeError,
+)  # fmt: skip
+
+
+class _Bounded(gzip.GzipFile):
+    """A compressed tar, read in small pieces only: of some headers tarfile takes in all that they call theirs."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _LONGEST + tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("a header is too long")
+        return super().read(size)
+
+
+def _in_tar(archive: Path) -> bytes | None:
+    with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as packed:
+        for number, member in enumerate(packed):
+            if _is_pyproject(member.name) and member.isreg() and member.size <= _LONGEST:
+                file = packed.extractfile(member)
+                return file.read() if file else None
+            # Before its content is passed over: a small archive may hold very much.
+            if number > _MOST_MEMBERS or member.offset_data + member.size > _MOST_BYTES:
+                raise tarfile.ReadError("there is too much in it")
     return None
 
 

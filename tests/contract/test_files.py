@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,10 +20,8 @@ Make = Callable[..., Files]
 FILES = (a_wheel("six"), a_wheel("mechanize", "0.4.10"), a_source("docopt"))
 
 
-@contextmanager
-def unreachable(url: str) -> Iterator[Iterator[bytes]]:
+def unreachable(url: str) -> AbstractContextManager[Iterator[bytes]]:
     raise IndexUnreachable(f"The package index refused {url}.", hint="Try again.")
-    yield
 
 
 @pytest.fixture(params=["fake", "store"])

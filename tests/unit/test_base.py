@@ -202,3 +202,63 @@ def test_the_program_answers_under_the_word_on_this_very_python() -> None:
     seen = json.loads(line)
     assert seen["python"] == "{}.{}.{}".format(*sys.version_info[:3])
     assert seen["executable"] == sys.executable
+
+
+# What an image may order for every build on it.
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "ENV A=1",
+        "LABEL a=b",
+        "USER app",
+        "WORKDIR /srv",
+        "EXPOSE 80",
+        "VOLUME /data",
+        "STOPSIGNAL SIGTERM",
+        'CMD ["x"]',
+        'ENTRYPOINT ["x"]',
+        "HEALTHCHECK --interval=5s CMD true",
+        "RUN true",
+        "run  echo --mount=type=cache",
+        "COPY . /srv",
+        'SHELL ["/bin/sh", "-c"]',
+    ],
+)
+def test_a_base_may_order_what_stays_within_its_own_build(trigger: str) -> None:
+    engine = FakeEngine(run_script=lambda _: answer())
+    image = replace(engine.add_image("x"), on_build=(trigger,))
+    assert look_at(engine, image, REFERENCE, labels={}, word=lambda: WORD).python.version == "3.11.2"
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "RUN --mount=type=cache,id=warroom-2-apt-lists-x,target=/x cp /evil /x",
+        "RUN  --mount=type=bind,from=other,target=/x true",
+        "RUN\t--network=host true",
+        "run --security=insecure true",
+        # The builder joins such lines.
+        "RUN \\\n --mount=type=cache,target=/x true",
+        "RUN \u00a0--mount=type=cache,target=/x true",
+        "ENV A=1\nRUN --mount=type=cache,target=/x true",
+        "# escape=`\nRUN `\n --mount=type=cache,target=/x true",
+        "COPY --from=other /a /b",
+        "ADD http://127.0.0.1/x /x",
+        "ADD x /x",
+        "FROM other",
+        "ARG X",
+        "ONBUILD RUN true",
+        "MAINTAINER me",
+        "",
+        "SOMETHING new",
+    ],
+)
+def test_a_base_that_orders_more_is_refused_before_anything_of_it_runs(trigger: str) -> None:
+    engine = FakeEngine(run_script=lambda _: answer())
+    image = replace(engine.add_image("x"), on_build=("ENV A=1", trigger))
+    with pytest.raises(UnusableBase, match="ONBUILD") as caught:
+        look_at(engine, image, REFERENCE, labels={}, word=lambda: WORD)
+    assert engine.runs == []
+    assert all(line.isprintable() and len(line) <= 200 for line in caught.value.details)

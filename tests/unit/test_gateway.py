@@ -223,9 +223,10 @@ def of_page(files: list[dict[str, object]]) -> Callable[[Request], Reply]:
     return lambda _: Reply(200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, [body], len(body))
 
 
-@pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "a/b.whl", ".hidden.whl", "x y.whl", "x\n.whl", "ｘ.whl", "a" * 300]
-)
+ODD_NAMES = ["../../etc/passwd", "a/b.whl", ".hidden.whl", "x y.whl", "x\n.whl", "ｘ.whl", "a" * 300]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_file_with_an_odd_name_is_left_out(name: str) -> None:
     files: list[dict[str, object]] = [
         {"filename": name, "url": "https://x.test/1", "hashes": {}},

@@ -10,11 +10,12 @@ from commands.errors import Misconfigured
 from commands.packages.indexes import Index, Indexes, configured_indexes
 
 ONE, TWO, THREE = "https://one.test/simple", "https://two.test/simple", "https://three.test/simple"
+NOWHERE = Path("/nonexistent")
 printable = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"], exclude_characters="@/?#[]:="), min_size=1)
 
 
-def found(nowhere: Path = Path("/nonexistent"), **environment: str) -> Indexes:
-    return configured_indexes({"HOME": str(nowhere), **environment}, etc=nowhere / "etc")
+def found(home: Path = NOWHERE, /, **environment: str) -> Indexes:
+    return configured_indexes({"HOME": str(home), **environment}, etc=home / "etc")
 
 
 def urls(indexes: Indexes) -> list[str]:
@@ -36,7 +37,7 @@ def test_a_machine_without_an_index_of_its_own_has_the_default_one_of_the_librar
 
 @pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL"])
 def test_the_default_index_takes_its_place(name: str) -> None:
-    assert found(**{name: f"{ONE}/"}) == Indexes((Index(ONE),))
+    assert found(NOWHERE, **{name: f"{ONE}/"}) == Indexes((Index(ONE),))
 
 
 def test_the_newer_name_of_the_default_index_wins() -> None:
@@ -82,7 +83,7 @@ def test_the_name_of_an_index_is_no_part_of_its_address(name: str, url: str) -> 
 )
 def test_the_login_of_a_named_index_is_found_by_its_name(name: str, variable: str) -> None:
     login = {f"UV_INDEX_{variable}_USERNAME": "me@home", f"UV_INDEX_{variable}_PASSWORD": "a/b:c@d e"}
-    assert found(UV_DEFAULT_INDEX=f"{name}={ONE}", **login).ordered == (Index(ONE, ("me@home", "a/b:c@d e")),)
+    assert found(NOWHERE, UV_DEFAULT_INDEX=f"{name}={ONE}", **login).ordered == (Index(ONE, ("me@home", "a/b:c@d e")),)
 
 
 def test_a_login_in_the_address_comes_before_that_of_the_name() -> None:
