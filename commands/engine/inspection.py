@@ -107,6 +107,7 @@ def image_in(answer: bytes) -> LocalImage:
         user=image.config.user,
         platform=Platform(image.os, image.architecture),
         layers=image.root_fs.layers,
+        on_build=image.config.on_build,
     )
 
 
