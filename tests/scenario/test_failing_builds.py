@@ -43,7 +43,7 @@ def test_an_image_that_is_not_what_was_proposed_gets_no_name(stage: Stage) -> No
     assert "is not what was proposed: 2 packages are missing or wrong." in said
     assert "Python package `mechanize` is installed as 0.4.9, not as 0.4.10." in said.replace("'", "`")
     assert "OS package `wget` is not installed." in said.replace("'", "`")
-    assert "Step 5 of 4, *Check the result*, failed" in said
+    assert "Step 4 of 4, *Check the result*, failed" in said
     assert (stage.tags(), stage.nameless()) == ([], 0)
 
 
