@@ -407,6 +407,15 @@ def test_the_configured_base_is_known_in_all_it_brings(bench: Workbench) -> None
     assert bench.base.package_manager is not None
 
 
+def test_what_a_base_orders_for_builds_on_it_is_seen(bench: Workbench) -> None:
+    harmless = bench.made_of({}, f"FROM {bench.base.pinned}", "ONBUILD ENV A=1", "ONBUILD RUN true")
+    assert harmless.on_build == ("ENV A=1", "RUN true")
+    assert bench.look(harmless).python == bench.base.python
+    reaching = bench.made_of({}, f"FROM {bench.base.pinned}", "ONBUILD RUN --mount=type=cache,target=/x true")
+    with pytest.raises(UnusableBase, match="ONBUILD"):
+        bench.look(reaching)
+
+
 def test_bases_that_nothing_can_be_built_on_are_told_apart(bench: Workbench) -> None:
     base = f"FROM {bench.base.pinned}"
     old = b'#!/bin/sh\ncase "$*" in *sys.exit*) exit 1;; *) echo "$3 old 2.7";; esac\n'

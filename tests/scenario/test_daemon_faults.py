@@ -42,7 +42,7 @@ def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:
     stage.host.engine.break_down()
     failed = dialog.until("failed")
     assert "No Docker daemon answers" in words(failed)
-    assert "Step 2 of 5, *OS packages: wget*, failed" in words(failed)
+    assert "Step 2 of 4, *OS packages: wget*, failed" in words(failed)
     assert dialog.until_announced().startswith("<@U0ALICE> `example_name` was not created: ")
     assert "Reading package lists..." in dialog.until_file(f"build-{dialog.id}.log")
 
@@ -87,7 +87,7 @@ def test_a_build_that_says_nothing_is_ended(set_stage: Callable[..., Stage]) -> 
     dialog = stage.create()
     said = words(dialog.until("failed"))
     assert "The build said nothing for 0.2 s and was ended." in said
-    assert "Step 2 of 5, *OS packages: wget*, failed" in said
+    assert "Step 2 of 4, *OS packages: wget*, failed" in said
     assert (stage.tags(), stage.host.engine.running_builds) == ([], 0)
 
 

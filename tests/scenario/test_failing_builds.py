@@ -17,7 +17,7 @@ def test_a_failing_step_is_named_with_its_last_lines_and_what_to_do(stage: Stage
     failed = dialog.until("failed")
     assert title(failed) == "✗ example_name was not created"
     assert "The base's distribution has no OS package `wgett`." in words(failed)
-    assert "Step 2 of 5, *OS packages: wget*, failed after 0.1 s." in words(failed)
+    assert "Step 2 of 4, *OS packages: wget*, failed after 0.1 s." in words(failed)
     assert "E: Unable to locate package wgett" in words(failed)
     assert "*What to do:* Check the spelling" in words(failed)
     assert buttons(failed) == {"log": "Log"}
@@ -43,7 +43,7 @@ def test_an_image_that_is_not_what_was_proposed_gets_no_name(stage: Stage) -> No
     assert "is not what was proposed: 2 packages are missing or wrong." in said
     assert "Python package `mechanize` is installed as 0.4.9, not as 0.4.10." in said.replace("'", "`")
     assert "OS package `wget` is not installed." in said.replace("'", "`")
-    assert "Step 5 of 5, *Check the result*, failed" in said
+    assert "Step 4 of 4, *Check the result*, failed" in said
     assert (stage.tags(), stage.nameless()) == ([], 0)
 
 

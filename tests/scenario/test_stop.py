@@ -51,7 +51,7 @@ def test_stopped_while_it_builds(stage: Stage) -> None:
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")
     dialog.click("stop", by=stage.bob)
-    assert "<@U0BOB> stopped it after 1 of 5 steps." in stopped(stage, dialog, "U0BOB")
+    assert "<@U0BOB> stopped it after 1 of 4 steps." in stopped(stage, dialog, "U0BOB")
     assert stage.host.engine.cancelled
     assert stage.host.engine.running_builds == 0
     assert buttons(dialog.now) == {"log": "Log"}
@@ -64,7 +64,7 @@ def test_stopped_while_the_result_is_checked(stage: Stage) -> None:
     stage.host.checks.wait_for()
     dialog.until_says("▸ *Check the result*")
     dialog.click("stop")
-    assert "after 4 of 5 steps" in stopped(stage, dialog, "U0ALICE")
+    assert "after 3 of 4 steps" in stopped(stage, dialog, "U0ALICE")
 
 
 def test_a_stop_that_takes_a_while_is_seen_and_a_second_one_is_told_that_it_is_late(stage: Stage) -> None:
