@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 from bot.room.client import CommandSent, RoomClient
 from bot.room.events import Message, MessageEdited, MessagePosted, RoomEvent
 from bot.room.server import Room
 from bot.room.workspace import WAR_ROOM
 from bot.router import COMMANDS
+
+Met = TypeVar("Met")
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 300.0
@@ -73,6 +75,7 @@ class Program:
         self._errors: list[str] = []
         self._said = threading.Condition()
         streams = ((self.process.stdout, self._output), (self.process.stderr, self._errors))
+        self._open = len(streams)
         self._readers = [threading.Thread(target=self._read, args=each, daemon=True) for each in streams]
         for reader in self._readers:
             reader.start()
@@ -89,17 +92,21 @@ class Program:
 
     def until_printed(self, text: str, *, within: float = PATIENCE) -> str:
         """Wait until it printed a line with this text, and give the line."""
-        with self._said:
-            met = self._said.wait_for(lambda: self._line(text), timeout=within)
+        met = self._met(lambda: self._line(text), within)
         assert met, f"`{text}` was not printed:\n{self.output}\n{self.errors}"
         return met
 
     def until_logged(self, event: str, *, within: float = PATIENCE, **fields: object) -> Logged:
         """Wait until it logged this event."""
-        with self._said:
-            met = self._said.wait_for(lambda: self._logged(event, fields), timeout=within)
+        met = self._met(lambda: self._logged(event, fields), within)
         assert met, f"`{event}` was not logged:\n{self.errors}"
         return met
+
+    def _met(self, wanted: Callable[[], Met | None], within: float) -> Met | None:
+        """Wait for what it may say; a program that is over says nothing more."""
+        with self._said:
+            self._said.wait_for(lambda: wanted() or not self._open, timeout=within)
+            return wanted()
 
     def ended(self, number: signal.Signals | None = None, *, within: float = PATIENCE) -> int:
         """Send a signal, where one is given, and wait for the end; gives the exit status."""
@@ -148,6 +155,9 @@ class Program:
             logged = _logged(line) if lines is self._errors else None
             if logged:
                 self._hear(logged)
+        with self._said:
+            self._open -= 1
+            self._said.notify_all()
         if lines is self._errors:
             self._hear(Logged(OVER, {}))
 

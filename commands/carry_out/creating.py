@@ -104,8 +104,14 @@ def _fetched(
     def report(name: str) -> None:
         emit(StepNoted(number, f"fetched {next(numbers)} of {len(files)}: {name.partition('-')[0]}"))
 
-    with step(number, emit, goes_on=True):
-        return workshop.files.gather(files, go_on=lambda: go_on(halt), report=report)
+    try:
+        paths = workshop.files.gather(files, go_on=lambda: go_on(halt), report=report)
+    except Problem:
+        # The daemon will not begin the step that needs them.
+        with step(number, emit):
+            raise
+    emit(StepNoted(number, ""))
+    return paths
 
 
 def _order(

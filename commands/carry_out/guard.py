@@ -22,11 +22,8 @@ _CANCEL_SECONDS = 0.1
 
 
 @contextmanager
-def step(number: int, emit: Callable[[Event], None], *, goes_on: bool = False) -> Iterator[None]:
-    """Tell of a step's beginning and end; a problem becomes the last lines of its log.
-
-    A step that `goes_on` afterwards, in the daemon's hands, is not ended here.
-    """
+def step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
+    """Tell of a step's beginning and end; a problem becomes the last lines of its log."""
     started = monotonic()
     emit(StepStarted(number))
     try:
@@ -36,8 +33,7 @@ def step(number: int, emit: Callable[[Event], None], *, goes_on: bool = False) -
             emit(LogLine(number, line))
         emit(StepFailed(number, monotonic() - started))
         raise
-    if not goes_on:
-        emit(StepDone(number, monotonic() - started))
+    emit(StepDone(number, monotonic() - started))
 
 
 class PartHalt(Halt):

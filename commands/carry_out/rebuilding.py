@@ -95,6 +95,8 @@ def _as_one_step(step: int, emit: Callable[[Event], None]) -> Callable[[Event], 
                 emit(StepNoted(step, f"Step {number} of {len(titles)}: {title}".rstrip(": ")))
             case LogLine(_, text):
                 emit(LogLine(step, text))
+            case StepNoted(_, note) if note:
+                emit(StepNoted(step, note))
             case StepDone() | StepFailed() | StepNoted() | PullAdvanced() | ImageBuilt():
                 pass
 

@@ -108,7 +108,6 @@ def image_in(answer: bytes) -> LocalImage:
         on_build=image.config.on_build,
         platform=Platform(image.os, image.architecture),
         layers=image.root_fs.layers,
-        on_build=image.config.on_build,
     )
 
 

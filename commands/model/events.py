@@ -46,7 +46,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class StepNoted:
-    """What a running step is doing right now, in a few words."""
+    """What a step is doing right now, or what is done for it before it begins, in a few words; empty for nothing."""
 
     step: int
     note: str

@@ -16,6 +16,8 @@ from commands.model.packages import PackageFile
 _AT_ONCE = 8
 _LOOK_SECONDS = 0.1
 """How often somebody is asked whether to go on."""
+_LONGEST = 8 << 30
+"""Bytes of a file whose length the index does not tell."""
 _IN_USE_SECONDS = 3600
 """For so long a file that was given out is not removed: a build may still read it."""
 _KEPT_BYTES = 5 << 30
@@ -80,7 +82,7 @@ class FileStore:
         with incoming.open("wb") as written, self._download(file.url) as pieces:
             for piece in pieces:
                 length += len(piece)
-                if ended.is_set() or (file.size is not None and length > file.size):
+                if ended.is_set() or length > (_LONGEST if file.size is None else file.size):
                     raise _another(file)
                 known.update(piece)
                 written.write(piece)

@@ -31,7 +31,7 @@ from tests.attacks import (
     wheel,
 )
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("attacks")]
+pytestmark = pytest.mark.engine
 
 PYTHON = "/usr/bin/python3"
 POISONED = f"{PYTHON} -c 'import six; print(hasattr(six, \"{MARK}\"))'"
@@ -88,6 +88,7 @@ def test_a_base_that_orders_mounts_in_every_build_on_it_is_refused(field: Battle
     assert "ONBUILD instruction that could reach more than its own files" in told.message
 
 
+@pytest.mark.whole_daemon
 def test_a_tool_image_that_somebody_planted_runs_in_no_build(field: Battlefield) -> None:
     ground = field.ground()
     first = create(ground, "first", dependencies="six")

@@ -74,7 +74,7 @@ def test_its_steps_are_told_as_what_one_step_of_the_update_is_doing(scene: Scene
 
     notes = [event for event in scene.emitted if isinstance(event, StepNoted) and event.step == 1]
     assert scene.emitted[:2] == [StepsPlanned((LATEST, COMPARE_STEP)), StepStarted(1)]
-    assert [note.note.partition(":")[0] for note in notes] == [f"Step {number} of 4" for number in (3, 1, 2, 3, 4)]
+    assert [note.note.partition(":")[0] for note in notes] == [f"Step {number} of 4" for number in (1, 2, 3, 4)]
     assert notes[-1].note == "Step 4 of 4: Check the result"
     assert LogLine(1, "Unpacking wget") in scene.emitted
     assert not [event for event in scene.emitted if isinstance(event, ImageBuilt)]

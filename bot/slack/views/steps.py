@@ -82,7 +82,7 @@ def _line(step: Step, now: datetime) -> Markup:
     title = escaped(step.title, _TITLE)
     match step.state:
         case StepState.WAITING:
-            return markup("· {}", title)
+            return joined(" · ", [markup("· {}", title), *_note(step)])
         case StepState.RUNNING:
             return markup("▸ *{}* · {}", title, _under_way(step, now))
         case StepState.DONE:
@@ -98,7 +98,11 @@ def _line(step: Step, now: datetime) -> Markup:
 def _under_way(step: Step, now: datetime) -> Markup:
     seconds = 0.0 if step.started is None else (now - step.started).total_seconds()
     how_far = duration(seconds) if step.transfer is None else transferred(step.transfer)
-    return joined(" · ", [escaped(how_far, _TITLE), *([escaped(step.note, _TITLE)] if step.note.strip() else [])])
+    return joined(" · ", [escaped(how_far, _TITLE), *_note(step)])
+
+
+def _note(step: Step) -> list[Markup]:
+    return [escaped(step.note, _TITLE)] if step.note.strip() else []
 
 
 def transferred(transfer: Transfer) -> str:
