@@ -136,7 +136,7 @@ def _forms(secret: str) -> set[str]:
 def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Spell out what hides or commands: what people typed must not pass for another event, or for other words."""
     return {
-        key: spelled_out(value, keep="\n" if key in _TRACES else "") if isinstance(value, str) else value
+        key: spelled_out(value if isinstance(value, str) else repr(value), keep="\n" if key in _TRACES else "")
         for key, value in event.items()
     }
 

@@ -46,7 +46,7 @@ _NO_VERSION = (
 )
 _NO_PACKAGE = ("The base's distribution has no OS package `{name}`.", _SPELLING)
 _NO_SPACE = (
-    "The Docker daemon ran out of disk space.",
+    "The Docker daemon has no space left on its disk.",
     "Free some (`docker builder prune`, `docker image prune`), then try again.",
 )
 _KILLED = _Sign(

@@ -111,6 +111,7 @@ def _fetched(
         with step(number, emit):
             raise
     emit(StepNoted(number, ""))
+    log.info("packages_fetched", files=len(paths))
     return paths
 
 

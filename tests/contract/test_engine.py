@@ -49,6 +49,13 @@ def test_a_build_tells_each_step_in_order_and_the_image_last(bench: EngineBench)
     assert isinstance(last, ImageBuilt)
 
 
+def test_what_a_step_prints_does_not_decide_what_its_failure_is_called(bench: EngineBench) -> None:
+    _, problem = failed(bench.engine.build(bench.order(f"RUN echo No space 'left' on device {bench.mark}; exit 1")))
+
+    assert type(problem) is BuildFailed
+    assert problem.details == (f"No space left on device {bench.mark}",)
+
+
 def test_a_built_image_has_the_labels_its_base_below_and_no_name_yet(bench: EngineBench) -> None:
     base = bench.engine.find_image(bench.base)
 

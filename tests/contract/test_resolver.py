@@ -414,7 +414,7 @@ def test_a_package_that_wants_a_compiler_says_so(building_resolver: UvResolver, 
         building_resolver.resolve((wanted("M2Crypto", "==0.30.1"),), real_base, labels=LABELS)
     assert caught.value.message == (
         "`m2crypto==0.30.1` has no ready-made wheel for this base and cannot be built to learn what it needs: "
-        "the base lacks a compiler or header files."
+        "its own build script says that a compiler or header files are missing."
     )
     assert_is_clear(caught.value)
 

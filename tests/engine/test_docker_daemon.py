@@ -291,12 +291,6 @@ def test_a_disk_that_a_step_fills_is_told_in_the_steps_words(full_bench: EngineB
     assert told[-1] == StepFailed(2, 0)
 
 
-def test_what_a_step_prints_does_not_fill_the_disk(full_bench: EngineBench) -> None:
-    _, problem = failed(full_bench.engine.build(full_bench.order("RUN echo No space left on device; exit 1")))
-
-    assert isinstance(problem, BuildFailed), problem.message
-
-
 def test_a_disk_that_the_build_context_fills_is_told_as_such(full_bench: EngineBench) -> None:
     dockerfile = f"FROM {TINY}\nCOPY big /\n".encode()
     order = replace(full_bench.order(), context=packed({"Dockerfile": dockerfile, "big": bytes(80 << 20)}))

@@ -21,7 +21,12 @@ from tests.program import Program, Scene, Talk, becomes, facts_of, is_running, k
 pytestmark = pytest.mark.engine
 
 ENDLESS = installer("echo patience", "exec sleep LONG")
-GREEDY = installer("exec dd if=/dev/zero of=/hoard bs=1M count=4000")
+GREEDY = installer(
+    "dd if=/dev/zero of=/hoard bs=1M count=4000 && exit 0",
+    'echo "E: Write error - write (28: No space left on device)"',
+    "exit 100",
+)
+"""An apt-get that fills the disk, and says it as the real one does."""
 ROOM_FOR_THE_BASE = 160 << 20
 """Bytes that a daemon needs besides its base."""
 

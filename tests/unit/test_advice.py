@@ -61,11 +61,11 @@ def test_each_recorded_failure_is_told_in_plain_words(failure: str) -> None:
         ),
         (
             "dpkg: error processing archive x.deb (--unpack): write failed: No space left on device",
-            "The Docker daemon ran out of disk space.",
+            "The Docker daemon has no space left on its disk.",
         ),
         (
             "E: You don't have enough free space in /var/cache/apt/archives/.",
-            "The Docker daemon ran out of disk space.",
+            "The Docker daemon has no space left on its disk.",
         ),
         (
             "E: Failed to fetch http://mirror.example/x.deb  404  Not Found [IP: 192.0.2.1 80]",
