@@ -173,7 +173,7 @@ class _Server(ThreadingTCPServer):
             raise
 
     def process_request_thread(self, request: _Request, client_address: _Address) -> None:
-        # Not a time-out of the socket, which begins anew with each byte that dribbles in.
+        # Not a time-out of the socket, which starts again with each byte that arrives.
         deadline = threading.Timer(self.seconds, _hang_up, (request,))
         deadline.daemon = True
         deadline.start()

@@ -107,7 +107,7 @@ class Builds:
             log.warning("build_not_cancelled", build_id=build_id, reason=problem.message)
 
     def _problem(self, failure: Failure, *, asked: bool) -> Problem:
-        # Not what a step printed: whoever's programs run in it print what they like.
+        # Not what a step prints: programs of the base and of packages may print anything.
         if no_space(failure.error):
             return disk_full(failure.error)
         if CANCELLED not in failure.error:

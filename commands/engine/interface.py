@@ -65,7 +65,8 @@ class RunOrder:
     """One command in a throw-away container that has no privileges and is removed whatever happens.
 
     `files` (absolute path → content, mode 0755) are put in before the start. No network unless `network` names a mode.
-    Memory in bytes. The container runs as `user`, or as the image's own when None; entrypoints are not run.
+    Memory in bytes, `cpus` in processors. The container runs as `user`, or as the image's own when None; no entrypoint
+    is run.
 
     `reply` is told each line of stdout while the command runs, from several threads, and gives files to put in, in
     their order. A `Problem` that it raises ends the command, and is raised.

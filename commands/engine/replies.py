@@ -2,6 +2,7 @@
 
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from commands.errors import Problem
 
 log = structlog.get_logger()
 
-_AT_ONCE = 8
+_AT_ONCE = 16
 _MARGIN_SECONDS = 30.0
 """How much longer than the command the daemon may be silent about its output."""
 _STDOUT, _STDERR = 1, 2
@@ -86,6 +87,8 @@ class _Conversation:
         self._order = order
         self._put = put
         self._end = end
+        self._ready: deque[Mapping[str, bytes]] = deque()
+        self._putting = threading.Lock()
         self.problem: Problem | None = None
 
     def hold(self, connection: Connection) -> None:
@@ -106,7 +109,8 @@ class _Conversation:
         try:
             files = self._order.reply(line) if self._order.reply and self.problem is None else {}
             if files:
-                self._put(self._container, files)
+                self._ready.append(files)
+                self._put_all()
         except Refused:
             # The container has ended meanwhile: nobody waits for this any more.
             return
@@ -116,6 +120,15 @@ class _Conversation:
             # The thread's boundary: without an answer the command would wait until its time is over.
             log.exception("reply_broke", container=self._container)
             self._fail(_broken())
+
+    def _put_all(self) -> None:
+        """Put in what is ready by now, together: a daemon takes as long for one file as for many, and one at a time."""
+        with self._putting:
+            together: dict[str, bytes] = {}
+            while self._ready:
+                together |= self._ready.popleft()
+            if together:
+                self._put(self._container, together)
 
     def _fail(self, problem: Problem) -> None:
         self.problem = self.problem or problem

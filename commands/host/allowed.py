@@ -1,8 +1,8 @@
 """Which registries may be asked: the only place that decides it, before daemon or bot contacts one.
 
-A name alone proves nothing: whoever gives an image the name `evil.example/x` puts `evil.example` on the host. A digest
-of a registry is proof that somebody with the daemon pulled or pushed there, unless the bot made the image: some
-daemons note a digest for what they build.
+A name alone proves nothing: anyone can give an image the name `evil.example/x`. A digest of a registry is proof that
+somebody with the daemon pulled or pushed there, unless the bot made the image: some daemons note a digest for what they
+build.
 """
 
 import re

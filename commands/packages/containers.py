@@ -11,6 +11,7 @@ from commands.model.images import BaseImage
 from commands.packages.gateway import FOLDER as ANSWERS
 from commands.packages.gateway import Gateway
 from commands.packages.index_client import IndexClient
+from commands.packages.platforms import Fitting, wheel_tags
 from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
 
@@ -44,7 +45,7 @@ class Containers:
 
         Raises what `Engine.run` raises, and `IndexUnreachable` where an index fails meanwhile.
         """
-        gateway = Gateway(self.client, self.word())
+        gateway = Gateway(self.client, self.word(), Fitting(wheel_tags(base.platform, base.python)))
         bundle = self.program.ca_bundle
         trust = {f"{FOLDER}/ca.pem": bundle.read_bytes()} if bundle else {}
         uv = self.toolbox.static_uv(base.platform).read_bytes()

@@ -7,7 +7,7 @@ into the container as files. Whoever runs in there can read what the indexes hav
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Annotated, Literal
@@ -51,10 +51,14 @@ class _Asked(BaseModel):
 
 @dataclass(slots=True)
 class Gateway:
-    """Answers the requests of one container, told in lines that begin with `word`. Many threads may ask."""
+    """Answers the requests of one container, told in lines that begin with `word`. Many threads may ask.
+
+    `fits` says of a file's name whether it may be of use there; the others are not listed.
+    """
 
     client: IndexClient
     word: str
+    fits: Callable[[str], bool] = lambda _: True
     _lock: Lock = field(default_factory=Lock)
     _files: list[PackageFile] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
@@ -107,9 +111,12 @@ class Gateway:
         page = self.client.page(indexes[number], canonicalize_name(project))
         if page is None:
             return _nothing()
-        files = [self._told(package) for package in page.packages if FILE_NAME.fullmatch(package.filename)]
+        files = [self._told(package) for package in page.packages if self._is_listed(package.filename)]
         body = {"meta": {"api-version": "1.0"}, "name": canonicalize_name(project), "files": files}
         return Fetched(_OK, {"Content-Type": _JSON}, json.dumps(body).encode())
+
+    def _is_listed(self, name: str) -> bool:
+        return FILE_NAME.fullmatch(name) is not None and self.fits(name)
 
     def _told(self, package: DistributionPackage) -> dict[str, object]:
         """Write a file of a page as PEP 691 has it, with an address that leads back here."""

@@ -336,6 +336,21 @@ def test_a_command_gets_what_it_asks_for_while_it_runs(bench: EngineBench) -> No
     assert sorted(heard) == sorted(lines)
 
 
+def test_many_questions_at_once_get_each_its_own_answer(bench: EngineBench) -> None:
+    ask = "; ".join(f"echo ask {number}" for number in range(40))
+    read = "; ".join(
+        f"until test -f /answers/{number}; do sleep 0.01; done; cat /answers/{number}" for number in range(40)
+    )
+
+    def reply(line: str) -> dict[str, bytes]:
+        number = line.removeprefix("ask ")
+        return {f"/answers/{number}": f"answer {number}\n".encode()} if line.startswith("ask ") else {}
+
+    outcome = bench.engine.run(bench.script(f"{ask}; {read}", reply=reply))
+
+    assert outcome.output.splitlines()[40:] == [f"answer {number}" for number in range(40)]
+
+
 def test_what_goes_to_stderr_is_no_question(bench: EngineBench) -> None:
     heard = []
 

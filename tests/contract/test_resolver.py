@@ -12,6 +12,7 @@ from contextlib import closing
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import uv
@@ -322,8 +323,9 @@ def building_resolver(daemon: DockerDaemon, cache: Path, build_network: str | No
 def test_packages_without_wheels_are_resolved_in_a_container_that_is_gone_afterwards(
     daemon: DockerDaemon, building_resolver: UvResolver, real_base: BaseImage
 ) -> None:
+    labels = {"warroom.job": f"test-resolver-{uuid4().hex}"}
     asked = (wanted("docopt", "==0.6.2"), wanted("python-libnmap", "==0.7.3"), wanted("six", "==1.17.0"))
-    locked = building_resolver.resolve(asked, real_base, labels=LABELS)
+    locked = building_resolver.resolve(asked, real_base, labels=labels)
     assert [str(package) for package in locked] == ["docopt==0.6.2", "python-libnmap==0.7.3", "six==1.17.0"]
     docopt = locked[0]
     assert docopt.file.name == "docopt-0.6.2.tar.gz"
@@ -331,7 +333,7 @@ def test_packages_without_wheels_are_resolved_in_a_container_that_is_gone_afterw
     # Not the address under which the container knew it.
     assert "127.0.0.1" not in docopt.file.url
     assert {"setuptools"} <= {file.name.partition("-")[0] for file in docopt.build_files}
-    assert daemon.sweep("warroom.job", LABELS["warroom.job"]).containers == 0
+    assert daemon.sweep("warroom.job", labels["warroom.job"]).containers == 0
 
 
 SPY = """
@@ -354,6 +356,7 @@ def private_index() -> Iterator[FakeIndex]:
 def test_a_source_of_a_private_index_is_resolved_where_nobody_knows_the_password(
     daemon: DockerDaemon, private_index: FakeIndex, real_base: BaseImage, tmp_path: Path, cache: Path
 ) -> None:
+    labels = {"warroom.job": f"test-resolver-{uuid4().hex}"}
     orders: list[RunOrder] = []
 
     def run(order: RunOrder) -> RunOutcome:
@@ -364,7 +367,7 @@ def test_a_source_of_a_private_index_is_resolved_where_nobody_knows_the_password
     program = uv_program(tmp_path, index_url=private_index.url_with_login)
     with closing(package_index(program, tmp_path, run)) as parts:
         asked = (wanted("toy-source"), wanted("toy-plain"))
-        plain, built = parts.resolver.resolve(asked, real_base, labels=LABELS)
+        plain, built = parts.resolver.resolve(asked, real_base, labels=labels)
 
     assert (str(plain), str(built)) == ("toy-plain==1.0", "toy-source==1.0")
     assert plain.file == described(private_index, "toy_plain-1.0-py3-none-any.whl")
@@ -375,13 +378,15 @@ def test_a_source_of_a_private_index_is_resolved_where_nobody_knows_the_password
     assert (plain.build_files, len(orders)) == ((), 2)
     assert CANARY not in repr([(order.command, order.environment, order.files.keys()) for order in orders])
     assert not [name for order in orders for name, content in order.files.items() if CANARY.encode() in content]
-    assert daemon.sweep("warroom.job", LABELS["warroom.job"]).containers == 0
+    assert daemon.sweep("warroom.job", labels["warroom.job"]).containers == 0
 
 
 @pytest.mark.engine
 def test_an_index_that_fails_while_a_container_asks_is_told_as_such(
     daemon: DockerDaemon, private_index: FakeIndex, real_base: BaseImage, tmp_path: Path, cache: Path
 ) -> None:
+    labels = {"warroom.job": f"test-resolver-{uuid4().hex}"}
+
     def run(order: RunOrder) -> RunOutcome:
         private_index.login = ("somebody", "another password")
         return daemon.run(order)
@@ -389,10 +394,10 @@ def test_an_index_that_fails_while_a_container_asks_is_told_as_such(
     give_static_uv(cache, tmp_path, daemon)
     program = uv_program(tmp_path, index_url=private_index.url_with_login)
     with closing(package_index(program, tmp_path, run)) as parts, pytest.raises(IndexUnreachable) as caught:
-        parts.resolver.resolve((wanted("toy-source"),), real_base, labels=LABELS)
+        parts.resolver.resolve((wanted("toy-source"),), real_base, labels=labels)
 
     assert caught.value.message == "The package index refused the bot's credentials."
-    assert daemon.sweep("warroom.job", LABELS["warroom.job"]).containers == 0
+    assert daemon.sweep("warroom.job", labels["warroom.job"]).containers == 0
 
 
 def described(index: FakeIndex, name: str) -> PackageFile:

@@ -9,7 +9,7 @@ from packaging import tags
 
 from commands.errors import UnusableBase
 from commands.model.images import Platform, PythonRuntime
-from commands.packages.platforms import wheel_tags
+from commands.packages.platforms import Fitting, wheel_tags
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 
@@ -62,3 +62,24 @@ def test_the_newest_comes_first_and_what_runs_everywhere_last() -> None:
 def test_for_other_machines_there_are_none(architecture: str) -> None:
     with pytest.raises(UnusableBase):
         names(Platform("linux", architecture), "glibc", "2.36")
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("aiohttp-3.9-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", True),
+        ("charset_normalizer-3.5-cp37-abi3-manylinux1_x86_64.manylinux_2_5_x86_64.whl", True),
+        ("six-1.17.0-py2.py3-none-any.whl", True),
+        ("six-1.17.0-1-py2.py3-none-any.whl", True),
+        ("docopt-0.6.2.tar.gz", True),
+        ("aiohttp-3.9-cp312-cp312-manylinux_2_17_x86_64.whl", False),
+        ("aiohttp-3.9-cp311-cp311-manylinux_2_17_aarch64.whl", False),
+        ("aiohttp-3.9-cp311-cp311-musllinux_1_2_x86_64.whl", False),
+        ("aiohttp-3.9-cp311-cp311-manylinux_2_38_x86_64.whl", False),
+        ("six-2.0-py2-none-any.whl", False),
+        ("x.whl", False),
+    ],
+)
+def test_a_files_name_tells_whether_it_may_run(name: str, fits: bool) -> None:
+    python = PythonRuntime("3.11.2", "/usr/bin/python3", "glibc", "2.36")
+    assert Fitting(wheel_tags(Platform("linux", "amd64"), python))(name) is fits
