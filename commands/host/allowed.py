@@ -115,6 +115,6 @@ def _registries_of(listing: Sequence[ListedImage]) -> frozenset[str]:
 def _not_allowed(registry: str, reference: Reference) -> RegistryNotAllowed:
     return RegistryNotAllowed(
         f"The registry {quoted(registry)} may not be asked for {quoted(str(reference))}.",
-        hint="Whoever runs the bot can name it in the setting `registries` (`WARROOM_REGISTRIES`). "
+        hint="The operator can name it in the setting `registries` (`WARROOM_REGISTRIES`). "
         "An image that is on the Docker host already can be a base without it.",
     )
