@@ -36,6 +36,9 @@ from commands.errors import Misconfigured, Problem
 
 log = structlog.get_logger()
 
+_LOOK_SECONDS = 1.0
+"""How often it is looked whether a signal has come."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
@@ -201,7 +204,9 @@ def _run(bot: Bot, started: str | None = None) -> None:
     gc.freeze()
     if started:
         click.echo(started)
-    over.wait()
+    # Not one long wait: a signal that another thread is given does not wake this one.
+    while not over.wait(_LOOK_SECONDS):
+        pass
     bot.close()
 
 
