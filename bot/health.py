@@ -188,7 +188,7 @@ class _Server(ThreadingTCPServer):
 
 
 def _hang_up(request: _Request) -> None:
-    # Whoever asked may have hung up meanwhile.
+    # The client may have hung up meanwhile.
     with contextlib.suppress(OSError):
         _socket_of(request).shutdown(socket.SHUT_RDWR)
 

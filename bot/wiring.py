@@ -314,7 +314,7 @@ def make_registry(settings: Settings, engine: Engine) -> GuardedRegistry:
 
 
 def allowed_registries(settings: Settings, engine: Engine) -> AllowedRegistries:
-    """Say which registries may be asked; raises `Misconfigured` for a default base that is none."""
+    """Say which registries may be asked; raises `Misconfigured` for a malformed default base."""
     mirror = site_in(settings.registry_mirror).host if settings.registry_mirror else None
     return AllowedRegistries(engine.listing, default_base(settings), named=settings.registries, mirror=mirror)
 

@@ -112,3 +112,15 @@ class Misconfigured(Problem):
 
 class ShuttingDown(Problem):
     """The bot is ending and takes nothing new."""
+
+
+def causes_of(fault: BaseException) -> tuple[BaseException, ...]:
+    """List a fault and the faults in it, which requests and urllib3 wrap in several ways."""
+    found, waiting = dict[int, BaseException](), [fault]
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) not in found:
+            found[id(one)] = one
+            inner = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+            waiting += [cause for cause in inner if isinstance(cause, BaseException)]
+    return tuple(found.values())

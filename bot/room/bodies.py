@@ -12,7 +12,7 @@ from starlette.requests import Request
 MOST_BYTES: Final = 1024 * 1024
 """More than any call of Slack's Web API holds, or anything that people send; files have a bound of their own."""
 MOST_BYTES_OF_ANYBODY: Final = 4096
-"""Where no token is asked for: whoever signs in brings it in the body."""
+"""Where no token is asked for: signing in brings it in the body."""
 SECONDS: Final = 60.0
 """How long the whole body of a request may take: an upload of 100 MB takes one over loopback."""
 

@@ -9,11 +9,10 @@ from pathlib import Path, PurePosixPath
 from commands.build.dockerfile import Recipe
 from commands.inside import source
 from commands.model.images import ImageSpec
-from commands.model.packages import LockedPackage, OsPackage, PackageFile
+from commands.model.packages import FILE_NAME, LockedPackage, OsPackage, PackageFile
 
 PYTHON_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PYTHON_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
 # Neither ends in `-`: apt-get would remove such a package instead of installing it. (A `+` means: install it.)
 OS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9+._-]*[A-Za-z0-9+._])?")

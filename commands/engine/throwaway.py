@@ -178,7 +178,9 @@ def _configuration(order: RunOrder) -> dict[str, Any]:
 
 
 def _closed(scratch: int | None) -> dict[str, Any]:
-    return {} if scratch is None else {"ReadonlyRootfs": True, "Tmpfs": {"/tmp": f"rw,exec,size={scratch}"}}  # noqa: S108
+    if scratch is None:
+        return {}
+    return {"ReadonlyRootfs": True, "Tmpfs": {"/tmp": f"rw,exec,size={scratch}"}}  # noqa: S108 - in the container
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

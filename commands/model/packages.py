@@ -1,7 +1,11 @@
 """Packages, as asked for and as resolved."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
+"""What a file of a package index may be called: it becomes a path."""
 
 
 @dataclass(frozen=True, slots=True)

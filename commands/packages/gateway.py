@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pypi_simple import DistributionPackage
 
 from commands.errors import ResolutionFailed
-from commands.model.packages import PackageFile
+from commands.model.packages import FILE_NAME, PackageFile
 from commands.packages.index_client import Fetched, IndexClient
-from commands.packages.lock_file import FILE_NAME, without_login
+from commands.packages.lock_file import without_login
 
 log = structlog.get_logger(__name__)
 

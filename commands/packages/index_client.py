@@ -13,7 +13,7 @@ import requests
 import urllib3
 from pypi_simple import ACCEPT_JSON_PREFERRED, ProjectPage, UnsupportedRepoVersionError
 
-from commands.errors import IndexUnreachable, Problem
+from commands.errors import IndexUnreachable, Problem, causes_of
 from commands.packages.indexes import Index, Indexes
 
 LONGEST_PAGE = 64 << 20
@@ -164,14 +164,5 @@ _SIGNS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def _words(fault: BaseException) -> str:
-    causes = list(_causes(fault))
+    causes = causes_of(fault)
     return next((words for kind, words in _SIGNS if any(isinstance(one, kind) for one in causes)), "broke off")
-
-
-def _causes(fault: BaseException) -> Iterator[BaseException]:
-    """List a fault and what it wraps; requests and urllib3 wrap in several ways."""
-    yield fault
-    inner = (fault.__cause__, fault.__context__, getattr(fault, "reason", None), *fault.args)
-    for one in inner:
-        if isinstance(one, BaseException) and one is not fault:
-            yield from _causes(one)

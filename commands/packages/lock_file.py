@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -11,9 +12,8 @@ from packaging.tags import Tag
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
 from commands.errors import ResolutionFailed
-from commands.model.packages import LockedPackage, PackageFile
+from commands.model.packages import FILE_NAME, LockedPackage, PackageFile
 
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCES = (".tar.gz", ".zip")
 """What PEP 625 and its time before know as archives of sources."""
@@ -113,13 +113,4 @@ def _file(package: Package, file: PackageWheel | PackageSdist) -> PackageFile:
 
 def relocated(packages: Iterable[LockedPackage], address: Callable[[str], str]) -> tuple[LockedPackage, ...]:
     """Give every file the address that `address` finds for the one that the lock has."""
-    return tuple(
-        LockedPackage(
-            package.name,
-            package.version,
-            PackageFile(package.file.name, address(package.file.url), package.file.sha256, package.file.size),
-            package.requested,
-            package.build_files,
-        )
-        for package in packages
-    )
+    return tuple(replace(package, file=replace(package.file, url=address(package.file.url))) for package in packages)

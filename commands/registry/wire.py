@@ -18,6 +18,7 @@ import requests
 import urllib3
 from requests.utils import get_environ_proxies
 
+from commands.errors import causes_of
 from commands.registry.connections import Adapter
 from commands.registry.sites import Way, is_loopback
 from commands.registry.trust import Authorities, Trust, UnreadableCertificates
@@ -124,7 +125,7 @@ class Wire:
             raise self._told(fault) from fault
 
     def _told(self, fault: Exception) -> Unanswered:
-        causes = _causes(fault)
+        causes = causes_of(fault)
         if untrusted := next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None):
             return Unanswered(Trouble.UNTRUSTED, untrusted.verify_message.rstrip("."))
         if any(_is_silence(one) for one in causes):
@@ -158,15 +159,3 @@ def _words(fault: BaseException) -> str | None:
             return "no TLS connection came about"
         case _:
             return None
-
-
-def _causes(fault: BaseException) -> tuple[BaseException, ...]:
-    """List a fault and the faults in it, which requests and urllib3 wrap in several ways."""
-    found, waiting = dict[int, BaseException](), [fault]
-    while waiting:
-        one = waiting.pop(0)
-        if id(one) not in found:
-            found[id(one)] = one
-            inner = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
-            waiting += [cause for cause in inner if isinstance(cause, BaseException)]
-    return tuple(found.values())
