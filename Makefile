@@ -6,7 +6,7 @@ python := .venv/bin/python
 step := @bash .ci/setup/step.sh
 # More for pytest: `make test ARGS='-k review'`.
 ARGS ?=
-# The engine's tests run side by side too, as its users do; those that need it for themselves say so (tests/turns.py).
+# The engine's tests run side by side too, as its users do; those that need it for themselves say so (tests/kit/turns.py).
 # Whoever has nothing left takes tests from another: a few modules have most of the slow ones.
 workers := -n auto --maxprocesses 4 --dist worksteal
 # The Debian suite whose Docker `make test-next-engine` takes.

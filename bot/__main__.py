@@ -17,21 +17,21 @@ from rich.console import Console
 
 from bot.characters import without_hidden
 from bot.checks import CHECK_SECONDS, make_checks
-from bot.checkup.checks import run as checked
-from bot.checkup.report import Line, Report, fault_of
-from bot.checkup.table import table
+from bot.doctor.report import Line, Report, fault_of
+from bot.doctor.running import run as checked
+from bot.doctor.table import table
 from bot.logs import set_up_logs
-from bot.room.client import RoomClient, RoomError
-from bot.room.company import Show
-from bot.room.console import LiveDialog, Silent, choose
-from bot.room.say import UNSHOWN, Conversation, Said, Unanswered
-from bot.room.server import Room
-from bot.room.store import RoomNotOpenedError
+from bot.room.client.console import LiveDialog, Silent, choose
+from bot.room.client.interface import Show
+from bot.room.client.room_client import RoomClient, RoomError
+from bot.room.client.say import UNSHOWN, Conversation, Said, Unanswered
+from bot.room.server.room import Room
+from bot.room.server.store import RoomNotOpenedError
 from bot.router import COMMANDS
 from bot.settings import Settings, environment, load_settings
 from bot.slack.listeners import Audience
 from bot.slack.manifest import manifest_json
-from bot.wiring import Bot, Doors, health_page, make_bot, redactor, scratch_state
+from bot.wiring import Bot, Credentials, health_page, make_bot, redactor, scratch_state
 from commands.errors import Misconfigured, Problem
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ def slack() -> None:
     with _told_plainly():
         settings = _settings()
         with health_page(settings) as show_health:
-            bot = make_bot(settings, _slack_doors(settings))
+            bot = make_bot(settings, _slack_credentials(settings))
             show_health(bot)
             _run(bot)
 
@@ -66,7 +66,7 @@ def room(port: int) -> None:
             health_page(settings) as show_health,
             Room(port, state=settings.state_dir / "room", commands=COMMANDS) as opened,
         ):
-            bot = make_bot(settings, _room_doors(opened))
+            bot = make_bot(settings, _room_credentials(opened))
             show_health(bot)
             _run(bot, f"The war room is open. Open this address in a browser:\n  {opened.page_url}")
 
@@ -155,7 +155,7 @@ def _talk_alone(show: Show, line: str, clicks: tuple[str, ...], *, yes: bool, us
         scratch_state(settings) as own,
         Room(commands=COMMANDS) as opened,
     ):
-        bot = make_bot(own, _room_doors(opened))
+        bot = make_bot(own, _room_credentials(opened))
         bot.start()
         try:
             client = RoomClient(opened.url, opened.user_token, user=user)
@@ -217,7 +217,7 @@ def _settings(**overrides: Any) -> Settings:  # noqa: ANN401 - the values of set
     return settings
 
 
-def _slack_doors(settings: Settings) -> Doors:
+def _slack_credentials(settings: Settings) -> Credentials:
     bot_token, app_token = settings.slack_bot_token, settings.slack_app_token
     if bot_token is None or app_token is None:
         missing = "SLACK_BOT_TOKEN" if bot_token is None else "SLACK_APP_TOKEN"
@@ -230,12 +230,12 @@ def _slack_doors(settings: Settings) -> Doors:
         users=frozenset(settings.allowed_users),
         teams=frozenset(settings.allowed_teams),
     )
-    return Doors(bot_token.get_secret_value(), app_token.get_secret_value(), settings.slack_api_url, audience)
+    return Credentials(bot_token.get_secret_value(), app_token.get_secret_value(), settings.slack_api_url, audience)
 
 
-def _room_doors(opened: Room) -> Doors:
+def _room_credentials(opened: Room) -> Credentials:
     audience = Audience(frozenset(channel.id for channel in opened.workspace.channels))
-    return Doors(opened.bot_token, opened.app_token, opened.api_url, audience)
+    return Credentials(opened.bot_token, opened.app_token, opened.api_url, audience)
 
 
 @contextmanager

@@ -9,15 +9,15 @@ from time import monotonic
 
 from sqlalchemy import make_url
 
-from bot.checkup.base import base_is_usable
-from bot.checkup.checks import Check
-from bot.checkup.daemon import LABEL, buildkit_works, daemon_answers, disk_has_room, free_bytes, where_docker_answers
-from bot.checkup.index import index_answers
-from bot.checkup.limits import limits_in_force
-from bot.checkup.report import Verdict
-from bot.checkup.state import database_answers, folder_is_free, folder_is_writable
-from bot.checkup.trust import bundle_is_usable
-from bot.ledger import sqlite_url
+from bot.dialogs.ledger import sqlite_url
+from bot.doctor.base import base_is_usable
+from bot.doctor.daemon import LABEL, buildkit_works, daemon_answers, disk_has_room, free_bytes, where_docker_answers
+from bot.doctor.index import index_answers
+from bot.doctor.limits import limits_in_force
+from bot.doctor.report import Verdict
+from bot.doctor.running import Check
+from bot.doctor.state import database_answers, folder_is_free, folder_is_writable
+from bot.doctor.trust import bundle_is_usable
 from bot.settings import Settings
 from bot.slack.probe import bot_token_works, channels_are_named, socket_mode_opens
 from bot.wiring import allowed_registries, default_base, make_index, trusted_bundle

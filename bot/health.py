@@ -18,8 +18,8 @@ from typing import Any, Self
 
 import structlog
 
-from bot.checkup.checks import Check, run
-from bot.checkup.report import Report
+from bot.doctor.report import Report
+from bot.doctor.running import Check, run
 from bot.hosts import host_name, is_address, is_loopback
 from commands.errors import Misconfigured
 

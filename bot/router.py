@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from commands import docker_image_create, docker_image_update, docker_images
 from commands.command import Answer
 from commands.errors import ArgumentError
-from commands.on_image import details, remove, roll_back
+from commands.image_actions import details, remove, roll_back
 from commands.sources import Sources
 
 Request = TypeVar("Request")

@@ -15,18 +15,18 @@ from typing import IO, Self
 import structlog
 import uv
 
-from bot.checkup.checks import Check
-from bot.checkup.daemon import daemon_answers
-from bot.checkup.report import Fault, Good, Verdict
-from bot.dialogs import UNFINISHED, DialogId, Queued
+from bot.dialogs.job_logs import JobLogFiles
+from bot.dialogs.jobs import Jobs, Timeouts
+from bot.dialogs.ledger import Ledger, sqlite_url
+from bot.dialogs.runner import Runner, Task
+from bot.dialogs.stages import UNFINISHED, DialogId, Queued
+from bot.doctor.daemon import daemon_answers
+from bot.doctor.report import Fault, Good, Verdict
+from bot.doctor.running import Check
 from bot.health import HealthServer, Readiness, pages
-from bot.job_logs import JobLogFiles
-from bot.jobs import Jobs, Patience
-from bot.ledger import Ledger, sqlite_url
 from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
 from bot.router import Router
-from bot.runner import Runner, Task
 from bot.settings import Settings, environment, secrets_of
 from bot.slack.channel import Channel
 from bot.slack.connection import Connection, respond, web_client
@@ -36,9 +36,7 @@ from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
 from bot.slack.views.facts import facts
 from bot.work import CommandWork
-from commands.build.dockerfile import Recipe, write_dockerfile
-from commands.build.tags import BuildNumbers
-from commands.carry_out import Workshop, clean
+from commands.carry_out import Dependencies, clean
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.errors import Misconfigured, Problem, StateUnwritable
@@ -51,6 +49,8 @@ from commands.packages.interface import Files, Resolver
 from commands.packages.package_index import PackageIndex, package_index
 from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
+from commands.recipe.dockerfile import Recipe, write_dockerfile
+from commands.recipe.tags import BuildNumbers
 from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Registry
 from commands.registry.sites import site_in
@@ -63,7 +63,7 @@ _HOST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class Credentials:
     """Where the bot is let in: Slack's tokens and address, and who may use it there."""
 
     bot_token: str
@@ -149,7 +149,7 @@ class Bot:
 
 def make_bot(
     settings: Settings,
-    doors: Doors,
+    credentials: Credentials,
     *,
     engine: Engine | None = None,
     resolver: Resolver | None = None,
@@ -164,25 +164,25 @@ def make_bot(
     """
     with ExitStack() as stack:
         folder = stack.enter_context(StateFolder(settings.state_dir))
-        redact = redactor(settings, doors)
+        redact = redactor(settings, credentials)
         meter = Meter()
         ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"), redact)
         stack.callback(ledger.close)
         meter.watch_queue(lambda: len(ledger.queue(Queued)))
-        client = web_client(doors.bot_token, doors.api_url)
+        client = web_client(credentials.bot_token, credentials.api_url)
         channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         router = Router()
         daemon = engine or stack.enter_context(closing(make_engine(settings)))
         asked = registry or stack.enter_context(closing(make_registry(settings, daemon)))
         index = stack.enter_context(closing(make_index(settings, daemon.run)))
-        workshop = _workshop(settings, index, engine=daemon, files=files, registry=asked, redact=redact)
-        work = CommandWork(router, _sources(settings, index, workshop, resolver), workshop, meter)
+        dependencies = _dependencies(settings, index, engine=daemon, files=files, registry=asked, redact=redact)
+        work = CommandWork(router, _sources(settings, index, dependencies, resolver), dependencies, meter)
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
             work=work,
             job_log=JobLogFiles(folder.path / "logs", redact),
-            patience=Patience(settings.review_seconds, settings.grace_seconds),
+            timeouts=Timeouts(settings.review_seconds, settings.grace_seconds),
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
             ended=lambda dialog: meter.command_ended(dialog.asked.line.split()[0], str(facts(dialog)["state"])),
@@ -198,7 +198,7 @@ def make_bot(
         listeners = Listeners(
             jobs,
             router,
-            doors.audience,
+            credentials.audience,
             forms,
             whisper=channel.whisper,
             new_id=_new_id,
@@ -206,7 +206,7 @@ def make_bot(
             redact=redact,
             meter=meter,
         )
-        connection = Connection(client, doors.app_token, listeners)
+        connection = Connection(client, credentials.app_token, listeners)
         checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection)
         return Bot(jobs, channel, connection, stack.pop_all(), checks=checks, meter=meter)
 
@@ -238,9 +238,9 @@ def _impatient_engine(settings: Settings) -> DockerDaemon:
     return DockerDaemon(settings.docker_host, lookup_seconds=1.5)
 
 
-def redactor(settings: Settings, doors: Doors | None = None) -> Redactor:
+def redactor(settings: Settings, credentials: Credentials | None = None) -> Redactor:
     """Make the redactor that knows every secret of this process."""
-    tokens = (doors.bot_token, doors.app_token) if doors else ()
+    tokens = (credentials.bot_token, credentials.app_token) if credentials else ()
     return Redactor((*settings.secrets, *secrets_of(environment()), *_logins_of_indexes(settings), *tokens))
 
 
@@ -328,7 +328,7 @@ def make_index(
     return package_index(program, settings.cache_dir, run_in_container, network=network, seconds=seconds)
 
 
-def _workshop(
+def _dependencies(
     settings: Settings,
     index: PackageIndex,
     *,
@@ -336,9 +336,9 @@ def _workshop(
     files: Files | None,
     registry: Registry,
     redact: Redactor,
-) -> Workshop:
+) -> Dependencies:
     bundle = trusted_bundle(settings)
-    return Workshop(
+    return Dependencies(
         engine=engine,
         ensure_installer=lambda platform: index.toolbox.uv_image(engine, platform),
         files=files or index.files,
@@ -355,18 +355,18 @@ def _workshop(
     )
 
 
-def _sources(settings: Settings, index: PackageIndex, workshop: Workshop, resolver: Resolver | None) -> Sources:
-    engine = workshop.engine
+def _sources(settings: Settings, index: PackageIndex, dependencies: Dependencies, resolver: Resolver | None) -> Sources:
+    engine = dependencies.engine
     return Sources(
         engine=engine,
         resolver=resolver or index.resolver,
         bases=Bases(engine),
         numbers=BuildNumbers(),
-        recipe=lambda spec: _recipe(spec, index.toolbox, workshop),
+        recipe=lambda spec: _recipe(spec, index.toolbox, dependencies),
         now=time,
         default_base=default_base(settings),
-        registry=workshop.registry,
-        inventories=workshop.inventories,
+        registry=dependencies.registry,
+        inventories=dependencies.inventories,
         lineage=Lineage(engine),
         default_base_made_here=settings.default_base_made_here,
     )
@@ -382,11 +382,11 @@ def default_base(settings: Settings) -> Reference:
     return reference
 
 
-def _recipe(spec: ImageSpec, toolbox: Toolbox, workshop: Workshop) -> Recipe:
+def _recipe(spec: ImageSpec, toolbox: Toolbox, dependencies: Dependencies) -> Recipe:
     return write_dockerfile(
         spec,
         uv_image=toolbox.reference(spec.base.platform),
-        ca_bundle=workshop.ca_bundle is not None,
+        ca_bundle=dependencies.ca_bundle is not None,
     )
 
 

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bot.dialogs import Asked, DialogId
+from bot.dialogs.stages import Asked, DialogId
 from bot.meter import Meter
 from bot.router import Router
 from commands import carry_out, docker_images
-from commands.build.labels import JOB
-from commands.carry_out import Commission, Workshop
+from commands.cancellation import Cancellation, CancelReason
+from commands.carry_out import Dependencies, JobContext
 from commands.command import Answer, Creation, Listing, Proposal
 from commands.errors import BuildStopped, Problem
-from commands.halt import Halt, HaltReason
 from commands.model.events import Event
 from commands.model.outcomes import Created, Outcome, Undecided
 from commands.model.requests import Query
+from commands.recipe.labels import JOB
 from commands.sources import Sources
 
 DISK_SECONDS = 60.0
@@ -23,11 +23,11 @@ DISK_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class CommandWork:
-    """Binds a job to the command that was typed, the facts it may ask for, and the workshop it builds in."""
+    """Binds a job to the command that was typed, the facts it may ask for, and the dependencies it builds in."""
 
     router: Router
     sources: Sources
-    workshop: Workshop
+    dependencies: Dependencies
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
@@ -35,16 +35,16 @@ class CommandWork:
         return self.router.answer(asked.line, replace(self.sources, labels={JOB: asked.dialog}), report)
 
     def carry_out(
-        self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
+        self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
     ) -> Outcome:
         """Do what was proposed."""
         if not isinstance(proposal, Creation):
-            return carry_out.carry_out(proposal, commission, self.workshop, emit, halt)
+            return carry_out.carry_out(proposal, job_context, self.dependencies, emit, cancellation)
         with self.meter.building() as build:
             try:
-                outcome = carry_out.carry_out(proposal, commission, self.workshop, emit, halt)
+                outcome = carry_out.carry_out(proposal, job_context, self.dependencies, emit, cancellation)
             except BuildStopped:
-                build.outcome = "paused" if halt.reason is HaltReason.SHUTDOWN else "stopped"
+                build.outcome = "paused" if cancellation.reason is CancelReason.SHUTDOWN else "stopped"
                 raise
             except Problem:
                 build.outcome = "failed"
@@ -54,7 +54,7 @@ class CommandWork:
 
     def keep(self, proposal: Creation, undecided: Undecided) -> Created:
         """Give an undecided image its name."""
-        return carry_out.keep(proposal, undecided, self.workshop.engine)
+        return carry_out.keep(proposal, undecided, self.dependencies.engine)
 
     def turn(self, query: Query) -> Listing:
         """Look another page of the list up."""
@@ -66,4 +66,4 @@ class CommandWork:
 
     def clean(self, job: DialogId) -> None:
         """Remove what a job left on the daemon."""
-        carry_out.clean(job, self.workshop.engine)
+        carry_out.clean(job, self.dependencies.engine)

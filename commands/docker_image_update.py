@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from commands.arguments import Argument, Grammar, Mistake, read, render, request
-from commands.checking.check import Checked, check_all, check_one
+from commands.available_updates.search import Checked, check_all, check_one
 from commands.command import Answer, Finding, NothingToDo, Refusal, Unchecked, Update
 from commands.errors import ArgumentError, EngineUnavailable, Problem
 from commands.host.origin import holders_of

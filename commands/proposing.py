@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-from commands.build.base import made_by, refuse_default_made_here
-from commands.build.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.command import Creation, ExistingImage, Finding, Severity
 from commands.engine.interface import Engine, PullProgress
 from commands.errors import (
@@ -18,6 +16,8 @@ from commands.model.images import BaseImage, ImageSpec, Maker
 from commands.model.packages import LockedPackage
 from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
 from commands.model.requests import CreateImage
+from commands.recipe.base import made_by, refuse_default_made_here
+from commands.recipe.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.sources import Sources
 
 SPEAKS_AGAINST = (

@@ -3,9 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from commands.build.base import digest_of, look_at
-from commands.build.dockerfile import Recipe
-from commands.build.tags import BuildNumbers
 from commands.engine.interface import Engine
 from commands.host.history import is_kept, tag_of
 from commands.host.selection import is_askable, is_name_of_tool
@@ -14,6 +11,9 @@ from commands.inventory.reading import Inventories
 from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
 from commands.model.references import Reference
 from commands.packages.interface import Resolver
+from commands.recipe.base import digest_of, look_at
+from commands.recipe.dockerfile import Recipe
+from commands.recipe.tags import BuildNumbers
 from commands.registry.interface import Registry
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.settings import Settings, load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.turns import turn
+from tests.kit.turns import turn
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import programs
 from steps import SetupError, run_to_exit, step
 
 _PACKAGE = "docker-registry"
-# tests/registries.py looks for the program here too.
+# tests/kit/registries.py looks for the program here too.
 _FOLDER = dockerd.state_folder() / "registry"
 _PROGRAM = _FOLDER / "tree/usr/bin/docker-registry"
 

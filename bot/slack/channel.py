@@ -17,12 +17,12 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
 from bot.characters import without_hidden
-from bot.dialogs import AT_REST, FINAL, SHOWN_ONLY, Attachment, Deciding, Dialog, DialogId, Preparing, Running
-from bot.ledger import Entry, Ledger
+from bot.dialogs.ledger import Entry, Ledger
+from bot.dialogs.stages import AT_REST, FINAL, SHOWN_ONLY, Attachment, Deciding, Dialog, DialogId, Preparing, Running
 from bot.slack.answers import Meaning, meaning, seconds_to_wait
 from bot.slack.masking import masked
 from bot.slack.outbox import Outbox, Picture, look
-from bot.slack.pace import Drip, Pace, Window
+from bot.slack.pace import LeakyBucket, Pace, SlidingWindow
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.facts import facts
 from bot.slack.views.tables import has_table, without_tables
@@ -82,11 +82,11 @@ class Channel:
         self._respond = respond
         self._monotonic = monotonic
         self._pace = pace = pace or Pace()
-        self._edits = Window(pace.edits, _MINUTE)
-        self._progress = Drip(pace.progress_burst, pace.progress_every)
-        self._uploads = Window(pace.uploads, _MINUTE)
-        self._ephemerals = Window(pace.whispers, _MINUTE)
-        self._posts: dict[str, Window] = {}
+        self._edits = SlidingWindow(pace.edits, _MINUTE)
+        self._progress = LeakyBucket(pace.progress_burst, pace.progress_every)
+        self._uploads = SlidingWindow(pace.uploads, _MINUTE)
+        self._ephemerals = SlidingWindow(pace.whispers, _MINUTE)
+        self._posts: dict[str, SlidingWindow] = {}
         self._boxes: dict[DialogId, Outbox] = {}
         self._whispers: deque[_Whisper] = deque(maxlen=_WHISPERS)
         self._changed = threading.Condition()
@@ -348,17 +348,19 @@ class Channel:
         }
         return masked(body, self._redact)
 
-    def _posts_in(self, entry: Entry) -> Window:
-        return self._posts.setdefault(entry.dialog.asked.channel, Window(self._pace.posts, self._pace.posts_seconds))
+    def _posts_in(self, entry: Entry) -> SlidingWindow:
+        return self._posts.setdefault(
+            entry.dialog.asked.channel, SlidingWindow(self._pace.posts, self._pace.posts_seconds)
+        )
 
-    def _may(self, box: Outbox, window: Window) -> bool:
+    def _may(self, box: Outbox, window: SlidingWindow) -> bool:
         # A box whose window is shut is not looked at again until it opens: hundreds may wait behind one.
         box.window = window if window.wait(self._monotonic()) > 0 else None
         return box.window is None
 
     # ── One call ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _call(self, entry: Entry, box: Outbox, window: Window, call: Callable[[], Any]) -> dict[str, Any] | None:
+    def _call(self, entry: Entry, box: Outbox, window: SlidingWindow, call: Callable[[], Any]) -> dict[str, Any] | None:
         """Make a call; None when Slack has not taken it, and what comes next is settled."""
         window.spend(self._monotonic())
         try:
@@ -376,7 +378,7 @@ class Channel:
             return answer
         return None
 
-    def _refused(self, entry: Entry, box: Outbox, window: Window, error: SlackApiError) -> None:
+    def _refused(self, entry: Entry, box: Outbox, window: SlidingWindow, error: SlackApiError) -> None:
         reason, means = str(error.response.get("error"))[:1000], meaning(error)
         if means is Meaning.TOO_FAST:
             self._slow_down(entry, box, window, seconds_to_wait(error))
@@ -394,7 +396,7 @@ class Channel:
             case _:
                 self._postpone(entry.id, box, _RETRY_SECONDS, counts=True)
 
-    def _slow_down(self, entry: Entry, box: Outbox, window: Window, seconds: float) -> None:
+    def _slow_down(self, entry: Entry, box: Outbox, window: SlidingWindow, seconds: float) -> None:
         log.info("slack_rate_limited", job=entry.id, seconds=seconds)
         window.close(self._monotonic() + seconds)
         self._postpone(entry.id, box, seconds)

@@ -9,9 +9,9 @@ from typing import Final, assert_never
 
 import structlog
 
-from bot.dialogs import FINAL, Asked, Attachment, Dialog, Expired, Listed, UnderReview
-from bot.follow_ups import FollowUp, line_after
-from bot.jobs import Button, Jobs, Press
+from bot.dialogs.follow_ups import FollowUp, line_after
+from bot.dialogs.jobs import Button, Jobs, Press
+from bot.dialogs.stages import FINAL, Asked, Attachment, Dialog, Expired, Listed, UnderReview
 from bot.router import Router
 from bot.slack.forms import Forms
 from bot.slack.notes import NO_LOG, NOT_HERE, NOTHING_YET, note_of

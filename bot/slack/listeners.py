@@ -12,8 +12,8 @@ import structlog
 from pydantic import ValidationError
 from slack_bolt import Ack, App
 
-from bot.dialogs import Asked, DialogId, Refused
-from bot.jobs import Jobs
+from bot.dialogs.jobs import Jobs
+from bot.dialogs.stages import Asked, DialogId, Refused
 from bot.meter import Meter
 from bot.router import Command, Router
 from bot.slack.clicks import ACTIONS, Clicks

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from bot.dialogs import FINAL, Attachment, Dialog, Running
-from bot.slack.pace import Window
+from bot.dialogs.stages import FINAL, Attachment, Dialog, Running
+from bot.slack.pace import SlidingWindow
 
 _NEVER = float("-inf")
 
@@ -43,7 +43,7 @@ class Outbox:
     """Where the dialog was posted, while the ledger could not be told."""
 
     not_before: float = _NEVER
-    window: Window | None = None
+    window: SlidingWindow | None = None
     """What was shut when it was to be sent."""
     attempts: int = 0
     """Refusals in a row of the part that is to be sent."""

@@ -25,7 +25,7 @@ class Pace:
     """How long an announcement waits for the log, which should stand above it in the thread."""
 
 
-class Window:
+class SlidingWindow:
     """At most `calls` in any `seconds`, as Slack counts."""
 
     def __init__(self, calls: int, seconds: float) -> None:
@@ -52,7 +52,7 @@ class Window:
         self._closed_until = max(self._closed_until, until)
 
 
-class Drip:
+class LeakyBucket:
     """A burst of calls, then one each `every` seconds: a short job is watched closely, a long one never stalls."""
 
     def __init__(self, burst: int, every: float) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.dialogs import DialogId
+from bot.dialogs.stages import DialogId
 
 SlackId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
 Url = Annotated[str, Field(max_length=2000)]

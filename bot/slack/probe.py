@@ -4,7 +4,7 @@ import re
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.checkup.report import Caution, Fault, Good, Verdict
+from bot.doctor.report import Caution, Fault, Good, Verdict
 from bot.slack.connection import web_client
 from bot.slack.manifest import SCOPES
 

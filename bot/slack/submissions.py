@@ -5,8 +5,8 @@ from typing import Final, Protocol
 
 import structlog
 
-from bot.dialogs import Asked
-from bot.jobs import Jobs, Press
+from bot.dialogs.jobs import Jobs, Press
+from bot.dialogs.stages import Asked
 from bot.router import Router
 from bot.slack.forms import COMMAND_FORMS, CommandForm
 from bot.slack.notes import note_of

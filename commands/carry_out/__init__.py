@@ -3,38 +3,42 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from commands.build.labels import JOB
+from commands.cancellation import Cancellation
 from commands.carry_out.creating import create, keep
+from commands.carry_out.dependencies import Dependencies, JobContext
 from commands.carry_out.removing import remove
 from commands.carry_out.rolling_back import roll_back
 from commands.carry_out.updating import update
-from commands.carry_out.workshop import Commission, Workshop
 from commands.command import Creation, Proposal, Removal, RollBack, Update
 from commands.engine.interface import Engine
-from commands.halt import Halt
 from commands.model.events import Event
 from commands.model.outcomes import Outcome
+from commands.recipe.labels import JOB
 
-__all__ = ["Commission", "Workshop", "carry_out", "clean", "keep"]
+__all__ = ["Dependencies", "JobContext", "carry_out", "clean", "keep"]
 
 
 def carry_out(
-    proposal: Proposal, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+    proposal: Proposal,
+    job_context: JobContext,
+    dependencies: Dependencies,
+    emit: Callable[[Event], None],
+    cancellation: Cancellation,
 ) -> Outcome:
-    """Do what was proposed; may be called again for the same commission, and then goes on where it was.
+    """Do what was proposed; may be called again for the same job, and then continues.
 
-    Raises `ReviewVoid` where the facts have changed since the review, `BuildStopped` once `halt` ended it without any
-    result, or another `Problem`.
+    Raises `ReviewVoid` if the facts have changed since the review, `BuildStopped` if it was cancelled without a result, or
+    another `Problem`.
     """
     match proposal:
         case Creation():
-            return create(proposal, commission, workshop, emit, halt)
+            return create(proposal, job_context, dependencies, emit, cancellation)
         case Update():
-            return update(proposal, commission, workshop, emit, halt)
+            return update(proposal, job_context, dependencies, emit, cancellation)
         case RollBack():
-            return roll_back(proposal, commission, workshop)
+            return roll_back(proposal, job_context, dependencies)
         case Removal():
-            return remove(proposal, workshop)
+            return remove(proposal, dependencies)
         case _:
             assert_never(proposal)
 

@@ -7,16 +7,16 @@ from typing import assert_never
 
 import structlog
 
-from commands.build.labels import JOB, container_labels
-from commands.carry_out.guard import ended_by, go_on, step
-from commands.carry_out.workshop import Commission, Workshop
+from commands.cancellation import Cancellation
+from commands.carry_out.dependencies import Dependencies, JobContext
+from commands.carry_out.guard import ended_by, raise_if_stopped, step
 from commands.errors import BuildStopped, Problem
-from commands.halt import Halt
 from commands.inventory.difference import difference
 from commands.model.events import Event, StepNoted
 from commands.model.images import ImageId, Mark
 from commands.model.outcomes import ImageResult
 from commands.model.packages import Difference, Inventory, PackageChanges
+from commands.recipe.labels import JOB, container_labels
 
 log = structlog.get_logger()
 
@@ -26,30 +26,30 @@ _AT_ONCE = 4
 
 def compare(
     results: tuple[ImageResult, ...],
-    commission: Commission,
-    workshop: Workshop,
+    job_context: JobContext,
+    dependencies: Dependencies,
     emit: Callable[[Event], None],
-    halt: Halt,
+    cancellation: Cancellation,
 ) -> tuple[ImageResult, ...]:
-    """Say of every image that got newer what it brought; those that a halt leaves out are given back as they are.
+    """Add to every image that changed which packages differ; after a cancellation the rest stay as they are.
 
-    The step that is told of is the commission's part.
+    The step's number is the part of `job_context`.
     """
-    if halt.reason is not None or not any(result.after for result in results):
+    if cancellation.reason is not None or not any(result.after for result in results):
         return results
-    labels = container_labels(commission.job)
+    labels = container_labels(job_context.job)
     try:
         with (
-            step(commission.part, emit),
-            ended_by(halt, lambda: workshop.engine.sweep(JOB, commission.job), job=commission.job),
+            step(job_context.part, emit),
+            ended_by(cancellation, lambda: dependencies.engine.sweep(JOB, job_context.job), job=job_context.job),
         ):
             images = _images(results)
-            emit(StepNoted(commission.part, f"reading {len(images)} images"))
-            read = _read_all(images, lambda image: _read(image, labels, workshop, halt))
+            emit(StepNoted(job_context.part, f"reading {len(images)} images"))
+            read = _read_all(images, lambda image: _read(image, labels, dependencies, cancellation))
             # What was read while it was ended is no comparison.
-            go_on(halt)
+            raise_if_stopped(cancellation)
     except BuildStopped:
-        log.info("comparison_stopped", job=commission.job)
+        log.info("comparison_stopped", job=job_context.job)
         return results
     return tuple(_compared(result, read) for result in results)
 
@@ -67,10 +67,12 @@ def _read_all(
         return dict(zip(images, threads.map(read, images), strict=True))
 
 
-def _read(image: ImageId, labels: Mapping[str, str], workshop: Workshop, halt: Halt) -> Inventory | Problem:
-    go_on(halt)
+def _read(
+    image: ImageId, labels: Mapping[str, str], dependencies: Dependencies, cancellation: Cancellation
+) -> Inventory | Problem:
+    raise_if_stopped(cancellation)
     try:
-        return workshop.inventories.of(image, labels)
+        return dependencies.inventories.of(image, labels)
     except Problem as problem:
         return problem
 

@@ -6,24 +6,24 @@ from pathlib import Path
 
 import structlog
 
-from commands.build.advice import explain
-from commands.build.context import context_for, files_for
-from commands.build.dockerfile import Recipe
-from commands.build.labels import JOB, REF_NAME, container_labels, make_labels
-from commands.build.steps import kinds_of
-from commands.build.tags import BuildNumbers, build_number
-from commands.build.verification import verify
-from commands.carry_out.guard import go_on, guarded, step
-from commands.carry_out.workshop import Commission, Workshop
+from commands.cancellation import Cancellation, CancelReason
+from commands.carry_out.dependencies import Dependencies, JobContext
+from commands.carry_out.guard import guarded, raise_if_stopped, step
 from commands.command import Creation
 from commands.engine.interface import BuildOrder, Engine
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, EngineUnavailable, Problem
-from commands.halt import Halt, HaltReason
 from commands.host.history import LATEST, is_kept, kept_tag, repository_of, tag_of
 from commands.model.events import Event, ImageBuilt, StepFailed, StepNoted, StepsPlanned
 from commands.model.images import ImageId, ImageSpec, LocalImage
 from commands.model.outcomes import Created, Undecided, Verdict
 from commands.model.packages import PackageFile
+from commands.recipe.advice import explain
+from commands.recipe.context import context_for, files_for
+from commands.recipe.dockerfile import Recipe
+from commands.recipe.labels import JOB, REF_NAME, container_labels, make_labels
+from commands.recipe.steps import kinds_of
+from commands.recipe.tags import BuildNumbers, build_number
+from commands.recipe.verification import verify
 
 log = structlog.get_logger()
 
@@ -34,33 +34,37 @@ _NAMINGS = 5
 
 
 def create(
-    proposal: Creation, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+    proposal: Creation,
+    job_context: JobContext,
+    dependencies: Dependencies,
+    emit: Callable[[Event], None],
+    cancellation: Cancellation,
 ) -> Created | Undecided:
     """Build, verify and name the proposed image; leave nothing behind but it.
 
-    May be called again for the same commission: an image that it has named already is returned as it is.
-    Raises `BuildStopped` once `halt` ended it, or another `Problem`.
+    May be called again for the same job: an image that it has named already is returned as it is.
+    Raises `BuildStopped` once `cancellation` ended it, or another `Problem`.
     """
-    engine = workshop.engine
-    if made := _made_before(proposal.spec, engine, commission):
-        return _created(proposal.spec, made, engine, _kept(commission))
+    engine = dependencies.engine
+    if made := _made_before(proposal.spec, engine, job_context):
+        return _created(proposal.spec, made, engine, _kept(job_context))
     kept: tuple[ImageId, ...] = ()
     try:
-        with guarded(engine, commission, halt, workshop.build_seconds):
-            outcome = _make(proposal, commission, workshop, emit, halt)
+        with guarded(engine, job_context, cancellation, dependencies.build_seconds):
+            outcome = _make(proposal, job_context, dependencies, emit, cancellation)
         if isinstance(outcome, Undecided):
-            # It has no name: the guard removed it if the halt came in the last moment.
-            go_on(halt)
+            # It has no name: the guard removed it if the cancellation came in the last moment.
+            raise_if_stopped(cancellation)
         kept = (outcome.image.id if isinstance(outcome, Created) else outcome.image_id,)
     except Problem as problem:
-        why = _why(problem, halt, workshop)
+        why = _why(problem, cancellation, dependencies)
         if why is problem:
             raise
         raise why from problem
     else:
         return outcome
     finally:
-        _tidy(engine, commission, kept)
+        _tidy(engine, job_context, kept)
 
 
 def keep(proposal: Creation, undecided: Undecided, engine: Engine) -> Created:
@@ -68,30 +72,34 @@ def keep(proposal: Creation, undecided: Undecided, engine: Engine) -> Created:
     return _name(proposal.spec, undecided.image_id, engine, Verdict(undecided.import_failures))
 
 
-def _kept(commission: Commission) -> str:
-    return kept_tag(commission.job, LATEST) if commission.anew else ""
+def _kept(job_context: JobContext) -> str:
+    return kept_tag(job_context.job, LATEST) if job_context.anew else ""
 
 
 def _make(
-    proposal: Creation, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+    proposal: Creation,
+    job_context: JobContext,
+    dependencies: Dependencies,
+    emit: Callable[[Event], None],
+    cancellation: Cancellation,
 ) -> Created | Undecided:
-    spec, engine = proposal.spec, workshop.engine
+    spec, engine = proposal.spec, dependencies.engine
     _check_base(spec, engine)
     emit(StepsPlanned((*proposal.steps, CHECK_STEP)))
-    workshop.ensure_installer(spec.base.platform)
-    files = _fetched(proposal, workshop, emit, halt)
-    image_id = _build(spec, _order(proposal, files, commission, workshop), engine, emit, halt)
+    dependencies.ensure_installer(spec.base.platform)
+    files = _fetched(proposal, dependencies, emit, cancellation)
+    image_id = _build(spec, _order(proposal, files, job_context, dependencies), engine, emit, cancellation)
     with step(len(proposal.steps) + 1, emit):
-        go_on(halt)
-        verdict = verify(engine, spec, image_id, labels=container_labels(commission.job), redact=workshop.redact)
+        raise_if_stopped(cancellation)
+        verdict = verify(engine, spec, image_id, labels=container_labels(job_context.job), redact=dependencies.redact)
     if verdict.import_failures:
         return Undecided(image_id, verdict.import_failures)
-    go_on(halt)
-    return _name(spec, image_id, engine, verdict, _kept(commission))
+    raise_if_stopped(cancellation)
+    return _name(spec, image_id, engine, verdict, _kept(job_context))
 
 
 def _fetched(
-    proposal: Creation, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+    proposal: Creation, dependencies: Dependencies, emit: Callable[[Event], None], cancellation: Cancellation
 ) -> Mapping[PackageFile, Path]:
     """Fetch the packages on this host: no login of an index goes where code of a base or a package runs."""
     files = proposal.spec.files
@@ -105,7 +113,7 @@ def _fetched(
         emit(StepNoted(number, f"fetched {next(numbers)} of {len(files)}: {name.partition('-')[0]}"))
 
     try:
-        paths = workshop.files.gather(files, go_on=lambda: go_on(halt), report=report)
+        paths = dependencies.files.gather(files, raise_if_stopped=lambda: raise_if_stopped(cancellation), report=report)
     except Problem:
         # The daemon will not begin the step that needs them.
         with step(number, emit):
@@ -116,29 +124,31 @@ def _fetched(
 
 
 def _order(
-    proposal: Creation, files: Mapping[PackageFile, Path], commission: Commission, workshop: Workshop
+    proposal: Creation, files: Mapping[PackageFile, Path], job_context: JobContext, dependencies: Dependencies
 ) -> BuildOrder:
     spec, recipe = proposal.spec, Recipe(proposal.dockerfile, proposal.steps)
     return BuildOrder(
-        build_id=commission.build_id,
-        context=context_for(spec, recipe, ca_bundle=workshop.ca_bundle),
+        build_id=job_context.build_id,
+        context=context_for(spec, recipe, ca_bundle=dependencies.ca_bundle),
         files=files_for(files),
         labels=make_labels(
             spec,
-            job=commission.job,
-            requester=commission.requester,
-            channel=commission.channel,
-            created=workshop.clock(),
+            job=job_context.job,
+            requester=job_context.requester,
+            channel=job_context.channel,
+            created=dependencies.clock(),
         ),
-        idle_seconds=workshop.idle_seconds,
-        network=workshop.network,
+        idle_seconds=dependencies.idle_seconds,
+        network=dependencies.network,
         # A step that ran before would bring the OS packages of that day.
-        no_cache=commission.anew,
+        no_cache=job_context.anew,
     )
 
 
-def _build(spec: ImageSpec, order: BuildOrder, engine: Engine, emit: Callable[[Event], None], halt: Halt) -> ImageId:
-    go_on(halt)
+def _build(
+    spec: ImageSpec, order: BuildOrder, engine: Engine, emit: Callable[[Event], None], cancellation: Cancellation
+) -> ImageId:
+    raise_if_stopped(cancellation)
     image_id: ImageId | None = None
     failed = 0
     try:
@@ -215,9 +225,9 @@ def _move_latest(name: str, image_id: ImageId, engine: Engine, kept: str) -> Non
     engine.tag(image_id, name, LATEST)
 
 
-def _made_before(spec: ImageSpec, engine: Engine, commission: Commission) -> LocalImage | None:
+def _made_before(spec: ImageSpec, engine: Engine, job_context: JobContext) -> LocalImage | None:
     # By its name too: what people build on an image of ours inherits its labels.
-    made = engine.images({JOB: commission.job})
+    made = engine.images({JOB: job_context.job})
     return next((image for image in made if _own_tags(spec, image) and _is_of(spec, image)), None)
 
 
@@ -249,18 +259,18 @@ def _added(spec: ImageSpec, image: LocalImage, engine: Engine) -> int:
     return max(0, image.size - base.size) if base else 0
 
 
-def _why(problem: Problem, halt: Halt, workshop: Workshop) -> Problem:
-    """Name the true reason: what a halt did to the build looks like all kinds of failures."""
-    match halt.reason:
+def _why(problem: Problem, cancellation: Cancellation, dependencies: Dependencies) -> Problem:
+    """Name the true reason: what a cancellation did to the build looks like all kinds of failures."""
+    match cancellation.reason:
         case None:
             return problem
-        case HaltReason.TOO_LONG:
+        case CancelReason.TOO_LONG:
             return BuildTimedOut(
-                f"The build took longer than {_in_words(workshop.build_seconds)} and was ended.",
+                f"The build took longer than {_in_words(dependencies.build_seconds)} and was ended.",
                 hint="Ask for less at once, or raise `WARROOM_BUILD_SECONDS`.",
                 details=problem.details,
             )
-        case HaltReason.STOPPED | HaltReason.SHUTDOWN:
+        case CancelReason.STOPPED | CancelReason.SHUTDOWN:
             return BuildStopped("The build was stopped.", hint="Type the command again to start over.")
 
 
@@ -279,9 +289,9 @@ def _in_words(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < _TWO_MINUTES else f"{seconds / 60:.3g} minutes"
 
 
-def _tidy(engine: Engine, commission: Commission, kept: tuple[ImageId, ...]) -> None:
+def _tidy(engine: Engine, job_context: JobContext, kept: tuple[ImageId, ...]) -> None:
     try:
-        engine.sweep(JOB, commission.job, keep=kept)
+        engine.sweep(JOB, job_context.job, keep=kept)
     except Problem as problem:
         # The caller cleans again once the daemon answers; what went wrong before is the better news.
-        log.warning("sweep_failed", job=commission.job, reason=problem.message)
+        log.warning("sweep_failed", job=job_context.job, reason=problem.message)

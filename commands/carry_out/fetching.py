@@ -28,7 +28,9 @@ def fetch(part: Part, plan: Pull) -> ImageResult:
 
 
 def _turn(part: Part, name: str) -> AbstractContextManager[bool]:
-    return part.workshop.turns.on(name, waits=lambda: part.note(ANOTHER_JOB), go_on=part.go_on)
+    return part.dependencies.turns.on(
+        name, waits=lambda: part.note(ANOTHER_JOB), raise_if_stopped=part.raise_if_stopped
+    )
 
 
 def _fetched(part: Part, plan: Pull) -> ImageResult:
@@ -36,7 +38,7 @@ def _fetched(part: Part, plan: Pull) -> ImageResult:
     was_there = part.engine.find_image(str(pinned)) is not None
     try:
         image = _pulled(part, pinned, plan.digest)
-        part.go_on()
+        part.raise_if_stopped()
         # A pull takes its time: other programs may have moved the name meanwhile.
         return _over(part, plan) or _named(part, plan, image)
     except Problem:
@@ -46,9 +48,9 @@ def _fetched(part: Part, plan: Pull) -> ImageResult:
 
 
 def _pulled(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
-    workshop, pull_id = part.workshop, part.commission.pull_id
+    dependencies, pull_id = part.dependencies, part.job_context.pull_id
     # Again: the operator may have taken the registry away since the review.
-    workshop.registry.require(pinned)
+    dependencies.registry.require(pinned)
 
     def report(at: PullProgress) -> None:
         part.emit(PullAdvanced(part.step, at.layers_done, at.layers, at.bytes_done, at.bytes, at.all_sized))
@@ -56,9 +58,9 @@ def _pulled(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
     def waits() -> None:
         part.note("Waiting: other pulls are under way")
 
-    with workshop.turns.to_pull(workshop.pulls_at_once, waits=waits, go_on=part.go_on):
-        part.go_on()
-        with ended_by(part.halt, lambda: part.engine.cancel_pull(pull_id), job=part.commission.job):
+    with dependencies.turns.to_pull(dependencies.pulls_at_once, waits=waits, raise_if_stopped=part.raise_if_stopped):
+        part.raise_if_stopped()
+        with ended_by(part.cancellation, lambda: part.engine.cancel_pull(pull_id), job=part.job_context.job):
             image = part.engine.pull(pinned, report, pull_id=pull_id)
     if not _holds(image, digest):
         raise PullFailed(
@@ -84,7 +86,7 @@ def _done_before(part: Part, plan: Pull, now: LocalImage) -> ImageResult:
     if now.id == part.candidate.present.id:
         return part.result(Ending.UNCHANGED, "Its registry describes it anew, but it is the same image.")
     # By this job, if it was interrupted: no other gives this name.
-    kept = kept_name(part.commission.job, part.name)
+    kept = kept_name(part.job_context.job, part.name)
     if part.engine.find_image(kept) is None:
         # Not the image before: that is what the other one has left.
         return replace(part.result(Ending.UNCHANGED, BROUGHT_MEANWHILE), before=_mark(now, plan))
@@ -93,7 +95,7 @@ def _done_before(part: Part, plan: Pull, now: LocalImage) -> ImageResult:
 
 def _named(part: Part, plan: Pull, image: LocalImage) -> ImageResult:
     present = part.candidate.present
-    kept = move(part.engine, part.name, leaving=present.id, to=image.id, job=part.commission.job)
+    kept = move(part.engine, part.name, leaving=present.id, to=image.id, job=part.job_context.job)
     return _updated(part, plan, image, kept)
 
 

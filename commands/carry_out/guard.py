@@ -8,12 +8,12 @@ from time import monotonic
 
 import structlog
 
-from commands.build.labels import JOB
-from commands.carry_out.workshop import Commission
+from commands.cancellation import Cancellation, CancelReason
+from commands.carry_out.dependencies import JobContext
 from commands.engine.interface import Engine
 from commands.errors import BuildStopped, Problem
-from commands.halt import Halt, HaltReason
 from commands.model.events import Event, LogLine, StepDone, StepFailed, StepStarted
+from commands.recipe.labels import JOB
 
 log = structlog.get_logger()
 
@@ -36,44 +36,46 @@ def step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
     emit(StepDone(number, monotonic() - started))
 
 
-class PartHalt(Halt):
-    """The halt of one part of a job: it ends with the job, or by itself where the part takes too long."""
+class PartCancellation(Cancellation):
+    """The cancellation of one part of a job: it ends with the job, or by itself where the part takes too long."""
 
-    def __init__(self, whole: Halt) -> None:
+    def __init__(self, whole: Cancellation) -> None:
         super().__init__()
         self._whole = whole
 
     @property
-    def reason(self) -> HaltReason | None:
+    def reason(self) -> CancelReason | None:
         """Why, or None while nobody has asked."""
         return self._whole.reason or self._reason
 
 
 @contextmanager
-def guarded(engine: Engine, commission: Commission, halt: Halt, seconds: float) -> Iterator[None]:
-    """Watch the clock and the halt from beside; end the build and its containers until they have ended."""
+def guarded(engine: Engine, job_context: JobContext, cancellation: Cancellation, seconds: float) -> Iterator[None]:
+    """Watch the clock and the cancellation from beside; end the build and its containers until they have ended."""
 
     def end() -> None:
-        engine.cancel_build(commission.build_id)
-        engine.sweep(JOB, commission.job)
+        engine.cancel_build(job_context.build_id)
+        engine.sweep(JOB, job_context.job)
 
-    with ended_by(halt, end, job=commission.job, seconds=seconds):
+    with ended_by(cancellation, end, job=job_context.job, seconds=seconds):
         yield
 
 
 @contextmanager
-def ended_by(halt: Halt, end: Callable[[], object], *, job: str, seconds: float = inf) -> Iterator[None]:
-    """Call `end` from beside, once the halt was asked for or the time is over, until the work has ended."""
+def ended_by(
+    cancellation: Cancellation, end: Callable[[], object], *, job: str, seconds: float = inf
+) -> Iterator[None]:
+    """Call `end` from beside, once the cancellation was asked for or the time is over, until the work has ended."""
     over = threading.Event()
 
     def watch() -> None:
-        if not _wait_for(halt, over, seconds):
+        if not _wait_for(cancellation, over, seconds):
             return
         while not over.wait(_CANCEL_SECONDS):
             try:
                 end()
             except Problem as problem:
-                log.warning("halt_not_delivered", job=job, reason=problem.message)
+                log.warning("cancellation_not_delivered", job=job, reason=problem.message)
 
     watcher = threading.Thread(target=watch, name="warroom-guard", daemon=True)
     watcher.start()
@@ -84,18 +86,18 @@ def ended_by(halt: Halt, end: Callable[[], object], *, job: str, seconds: float 
         watcher.join()
 
 
-def _wait_for(halt: Halt, over: threading.Event, seconds: float) -> bool:
+def _wait_for(cancellation: Cancellation, over: threading.Event, seconds: float) -> bool:
     end = monotonic() + seconds
-    # Not halt.wait: a build that is over would wait for the guard.
+    # Not cancellation.wait: a build that is over would wait for the guard.
     while not over.wait(_CANCEL_SECONDS):
         if monotonic() >= end:
-            halt.ask(HaltReason.TOO_LONG)
-        if halt.reason is not None:
+            cancellation.request(CancelReason.TOO_LONG)
+        if cancellation.reason is not None:
             return True
     return False
 
 
-def go_on(halt: Halt) -> None:
-    """Raise `BuildStopped` once the halt was asked for."""
-    if halt.reason is not None:
+def raise_if_stopped(cancellation: Cancellation) -> None:
+    """Raise `BuildStopped` once the cancellation was asked for."""
+    if cancellation.reason is not None:
         raise BuildStopped("The build was stopped.", hint="Type the command again to start over.")

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from commands.carry_out.guard import go_on
-from commands.carry_out.workshop import Commission, Workshop
+from commands.cancellation import Cancellation
+from commands.carry_out.dependencies import Dependencies, JobContext
+from commands.carry_out.guard import raise_if_stopped
 from commands.command import Candidate
 from commands.engine.interface import Engine
 from commands.errors import EngineUnavailable
-from commands.halt import Halt
 from commands.model.events import Event, StepNoted
 from commands.model.outcomes import Ending, ImageResult
 
@@ -19,19 +19,19 @@ BROUGHT_MEANWHILE = "Another update brought it meanwhile."
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One image of an update. Its step is the commission's part; `is_lost` is shared by all: the daemon is gone."""
+    """One image of an update. Its step is `job_context.part`; all parts share `is_lost`: the daemon is gone."""
 
     candidate: Candidate
-    commission: Commission
-    workshop: Workshop
+    job_context: JobContext
+    dependencies: Dependencies
     emit: Callable[[Event], None]
-    halt: Halt
+    cancellation: Cancellation
     is_lost: threading.Event
 
     @property
     def step(self) -> int:
         """The number of its step."""
-        return self.commission.part
+        return self.job_context.part
 
     @property
     def name(self) -> str:
@@ -41,15 +41,15 @@ class Part:
     @property
     def engine(self) -> Engine:
         """The daemon that it is on."""
-        return self.workshop.engine
+        return self.dependencies.engine
 
     def note(self, text: str) -> None:
         """Tell what is being done with it right now."""
         self.emit(StepNoted(self.step, text))
 
-    def go_on(self) -> None:
-        """Raise `BuildStopped` once the halt was asked for."""
-        go_on(self.halt)
+    def raise_if_stopped(self) -> None:
+        """Raise `BuildStopped` once the cancellation was asked for."""
+        raise_if_stopped(self.cancellation)
 
     def reach(self) -> None:
         """Raise `EngineUnavailable` where the daemon does not answer, for all parts that come after at once."""

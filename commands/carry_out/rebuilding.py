@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import structlog
 
-from commands.build.labels import SPEC, request_of, spec_hash
 from commands.carry_out.creating import create
-from commands.carry_out.guard import PartHalt
+from commands.carry_out.guard import PartCancellation
 from commands.carry_out.part import ANOTHER_JOB, BROUGHT_MEANWHILE, Part
 from commands.command import Rebuild
 from commands.errors import Problem, VerificationFailed
@@ -26,6 +25,7 @@ from commands.model.events import (
 )
 from commands.model.images import ImageSpec, Mark
 from commands.model.outcomes import Created, Ending, ImageResult, Undecided
+from commands.recipe.labels import SPEC, request_of, spec_hash
 
 log = structlog.get_logger()
 
@@ -34,16 +34,18 @@ def rebuild(part: Part, plan: Rebuild) -> ImageResult:
     """Build what was confirmed under a tag of its own; raises `Problem`, and then nothing new has a name."""
     spec = plan.creation.spec
     latest = f"{spec.name}:{LATEST}"
-    with part.workshop.turns.on(latest, waits=lambda: part.note(ANOTHER_JOB), go_on=part.go_on) as waited:
+    with part.dependencies.turns.on(
+        latest, waits=lambda: part.note(ANOTHER_JOB), raise_if_stopped=part.raise_if_stopped
+    ) as waited:
         if waited and _is_there(part, spec, latest):
             return part.result(Ending.UNCHANGED, BROUGHT_MEANWHILE)
-        commission = replace(part.commission, anew=True)
+        job_context = replace(part.job_context, anew=True)
         # Of its own: the limit of time holds for each build, and ends no other.
-        halt = PartHalt(part.halt)
-        made = create(plan.creation, commission, part.workshop, _as_one_step(part.step, part.emit), halt)
+        cancellation = PartCancellation(part.cancellation)
+        made = create(plan.creation, job_context, part.dependencies, _as_one_step(part.step, part.emit), cancellation)
     match made:
         case Created():
-            return _rebuilt(part, made, kept_name(part.commission.job, latest))
+            return _rebuilt(part, made, kept_name(part.job_context.job, latest))
         case Undecided():
             _discard(part, made)
             raise _not_importing(spec, made)

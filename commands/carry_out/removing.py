@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from commands.carry_out.dependencies import Dependencies
 from commands.carry_out.naming import give
-from commands.carry_out.workshop import Workshop
 from commands.command import Removal
 from commands.engine.interface import Engine
 from commands.errors import ImageInUse, Problem, ReviewVoid
@@ -13,13 +13,13 @@ from commands.model.images import Container, ImageId, LocalImage
 from commands.model.outcomes import Removed
 
 
-def remove(proposal: Removal, workshop: Workshop) -> Removed:
+def remove(proposal: Removal, dependencies: Dependencies) -> Removed:
     """Remove an image with all its names, or leave it as it was.
 
     May be called again after it was interrupted. Raises `ReviewVoid` or `ImageInUse`.
     """
-    engine = workshop.engine
-    with workshop.turns.at_once(proposal.names):
+    engine = dependencies.engine
+    with dependencies.turns.at_once(proposal.names):
         image = engine.find_image(proposal.image.id)
         _check(proposal, image, engine)
         if image is not None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import structlog
 
+from commands.carry_out.dependencies import Dependencies, JobContext
 from commands.carry_out.naming import forget_older, move, running_users
-from commands.carry_out.workshop import Commission, Workshop
 from commands.command import Move, RollBack
 from commands.engine.interface import Engine
 from commands.errors import Problem, ReviewVoid
@@ -17,19 +17,19 @@ from commands.model.outcomes import MoveResult, RolledBack
 log = structlog.get_logger()
 
 
-def roll_back(proposal: RollBack, commission: Commission, workshop: Workshop) -> RolledBack:
+def roll_back(proposal: RollBack, job_context: JobContext, dependencies: Dependencies) -> RolledBack:
     """Move the names back, each for itself; containers are never touched.
 
     What a name leaves is kept as an update keeps it, so that this can be rolled back too. May be called again for the
-    same commission. Raises `ReviewVoid` while nothing has been touched.
+    same job_context. Raises `ReviewVoid` while nothing has been touched.
     """
-    engine, job = workshop.engine, commission.job
+    engine, job = dependencies.engine, job_context.job
     if not any(_is_ours(one, job, engine) for one in proposal.moves):
         for one in proposal.moves:
             _check(one, job, engine)
-    done = [_result(one, job, workshop) for one in proposal.moves]
+    done = [_result(one, job, dependencies) for one in proposal.moves]
     moved = [result.name for result in done if not result.problem]
-    forget_older(engine, moved, depth=workshop.history_depth, job=job)
+    forget_older(engine, moved, depth=dependencies.history_depth, job=job)
     return RolledBack(tuple(_with_users(proposal, done, running_users(engine, job))))
 
 
@@ -62,11 +62,11 @@ def _stands_on(engine: Engine, name: str, image: ImageId | None) -> bool:
     return (now.id if now else None) == image
 
 
-def _result(one: Move, job: str, workshop: Workshop) -> MoveResult:
+def _result(one: Move, job: str, dependencies: Dependencies) -> MoveResult:
     try:
-        with workshop.turns.at_once((one.name,)):
-            _check(one, job, workshop.engine)
-            return _moved(one, job, workshop.engine)
+        with dependencies.turns.at_once((one.name,)):
+            _check(one, job, dependencies.engine)
+            return _moved(one, job, dependencies.engine)
     except Problem as problem:
         return MoveResult(one.name, one.present, problem=problem.message)
 

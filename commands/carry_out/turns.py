@@ -17,7 +17,7 @@ class Busy(Problem):
 class Turns:
     """The turns of one process. Used by many threads at once.
 
-    `go_on` is asked while one waits, and ends the waiting by what it raises.
+    `raise_if_stopped` is asked while one waits, and ends the waiting by what it raises.
     """
 
     def __init__(self) -> None:
@@ -26,9 +26,9 @@ class Turns:
         self._pulling = 0
 
     @contextmanager
-    def on(self, name: str, *, waits: Callable[[], None], go_on: Callable[[], None]) -> Iterator[bool]:
+    def on(self, name: str, *, waits: Callable[[], None], raise_if_stopped: Callable[[], None]) -> Iterator[bool]:
         """Work on a name; `waits` is told once if another does. Yields whether another did."""
-        waited = self._take(name, waits, go_on)
+        waited = self._take(name, waits, raise_if_stopped)
         try:
             yield waited
         finally:
@@ -47,10 +47,10 @@ class Turns:
             self._give_back(names)
 
     @contextmanager
-    def to_pull(self, most: int, *, waits: Callable[[], None], go_on: Callable[[], None]) -> Iterator[None]:
+    def to_pull(self, most: int, *, waits: Callable[[], None], raise_if_stopped: Callable[[], None]) -> Iterator[None]:
         """Pull, as one of so many at once; `waits` is told once if there are that many."""
         with self._changed:
-            self._wait_until(lambda: self._pulling < most, waits, go_on)
+            self._wait_until(lambda: self._pulling < most, waits, raise_if_stopped)
             self._pulling += 1
         try:
             yield
@@ -59,9 +59,9 @@ class Turns:
                 self._pulling -= 1
                 self._changed.notify_all()
 
-    def _take(self, name: str, waits: Callable[[], None], go_on: Callable[[], None]) -> bool:
+    def _take(self, name: str, waits: Callable[[], None], raise_if_stopped: Callable[[], None]) -> bool:
         with self._changed:
-            waited = self._wait_until(lambda: name not in self._taken, waits, go_on)
+            waited = self._wait_until(lambda: name not in self._taken, waits, raise_if_stopped)
             self._taken.add(name)
             return waited
 
@@ -70,11 +70,13 @@ class Turns:
             self._taken -= set(names)
             self._changed.notify_all()
 
-    def _wait_until(self, free: Callable[[], bool], waits: Callable[[], None], go_on: Callable[[], None]) -> bool:
+    def _wait_until(
+        self, free: Callable[[], bool], waits: Callable[[], None], raise_if_stopped: Callable[[], None]
+    ) -> bool:
         if free():
             return False
         waits()
         while not free():
-            go_on()
+            raise_if_stopped()
             self._changed.wait(_LOOK_SECONDS)
         return True

@@ -7,52 +7,56 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import assert_never
 
-from commands.build.labels import JOB
+from commands.cancellation import Cancellation, CancelReason
 from commands.carry_out.comparing import compare
+from commands.carry_out.dependencies import Dependencies, JobContext
 from commands.carry_out.fetching import fetch
 from commands.carry_out.guard import step
 from commands.carry_out.naming import forget_older, running_users
 from commands.carry_out.part import Part
 from commands.carry_out.rebuilding import rebuild
-from commands.carry_out.workshop import Commission, Workshop
 from commands.command import Candidate, Keep, NoSource, Pull, Rebuild, Unchecked, Update
 from commands.engine.interface import Engine
 from commands.errors import BuildStopped, ImageNotFound, Problem, ReviewVoid
-from commands.halt import Halt, HaltReason
 from commands.host.asking import Asked, ask_all
 from commands.host.history import LATEST, kept_by, repository_of
 from commands.model.events import Event, StepsPlanned
 from commands.model.images import ImageId
 from commands.model.outcomes import Ending, ImageResult, Updated
 from commands.model.references import Reference
+from commands.recipe.labels import JOB
 
 COMPARE_STEP = "Compare packages"
 
 
 def update(
-    proposal: Update, commission: Commission, workshop: Workshop, emit: Callable[[Event], None], halt: Halt
+    proposal: Update,
+    job_context: JobContext,
+    dependencies: Dependencies,
+    emit: Callable[[Event], None],
+    cancellation: Cancellation,
 ) -> Updated:
     """Pull and rebuild what was confirmed; one image that fails never stops the others.
 
-    May be called again for the same commission: what it has done already is told as done. A person's stop ends it with
+    May be called again for the same job: what it has done already is told as done. A person's stop ends it with
     what was done until then. Raises `ReviewVoid` while nothing has been touched, `BuildStopped` where the bot ends.
     """
-    if halt.reason is None and not _has_begun(commission.job, workshop.engine):
-        _check_review(proposal, workshop)
+    if cancellation.reason is None and not _has_begun(job_context.job, dependencies.engine):
+        _check_review(proposal, dependencies)
     emit = _one_at_a_time(emit)
     emit(StepsPlanned((*(image.name for image in proposal.changing), COMPARE_STEP)))
     lost = threading.Event()
     parts = [
-        Part(candidate, replace(commission, part=number), workshop, emit, halt, lost)
+        Part(candidate, replace(job_context, part=number), dependencies, emit, cancellation, lost)
         for number, candidate in enumerate(proposal.changing, start=1)
     ]
     results = _each(parts)
     moved = [_moved(result) for result in results if result.kept_as]
-    notes = forget_older(workshop.engine, moved, depth=workshop.history_depth, job=commission.job)
+    notes = forget_older(dependencies.engine, moved, depth=dependencies.history_depth, job=job_context.job)
     if not lost.is_set():
-        results = compare(results, replace(commission, part=len(parts) + 1), workshop, emit, halt)
-    _unless_ending(halt)
-    told = _with_users(results, running_users(workshop.engine, commission.job))
+        results = compare(results, replace(job_context, part=len(parts) + 1), dependencies, emit, cancellation)
+    _unless_ending(cancellation)
+    told = _with_users(results, running_users(dependencies.engine, job_context.job))
     return Updated(tuple(_in_order(proposal, told)), (*notes, *_stop_note(results)))
 
 
@@ -63,14 +67,14 @@ def _has_begun(job: str, engine: Engine) -> bool:
     return bool(kept_by(job, engine.listing())) or any(image.repo_tags for image in engine.images({JOB: job}))
 
 
-def _check_review(proposal: Update, workshop: Workshop) -> None:
+def _check_review(proposal: Update, dependencies: Dependencies) -> None:
     for candidate in proposal.changing:
         # One without a name is told by its ID, which never becomes another's.
-        now = workshop.engine.find_image(candidate.name if repository_of(candidate.name) else candidate.present.id)
+        now = dependencies.engine.find_image(candidate.name if repository_of(candidate.name) else candidate.present.id)
         if now is None or now.id != candidate.present.id:
             raise _void(candidate.name, "is gone" if now is None else "is another image now")
     pulls = {Reference.parse(image.name): image.plan for image in proposal.changing if isinstance(image.plan, Pull)}
-    for reference, answer in ask_all(Asked(workshop.registry), tuple(pulls), lambda _: None).items():
+    for reference, answer in ask_all(Asked(dependencies.registry), tuple(pulls), lambda _: None).items():
         match answer:
             case ImageNotFound():
                 raise _void(str(reference), "is not in its registry any more")
@@ -91,7 +95,9 @@ def _void(name: str, became: str) -> ReviewVoid:
 def _each(parts: list[Part]) -> tuple[ImageResult, ...]:
     if not parts:
         return ()
-    with ThreadPoolExecutor(max(1, parts[0].workshop.pulls_at_once), thread_name_prefix="warroom-update") as threads:
+    with ThreadPoolExecutor(
+        max(1, parts[0].dependencies.pulls_at_once), thread_name_prefix="warroom-update"
+    ) as threads:
         pulls = {
             part.step: threads.submit(copy_context().run, _result, part)
             for part in parts
@@ -104,12 +110,12 @@ def _each(parts: list[Part]) -> tuple[ImageResult, ...]:
 
 def _result(part: Part) -> ImageResult:
     try:
-        part.go_on()
+        part.raise_if_stopped()
         with step(part.step, part.emit):
             part.reach()
             return _done(part)
     except Problem as problem:
-        if part.halt.reason is not None:
+        if part.cancellation.reason is not None:
             return part.result(Ending.STOPPED, "It was stopped before it was brought up to date.")
         failed = part.result(Ending.FAILED, problem.message)
         return replace(failed, hint=problem.hint, details=problem.details)
@@ -147,8 +153,8 @@ def _one_at_a_time(emit: Callable[[Event], None]) -> Callable[[Event], None]:
     return locked
 
 
-def _unless_ending(halt: Halt) -> None:
-    if halt.reason is HaltReason.SHUTDOWN:
+def _unless_ending(cancellation: Cancellation) -> None:
+    if cancellation.reason is CancelReason.SHUTDOWN:
         raise BuildStopped("The update was interrupted.", hint="The bot goes on with it when it is back.")
 
 

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 
-from commands.build.labels import JOB
 from commands.errors import RegistryNotAllowed
 from commands.model.images import ListedImage
 from commands.model.references import HUB, Reference, quoted
+from commands.recipe.labels import JOB
 from commands.registry.interface import Lookup, Remote
 from commands.registry.sites import is_inside
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from commands.arguments import LONGEST_TEXT, render
-from commands.build.labels import JOB, REF_NAME, Request
 from commands.host.history import repository_of
 from commands.model.images import ImageId, ListedImage, LocalImage
 from commands.model.references import Malformed, Reference
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
+from commands.recipe.labels import JOB, REF_NAME, Request
 
 CREATE = "/docker_image_create"
 """The command that makes images."""

@@ -82,7 +82,7 @@ class BuildNeeds:
     def _asked(
         self, sources: Sequence[LockedPackage], base: BaseImage, labels: Mapping[str, str]
     ) -> tuple[PackageFile, ...]:
-        paths = self.files.gather([package.file for package in sources], go_on=lambda: None)
+        paths = self.files.gather([package.file for package in sources], raise_if_stopped=lambda: None)
         archives = {f"{FOLDER}/sources/{file.name}": path for file, path in paths.items()}
         question = [_question(name, build_system(path)) for name, path in archives.items()]
         outcome, gateway = self.containers.run(

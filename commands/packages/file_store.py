@@ -44,12 +44,16 @@ class FileStore:
         self._clock = clock
 
     def gather(
-        self, files: Sequence[PackageFile], *, go_on: Callable[[], None], report: Callable[[str], None] = lambda _: None
+        self,
+        files: Sequence[PackageFile],
+        *,
+        raise_if_stopped: Callable[[], None],
+        report: Callable[[str], None] = lambda _: None,
     ) -> Mapping[PackageFile, Path]:
         """Give the path of each file, fetched where it is not there yet.
 
-        `go_on` is called now and then, and ends it by raising; `report` is told of each file that was fetched. Both are
-        called in the caller's thread.
+        `raise_if_stopped` is called now and then and may raise; `report` is told of each file that was fetched. Both
+        are called in the caller's thread.
         Raises `IndexUnreachable`, and `BuildFailed` for a file that is another one than was confirmed.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +61,7 @@ class FileStore:
         pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warroom-files")
         try:
             running = {pool.submit(self._path_of, file, ended): file for file in files}
-            paths = dict(_followed(running, go_on, report))
+            paths = dict(_followed(running, raise_if_stopped, report))
         finally:
             # Not waited for: a download from a server that says nothing ends by its own limit, and leaves nothing.
             ended.set()
@@ -113,12 +117,14 @@ class FileStore:
 
 
 def _followed(
-    running: Mapping[Future[tuple[Path, bool]], PackageFile], go_on: Callable[[], None], report: Callable[[str], None]
+    running: Mapping[Future[tuple[Path, bool]], PackageFile],
+    raise_if_stopped: Callable[[], None],
+    report: Callable[[str], None],
 ) -> Iterator[tuple[PackageFile, Path]]:
-    """Give each path as soon as it is known; raises what `go_on` or a download raises."""
+    """Give each path as soon as it is known; raises what `raise_if_stopped` or a download raises."""
     pending = set(running)
     while pending:
-        go_on()
+        raise_if_stopped()
         done, pending = wait(pending, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
             path, was_fetched = future.result()

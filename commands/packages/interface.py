@@ -29,11 +29,11 @@ class Files(Protocol):
     """Fetches what the package index has. Threads may share it."""
 
     def gather(
-        self, files: Sequence[PackageFile], *, go_on: Callable[[], None], report: Callable[[str], None] = ...
+        self, files: Sequence[PackageFile], *, raise_if_stopped: Callable[[], None], report: Callable[[str], None] = ...
     ) -> Mapping[PackageFile, Path]:
         """Give the path of each file on this host, with exactly the content of its hash.
 
-        `go_on` is called now and then, and ends it by raising; `report` is told the name of each file that was fetched.
+        `raise_if_stopped` is called now and then and may raise; `report` is told the name of each fetched file.
         Raises `IndexUnreachable`, and `BuildFailed` for a file that is another one than was confirmed.
         """
         ...

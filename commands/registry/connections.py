@@ -57,8 +57,8 @@ def _bounded(connection: urllib3.connection.HTTPConnection) -> Iterator[None]:
         with suppress(OSError, AttributeError):
             connection.sock.shutdown(socket.SHUT_RDWR)
 
-    patience = connection.timeout
-    watch = threading.Timer(2 * patience if isinstance(patience, int | float) else _PATIENCE, hang_up)
+    timeout = connection.timeout
+    watch = threading.Timer(2 * timeout if isinstance(timeout, int | float) else _PATIENCE, hang_up)
     watch.daemon = True
     watch.start()
     try:

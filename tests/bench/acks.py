@@ -16,13 +16,13 @@ from time import monotonic
 
 import docker
 
-from bot.room.client import RoomClient
+from bot.room.client.room_client import RoomClient
 from bot.room.events import Acked, MessageEdited, MessagePosted, Undelivered
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.engine_bench import EngineBench, cleared
-from tests.ground import Ground, installer, long_seconds
-from tests.program import Program, becomes, facts_of, processes, scene
+from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.program import Program, becomes, facts_of, processes, scene
+from tests.kit.program_on_engine import Ground, installer, long_seconds
 
 IN_EVERY_BASE = ("tar", "gzip")
 """One for each build slot: BuildKit runs a step once that two builds have in common."""

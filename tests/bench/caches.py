@@ -22,8 +22,8 @@ import docker
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
 from tests.bench.images import RECORDS, Record
-from tests.engine_bench import EngineBench
-from tests.program import ROOT
+from tests.kit.engine_space import EngineBench
+from tests.kit.program import ROOT
 
 SCENES = ("first build on a base", "second build on it", "another base")
 DEMO = Record(name="example", base="", python=("mechanize",), os=("wget",))

@@ -49,11 +49,11 @@ def _take(source: socket.socket, late: Late, seconds: float) -> None:
 
 
 def _give(target: socket.socket, late: Late) -> None:
-    patience = threading.Event()
+    pause = threading.Event()
     with suppress(OSError):
         while True:
             due, piece = late.get()
-            patience.wait(max(0.0, due - monotonic()))
+            pause.wait(max(0.0, due - monotonic()))
             if not piece:
                 break
             target.sendall(piece)

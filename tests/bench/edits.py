@@ -10,10 +10,10 @@ from statistics import median
 
 from playwright.sync_api import Page, sync_playwright
 
-from bot.room.client import RoomClient
+from bot.room.client.room_client import RoomClient
 from bot.room.workspace import WAR_ROOM
-from tests.browser.house import CHROMIUM, CHROMIUM_ARGUMENTS, House
-from tests.scenario.driver import make_settings
+from tests.kit.browser_room import CHROMIUM, CHROMIUM_ARGUMENTS, House
+from tests.kit.driver import make_settings
 
 WATCH = """() => {
     window.seen = [];

@@ -13,8 +13,8 @@ import structlog
 
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.faulty_updates import CASES, DAEMON_KILLED, FULL_DISK, Case
-from tests.update_site import SMALL_DISK, House, Told, hasty_house, private_house, site
+from tests.kit.faulty_updates import CASES, DAEMON_KILLED, FULL_DISK, Case
+from tests.kit.update_site import SMALL_DISK, House, Told, hasty_house, private_house, site
 
 
 def rows(of: House, *cases: Case) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.settings import Settings, load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.program import Program
+from tests.kit.program import Program
 
 RECORDS = Path(__file__).with_name("images.json")
 PATIENCE = 1800.0

@@ -23,15 +23,15 @@ from time import perf_counter
 import docker
 import structlog
 
-from bot.room.client import CommandSent, RoomClient
+from bot.room.client.room_client import CommandSent, RoomClient
 from bot.room.events import MessageEdited, MessagePosted
-from commands.build.labels import JOB, REF_NAME
 from commands.docker_images import page_of
 from commands.engine.docker_daemon import DockerDaemon
 from commands.model.requests import Query
-from tests.engine_bench import packed
-from tests.private_engine import PrivateEngine, private_engine
-from tests.program import Program, facts_of, text_of
+from commands.recipe.labels import JOB, REF_NAME
+from tests.kit.engine_space import packed
+from tests.kit.private_engine import PrivateEngine, private_engine
+from tests.kit.program import Program, facts_of, text_of
 
 OLDEST = datetime(2026, 1, 1, tzinfo=UTC)
 LOADING_SECONDS = 3600

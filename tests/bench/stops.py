@@ -15,9 +15,9 @@ import docker
 
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.engine_bench import EngineBench, cleared
-from tests.ground import Ground, installer, long_seconds
-from tests.program import Scene, becomes, is_running, scene
+from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.program import Scene, becomes, is_running, scene
+from tests.kit.program_on_engine import Ground, installer, long_seconds
 
 ENDLESS = installer("echo patience", "exec sleep LONG")
 

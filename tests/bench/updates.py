@@ -25,23 +25,23 @@ import docker
 import structlog
 
 from bot import wiring
-from bot.dialogs import Asked
+from bot.dialogs.stages import Asked
 from bot.router import Router
 from bot.settings import load_settings
 from bot.work import CommandWork
-from commands.carry_out import Commission
+from commands.cancellation import Cancellation
+from commands.carry_out import JobContext
 from commands.command import Update
 from commands.engine.docker_daemon import DockerDaemon
-from commands.halt import Halt
 from commands.model.events import Event, StepDone
 from commands.model.images import Digest
 from commands.model.outcomes import Ending, Updated
 from tests.bench.distance import further_away
-from tests.engine_bench import packed
-from tests.examples import ALICE, NOW
-from tests.private_engine import PrivateEngine, private_engine
-from tests.program import PATIENCE, Program, Scene, scene
-from tests.registries import RunningRegistry, open_registry
+from tests.kit.engine_space import packed
+from tests.kit.examples import ALICE, NOW
+from tests.kit.private_engine import PrivateEngine, private_engine
+from tests.kit.program import PATIENCE, Program, Scene, scene
+from tests.kit.registries import RunningRegistry, open_registry
 
 LINE = "/docker_image_update all=true"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -177,19 +177,21 @@ class Parts:
             redact = wiring.redactor(settings)
             registry = wiring.make_registry(settings, engine)
             index = resources.enter_context(closing(wiring.make_index(settings, engine.run)))
-            workshop = wiring._workshop(settings, index, engine=engine, files=None, registry=registry, redact=redact)
-            work = CommandWork(Router(), wiring._sources(settings, index, workshop, None), workshop)
+            dependencies = wiring._dependencies(
+                settings, index, engine=engine, files=None, registry=registry, redact=redact
+            )
+            work = CommandWork(Router(), wiring._sources(settings, index, dependencies, None), dependencies)
             asked = Asked(wiring._new_id(), LINE, ALICE, "C0WARROOM", NOW)
             proposal = work.answer(asked, lambda _: None)
             assert isinstance(proposal, Update), proposal
-            commission, named = Commission(asked.dialog, ALICE, "C0WARROOM"), list[float]()
+            job_context, named = JobContext(asked.dialog, ALICE, "C0WARROOM"), list[float]()
 
             def hear(event: Event) -> None:
                 # Behind the pulls there is one more step, in which the packages are compared.
                 if isinstance(event, StepDone) and event.step <= ground.changed:
                     named.append(perf_counter() - start)
 
-            updated = work.carry_out(proposal, commission, hear, Halt())
+            updated = work.carry_out(proposal, job_context, hear, Cancellation())
         assert isinstance(updated, Updated), updated
         endings = Counter(result.ending for result in updated.results)
         assert endings == {Ending.UPDATED: ground.changed, Ending.UNCHANGED: ground.images - ground.changed}, updated

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.house import CHROMIUM, CHROMIUM_ARGUMENTS, House
-from tests.scenario.driver import make_settings
+from tests.kit.browser_room import CHROMIUM, CHROMIUM_ARGUMENTS, House
+from tests.kit.driver import make_settings
 
 # Only what is broken needs so long, not a slow machine.
 expect.set_options(timeout=120_000)

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Page
 
-from bot.room.client import RoomClient
-from tests.browser.house import House
+from bot.room.client.room_client import RoomClient
+from tests.kit.browser_room import House
 
 ATTACKS = """async (room) => {
     const outcome = async (attack) => {

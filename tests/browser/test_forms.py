@@ -9,13 +9,13 @@ from playwright.sync_api import Page, expect
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
-from bot.room.rates import RateLimits
-from bot.room.server import Room
-from bot.room.sources import Sources
+from bot.room.server.rates import RateLimits
+from bot.room.server.room import Room
+from bot.room.server.sources import Sources
 from bot.room.workspace import KnownCommand
 from tests.browser.conftest import at_the_box
-from tests.browser.house import connected, web_client
 from tests.fakes.host import PATIENCE_SECONDS
+from tests.kit.browser_room import connected, web_client
 
 Heard = Queue[tuple[str, Any]]
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import at_the_box
-from tests.browser.house import House
+from tests.kit.browser_room import House
 
 ROWS = 25
 NAME = "registry.example:5000/team/tool{:02}:1.0.0.1763925000"

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from bot.room.server import Room
+from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.wiring import Bot, Doors, make_bot
-from commands.build.labels import JOB
+from bot.wiring import Bot, Credentials, make_bot
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RunOrder
+from commands.recipe.labels import JOB
 from tests.browser.conftest import at_the_box
-from tests.browser.house import elsewhere
-from tests.engine_bench import EngineBench, cleared
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.scenario.driver import EVERYWHERE
+from tests.kit.browser_room import elsewhere
+from tests.kit.driver import EVERYWHERE
+from tests.kit.engine_space import EngineBench, cleared
 
 READY_MS = 300_000
 REMEMBER = """messages => {
@@ -52,8 +52,8 @@ def room(settings: Settings, base: str, tmp_path: Path) -> Iterator[Room]:
     """A room with the production bot in it, at Slack's own pace."""
     changes = {"default_base": base, "state_dir": tmp_path / "state", "grace_seconds": 0}
     with Room(commands=COMMANDS, ack_seconds=PATIENCE_SECONDS) as room:
-        doors = Doors(room.bot_token, room.app_token, room.api_url, EVERYWHERE)
-        bot = elsewhere(lambda: _started(make_bot(settings.model_copy(update=changes), doors)))
+        credentials = Credentials(room.bot_token, room.app_token, room.api_url, EVERYWHERE)
+        bot = elsewhere(lambda: _started(make_bot(settings.model_copy(update=changes), credentials)))
         yield room
         elsewhere(bot.close)
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from bot.dialogs import UnderReview
-from bot.ledger import Ledger, sqlite_url
+from bot.dialogs.ledger import Ledger, sqlite_url
+from bot.dialogs.stages import UnderReview
 from bot.room.workspace import ALICE, BOB, WAR_ROOM
-from commands.build.labels import JOB
+from commands.recipe.labels import JOB
 from tests.browser.conftest import at_the_box
-from tests.browser.house import House
-from tests.scenario.driver import EXAMPLE
+from tests.kit.browser_room import House
+from tests.kit.driver import EXAMPLE
 
 NewPage = Callable[..., Page]
 HOSTILE = "<script>document.title = 'broken in'</script><img src=x onerror=alert(1)> `unclosed *bold _and ~all"

@@ -10,9 +10,9 @@ import pytest
 from commands.engine.docker_daemon import DockerDaemon
 from commands.model.images import ImageId
 from commands.model.references import Reference
-from tests.engine_bench import EngineBench, cleared
 from tests.fakes.engine import FakeEngine
 from tests.fakes.registry import serving
+from tests.kit.engine_space import EngineBench, cleared
 
 
 @contextmanager

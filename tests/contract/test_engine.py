@@ -15,10 +15,10 @@ from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, ImageNotFo
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
 from commands.model.images import ImageId
 from commands.model.references import Reference
-from tests.engine_bench import LABEL, EngineBench, failed, packed, without_times
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.limits import ended_after
-from tests.program import becomes
+from tests.kit.engine_space import LABEL, EngineBench, failed, packed, without_times
+from tests.kit.limits import ended_after
+from tests.kit.program import becomes
 
 UNKNOWN = ImageId(f"sha256:{'0' * 64}")
 

@@ -10,7 +10,7 @@ from commands.errors import ImageInUse, ImageNotFound
 from commands.model.events import LogLine
 from commands.model.images import Container, ImageId, ListedImage
 from commands.model.references import Reference
-from tests.engine_bench import LABEL, EngineBench, packed
+from tests.kit.engine_space import LABEL, EngineBench, packed
 
 UNKNOWN = ImageId(f"sha256:{'0' * 64}")
 FILES = {

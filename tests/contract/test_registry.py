@@ -19,10 +19,10 @@ from commands.model.images import Digest, Platform
 from commands.model.references import Reference
 from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Lookup, Remote
-from tests.certificates import made_certificates
 from tests.fakes.registries import FakeRegistries
 from tests.fakes.registry import serving
-from tests.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry, tls_registry
+from tests.kit.certificates import made_certificates
+from tests.kit.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry, tls_registry
 
 
 @dataclass(slots=True)

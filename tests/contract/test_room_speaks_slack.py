@@ -22,7 +22,7 @@ from slack_sdk.webhook import WebhookClient
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from bot.room.client import EventStream, RoomClient, RoomClosedError, RoomError
+from bot.room.client.room_client import EventStream, RoomClient, RoomClosedError, RoomError
 from bot.room.events import (
     Acked,
     FileShared,
@@ -37,9 +37,9 @@ from bot.room.events import (
     ViewClosed,
     ViewShown,
 )
-from bot.room.rates import RateLimits
-from bot.room.server import Room
-from bot.room.sources import Sources
+from bot.room.server.rates import RateLimits
+from bot.room.server.room import Room
+from bot.room.server.sources import Sources
 from bot.room.workspace import ALICE, BOB, BOT, SLACKBOT, WAR_ROOM, Channel, Person, Workspace
 from tests.fakes.host import PATIENCE_SECONDS
 
@@ -857,7 +857,7 @@ def test_a_room_can_be_stopped_twice_and_leaves_no_thread() -> None:
 
 def test_the_client_never_asks_a_proxy(room: Room) -> None:
     program = (
-        "import sys; from bot.room.client import RoomClient; "
+        "import sys; from bot.room.client.room_client import RoomClient; "
         "client = RoomClient(sys.argv[1], sys.argv[2]); client.messages(); client.events().close()"
     )
     nowhere = "http://127.0.0.1:9"

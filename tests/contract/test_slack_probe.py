@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.checkup.report import Caution, Fault, Good, Verdict
-from bot.room.server import Room
+from bot.doctor.report import Caution, Fault, Good, Verdict
+from bot.room.server.room import Room
 from bot.slack.manifest import SCOPES
 from bot.slack.probe import bot_token_works, channels_are_named, socket_mode_opens
 from tests.fakes.slack_api import Scripted, slack_api

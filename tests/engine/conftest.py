@@ -7,10 +7,10 @@ import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
-from tests.engine_bench import EngineBench, cleared
-from tests.fresh_state import fresh_state
-from tests.ground import Ground, long_seconds
-from tests.program import Scene, scene
+from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.fresh_state import fresh_state
+from tests.kit.program import Scene, scene
+from tests.kit.program_on_engine import Ground, long_seconds
 
 MakeGround = Callable[..., Ground]
 

@@ -8,13 +8,13 @@ from typing import cast
 import docker
 import pytest
 
-from commands.build.base import look_at
-from commands.build.verification import verify
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.model.images import ImageSpec
 from commands.model.references import Reference
-from tests.attacks import (
+from commands.recipe.base import look_at
+from commands.recipe.verification import verify
+from tests.kit.attacks import (
     FORGING_APT,
     MARK,
     POISON,

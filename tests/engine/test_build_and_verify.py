@@ -17,13 +17,6 @@ import pytest
 import uv
 
 from bot.settings import Settings
-from commands.build.advice import explain
-from commands.build.base import look_at
-from commands.build.context import context_for, files_for, pack
-from commands.build.dockerfile import write_dockerfile
-from commands.build.labels import container_labels, make_labels, read_labels, spec_hash
-from commands.build.steps import StepKind
-from commands.build.verification import verify
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import BuildEvent, BuildOrder, RunOrder
 from commands.errors import BuildFailed, UnusableBase, VerificationFailed
@@ -34,8 +27,15 @@ from commands.model.references import Reference
 from commands.model.requests import parse_dependencies, parse_packages
 from commands.packages.package_index import PackageIndex, package_index
 from commands.packages.uv_program import UvProgram
-from tests.build_specs import a_package
+from commands.recipe.advice import explain
+from commands.recipe.base import look_at
+from commands.recipe.context import context_for, files_for, pack
+from commands.recipe.dockerfile import write_dockerfile
+from commands.recipe.labels import container_labels, make_labels, read_labels, spec_hash
+from commands.recipe.steps import StepKind
+from commands.recipe.verification import verify
 from tests.fakes.index import serving_index
+from tests.kit.build_specs import a_package
 
 pytestmark = pytest.mark.engine
 
@@ -68,7 +68,7 @@ class Workbench:
 
     def building(self, spec: ImageSpec) -> Iterator[BuildEvent]:
         """Build a specification with the recipe."""
-        return self.building_with(spec, files_for(self.index.files.gather(spec.files, go_on=lambda: None)))
+        return self.building_with(spec, files_for(self.index.files.gather(spec.files, raise_if_stopped=lambda: None)))
 
     def building_with(self, spec: ImageSpec, files: dict[str, Path]) -> Iterator[BuildEvent]:
         """Build a specification with the recipe, from these files."""
@@ -304,7 +304,7 @@ def test_a_name_with_a_dot_is_no_pattern(bench: Workbench) -> None:
 
 def test_a_file_that_is_not_the_locked_one_is_not_installed(bench: Workbench) -> None:
     spec = bench.spec("six")
-    files = files_for(bench.index.files.gather(spec.files, go_on=lambda: None))
+    files = files_for(bench.index.files.gather(spec.files, raise_if_stopped=lambda: None))
     forged = replace(spec, locked=(replace(spec.locked[0], file=replace(spec.locked[0].file, sha256="0" * 64)),))
     with pytest.raises(BuildFailed) as caught:
         list(bench.building_with(forged, files))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.checkup.daemon import LABEL
+from bot.doctor.daemon import LABEL
 from commands.engine.docker_daemon import DockerDaemon
-from tests.ground import Ground
-from tests.program import Program
+from tests.kit.program import Program
+from tests.kit.program_on_engine import Ground
 
 
 def check(environment: Mapping[str, str], *options: str) -> tuple[int, str]:

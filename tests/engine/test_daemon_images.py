@@ -17,10 +17,10 @@ from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import FilesRead, ReadOrder
 from commands.errors import EngineUnavailable, ImageInUse, Problem, PullFailed, PullStopped
 from commands.model.references import Reference
-from tests.engine_bench import EngineBench, cleared
 from tests.fakes.registry import FakeRegistry, serving
-from tests.private_engine import PrivateEngine, private_engine
-from tests.program import PATIENCE
+from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.private_engine import PrivateEngine, private_engine
+from tests.kit.program import PATIENCE
 
 pytestmark = pytest.mark.engine
 
@@ -157,14 +157,14 @@ def test_a_pull_that_is_stopped_in_its_first_moments_ends_as_stopped(
 ) -> None:
     reference = registry.put(f"warroom-test/{bench.mark}", "1", uuid4().bytes)
     registry.stall_blobs()
-    patience = threading.Event()
+    pause = threading.Event()
 
     with ThreadPoolExecutor(1) as pool:
         pull = pool.submit(bench.engine.pull, reference, lambda _: None, pull_id=bench.mark)
-        patience.wait(after)
+        pause.wait(after)
         while not pull.done():
             bench.engine.cancel_pull(bench.mark)
-            patience.wait(0.01)
+            pause.wait(0.01)
 
     assert isinstance(pull.exception(), PullStopped)
     assert bench.engine.find_image(str(reference)) is None

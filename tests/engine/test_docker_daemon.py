@@ -23,11 +23,11 @@ from commands.errors import (
     Problem,
 )
 from commands.model.events import LogLine, StepFailed, StepStarted
-from tests.engine_bench import LABEL, EngineBench, cleared, failed, packed
-from tests.ground import long_seconds
-from tests.limits import ended_after
-from tests.private_engine import PrivateEngine, private_engine, tiny_root
-from tests.program import PATIENCE, becomes, is_running, kill
+from tests.kit.engine_space import LABEL, EngineBench, cleared, failed, packed
+from tests.kit.limits import ended_after
+from tests.kit.private_engine import PrivateEngine, private_engine, tiny_root
+from tests.kit.program import PATIENCE, becomes, is_running, kill
+from tests.kit.program_on_engine import long_seconds
 
 pytestmark = pytest.mark.engine
 
@@ -110,14 +110,14 @@ def test_a_build_that_timed_out_is_gone(bench: EngineBench) -> None:
 
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
 def test_a_build_that_is_stopped_in_its_first_moments_ends_as_stopped(bench: EngineBench, after: float) -> None:
-    order, patience = bench.order(f"RUN echo {bench.mark}; sleep 3600"), threading.Event()
+    order, pause = bench.order(f"RUN echo {bench.mark}; sleep 3600"), threading.Event()
 
     with ThreadPoolExecutor(1) as pool:
         ended = pool.submit(failed, bench.engine.build(order))
-        patience.wait(after)
+        pause.wait(after)
         while not ended.done():
             bench.engine.cancel_build(order.build_id)
-            patience.wait(0.05)
+            pause.wait(0.05)
 
     assert isinstance(ended.result()[1], BuildStopped)
 

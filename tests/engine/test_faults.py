@@ -13,10 +13,10 @@ import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
-from tests.engine_bench import EngineBench
-from tests.ground import Ground, installer, long_seconds
-from tests.private_engine import PrivateEngine, private_engine
-from tests.program import Program, Scene, Talk, becomes, facts_of, is_running, kill, scene, text_of
+from tests.kit.engine_space import EngineBench
+from tests.kit.private_engine import PrivateEngine, private_engine
+from tests.kit.program import Program, Scene, Talk, becomes, facts_of, is_running, kill, scene, text_of
+from tests.kit.program_on_engine import Ground, installer, long_seconds
 
 pytestmark = pytest.mark.engine
 

@@ -9,8 +9,8 @@ import pytest
 from bot.room.events import Message
 from commands.engine.docker_daemon import DockerDaemon
 from tests.fakes.loopback import Loopback, Reply, Request, listening
-from tests.scenario.driver import title, words
-from tests.update_site import hasty_house
+from tests.kit.driver import title, words
+from tests.kit.update_site import hasty_house
 
 pytestmark = pytest.mark.engine
 

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.ground import Ground
-from tests.program import Program
+from tests.kit.program import Program
+from tests.kit.program_on_engine import Ground
 from tests.unit.test_health import get, lines
 
 pytestmark = pytest.mark.engine

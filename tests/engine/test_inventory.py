@@ -14,7 +14,7 @@ from commands.inventory.difference import difference
 from commands.inventory.reading import Inventories
 from commands.model.images import ImageId
 from commands.model.packages import Change, Difference, Inventory, PackageChanges
-from tests.engine_bench import LABEL, EngineBench, cleared, packed
+from tests.kit.engine_space import LABEL, EngineBench, cleared, packed
 
 pytestmark = pytest.mark.engine
 

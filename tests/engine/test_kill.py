@@ -15,9 +15,9 @@ from collections.abc import Callable
 import pytest
 
 from bot.room.workspace import BOT
-from commands.build.labels import JOB
-from tests.ground import Ground, installer
-from tests.program import OVER, Happening, Logged, Scene, Talk, facts_of, scene
+from commands.recipe.labels import JOB
+from tests.kit.program import OVER, Happening, Logged, Scene, Talk, facts_of, scene
+from tests.kit.program_on_engine import Ground, installer
 
 pytestmark = pytest.mark.engine
 

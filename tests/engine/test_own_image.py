@@ -18,9 +18,9 @@ from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import BuildOrder, RunOrder
 from commands.model.events import ImageBuilt
 from commands.model.images import ImageId
-from tests.engine_bench import LABEL, packed
-from tests.ground import Ground
-from tests.program import PATIENCE, ROOT, becomes
+from tests.kit.engine_space import LABEL, packed
+from tests.kit.program import PATIENCE, ROOT, becomes
+from tests.kit.program_on_engine import Ground
 
 pytestmark = pytest.mark.engine
 

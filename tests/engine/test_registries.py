@@ -19,10 +19,10 @@ from commands.model.images import LocalImage
 from commands.model.references import Reference
 from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Remote
-from tests.engine_bench import packed
 from tests.fakes.registry import FakeRegistry, serving
-from tests.program import PATIENCE
-from tests.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry
+from tests.kit.engine_space import packed
+from tests.kit.program import PATIENCE
+from tests.kit.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry
 
 pytestmark = pytest.mark.engine
 

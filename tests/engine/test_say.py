@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bot.room.client import RoomClient
+from bot.room.client.room_client import RoomClient
 from bot.room.events import Acked, Undelivered
-from commands.build.labels import JOB
 from commands.carry_out import clean
 from commands.engine.interface import RunOrder, RunOutcome
-from tests.ground import Ground, installer
-from tests.program import PATIENCE, Program, becomes, is_running
+from commands.recipe.labels import JOB
+from tests.kit.program import PATIENCE, Program, becomes, is_running
+from tests.kit.program_on_engine import Ground, installer
 
 pytestmark = pytest.mark.engine
 

@@ -13,12 +13,12 @@ import pytest
 
 from commands.model.images import LocalImage
 from tests.bench.updates import network_of
-from tests.certificates import made_certificates
-from tests.engine_bench import LABEL, packed
-from tests.ground import Ground
-from tests.private_engine import private_engine
-from tests.program import Program
-from tests.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry, tls_registry
+from tests.kit.certificates import made_certificates
+from tests.kit.engine_space import LABEL, packed
+from tests.kit.private_engine import private_engine
+from tests.kit.program import Program
+from tests.kit.program_on_engine import Ground
+from tests.kit.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry, tls_registry
 
 pytestmark = pytest.mark.engine
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from bot.room.events import Message
-from tests.ground import Ground, installer
-from tests.limits import limits
-from tests.program import Talk, becomes, is_running, scene, text_of
+from tests.kit.limits import limits
+from tests.kit.program import Talk, becomes, is_running, scene, text_of
+from tests.kit.program_on_engine import Ground, installer
 
 pytestmark = pytest.mark.engine
 

@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
-from tests import faulty_updates as faults
-from tests.faulty_updates import CASES, Case, Play, update_again
-from tests.update_site import SMALL_DISK, House, Site, Told, hasty_house, house, private_house, reachable_again, site
+from tests.kit import faulty_updates as faults
+from tests.kit.faulty_updates import CASES, Case, Play, update_again
+from tests.kit.update_site import (
+    SMALL_DISK,
+    House,
+    Site,
+    Told,
+    hasty_house,
+    house,
+    private_house,
+    reachable_again,
+    site,
+)
 
 pytestmark = pytest.mark.engine
 

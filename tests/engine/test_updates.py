@@ -9,25 +9,25 @@ from uuid import uuid4
 import docker
 import pytest
 
-from commands.carry_out import Workshop, carry_out
+from commands.cancellation import Cancellation, CancelReason
+from commands.carry_out import Dependencies, carry_out
 from commands.command import Candidate, Pull, Removal, RollBack, Update
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RegistryRules
 from commands.errors import ImageInUse
-from commands.halt import Halt, HaltReason
 from commands.host.allowed import AllowedRegistries, GuardedRegistry
 from commands.host.history import kept_name
 from commands.host.selection import Found
 from commands.host.subjects import mark_of
+from commands.image_actions import remove, roll_back
 from commands.model.images import Container
 from commands.model.outcomes import Ending, ImageResult, Outcome, Removed, RolledBack, Updated
 from commands.model.references import Reference
-from commands.on_image import remove, roll_back
 from commands.registry.http_registry import HttpRegistry
 from tests.fakes.registry import FakeRegistry, serving
-from tests.fakes.updates import FIRST, SECOND, THIRD, commission
-from tests.fakes.workshop import sources_on, workshop_on
-from tests.program import PATIENCE
+from tests.kit.dependencies import sources_on, workshop_on
+from tests.kit.program import PATIENCE
+from tests.kit.updates import FIRST, SECOND, THIRD, job_context
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +44,7 @@ def registry(daemon: DockerDaemon) -> Iterator[FakeRegistry]:
 
 
 @pytest.fixture
-def workshop(daemon: DockerDaemon) -> Iterator[Workshop]:
+def dependencies(daemon: DockerDaemon) -> Iterator[Dependencies]:
     with closing(HttpRegistry(lambda: RegistryRules(hub="hub.invalid"), lambda _: None)) as client:
         # The registries here are on loopback: that the host has images of them lets them be asked.
         allowed = AllowedRegistries(daemon.listing, Reference("hub.test/base"))
@@ -82,22 +82,29 @@ def again(daemon: DockerDaemon, registry: FakeRegistry, repository: str, version
     return Candidate(name, mark_of(Found(listed, name)), digest, Pull(Reference.parse(name), digest))
 
 
-def done(proposal: Update | RollBack | Removal, workshop: Workshop, job: str, halt: Halt | None = None) -> Outcome:
-    return carry_out(proposal, commission(job), workshop, lambda _: None, halt or Halt())
+def done(
+    proposal: Update | RollBack | Removal,
+    dependencies: Dependencies,
+    job: str,
+    cancellation: Cancellation | None = None,
+) -> Outcome:
+    return carry_out(proposal, job_context(job), dependencies, lambda _: None, cancellation or Cancellation())
 
 
-def updated(workshop: Workshop, *images: Candidate, job: str = FIRST, halt: Halt | None = None) -> list[ImageResult]:
-    outcome = done(Update("Update?", images), workshop, job, halt)
+def updated(
+    dependencies: Dependencies, *images: Candidate, job: str = FIRST, cancellation: Cancellation | None = None
+) -> list[ImageResult]:
+    outcome = done(Update("Update?", images), dependencies, job, cancellation)
     assert isinstance(outcome, Updated)
     return list(outcome.results)
 
 
 def test_an_update_moves_the_name_is_compared_and_goes_back(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies
 ) -> None:
     candidate = outdated(daemon, registry, own())
 
-    (result,) = updated(workshop, candidate)
+    (result,) = updated(dependencies, candidate)
 
     assert (result.ending, result.kept_as) == (Ending.UPDATED, kept_name(FIRST, candidate.name))
     assert result.after is not None
@@ -108,7 +115,7 @@ def test_an_update_moves_the_name_is_compared_and_goes_back(
 
     proposal = roll_back.answer(roll_back.parse(f"job={FIRST}"), sources_on(daemon), lambda _: None)
     assert isinstance(proposal, RollBack)
-    outcome = done(proposal, workshop, SECOND)
+    outcome = done(proposal, dependencies, SECOND)
 
     assert isinstance(outcome, RolledBack)
     assert [one.problem for one in outcome.results] == [""]
@@ -123,13 +130,13 @@ def _holder(daemon: DockerDaemon, name: str) -> str | None:
 
 
 def test_a_layer_that_is_gone_leaves_the_old_image_and_stops_no_other(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies
 ) -> None:
     broken, sound = outdated(daemon, registry, own()), outdated(daemon, registry, own())
     layer = registry.layers(Reference.parse(broken.name).path, "latest")[0]
     registry.forget(layer)
 
-    failed, fine = updated(workshop, broken, sound)
+    failed, fine = updated(dependencies, broken, sound)
 
     assert (failed.ending, fine.ending) == (Ending.FAILED, Ending.UPDATED)
     assert failed.reason
@@ -138,16 +145,16 @@ def test_a_layer_that_is_gone_leaves_the_old_image_and_stops_no_other(
 
 
 def test_a_stop_in_mid_pull_leaves_nothing_of_it(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies
 ) -> None:
     candidate = outdated(daemon, registry, own())
-    halt = Halt()
+    cancellation = Cancellation()
     registry.stall_blobs()
 
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(updated, workshop, candidate, halt=halt)
+        running = threads.submit(updated, dependencies, candidate, cancellation=cancellation)
         assert registry.blob_asked.wait(PATIENCE)
-        halt.ask(HaltReason.STOPPED)
+        cancellation.request(CancelReason.STOPPED)
         (result,) = running.result(PATIENCE)
 
     assert result.ending is Ending.STOPPED
@@ -156,9 +163,9 @@ def test_a_stop_in_mid_pull_leaves_nothing_of_it(
 
 
 def test_older_images_go_when_too_many_are_kept(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies
 ) -> None:
-    repository, shallow = own(), replace(workshop, history_depth=1)
+    repository, shallow = own(), replace(dependencies, history_depth=1)
     first = outdated(daemon, registry, repository)
     updated(shallow, first)
     second = again(daemon, registry, repository, "3.0")
@@ -172,9 +179,9 @@ def test_older_images_go_when_too_many_are_kept(
 
 
 def test_an_older_image_that_a_container_needs_stays_and_is_told(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop, raw: docker.APIClient
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies, raw: docker.APIClient
 ) -> None:
-    repository, shallow = own(), replace(workshop, history_depth=0)
+    repository, shallow = own(), replace(dependencies, history_depth=0)
     first = outdated(daemon, registry, repository)
     updated(shallow, first)
     container = raw.create_container(first.present.id, command=["/nothing"])["Id"]
@@ -199,7 +206,7 @@ def _removal(daemon: DockerDaemon, image: str) -> Removal:
 
 
 def test_an_image_with_names_and_digests_of_two_repositories_goes_completely(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies
 ) -> None:
     one, two = own(), own()
     names = [put(registry, repository, "1.0", content=f"{one} {two}") for repository in (one, two)]
@@ -209,7 +216,7 @@ def test_an_image_with_names_and_digests_of_two_repositories_goes_completely(
     assert image is not None
     daemon.tag(image.id, f"{registry.address}/{one}", "second")
 
-    outcome = done(_removal(daemon, names[0]), workshop, THIRD)
+    outcome = done(_removal(daemon, names[0]), dependencies, THIRD)
 
     assert isinstance(outcome, Removed)
     assert len(outcome.names) == 3
@@ -217,7 +224,7 @@ def test_an_image_with_names_and_digests_of_two_repositories_goes_completely(
 
 
 def test_an_image_that_digests_of_two_repositories_name_goes_completely(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies
 ) -> None:
     pinned: list[str] = []
     content = own()
@@ -229,13 +236,13 @@ def test_an_image_that_digests_of_two_repositories_name_goes_completely(
     assert image is not None
     assert (image.repo_tags, len(image.repo_digests)) == ((), 2)
 
-    done(_removal(daemon, image.id), workshop, THIRD)
+    done(_removal(daemon, image.id), dependencies, THIRD)
 
     assert daemon.find_image(image.id) is None
 
 
 def test_an_image_that_a_container_took_after_the_check_keeps_its_names(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop, raw: docker.APIClient
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies, raw: docker.APIClient
 ) -> None:
     class Blind(DockerDaemon):
         def containers(self) -> tuple[Container, ...]:
@@ -249,7 +256,7 @@ def test_an_image_that_a_container_took_after_the_check_keeps_its_names(
     container = raw.create_container(image.id, command=["/nothing"])["Id"]
     try:
         with closing(Blind(daemon.endpoint)) as blind, pytest.raises(ImageInUse):
-            done(proposal, replace(workshop, engine=blind), THIRD)
+            done(proposal, replace(dependencies, engine=blind), THIRD)
         found = daemon.find_image(image.id)
     finally:
         raw.remove_container(container, force=True)
@@ -259,7 +266,7 @@ def test_an_image_that_a_container_took_after_the_check_keeps_its_names(
 
 
 def test_an_image_that_an_image_of_the_classic_builder_stands_on_keeps_its_names(
-    daemon: DockerDaemon, registry: FakeRegistry, workshop: Workshop, raw: docker.APIClient
+    daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies, raw: docker.APIClient
 ) -> None:
     # Only such images name their parent: Docker takes the parent's names, but never the parent itself.
     name = put(registry, own(), "1.0")
@@ -270,7 +277,7 @@ def test_an_image_that_an_image_of_the_classic_builder_stands_on_keeps_its_names
     proposal = _removal(daemon, name)
 
     with pytest.raises(ImageInUse):
-        done(proposal, workshop, THIRD)
+        done(proposal, dependencies, THIRD)
 
     found = daemon.find_image(image.id)
     daemon.remove_image(f"{registry.address}/child:1")

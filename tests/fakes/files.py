@@ -52,13 +52,17 @@ class FakeFiles:
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def gather(
-        self, files: Sequence[PackageFile], *, go_on: Callable[[], None], report: Callable[[str], None] = lambda _: None
+        self,
+        files: Sequence[PackageFile],
+        *,
+        raise_if_stopped: Callable[[], None],
+        report: Callable[[str], None] = lambda _: None,
     ) -> Mapping[PackageFile, Path]:
         """See `Files`."""
-        return {file: self._path_of(file, go_on, report) for file in files}
+        return {file: self._path_of(file, raise_if_stopped, report) for file in files}
 
-    def _path_of(self, file: PackageFile, go_on: Callable[[], None], report: Callable[[str], None]) -> Path:
-        go_on()
+    def _path_of(self, file: PackageFile, raise_if_stopped: Callable[[], None], report: Callable[[str], None]) -> Path:
+        raise_if_stopped()
         path = self._folder / file.sha256
         with self._lock:
             if path.is_file() and sha256(path.read_bytes()).hexdigest() == file.sha256:

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from bot.room.client import ClickSent, CommandSent, RoomClosedError, RoomError
+from bot.room.client.room_client import ClickSent, CommandSent, RoomClosedError, RoomError
 from bot.room.events import Block, Message, MessageEdited, Metadata, RoomEvent
 
 MINE = "1.mine"

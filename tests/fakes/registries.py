@@ -16,8 +16,9 @@ class FakeRegistries:
     """Used by many threads at once. `digests` and `problems` are by full name; what has neither is not found.
 
     `quotas` are by registry. With a `mirror` the answers for names without a registry come from there. `asked` are the
-    names for which a HEAD would have been sent, in order; each look-up passes the turnstile of its registry in `doors`,
-    if it has one. `most_at_once` is how many ran side by side. `forbidden` are registries that may not be asked.
+    names for which a HEAD would have been sent, in order; each look-up passes the turnstile of its registry in
+    `turnstiles`, if it has one. `most_at_once` is how many ran side by side. `forbidden` are registries that may
+    not be asked.
     """
 
     def __init__(self, *, mirror: str | None = None) -> None:
@@ -25,7 +26,7 @@ class FakeRegistries:
         self.digests: dict[str, Digest] = {}
         self.problems: dict[str, Problem] = {}
         self.quotas: dict[str, Quota] = {}
-        self.doors: dict[str, Turnstile] = {}
+        self.turnstiles: dict[str, Turnstile] = {}
         self.asked: list[str] = []
         self.most_at_once = 0
         self.forbidden: set[str] = set()
@@ -53,8 +54,8 @@ class FakeRegistries:
         self.require(reference)
         name = f"{reference.repository}:{reference.tag or 'latest'}"
         with self._counted(reference.registry, name):
-            if door := self.doors.get(reference.registry):
-                door.pass_through()
+            if turnstile := self.turnstiles.get(reference.registry):
+                turnstile.pass_through()
             return self._answer(reference, name)
 
     @contextmanager

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot.dialogs import FINAL, Attachment, Dialog, DialogId
+from bot.dialogs.stages import FINAL, Attachment, Dialog, DialogId
 from tests.fakes.host import PATIENCE_SECONDS, Turnstile
 
 Stage = TypeVar("Stage")

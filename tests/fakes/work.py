@@ -4,16 +4,16 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from bot.dialogs import Asked, DialogId
-from commands.carry_out import Commission
+from bot.dialogs.stages import Asked, DialogId
+from commands.cancellation import Cancellation
+from commands.carry_out import JobContext
 from commands.command import Answer, Creation, Listing, Proposal
 from commands.errors import BuildStopped
-from commands.halt import Halt
 from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
 from commands.model.outcomes import Created, Outcome, Undecided
 from commands.model.requests import Query
-from tests.examples import CREATED, PROPOSAL
 from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+from tests.kit.examples import CREATED, PROPOSAL
 
 EVENTS: tuple[Event, ...] = (StepsPlanned(("Base", "Check the result")), StepStarted(1), LogLine(1, "Unpacking wget"))
 
@@ -83,18 +83,18 @@ class FakeWork:
         return self.answer_is
 
     def carry_out(
-        self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
+        self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
     ) -> Outcome:
         """See `Work`."""
         del proposal
         with self._changed:
             self._building += 1
             self.most_builds = max(self.most_builds, self._building)
-        self._called("carry_out", commission.job)
+        self._called("carry_out", job_context.job)
         try:
             for event in self.events:
                 emit(event)
-            self.builds.pass_through(lambda: self._go_on(halt))
+            self.builds.pass_through(lambda: self._go_on(cancellation))
         finally:
             with self._changed:
                 self._building -= 1
@@ -143,9 +143,9 @@ class FakeWork:
             self.calls.append((name, job))
             self._changed.notify_all()
 
-    def _go_on(self, halt: Halt) -> None:
+    def _go_on(self, cancellation: Cancellation) -> None:
         self._live()
-        if halt.reason is not None and self.ends_when_told:
+        if cancellation.reason is not None and self.ends_when_told:
             raise BuildStopped("The build was stopped.", hint="Type the command again to start over.")
 
     def _live(self) -> None:

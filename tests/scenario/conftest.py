@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.room.rates import RateLimits
-from bot.room.server import Room
+from bot.room.server.rates import RateLimits
+from bot.room.server.room import Room
 from bot.room.workspace import Workspace
 from bot.slack.listeners import Audience
 from bot.slack.pace import Pace
 from tests.fakes.host import Host
 from tests.fakes.resolver import FakeResolver
-from tests.scenario.driver import EVERYWHERE, HASTE, Stage, make_settings, open_room
+from tests.kit.driver import EVERYWHERE, HASTE, Stage, make_settings, open_room
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.scenario.driver import Stage
+from tests.kit.driver import Stage
 
 REFUSED = [
     ("dependencies=mechanize", "`name` is missing", "name=mechanize dependencies=mechanize"),

@@ -8,7 +8,7 @@ from commands.errors import PullFailed
 from commands.packages.interface import Resolver
 from tests.fakes.host import Inside
 from tests.fakes.resolver import FakeResolver
-from tests.scenario.driver import Stage, buttons, title, words
+from tests.kit.driver import Stage, buttons, title, words
 
 
 def refused(stage: Stage, arguments: str) -> str:

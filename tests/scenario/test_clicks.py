@@ -2,8 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from commands.build.labels import JOB
-from tests.scenario.driver import EXAMPLE, Stage, words
+from commands.recipe.labels import JOB
+from tests.kit.driver import EXAMPLE, Stage, words
 
 LATE = "That is decided already; the dialog shows how."
 

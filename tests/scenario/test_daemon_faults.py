@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from commands.build.labels import JOB
 from commands.errors import DiskFull
-from tests.limits import ended_after
-from tests.scenario.driver import EXAMPLE, Stage, buttons, eventually, words
+from commands.recipe.labels import JOB
+from tests.kit.driver import EXAMPLE, Stage, buttons, eventually, words
+from tests.kit.limits import ended_after
 
 
 def test_away_when_the_command_is_typed(stage: Stage) -> None:

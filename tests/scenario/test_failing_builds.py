@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from commands.errors import BuildFailed
-from tests.scenario.driver import EXAMPLE, Stage, buttons, fact, title, words
+from tests.kit.driver import EXAMPLE, Stage, buttons, fact, title, words
 
 NO_GL = "ImportError: libGL.so.1: cannot open shared object file"
 

@@ -8,7 +8,7 @@ import pytest
 from bot.room.workspace import BOB
 from bot.slack.listeners import Audience
 from tests.fakes.host import DEFAULT_BASE
-from tests.scenario.driver import EVERYWHERE, EXAMPLE, Form, Stage, buttons, title, words
+from tests.kit.driver import EVERYWHERE, EXAMPLE, Form, Stage, buttons, title, words
 
 COMMAND = "/docker_image_create"
 FILLED = {"name": "example_name", "dependencies": "mechanize", "packages": "wget"}

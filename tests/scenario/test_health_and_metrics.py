@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from bot.checkup.checks import run
-from bot.checkup.report import Fault, Report
+from bot.doctor.report import Fault, Report
+from bot.doctor.running import run
 from bot.slack.listeners import Audience
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.scenario.driver import Stage, eventually
+from tests.kit.driver import Stage, eventually
 from tests.unit.test_meter import numbers
 
 COMMAND = 'command="/docker_image_create"'

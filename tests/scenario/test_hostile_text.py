@@ -8,7 +8,7 @@ import re
 import pytest
 
 from commands.errors import BuildFailed, PullFailed
-from tests.scenario.driver import EXAMPLE, Person, Stage, words
+from tests.kit.driver import EXAMPLE, Person, Stage, words
 
 HOSTILE = (
     "<!channel> <!here> <@U0BOB> <#C0WARROOM> <https://evil.invalid|docs> @channel "

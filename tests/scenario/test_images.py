@@ -2,9 +2,9 @@
 
 import pytest
 
-from bot.room.client import RoomError
-from tests.scenario.driver import EXAMPLE, Dialog, Stage, buttons, fact, options, table, title, words
-from tests.scenario.shelf import PYTHON, Shelf
+from bot.room.client.room_client import RoomError
+from tests.kit.driver import EXAMPLE, Dialog, Stage, buttons, fact, options, table, title, words
+from tests.kit.pulled_images import PYTHON, Shelf
 
 LINE = "/docker_images"
 

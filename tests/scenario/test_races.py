@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bot.dialogs import DialogId, Preparing, UnderReview
-from bot.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.stages import DialogId, Preparing, UnderReview
 from bot.slack.channel import Channel
 from bot.slack.pace import Pace
-from tests.examples import ASKED, LATER, NOW, PROPOSAL
 from tests.fakes.slack_client import FakeSlackClient
+from tests.kit.examples import ASKED, LATER, NOW, PROPOSAL
 
 
 class LateReader(Ledger):

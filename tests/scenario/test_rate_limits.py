@@ -5,10 +5,10 @@ from io import StringIO
 
 import pytest
 
-from bot.room.rates import RateLimits
+from bot.room.server.rates import RateLimits
 from bot.slack.pace import Pace
 from tests.fakes.logs import logs_to
-from tests.scenario.driver import Stage, words
+from tests.kit.driver import Stage, words
 
 # As Slack's, and as the bot's own to them, but posts flow twenty times as fast: sixty of them would take a minute.
 LIMITS = RateLimits(posts_per_second=20)

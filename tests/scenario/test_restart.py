@@ -5,10 +5,10 @@ from threading import Thread
 
 import pytest
 
-from commands.build.labels import JOB
+from commands.recipe.labels import JOB
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.scenario.driver import EXAMPLE, Dialog, Stage, buttons, fact, words
-from tests.scenario.wire import Moment, Wire
+from tests.kit.driver import EXAMPLE, Dialog, Stage, buttons, fact, words
+from tests.kit.wire import Moment, Wire
 
 NO_GL = "ImportError: libGL.so.1: cannot open shared object file"
 

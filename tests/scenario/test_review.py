@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.room.client import RoomError
-from tests.scenario.driver import EXAMPLE, Stage, buttons, fact, title, words
+from bot.room.client.room_client import RoomError
+from tests.kit.driver import EXAMPLE, Stage, buttons, fact, title, words
 
 
 def test_an_identical_image_is_offered_and_used(stage: Stage) -> None:

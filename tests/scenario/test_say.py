@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rich.console import Console
 
-from bot.room.console import LiveDialog
-from bot.room.say import Conversation, Said
-from tests.scenario.driver import Person, Stage, fact, table
-from tests.scenario.shelf import PYTHON, Shelf
+from bot.room.client.console import LiveDialog
+from bot.room.client.say import Conversation, Said
+from tests.kit.driver import Person, Stage, fact, table
+from tests.kit.pulled_images import PYTHON, Shelf
 
 LINE = f"/docker_image_update image={PYTHON}"
 

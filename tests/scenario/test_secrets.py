@@ -11,7 +11,7 @@ from bot.logs import Redactor
 from commands.errors import BuildFailed, PullFailed
 from tests.fakes.logs import logs_to
 from tests.fakes.resolver import FakeResolver
-from tests.scenario.driver import EXAMPLE, Stage, words
+from tests.kit.driver import EXAMPLE, Stage, words
 
 INDEX = "https://user:hunter2secret@index.invalid/simple"
 LEAKS = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.scenario.driver import EXAMPLE, Stage, fact, words
+from tests.kit.driver import EXAMPLE, Stage, fact, words
 
 
 def test_those_who_wait_see_their_place_and_how_it_moves(set_stage: Callable[..., Stage]) -> None:

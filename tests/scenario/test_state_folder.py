@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from commands.errors import StateUnwritable
-from tests.scenario.driver import EXAMPLE, Stage, words
+from tests.kit.driver import EXAMPLE, Stage, words
 
 
 @contextmanager

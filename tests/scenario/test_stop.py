@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.scenario.driver import EXAMPLE, Dialog, Stage, buttons, fact, title, words
+from tests.kit.driver import EXAMPLE, Dialog, Stage, buttons, fact, title, words
 
 
 def stopped(stage: Stage, dialog: Dialog, by: str) -> str:

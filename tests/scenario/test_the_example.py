@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from bot.room.workspace import WAR_ROOM
 from bot.slack.pace import Pace
-from commands.build.labels import read_labels
-from tests.scenario.driver import EXAMPLE, Stage, buttons, fact, title, words
+from commands.recipe.labels import read_labels
+from tests.kit.driver import EXAMPLE, Stage, buttons, fact, title, words
 
 
 def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from commands.errors import PullFailed, RegistryUnreachable
-from tests.scenario.driver import Stage, buttons, fact, table, title, words
-from tests.scenario.shelf import PYTHON, Shelf, digest_of
-from tests.scenario.wire import Wire
+from tests.kit.driver import Stage, buttons, fact, table, title, words
+from tests.kit.pulled_images import PYTHON, Shelf, digest_of
+from tests.kit.wire import Wire
 
 LINE = f"/docker_image_update image={PYTHON}"
 SECOND, THIRD = "demisto/fetch-data:1.0", "registry.test:5000/team/tool:2"

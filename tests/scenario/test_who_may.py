@@ -6,7 +6,7 @@ from contextlib import closing
 from bot.room.workspace import ALICE, BOB, TEAM, WAR_ROOM, Channel, Team, Workspace
 from bot.room.workspace import Person as Member
 from bot.slack.listeners import Audience
-from tests.scenario.driver import EXAMPLE, Person, Stage, options
+from tests.kit.driver import EXAMPLE, Person, Stage, options
 
 ELSEWHERE = Channel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
 WORKSPACE = Workspace(channels=(WAR_ROOM, ELSEWHERE))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.desk import Desk, open_desks
 from tests.fakes.logs import logs_to
+from tests.kit.app import Desk, open_desks
 
 
 @pytest.fixture

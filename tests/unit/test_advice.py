@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.build.advice import Advice, explain
-from commands.build.steps import StepKind, kinds_of
 from commands.model.packages import LockedPackage, OsPackage, PackageFile
-from tests.build_specs import a_spec
+from commands.recipe.advice import Advice, explain
+from commands.recipe.steps import StepKind, kinds_of
+from tests.kit.build_specs import a_spec
 
 RECORDED: dict[str, list[str]] = json.loads(
     (Path(__file__).parents[1] / "recordings" / "build_failures.json").read_text(encoding="utf-8")

@@ -4,20 +4,20 @@ import pytest
 
 from bot.settings import Settings, load_settings
 from bot.wiring import allowed_registries, make_registry
-from commands.build.labels import JOB
 from commands.docker_image_create import answer, parse
 from commands.errors import Misconfigured, RegistryNotAllowed
 from commands.host.allowed import AllowedRegistries, registry_named
 from commands.model.images import Digest, ListedImage
 from commands.model.outcomes import Ending
 from commands.model.references import Malformed, Reference
+from commands.recipe.labels import JOB
 from commands.registry.sites import is_inside
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import Host
 from tests.fakes.registries import FakeRegistries
-from tests.fakes.update_bench import Bench
-from tests.fakes.updates import Scene
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.update_requests import Bench
+from tests.kit.updates import Scene
 
 DIGEST = f"sha256:{'d' * 64}"
 BASE = Reference("base.example/python", "3")

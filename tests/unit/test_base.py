@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from commands.build.base import digest_of, look_at
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.errors import UnusableBase
 from commands.inside import source
 from commands.model.images import BaseImage, Digest, LocalImage, PackageManager, Platform, PythonRuntime
 from commands.model.references import Reference
+from commands.recipe.base import digest_of, look_at
 from tests.fakes.engine import FakeEngine
 
 WORD = "0123456789abcdef"

@@ -7,9 +7,8 @@ from io import StringIO
 
 import pytest
 
-from commands.build.dockerfile import write_dockerfile
-from commands.build.labels import JOB, REQUESTER
-from commands.carry_out import Commission, Workshop, carry_out, clean, keep
+from commands.cancellation import Cancellation, CancelReason
+from commands.carry_out import Dependencies, JobContext, carry_out, clean, keep
 from commands.carry_out.creating import CHECK_STEP
 from commands.command import Creation
 from commands.docker_image_create import answer, parse
@@ -25,19 +24,20 @@ from commands.errors import (
     Problem,
     VerificationFailed,
 )
-from commands.halt import Halt, HaltReason
 from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepNoted, StepsPlanned, StepStarted
 from commands.model.images import ImageId, LocalImage
 from commands.model.outcomes import Created, ImportFailure, Outcome, Undecided
+from commands.recipe.dockerfile import write_dockerfile
+from commands.recipe.labels import JOB, REQUESTER
 from commands.sources import Sources
-from tests.examples import ALICE
 from tests.fakes.engine import Control, FakeEngine
 from tests.fakes.files import FakeFiles
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
 from tests.fakes.logs import logs_to
-from tests.fakes.workshop import sources_on, workshop_on
+from tests.kit.dependencies import sources_on, workshop_on
+from tests.kit.examples import ALICE
 
-COMMISSION = Commission(job="d-1", requester=ALICE, channel="C0WARROOM")
+COMMISSION = JobContext(job="d-1", requester=ALICE, channel="C0WARROOM")
 LINE = "name=example_name dependencies=mechanize packages=wget"
 NAME = "example_name"
 
@@ -47,7 +47,7 @@ class Bench:
     """A host, and what is carried out on it; `emitted` are the events, each of which `at_event` sees first."""
 
     host: Host = field(default_factory=Host)
-    halt: Halt = field(default_factory=Halt)
+    cancellation: Cancellation = field(default_factory=Cancellation)
     emitted: list[Event] = field(default_factory=list)
     at_event: Callable[[Event], object] = lambda _: None
     ensure_installer: Callable[[object], object] = lambda _: None
@@ -72,18 +72,18 @@ class Bench:
         return sources_on(self.host.engine)
 
     @property
-    def workshop(self) -> Workshop:
+    def dependencies(self) -> Dependencies:
         """Where it is built."""
-        workshop = workshop_on(self.host.engine, files=self.files)
-        return replace(workshop, ensure_installer=self.ensure_installer, build_seconds=self.build_seconds)
+        dependencies = workshop_on(self.host.engine, files=self.files)
+        return replace(dependencies, ensure_installer=self.ensure_installer, build_seconds=self.build_seconds)
 
-    def carry_out(self, proposal: Creation | None = None, commission: Commission = COMMISSION) -> Outcome:
+    def carry_out(self, proposal: Creation | None = None, job_context: JobContext = COMMISSION) -> Outcome:
         """Do it."""
-        return carry_out(proposal or self.propose(), commission, self.workshop, self._emit, self.halt)
+        return carry_out(proposal or self.propose(), job_context, self.dependencies, self._emit, self.cancellation)
 
-    def created(self, proposal: Creation | None = None, commission: Commission = COMMISSION) -> Created:
+    def created(self, proposal: Creation | None = None, job_context: JobContext = COMMISSION) -> Created:
         """Do it, and expect an image."""
-        outcome = self.carry_out(proposal, commission)
+        outcome = self.carry_out(proposal, job_context)
         assert isinstance(outcome, Created)
         return outcome
 
@@ -201,7 +201,7 @@ def test_a_file_that_is_another_one_than_was_confirmed_is_not_built_with(bench: 
 def test_a_stop_while_files_are_fetched_ends_it_before_the_build(bench: Bench) -> None:
     def stop(event: Event) -> None:
         if isinstance(event, StepNoted):
-            bench.halt.ask(HaltReason.STOPPED)
+            bench.cancellation.request(CancelReason.STOPPED)
 
     bench.at_event = stop
 
@@ -267,7 +267,7 @@ def test_the_same_proposal_for_two_jobs_gives_two_images(bench: Bench) -> None:
 
 def test_latest_follows_the_newest_image_of_ours(bench: Bench) -> None:
     bench.created()
-    second = bench.created(commission=replace(COMMISSION, job="d-2"))
+    second = bench.created(job_context=replace(COMMISSION, job="d-2"))
 
     latest = bench.host.engine.find_image(f"{NAME}:latest")
     assert latest is not None
@@ -307,7 +307,7 @@ def test_what_was_made_under_another_tag_is_found_again(bench: Bench) -> None:
 def test_what_was_made_before_is_told_also_when_it_is_to_be_stopped_now(bench: Bench) -> None:
     proposal = bench.propose()
     first = bench.created(proposal)
-    bench.halt.ask(HaltReason.STOPPED)
+    bench.cancellation.request(CancelReason.STOPPED)
 
     assert bench.created(proposal) == first
 
@@ -504,12 +504,12 @@ def _at(bench: Bench, moment: Event, act: Callable[[], object]) -> None:
 
 
 def stop(bench: Bench) -> Callable[[], None]:
-    return lambda: bench.halt.ask(HaltReason.STOPPED)
+    return lambda: bench.cancellation.request(CancelReason.STOPPED)
 
 
-@pytest.mark.parametrize("reason", [HaltReason.STOPPED, HaltReason.SHUTDOWN])
-def test_nothing_is_built_where_it_was_to_end_before_it_began(bench: Bench, reason: HaltReason) -> None:
-    bench.halt.ask(reason)
+@pytest.mark.parametrize("reason", [CancelReason.STOPPED, CancelReason.SHUTDOWN])
+def test_nothing_is_built_where_it_was_to_end_before_it_began(bench: Bench, reason: CancelReason) -> None:
+    bench.cancellation.request(reason)
 
     with pytest.raises(BuildStopped):
         bench.carry_out()
@@ -520,7 +520,9 @@ def test_nothing_is_built_where_it_was_to_end_before_it_began(bench: Bench, reas
 
 @pytest.mark.parametrize("moment", [StepsPlanned, StepStarted, StepDone, LogLine, ImageBuilt])
 def test_a_build_ends_at_whatever_moment_it_is_told_to(bench: Bench, moment: type[Event]) -> None:
-    bench.at_event = lambda event: bench.halt.ask(HaltReason.STOPPED) if isinstance(event, moment) else None
+    bench.at_event = lambda event: (
+        bench.cancellation.request(CancelReason.STOPPED) if isinstance(event, moment) else None
+    )
 
     with pytest.raises(BuildStopped):
         bench.carry_out()
@@ -533,7 +535,7 @@ def test_a_step_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> None
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(bench.carry_out)
         bench.host.steps.wait_for()
-        bench.halt.ask(HaltReason.STOPPED)
+        bench.cancellation.request(CancelReason.STOPPED)
         problem = running.exception(2)
 
     assert isinstance(problem, BuildStopped)

@@ -12,7 +12,9 @@ from urllib.error import URLError
 import pytest
 from slack_sdk.errors import SlackRequestError
 
-from bot.dialogs import (
+from bot.dialogs.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.progress import Progress, Step, StepState
+from bot.dialogs.stages import (
     FINAL,
     SHOWN_ONLY,
     Attachment,
@@ -28,16 +30,16 @@ from bot.dialogs import (
     Running,
     UnderReview,
 )
-from bot.ledger import Entry, Ledger, sqlite_url
 from bot.logs import MASK, Redactor
-from bot.progress import Progress, Step, StepState
 from bot.slack.channel import EVENT_TYPE, Channel
 from bot.slack.pace import Pace
 from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
 from bot.slack.views.tables import without_tables
 from commands.errors import StateUnwritable
-from tests.examples import (
+from tests.fakes.logs import logs_to
+from tests.fakes.slack_client import Call, FakeSlackClient, Refusal, refusal
+from tests.kit.examples import (
     ALICE,
     ASKED,
     BOB,
@@ -52,8 +54,6 @@ from tests.examples import (
     UPDATED,
     asked_as,
 )
-from tests.fakes.logs import logs_to
-from tests.fakes.slack_client import Call, FakeSlackClient, Refusal, refusal
 
 SECRET = "hunter2-and-more"
 TRIGGER = "1.2.abc"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bot.checkup.base import base_is_usable
-from bot.checkup.checks import Check, run
-from bot.checkup.daemon import (
+from bot.dialogs.ledger import sqlite_url
+from bot.doctor.base import base_is_usable
+from bot.doctor.daemon import (
     LABEL,
     buildkit_works,
     daemon_answers,
@@ -20,13 +20,13 @@ from bot.checkup.daemon import (
     free_bytes,
     where_docker_answers,
 )
-from bot.checkup.index import index_answers
-from bot.checkup.limits import limits_in_force
-from bot.checkup.report import Caution, Fault, Good, Line, Report, Verdict, fault_of
-from bot.checkup.state import database_answers, folder_is_free, folder_is_writable
-from bot.checkup.table import table
-from bot.checkup.trust import bundle_is_usable
-from bot.ledger import sqlite_url
+from bot.doctor.index import index_answers
+from bot.doctor.limits import limits_in_force
+from bot.doctor.report import Caution, Fault, Good, Line, Report, Verdict, fault_of
+from bot.doctor.running import Check, run
+from bot.doctor.state import database_answers, folder_is_free, folder_is_writable
+from bot.doctor.table import table
+from bot.doctor.trust import bundle_is_usable
 from bot.logs import Redactor
 from commands.engine.interface import EngineDescription
 from commands.errors import EngineUnavailable, Misconfigured, Problem, PullFailed
@@ -35,8 +35,8 @@ from commands.model.references import Reference
 from tests.fakes.engine import PLATFORM, FakeEngine
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host, Inside
 from tests.fakes.resolver import FakeResolver, Release
-from tests.limits import ended_after
-from tests.scenario.driver import make_settings
+from tests.kit.driver import make_settings
+from tests.kit.limits import ended_after
 
 GB = 1 << 30
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")

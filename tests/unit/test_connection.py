@@ -6,8 +6,8 @@ import pytest
 
 from bot.slack.connection import Connection, web_client
 from commands.errors import Misconfigured
-from tests.fakes.desk import Desk
 from tests.fakes.slack_api import Scripted, slack_api
+from tests.kit.app import Desk
 
 
 @pytest.mark.parametrize(

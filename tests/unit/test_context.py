@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.build.context import context_for, files_for, os_packages_text, pack, requirements_text
-from commands.build.dockerfile import Recipe
 from commands.model.packages import LockedPackage, OsPackage
-from tests.build_specs import a_package, a_source_package, a_spec
+from commands.recipe.context import context_for, files_for, os_packages_text, pack, requirements_text
+from commands.recipe.dockerfile import Recipe
 from tests.fakes.files import a_source, a_wheel
+from tests.kit.build_specs import a_package, a_source_package, a_spec
 
 RECIPE = Recipe("FROM x\n", ("Base x",))
 

@@ -3,8 +3,8 @@
 import tarfile
 from pathlib import Path
 
-from commands.build.context import pack
 from commands.engine.contexts import sendable
+from commands.recipe.context import pack
 
 LONG = "python/files/" + "a" * 146 + ".whl"
 

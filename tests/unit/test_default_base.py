@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.checkup.base import base_is_usable
-from bot.checkup.report import Good
-from commands.build.labels import CREATED, JOB, REF_NAME, REQUESTER, read_labels
+from bot.doctor.base import base_is_usable
+from bot.doctor.report import Good
 from commands.command import Answer, Creation, Finding, Refusal, Severity
 from commands.docker_image_create import answer, parse
 from commands.errors import UnusableBase
 from commands.model.images import Digest
 from commands.model.references import Reference
+from commands.recipe.labels import CREATED, JOB, REF_NAME, REQUESTER, read_labels
 from tests.fakes.host import DEFAULT_BASE, Host
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
 
 OURS = {JOB: "d-1", REF_NAME: "python:1.0.0.5", REQUESTER: "U0MALLORY", CREATED: "2026-11-23T19:50:07+00:00"}
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from commands.build.labels import make_labels
 from commands.command import Card, Move, Origin, Refusal, Row, Users
 from commands.docker_image_create import line_of
 from commands.docker_image_create import parse as parse_creation
@@ -13,14 +12,15 @@ from commands.docker_images import page_of
 from commands.engine.interface import FilesRead, ReadOrder
 from commands.errors import ArgumentError, EngineUnavailable
 from commands.host.history import kept_name
+from commands.image_actions.details import answer, line_for, parse
 from commands.model.images import Digest, ImageId, Layer, ListedImage, LocalImage, Mark
 from commands.model.packages import Inventory
 from commands.model.references import Reference
 from commands.model.requests import LookAtImage, Query, ShortId
-from commands.on_image.details import answer, line_for, parse
-from tests.examples import NOW, SPEC
+from commands.recipe.labels import make_labels
 from tests.fakes.engine import FakeEngine
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.examples import NOW, SPEC
 
 LABELS = {"warroom.job": "d-2"}
 MADE = make_labels(SPEC, job="d-1", requester="U0ALICE", channel="C0WARROOM", created=NOW)

@@ -21,9 +21,9 @@ from commands.errors import (
 )
 from commands.model.events import ImageBuilt
 from commands.model.images import ImageId
-from tests.engine_bench import failed, packed
 from tests.fakes.daemon import Answer, Request, engine_on, saying, scripted, streaming
 from tests.fakes.host import PATIENCE_SECONDS
+from tests.kit.engine_space import failed, packed
 
 IMAGE = f"sha256:{'a' * 64}"
 NAMED = f'{{"id": "moby.image.id", "aux": {{"ID": "{IMAGE}"}}}}\n'.encode()

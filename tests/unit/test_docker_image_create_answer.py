@@ -3,9 +3,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from commands.build.dockerfile import write_dockerfile
-from commands.build.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
-from commands.build.tags import BuildNumbers, build_number
 from commands.command import Creation, ExistingImage, Finding, Refusal, Severity
 from commands.docker_image_create import answer, parse
 from commands.errors import EngineUnavailable, IndexUnreachable, Problem, PullFailed, ResolutionFailed
@@ -13,12 +10,15 @@ from commands.model.images import BaseImage, LocalImage, PackageManager, PythonR
 from commands.model.packages import LockedPackage, OsPackage, PythonRequirement
 from commands.model.references import Reference
 from commands.packages.interface import Resolver
+from commands.recipe.dockerfile import write_dockerfile
+from commands.recipe.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
+from commands.recipe.tags import BuildNumbers, build_number
 from commands.sources import Bases, Sources
-from tests.examples import NOW
 from tests.fakes.engine import PLATFORM
 from tests.fakes.host import DEFAULT_BASE, Host, Inside
 from tests.fakes.resolver import FakeResolver
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.examples import NOW
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
 LABELS = {JOB: "d-1"}

@@ -16,7 +16,7 @@ from commands.host.asking import AT_ONCE
 from commands.model.references import Reference
 from commands.registry.interface import Quota
 from tests.fakes.host import PATIENCE_SECONDS, Turnstile
-from tests.fakes.update_bench import (
+from tests.kit.update_requests import (
     KEPT,
     NEVER,
     PROBLEMS,
@@ -151,7 +151,7 @@ def test_registries_are_asked_eight_questions_at_once(bench: Bench) -> None:
     for number in range(20):
         bench.pulled(f"hub.test/a{number}:1")
         bench.hub.put(f"hub.test/a{number}:1", "old")
-    door = bench.hub.doors["hub.test"] = Turnstile()
+    door = bench.hub.turnstiles["hub.test"] = Turnstile()
     door.shut()
     asking = threading.Thread(target=bench.answer, args=("all=true",))
     asking.start()
@@ -168,7 +168,7 @@ def test_a_slow_registry_does_not_hold_up_the_others(bench: Bench) -> None:
         for registry in ("fast.test", "slow.test"):
             bench.pulled(f"{registry}/a{number}:1")
             bench.hub.put(f"{registry}/a{number}:1", "old")
-    slow = bench.hub.doors["slow.test"] = Turnstile()
+    slow = bench.hub.turnstiles["slow.test"] = Turnstile()
     slow.shut()
     fast_is_done, told = threading.Event(), list[str]()
 

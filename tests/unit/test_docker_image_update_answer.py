@@ -22,7 +22,7 @@ from commands.errors import (
 from commands.model.images import ImageId
 from commands.model.references import Reference
 from tests.fakes.registries import digest_of_content
-from tests.fakes.update_bench import KEPT, NEVER, PROBLEMS, SAME, Bench, known_as, mark, plans
+from tests.kit.update_requests import KEPT, NEVER, PROBLEMS, SAME, Bench, known_as, mark, plans
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from commands.build.labels import JOB, REQUEST, SPEC
-from commands.checking.check import REBUILDS_AT_ONCE
-from commands.checking.rebuilds import MOST_CHANGES, OS_PACKAGES_ANEW
+from commands.available_updates.rebuilds import MOST_CHANGES, OS_PACKAGES_ANEW
+from commands.available_updates.search import REBUILDS_AT_ONCE
 from commands.command import (
     Finding,
     Keep,
@@ -24,9 +23,10 @@ from commands.inventory.reading import Inventories
 from commands.model.images import BaseImage, Digest
 from commands.model.packages import Inventory, LockedPackage, PythonRequirement
 from commands.model.references import Reference
+from commands.recipe.labels import JOB, REQUEST, SPEC
 from tests.fakes.host import Inside, Turnstile
 from tests.fakes.resolver import SMALL_INDEX, FakeResolver, Release
-from tests.fakes.update_bench import (
+from tests.kit.update_requests import (
     BASE,
     MADE,
     NEVER,

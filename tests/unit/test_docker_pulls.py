@@ -101,10 +101,10 @@ def test_a_pull_over_tcp_is_ended_like_one_over_a_socket() -> None:
         thread.start()
         with engine_on(f"tcp://127.0.0.1:{listener.getsockname()[1]}") as engine, ThreadPoolExecutor(1) as pool:
             pull = pool.submit(engine.pull, Reference("a", tag="1"), lambda _: None, pull_id="1")
-            patience = threading.Event()
+            pause = threading.Event()
             while not pull.done():
                 engine.cancel_pull("1")
-                patience.wait(0.05)
+                pause.wait(0.05)
             assert isinstance(pull.exception(), PullStopped)
         thread.join()
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.build.context import context_for
-from commands.build.dockerfile import write_dockerfile
 from commands.model.images import ImageId, ImageSpec, PackageManager
 from commands.model.packages import LockedPackage, OsPackage
 from commands.model.references import Reference
-from tests.build_specs import BASE_ID, DIGEST, a_base, a_package, a_source_package, a_spec
+from commands.recipe.context import context_for
+from commands.recipe.dockerfile import write_dockerfile
+from tests.kit.build_specs import BASE_ID, DIGEST, a_base, a_package, a_source_package, a_spec
 
 UV = "warroom.invalid/uv:1.2.3-amd64"
 

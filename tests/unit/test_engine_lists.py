@@ -13,10 +13,10 @@ import pytest
 from commands.engine.interface import FilesRead, ReadOrder
 from commands.errors import EngineUnavailable, ImageInUse, Problem
 from commands.model.images import ImageId
-from tests.engine_bench import packed
 from tests.fakes.daemon import Answer, Request, saying, scripted, streaming
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.limits import ended_after
+from tests.kit.engine_space import packed
+from tests.kit.limits import ended_after
 
 IMAGE = f"sha256:{'a' * 64}"
 LISTED = f'[{{"Id": null}}, {{"Id": "{IMAGE}", "RepoTags": ["a:1", "<none>:<none>"], "Created": 1}}]'.encode()

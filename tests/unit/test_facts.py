@@ -4,7 +4,8 @@ from typing import get_args
 
 import pytest
 
-from bot.dialogs import (
+from bot.dialogs.progress import Progress, Step, StepState
+from bot.dialogs.stages import (
     AT_REST,
     UNFINISHED,
     Dialog,
@@ -18,12 +19,11 @@ from bot.dialogs import (
     TagsRolledBack,
     UpToDate,
 )
-from bot.progress import Progress, Step, StepState
-from bot.room.say import ENDS
+from bot.room.client.say import ENDS
 from bot.slack.views.facts import STATES, facts
 from commands.command import NothingToDo, Refusal
 from commands.model.outcomes import ImageResult, MoveResult, RolledBack, Updated
-from tests.examples import (
+from tests.kit.examples import (
     ALICE,
     ASKED,
     BOB,

@@ -30,10 +30,10 @@ from commands.errors import (
 from commands.model.events import ImageBuilt, LogLine, StepStarted
 from commands.model.images import Container, ImageId, Layer, LocalImage
 from commands.model.references import Reference
-from tests.engine_bench import EngineBench, failed
 from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
+from tests.kit.engine_space import EngineBench, failed
 
 
 def test_a_broken_down_engine_ends_what_runs_and_refuses_until_it_is_repaired() -> None:
@@ -59,9 +59,9 @@ def test_a_run_that_a_break_down_ends_is_told_as_such() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(fake.run, order)
-        patience = Event()
+        pause = Event()
         while not fake.throwaways:
-            patience.wait(0.01)
+            pause.wait(0.01)
         fake.break_down()
 
     assert isinstance(running.exception(), EngineUnavailable)

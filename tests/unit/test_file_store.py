@@ -15,7 +15,7 @@ from commands.errors import BuildFailed, BuildStopped, IndexUnreachable
 from commands.model.packages import PackageFile
 from commands.packages.file_store import FileStore
 from tests.fakes.files import a_wheel, content_of
-from tests.program import becomes
+from tests.kit.program import becomes
 
 WHEEL = a_wheel("six")
 HOUR = 3600
@@ -43,7 +43,7 @@ def sized_download(url: str) -> Iterator[Iterator[bytes]]:
 
 
 def test_a_file_lies_under_its_hash_and_nothing_else_is_left(tmp_path: Path) -> None:
-    paths = FileStore(tmp_path / "files", download).gather((WHEEL,), go_on=nothing)
+    paths = FileStore(tmp_path / "files", download).gather((WHEEL,), raise_if_stopped=nothing)
 
     assert paths == {WHEEL: tmp_path / "files" / WHEEL.sha256}
     assert list((tmp_path / "files").iterdir()) == [tmp_path / "files" / WHEEL.sha256]
@@ -62,7 +62,7 @@ def test_a_file_that_is_too_long_is_not_read_to_its_end(tmp_path: Path) -> None:
         yield pieces()
 
     with pytest.raises(BuildFailed, match="than the one that was confirmed"):
-        FileStore(tmp_path, endless).gather((replace(WHEEL, size=55),), go_on=nothing)
+        FileStore(tmp_path, endless).gather((replace(WHEEL, size=55),), raise_if_stopped=nothing)
 
     assert len(read) == 6
     assert list(tmp_path.iterdir()) == []
@@ -75,7 +75,7 @@ def test_nothing_of_a_wrong_file_is_kept(tmp_path: Path, content: bytes) -> None
         yield iter([content])
 
     with pytest.raises(BuildFailed):
-        FileStore(tmp_path, wrong).gather((replace(WHEEL, size=None),), go_on=nothing)
+        FileStore(tmp_path, wrong).gather((replace(WHEEL, size=None),), raise_if_stopped=nothing)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -96,10 +96,10 @@ def test_a_download_that_breaks_off_leaves_nothing_and_can_be_repeated(tmp_path:
 
     store = FileStore(tmp_path, breaking)
     with pytest.raises(IndexUnreachable):
-        store.gather((WHEEL,), go_on=nothing)
+        store.gather((WHEEL,), raise_if_stopped=nothing)
     assert list(tmp_path.iterdir()) == []
 
-    assert store.gather((WHEEL,), go_on=nothing)[WHEEL].read_bytes() == content_of(WHEEL.url)
+    assert store.gather((WHEEL,), raise_if_stopped=nothing)[WHEEL].read_bytes() == content_of(WHEEL.url)
 
 
 def test_one_that_fails_ends_the_others(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_one_that_fails_ends_the_others(tmp_path: Path) -> None:
         yield pieces()
 
     with pytest.raises(IndexUnreachable, match="broke off"):
-        FileStore(tmp_path, some).gather((slow, bad), go_on=nothing)
+        FileStore(tmp_path, some).gather((slow, bad), raise_if_stopped=nothing)
 
 
 def test_a_stop_ends_a_download_that_goes_on(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_stop_ends_a_download_that_goes_on(tmp_path: Path) -> None:
             raise BuildStopped("The build was stopped.", hint="Start it again.")
 
     with pytest.raises(BuildStopped):
-        FileStore(tmp_path, endless).gather((WHEEL,), go_on=stop_later)
+        FileStore(tmp_path, endless).gather((WHEEL,), raise_if_stopped=stop_later)
     assert becomes(lambda: list(tmp_path.iterdir()) == [])
 
 
@@ -157,7 +157,7 @@ def test_a_stop_does_not_wait_for_a_server_that_says_nothing(tmp_path: Path) -> 
             raise BuildStopped("The build was stopped.", hint="Start it again.")
 
     with pytest.raises(BuildStopped):
-        FileStore(tmp_path, silent).gather((WHEEL,), go_on=stop)
+        FileStore(tmp_path, silent).gather((WHEEL,), raise_if_stopped=stop)
     assert not spoken.is_set()
 
     spoken.set()
@@ -168,7 +168,7 @@ def test_what_was_fetched_is_told_in_the_callers_thread(tmp_path: Path) -> None:
     threads = list[int]()
     wheels = tuple(a_wheel(f"package{number}") for number in range(20))
     store = FileStore(tmp_path, download)
-    store.gather(wheels, go_on=nothing, report=lambda _: threads.append(threading.get_ident()))
+    store.gather(wheels, raise_if_stopped=nothing, report=lambda _: threads.append(threading.get_ident()))
     assert threads == [threading.get_ident()] * 20
 
 
@@ -177,7 +177,7 @@ def test_leftovers_of_a_process_that_was_killed_disturb_nobody_and_go_in_time(tm
     left.write_bytes(b"x" * 100)
     os.utime(left, (time() - 2 * HOUR,) * 2)
 
-    FileStore(tmp_path, download, kept_bytes=100).gather((WHEEL,), go_on=nothing)
+    FileStore(tmp_path, download, kept_bytes=100).gather((WHEEL,), raise_if_stopped=nothing)
 
     assert [path.name for path in tmp_path.iterdir()] == [WHEEL.sha256]
 
@@ -188,13 +188,13 @@ def test_what_was_not_used_for_the_longest_time_makes_room(tmp_path: Path) -> No
     # Each has 101 bytes; three of them are kept.
     store = FileStore(tmp_path, sized_download, kept_bytes=303, clock=lambda: now[0])
     for file in files[:4]:
-        (path,) = store.gather((file,), go_on=nothing).values()
+        (path,) = store.gather((file,), raise_if_stopped=nothing).values()
         now[0] += HOUR
         os.utime(path, (now[0], now[0]))
-    store.gather(files[:1], go_on=nothing)  # used again: not the oldest any more
+    store.gather(files[:1], raise_if_stopped=nothing)  # used again: not the oldest any more
     now[0] = time() + 2 * HOUR
 
-    store.gather(files[4:], go_on=nothing)
+    store.gather(files[4:], raise_if_stopped=nothing)
 
     assert {path.name for path in tmp_path.iterdir()} >= {files[4].sha256, files[0].sha256}
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 303
@@ -203,6 +203,6 @@ def test_what_was_not_used_for_the_longest_time_makes_room(tmp_path: Path) -> No
 def test_what_a_build_may_still_read_is_not_removed(tmp_path: Path) -> None:
     files = tuple(sized(f"{number}", 100) for number in range(5))
 
-    paths = FileStore(tmp_path, sized_download, kept_bytes=10).gather(files, go_on=nothing)
+    paths = FileStore(tmp_path, sized_download, kept_bytes=10).gather(files, raise_if_stopped=nothing)
 
     assert all(path.is_file() for path in paths.values())

@@ -6,9 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from bot.dialogs import Asked, Cancelled, Described, Dialog, DialogId, ImagesUpdated, Listed, Preparing, UnderReview
-from bot.follow_ups import FollowUp
-from bot.jobs import Button
+from bot.dialogs.follow_ups import FollowUp
+from bot.dialogs.jobs import Button
+from bot.dialogs.stages import (
+    Asked,
+    Cancelled,
+    Described,
+    Dialog,
+    DialogId,
+    ImagesUpdated,
+    Listed,
+    Preparing,
+    UnderReview,
+)
 from bot.slack.clicks import ACTIONS, FILTER, Taken, Turn
 from bot.slack.listeners import Audience
 from bot.slack.views.filter_form import FILTER_FORM, filter_form
@@ -18,7 +28,8 @@ from bot.slack.views.update_form import UPDATE_FORM, update_form
 from commands.command import RollBack
 from commands.errors import StateUnwritable
 from commands.model.requests import Query
-from tests.examples import (
+from tests.kit.app import CONTEXT, HERE, IMAGES, Desk, click, form
+from tests.kit.examples import (
     ALICE,
     ASKED,
     BOB,
@@ -32,7 +43,6 @@ from tests.examples import (
     UPDATE,
     UPDATED,
 )
-from tests.fakes.desk import CONTEXT, HERE, IMAGES, Desk, click, form
 
 GONE = "I no longer know this dialog. Type the command again."
 LATE = "That is decided already; the dialog shows how."

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.dialogs import DialogId
+from bot.dialogs.stages import DialogId
 from bot.room.blocks import modal_errors
 from bot.slack.views.filter_form import filter_form
 from bot.slack.views.form import FormContext, create_form

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.dialogs import DialogId
+from bot.dialogs.stages import DialogId
 from bot.router import COMMANDS
 from bot.slack.forms import COMMAND_FORMS, CREATE, UPDATE, Forms
 from bot.slack.payloads import Click, FormSent, SlashCommand
@@ -20,9 +20,9 @@ from commands.errors import EngineUnavailable
 from commands.model.packages import OsPackage, PythonRequirement
 from commands.model.references import Reference
 from commands.model.requests import CreateImage, Query
-from tests.examples import PROPOSAL, SPEC
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
+from tests.kit.examples import PROPOSAL, SPEC
 
 URL = "https://hooks.slack.invalid/1"
 COMMAND = SlashCommand(

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bot.checkup.checks import Check
-from bot.checkup.report import Fault, Good, Verdict
+from bot.doctor.report import Fault, Good, Verdict
+from bot.doctor.running import Check
 from bot.health import HealthServer, Pages, Readiness, pages
 from bot.settings import Settings
 from bot.wiring import health_page

@@ -17,7 +17,7 @@ from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Quota
 from tests.fakes.loopback import Reply, Request, Respond
 from tests.fakes.scripted_registry import DIGEST, Silence, fails, found, resets, scripted
-from tests.registry_bench import HEAD, NOW, Bench, at, problem_of, remote
+from tests.kit.registry_client import HEAD, NOW, Bench, at, problem_of, remote
 
 # ── What is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
 

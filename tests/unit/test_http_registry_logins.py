@@ -23,7 +23,7 @@ from tests.fakes.scripted_registry import (
     with_password,
     with_tokens,
 )
-from tests.registry_bench import HEAD, Bench, at, remote
+from tests.kit.registry_client import HEAD, Bench, at, remote
 
 ANN = Login("ann", "s3cret")
 WRONG = Login("ann", "wr0ng")

@@ -13,10 +13,10 @@ import pytest
 from commands.engine.interface import Login, RegistryRules
 from commands.errors import LoginRefused, RegistryUnreachable
 from commands.model.references import Reference
-from tests.certificates import Certificates, made_certificates
 from tests.fakes.loopback import Respond
 from tests.fakes.scripted_registry import Scripted, basic, fails, found, scripted, with_password, with_tokens
-from tests.registry_bench import HEAD, Bench, at, remote
+from tests.kit.certificates import Certificates, made_certificates
+from tests.kit.registry_client import HEAD, Bench, at, remote
 
 ANN = Login("ann", "s3cret")
 PASSWORD = basic("ann", "s3cret")

@@ -11,11 +11,11 @@ import pytest
 from commands.errors import IndexUnreachable, Problem
 from commands.packages.index_client import LONGEST_PAGE, Fetched, IndexClient
 from commands.packages.indexes import Index, Indexes
-from tests.certificates import Certificates, made_certificates
 from tests.fakes.distributions import wheel
 from tests.fakes.index import HTML, JSON, FakeIndex, serving_index
 from tests.fakes.loopback import Reply, Request
 from tests.fakes.scripted_registry import Scripted, fails, resets, scripted
+from tests.kit.certificates import Certificates, made_certificates
 
 LOGIN = ("me@home", "pa:ss/word")
 SIX = "six-1.0-py3-none-any.whl"

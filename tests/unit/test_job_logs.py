@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.characters import is_hidden
-from bot.dialogs import DialogId
-from bot.job_logs import JobLogFiles
+from bot.dialogs.job_logs import JobLogFiles
+from bot.dialogs.stages import DialogId
 from bot.logs import MASK, Redactor
 from commands.errors import StateUnwritable
 

@@ -10,8 +10,11 @@ from typing import get_args
 
 import pytest
 
-import bot.jobs
-from bot.dialogs import (
+import bot.dialogs.jobs
+from bot.dialogs.jobs import Button, Press
+from bot.dialogs.ledger import Entry
+from bot.dialogs.progress import Progress, Step, StepState
+from bot.dialogs.stages import (
     FINAL,
     Attachment,
     Cancelled,
@@ -30,10 +33,8 @@ from bot.dialogs import (
     Stopped,
     UnderReview,
 )
-from bot.jobs import Button, Press
-from bot.ledger import Entry
-from bot.progress import Progress, Step, StepState
-from commands.carry_out import Commission
+from commands.cancellation import Cancellation
+from commands.carry_out import JobContext
 from commands.command import Proposal
 from commands.errors import (
     BuildFailed,
@@ -44,10 +45,11 @@ from commands.errors import (
     Problem,
     StateUnwritable,
 )
-from commands.halt import Halt
 from commands.model.events import Event, LogLine
 from commands.model.outcomes import Outcome
-from tests.examples import (
+from tests.fakes.host import PATIENCE_SECONDS
+from tests.fakes.work import FakeWork
+from tests.kit.examples import (
     ALICE,
     ASKED,
     BOB,
@@ -62,9 +64,7 @@ from tests.examples import (
     REFUSAL,
     UNDECIDED,
 )
-from tests.fakes.host import PATIENCE_SECONDS
-from tests.fakes.work import FakeWork
-from tests.jobs_bench import PATIENCE, SECRET, JobsBench, until
+from tests.kit.restartable_jobs import PATIENCE, SECRET, JobsBench, until
 
 GONE = EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 BROKEN_STEP = BuildFailed("Step 2 failed.", hint="See the lines below.", details=("E: Unable to locate package wgett",))
@@ -81,7 +81,7 @@ def bench(tmp_path: Path) -> Iterator[JobsBench]:
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobsBench]:
     """A bot that looks at no deadlines, for tests that put dialogs into its ledger themselves."""
-    made = JobsBench(tmp_path_factory.mktemp("shelf"), patience=replace(PATIENCE, tick_seconds=3600))
+    made = JobsBench(tmp_path_factory.mktemp("shelf"), timeouts=replace(PATIENCE, tick_seconds=3600))
     yield made
     made.end()
 
@@ -100,7 +100,7 @@ def at_once(*acts: Callable[[], Press]) -> list[Press]:
 
 # ── The diagram ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-DIAGRAM = bot.jobs.__doc__ or ""
+DIAGRAM = bot.dialogs.jobs.__doc__ or ""
 LEGEND = re.compile(r"^    \((?P<letter>[a-z])\) (?P<source>\w+)? +→ (?P<targets>\w+(?:, \w+)*) {2,}\S", re.MULTILINE)
 STAGES = {stage.__name__: stage for stage in get_args(Dialog)}
 
@@ -114,7 +114,11 @@ def drawn() -> set[tuple[str, str]]:
 
 
 def test_the_arrows_of_the_legend_are_those_of_the_table() -> None:
-    table = {(source.__name__, target.__name__) for target, sources in bot.jobs._SOURCES.items() for source in sources}
+    table = {
+        (source.__name__, target.__name__)
+        for target, sources in bot.dialogs.jobs._SOURCES.items()
+        for source in sources
+    }
 
     assert drawn() - {("", "Preparing")} == table
 
@@ -223,14 +227,14 @@ def test_a_confirmed_proposal_is_built_for_those_who_asked(bench: JobsBench) -> 
 
 
 def test_what_is_built_is_what_was_reviewed_and_whose_it_is(tmp_path: Path) -> None:
-    seen: list[tuple[Proposal, Commission]] = []
+    seen: list[tuple[Proposal, JobContext]] = []
 
     class Watched(FakeWork):
         def carry_out(
-            self, proposal: Proposal, commission: Commission, emit: Callable[[Event], None], halt: Halt
+            self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
         ) -> Outcome:
-            seen.append((proposal, commission))
-            return super().carry_out(proposal, commission, emit, halt)
+            seen.append((proposal, job_context))
+            return super().carry_out(proposal, job_context, emit, cancellation)
 
     bench = JobsBench(tmp_path, work=Watched())
     try:
@@ -239,7 +243,7 @@ def test_what_is_built_is_what_was_reviewed_and_whose_it_is(tmp_path: Path) -> N
     finally:
         bench.end()
 
-    assert seen == [(PROPOSAL, Commission(job="d-1", requester=ALICE, channel="C0WARROOM"))]
+    assert seen == [(PROPOSAL, JobContext(job="d-1", requester=ALICE, channel="C0WARROOM"))]
 
 
 @pytest.mark.parametrize("button", [Button.CREATE, Button.BUILD_ANYWAY])
@@ -313,7 +317,7 @@ def test_a_proposal_that_nobody_confirms_expires(bench: JobsBench) -> None:
 
 
 def test_a_click_after_the_time_is_too_late_although_nobody_noticed_yet(tmp_path: Path) -> None:
-    bench = JobsBench(tmp_path, patience=replace(PATIENCE, tick_seconds=3600))
+    bench = JobsBench(tmp_path, timeouts=replace(PATIENCE, tick_seconds=3600))
     try:
         bench.reviewed()
         bench.clock.passes(PATIENCE.review_seconds)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.dialogs import (
+from bot.dialogs.jobs import Button, Press
+from bot.dialogs.stages import (
     Dialog,
     DialogId,
     Done,
@@ -23,7 +24,6 @@ from bot.dialogs import (
     UnderReview,
     UpToDate,
 )
-from bot.jobs import Button, Press
 from commands.command import (
     Answer,
     Candidate,
@@ -46,9 +46,9 @@ from commands.model.images import Digest, ImageId, Mark
 from commands.model.outcomes import Ending, ImageResult, MoveResult, Outcome, Removed, RolledBack, Updated
 from commands.model.references import Reference
 from commands.model.requests import Query
-from tests.examples import ALICE, ASKED, BOB, CREATED, LINE, NOW, PROPOSAL, REFUSAL
 from tests.fakes.work import FakeWork
-from tests.jobs_bench import JobsBench
+from tests.kit.examples import ALICE, ASKED, BOB, CREATED, LINE, NOW, PROPOSAL, REFUSAL
+from tests.kit.restartable_jobs import JobsBench
 
 OLD = Mark(ImageId("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64), NOW, 1_000)
 NEW = Mark(ImageId("sha256:" + "3" * 64), Digest("sha256:" + "4" * 64), NOW, 2_000)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.dialogs import (
+from bot.dialogs.jobs import Button, Press
+from bot.dialogs.ledger import Entry
+from bot.dialogs.stages import (
     FINAL,
     Cancelled,
     Deciding,
@@ -24,13 +26,11 @@ from bot.dialogs import (
     Stopped,
     UnderReview,
 )
-from bot.jobs import Button, Press
-from bot.ledger import Entry
 from commands.errors import BuildStopped, EngineUnavailable, ShuttingDown, StateUnwritable
-from tests.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, PROGRESS, PROPOSAL, UNDECIDED, asked_as
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.work import FakeWork
-from tests.jobs_bench import PATIENCE, JobsBench, until
+from tests.kit.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, PROGRESS, PROPOSAL, UNDECIDED, asked_as
+from tests.kit.restartable_jobs import PATIENCE, JobsBench, until
 
 GONE = EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 
@@ -45,7 +45,7 @@ def bench(tmp_path: Path) -> Iterator[JobsBench]:
 @pytest.fixture
 def patient(tmp_path: Path) -> Iterator[JobsBench]:
     """A bot that gives running builds as much time as they need when it is closed."""
-    made = JobsBench(tmp_path, patience=replace(PATIENCE, grace_seconds=60))
+    made = JobsBench(tmp_path, timeouts=replace(PATIENCE, grace_seconds=60))
     yield made
     made.end()
 

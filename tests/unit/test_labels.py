@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from commands.build.labels import MadeBy, Request, container_labels, make_labels, read_labels, spec_hash
 from commands.model.images import ImageId, ImageSpec
 from commands.model.packages import LockedPackage, OsPackage, PackageFile, PythonRequirement
-from tests.build_specs import BASE_ID, DIGEST, a_base, a_package, a_source_package, a_spec
+from commands.recipe.labels import MadeBy, Request, container_labels, make_labels, read_labels, spec_hash
 from tests.fakes.files import a_wheel
+from tests.kit.build_specs import BASE_ID, DIGEST, a_base, a_package, a_source_package, a_spec
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
 

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.dialogs import (
+from bot.dialogs.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.stages import (
     AT_REST,
     SHOWN_ONLY,
     Cancelled,
@@ -26,10 +27,9 @@ from bot.dialogs import (
     Running,
     UnderReview,
 )
-from bot.ledger import Entry, Ledger, sqlite_url
 from commands.errors import StateUnwritable
-from tests.examples import ASKED, BOB, EVERY_KIND, LATER, PROGRESS, PROPOSAL, asked_as
 from tests.fakes.host import PATIENCE_SECONDS
+from tests.kit.examples import ASKED, BOB, EVERY_KIND, LATER, PROGRESS, PROPOSAL, asked_as
 
 T = TypeVar("T")
 ROW = 1.0
@@ -330,7 +330,7 @@ def test_those_who_claim_different_files_at_once_all_win(ledger: Ledger) -> None
 
 READER = """
 import sys
-from bot.ledger import Ledger
+from bot.dialogs.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 print(*(f"{entry.id} {type(entry.dialog).__name__} {entry.changes}" for entry in ledger.unfinished()))
 """

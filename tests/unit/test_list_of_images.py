@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.build.labels import JOB, REF_NAME
 from commands.command import Listing, Row
 from commands.docker_images import ROWS, answer, page_of, parse, turn
 from commands.errors import EngineUnavailable
 from commands.host.history import kept_name
 from commands.model.images import ImageId, ListedImage
 from commands.model.requests import ListImages, Query
-from tests.examples import NOW
+from commands.recipe.labels import JOB, REF_NAME
 from tests.fakes.engine import FakeEngine
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.examples import NOW
 
 JOB_ID = "0199a1b2c3d4e5f6071"
 KEPT = kept_name(JOB_ID, "a:latest")

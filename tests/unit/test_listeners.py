@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from slack_bolt import Ack, BoltRequest, BoltResponse
 
-from bot.dialogs import (
+from bot.dialogs.job_logs import JobLogFiles
+from bot.dialogs.jobs import Button
+from bot.dialogs.stages import (
     Asked,
     Attachment,
     Cancelled,
@@ -18,16 +20,14 @@ from bot.dialogs import (
     Running,
     UnderReview,
 )
-from bot.job_logs import JobLogFiles
-from bot.jobs import Button
 from bot.router import BUTTONS, COMMANDS, Command, Router
 from bot.slack.clicks import ACTIONS, EDIT, SHOW
 from bot.slack.listeners import Audience
 from bot.slack.views.form import FormContext, create_form
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage
-from tests.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
-from tests.fakes.desk import BASES, CONTEXT, HERE, TEAM, Desk, click, form
+from tests.kit.app import BASES, CONTEXT, HERE, TEAM, Desk, click, form
+from tests.kit.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
 FILLED = {"name": "my/tool", "dependencies": "requests[socks]>=2, ldap3", "packages": "wget curl", "base": "a/b:1"}

@@ -66,7 +66,7 @@ def stumble(words: str) -> None:
 
 def test_an_event_is_one_json_line_with_its_fields() -> None:
     (event,) = events(
-        logged(lambda: structlog.get_logger("bot.jobs").info("job_finished", image_id="sha256:1", size=7))
+        logged(lambda: structlog.get_logger("bot.dialogs.jobs").info("job_finished", image_id="sha256:1", size=7))
     )
 
     assert event.pop("timestamp").endswith("Z")
@@ -75,12 +75,12 @@ def test_an_event_is_one_json_line_with_its_fields() -> None:
         "image_id": "sha256:1",
         "size": 7,
         "level": "info",
-        "logger": "bot.jobs",
+        "logger": "bot.dialogs.jobs",
     }
 
 
 def test_the_console_form_names_event_level_and_fields() -> None:
-    text = logged(lambda: structlog.get_logger("bot.jobs").warning("job_failed", job="d-1"), form="console")
+    text = logged(lambda: structlog.get_logger("bot.dialogs.jobs").warning("job_failed", job="d-1"), form="console")
 
     assert text.count("\n") == 1
     assert all(word in text for word in ("job_failed", "warning", "job=d-1"))

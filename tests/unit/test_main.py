@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.__main__ import _interrupt_leaves, main
-from bot.room.console import Silent
-from bot.room.say import Conversation
-from bot.room.server import Room
+from bot.room.client.console import Silent
+from bot.room.client.say import Conversation
+from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import SETTINGS_FILE
 from bot.slack.manifest import manifest

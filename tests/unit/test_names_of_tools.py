@@ -7,17 +7,17 @@ import pytest
 from bot.settings import Settings
 from bot.wiring import default_base
 from commands import docker_image_create, docker_image_update
-from commands.build.labels import JOB, REF_NAME, REQUEST, Request
 from commands.command import Refusal, Removal, RollBack
 from commands.errors import ArgumentError, Misconfigured, NameReserved
+from commands.image_actions import remove, roll_back
 from commands.model.packages import PythonRequirement
 from commands.model.references import Reference
 from commands.model.requests import CreateImage
-from commands.on_image import remove, roll_back
 from commands.proposing import propose
+from commands.recipe.labels import JOB, REF_NAME, REQUEST, Request
 from tests.fakes.host import Host
-from tests.fakes.update_bench import Bench
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.update_requests import Bench
 
 DIGEST = f"sha256:{'d' * 64}"
 REPOSITORIES = [

@@ -2,18 +2,18 @@
 
 import pytest
 
-from commands.build.labels import JOB
-from commands.carry_out import Commission, carry_out, keep
+from commands.cancellation import Cancellation
+from commands.carry_out import JobContext, carry_out, keep
 from commands.errors import EngineUnavailable
-from commands.halt import Halt
 from commands.host.history import kept_tag
 from commands.model.images import ImageId
 from commands.model.outcomes import Created, Undecided
-from tests.examples import PROPOSAL, SPEC
+from commands.recipe.labels import JOB
 from tests.fakes.engine import FakeEngine
-from tests.fakes.workshop import workshop_on
+from tests.kit.dependencies import workshop_on
+from tests.kit.examples import PROPOSAL, SPEC
 
-OURS = Commission("d-1", "U0ALICE", "C0WARROOM")
+OURS = JobContext("d-1", "U0ALICE", "C0WARROOM")
 A_JOB = "0199a1b2c3d00000001"
 
 
@@ -39,8 +39,8 @@ def named(engine: FakeEngine, image: ImageId) -> tuple[str, ...]:
 
 
 def redo(engine: FakeEngine) -> Created:
-    """Carry a commission out once more, as after a crash."""
-    outcome = carry_out(PROPOSAL, OURS, workshop_on(engine), lambda _: None, Halt())
+    """Carry a job_context out once more, as after a crash."""
+    outcome = carry_out(PROPOSAL, OURS, workshop_on(engine), lambda _: None, Cancellation())
     assert isinstance(outcome, Created)
     return outcome
 

@@ -6,12 +6,12 @@ from commands.command import Finding, Refusal, Removal, Severity
 from commands.errors import ArgumentError, EngineUnavailable
 from commands.host.selection import Found
 from commands.host.subjects import mark_of
+from commands.image_actions.remove import answer, line_for, parse
 from commands.model.references import Reference
 from commands.model.requests import RemoveImage, ShortId
-from commands.on_image.remove import answer, line_for, parse
 from tests.fakes.engine import FakeEngine
-from tests.fakes.updates import FIRST
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.updates import FIRST
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from commands.errors import ArgumentError, EngineUnavailable
 from commands.host.history import kept_name, kept_tag
 from commands.host.selection import Found
 from commands.host.subjects import mark_of
+from commands.image_actions.roll_back import answer, line_for, line_of_job, line_to, parse
 from commands.model.images import Mark
 from commands.model.references import Reference
 from commands.model.requests import RollBackImage, UndoUpdate
-from commands.on_image.roll_back import answer, line_for, line_of_job, line_to, parse
 from tests.fakes.engine import FakeEngine
-from tests.fakes.updates import BEFORE, FIRST, SECOND, THIRD
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD
 
 NAME = "registry.example/a:3.12"
 

@@ -3,7 +3,7 @@ from functools import reduce
 
 import pytest
 
-from bot.progress import Progress, Step, StepState, Transfer, after
+from bot.dialogs.progress import Progress, Step, StepState, Transfer, after
 from commands.model.events import (
     Event,
     ImageBuilt,

@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from commands.build.labels import JOB
+from commands.cancellation import CancelReason
 from commands.carry_out.updating import COMPARE_STEP
 from commands.command import Rebuild
 from commands.errors import BuildFailed
-from commands.halt import HaltReason
 from commands.host.history import kept_name
 from commands.model.events import (
     ImageBuilt,
@@ -21,8 +20,9 @@ from commands.model.events import (
     StepStarted,
 )
 from commands.model.outcomes import Ending
+from commands.recipe.labels import JOB
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.fakes.updates import FIRST, SECOND, Scene, proposed
+from tests.kit.updates import FIRST, SECOND, Scene, proposed
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
 LATEST = "example_name:latest"
@@ -182,7 +182,7 @@ def test_one_build_that_takes_too_long_fails_and_ends_no_other(scene: Scene) -> 
     scene.made("name=one packages=wget")
     pulled = scene.outdated(PULLED)
     proposal = proposed(scene.remade("one:latest", "name=one packages=wget"), *pulled.images)
-    scene.workshop = replace(scene.workshop, build_seconds=0.06)
+    scene.dependencies = replace(scene.dependencies, build_seconds=0.06)
     scene.host.steps.shut()
 
     slow, updated = scene.update(proposal).results
@@ -190,7 +190,7 @@ def test_one_build_that_takes_too_long_fails_and_ends_no_other(scene: Scene) -> 
     assert slow.ending is Ending.FAILED
     assert "longer than 0.06 s" in slow.reason
     assert updated.ending is Ending.UPDATED
-    assert scene.halt.reason is None
+    assert scene.cancellation.reason is None
 
 
 def test_a_second_job_waits_and_does_not_make_what_the_first_has_made(scene: Scene) -> None:
@@ -216,7 +216,7 @@ def test_a_second_job_waits_and_does_not_make_what_the_first_has_made(scene: Sce
 
 def test_an_older_latest_is_forgotten_when_too_many_are_kept(scene: Scene) -> None:
     scene.made(LINE)
-    scene.workshop = replace(scene.workshop, history_depth=1)
+    scene.dependencies = replace(scene.dependencies, history_depth=1)
     scene.update(proposed(scene.remade(LATEST, LINE)), FIRST)
     second = scene.result(proposed(scene.remade(LATEST, LINE)), SECOND)
 
@@ -232,7 +232,7 @@ def test_a_build_that_is_stopped_is_ended_on_the_daemon_and_leaves_nothing(scene
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(scene.result, proposal)
         scene.host.steps.wait_for()
-        scene.halt.ask(HaltReason.STOPPED)
+        scene.cancellation.request(CancelReason.STOPPED)
         result = running.result(PATIENCE_SECONDS)
 
     assert (result.ending, result.reason) == (Ending.STOPPED, "It was stopped before it was brought up to date.")

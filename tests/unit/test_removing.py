@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
+from commands.cancellation import Cancellation
 from commands.carry_out import carry_out
 from commands.command import Removal
 from commands.errors import EngineUnavailable, ImageInUse, Problem, ReviewVoid
-from commands.halt import Halt
+from commands.image_actions.remove import answer, parse
 from commands.model.images import ImageId
 from commands.model.outcomes import Removed
-from commands.on_image.remove import answer, parse
 from tests.fakes.engine import FakeEngine
-from tests.fakes.updates import SECOND, Mortal, Scene, commission
 from tests.fakes.work import Killed
-from tests.fakes.workshop import sources_on, workshop_on
+from tests.kit.dependencies import sources_on, workshop_on
+from tests.kit.updates import SECOND, Mortal, Scene, job_context
 
 NAMES = ("a:1", "a:latest", "registry.example/b:1")
 MOST_CALLS = 200
@@ -28,7 +28,7 @@ def offered(engine: FakeEngine, image: str = "a:1") -> Removal:
 
 
 def remove(engine: FakeEngine, proposal: Removal) -> Removed:
-    outcome = carry_out(proposal, commission(SECOND), workshop_on(engine), lambda _: None, Halt())
+    outcome = carry_out(proposal, job_context(SECOND), workshop_on(engine), lambda _: None, Cancellation())
     assert isinstance(outcome, Removed)
     return outcome
 
@@ -134,10 +134,13 @@ def test_a_name_that_another_job_works_on_keeps_the_image() -> None:
     engine = FakeEngine()
     image = engine.add_image(*NAMES)
     proposal = offered(engine)
-    workshop = workshop_on(engine)
+    dependencies = workshop_on(engine)
 
-    with workshop.turns.at_once(("a:latest",)), pytest.raises(Problem, match="Another job is at work on `a:latest`"):
-        carry_out(proposal, commission(SECOND), workshop, lambda _: None, Halt())
+    with (
+        dependencies.turns.at_once(("a:latest",)),
+        pytest.raises(Problem, match="Another job is at work on `a:latest`"),
+    ):
+        carry_out(proposal, job_context(SECOND), dependencies, lambda _: None, Cancellation())
 
     assert names_of(engine, image.id) == NAMES
 

@@ -6,19 +6,19 @@ from io import StringIO
 
 import pytest
 
+from commands.cancellation import Cancellation
 from commands.carry_out import carry_out
 from commands.command import Move, RollBack, Update
 from commands.errors import EngineUnavailable, Problem, ReviewVoid
-from commands.halt import Halt
 from commands.host.history import kept_name
+from commands.image_actions.roll_back import answer, parse
 from commands.model.images import ImageId
 from commands.model.outcomes import MoveResult, RolledBack
-from commands.on_image.roll_back import answer, parse
 from tests.fakes.engine import FakeEngine
 from tests.fakes.logs import logs_to
-from tests.fakes.updates import BEFORE, FIRST, SECOND, THIRD, Mortal, Scene, commission, proposed
 from tests.fakes.work import Killed
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, Mortal, Scene, job_context, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -38,7 +38,7 @@ def offered(scene: Scene, line: str = f"image={NAME}") -> RollBack:
 
 
 def roll_back(scene: Scene, proposal: RollBack, job: str = SECOND) -> RolledBack:
-    outcome = carry_out(proposal, commission(job), scene.workshop, scene.emit, Halt())
+    outcome = carry_out(proposal, job_context(job), scene.dependencies, scene.emit, Cancellation())
     assert isinstance(outcome, RolledBack)
     return outcome
 
@@ -129,7 +129,7 @@ def test_containers_of_the_image_that_is_left_are_named_and_run_on(scene: Scene)
 def test_no_more_are_kept_than_is_set(scene: Scene) -> None:
     updated(scene, NAME, job=BEFORE)
     updated(scene, NAME)
-    scene.workshop = replace(scene.workshop, history_depth=1)
+    scene.dependencies = replace(scene.dependencies, history_depth=1)
 
     roll_back(scene, offered(scene))
 
@@ -238,7 +238,7 @@ def test_a_name_that_another_job_works_on_is_left_alone(scene: Scene) -> None:
     new = scene.holder(NAME)
     proposal = offered(scene)
 
-    with scene.workshop.turns.at_once((NAME,)):
+    with scene.dependencies.turns.at_once((NAME,)):
         (result,) = roll_back(scene, proposal).results
 
     assert result.problem == f"Another job is at work on `{NAME}` right now."

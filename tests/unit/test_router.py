@@ -11,9 +11,9 @@ from commands.model.packages import OsPackage, PythonRequirement
 from commands.model.references import Reference
 from commands.model.requests import CreateImage, ListImages, LookAtImage, UpdateImages
 from commands.sources import Sources
-from tests.examples import LINE, PROPOSAL, REFUSAL
 from tests.fakes.engine import FakeEngine
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
+from tests.kit.examples import LINE, PROPOSAL, REFUSAL
 
 REQUEST = CreateImage("example_name", None, (PythonRequirement("mechanize"),), (OsPackage("wget"),))
 

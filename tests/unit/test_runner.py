@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.ledger import sqlite_url
-from bot.runner import Interrupted, Runner, Task
+from bot.dialogs.ledger import sqlite_url
+from bot.dialogs.runner import Interrupted, Runner, Task
 from commands.errors import StateUnwritable
 from tests.fakes.logs import logs_to
 
@@ -286,7 +286,7 @@ def test_what_was_queued_is_run_by_the_next_runner_in_the_same_order(url: str) -
 
 KILLED = """
 import sys, threading
-from bot.runner import Runner
+from bot.dialogs.runner import Runner
 
 def build(key):
     print("running", key, flush=True)
@@ -385,7 +385,7 @@ def test_stopping_does_not_wait_for_what_runs(url: str) -> None:
 
 QUIET = """
 import sys, threading
-from bot.runner import Runner
+from bot.dialogs.runner import Runner
 over = threading.Event()
 runner = Runner(database_url=sys.argv[1], slots=1, tasks={"build": lambda key: over.set()})
 runner.start()

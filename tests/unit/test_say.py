@@ -7,9 +7,10 @@ import pytest
 from pydantic import JsonValue
 from rich.console import Console
 
-from bot.follow_ups import FollowUp
-from bot.room.client import RoomError
-from bot.room.console import LiveDialog, Silent
+from bot.dialogs.follow_ups import FollowUp
+from bot.room.client.console import LiveDialog, Silent
+from bot.room.client.room_client import RoomError
+from bot.room.client.say import BEGINS, COUNTING_SECONDS, ENDS, LOOKS, SUCCESSES, TURNS, Conversation, Said, Unanswered
 from bot.room.events import (
     Acked,
     Block,
@@ -23,7 +24,6 @@ from bot.room.events import (
     Undelivered,
     ViewShown,
 )
-from bot.room.say import BEGINS, COUNTING_SECONDS, ENDS, LOOKS, SUCCESSES, TURNS, Conversation, Said, Unanswered
 from bot.slack.clicks import SHOW, Turn
 from tests.fakes.person import MINE, FakePerson, dialog, menu, note
 

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from commands.carry_out import Commission, carry_out
+from commands.cancellation import Cancellation
+from commands.carry_out import JobContext, carry_out
 from commands.engine.docker_daemon import DockerDaemon
 from commands.errors import EngineUnavailable, Problem
-from commands.halt import Halt
-from tests.examples import PROPOSAL
 from tests.fakes.engine import FakeEngine
-from tests.fakes.workshop import workshop_on
+from tests.kit.dependencies import workshop_on
+from tests.kit.examples import PROPOSAL
 
 
 def test_the_problem_of_a_job_is_not_told_as_its_own_cause() -> None:
-    workshop = workshop_on(FakeEngine())
+    dependencies = workshop_on(FakeEngine())
     with pytest.raises(Problem) as caught:
-        carry_out(PROPOSAL, Commission("d-1", "U0ALICE", "C0WARROOM"), workshop, lambda _: None, Halt())
+        carry_out(PROPOSAL, JobContext("d-1", "U0ALICE", "C0WARROOM"), dependencies, lambda _: None, Cancellation())
     assert caught.value.__cause__ is not caught.value
 
 

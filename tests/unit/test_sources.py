@@ -6,7 +6,7 @@ from commands.errors import EngineUnavailable
 from commands.model.references import Reference
 from commands.sources import Sources
 from tests.fakes.engine import FakeEngine
-from tests.fakes.workshop import sources_on
+from tests.kit.dependencies import sources_on
 
 
 @pytest.fixture

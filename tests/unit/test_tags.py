@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.build.tags import BuildNumbers, build_number, newest
+from commands.recipe.tags import BuildNumbers, build_number, newest
 
 NOW = 1_700_000_000.9
 

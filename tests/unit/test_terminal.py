@@ -4,7 +4,7 @@ import pytest
 from pydantic import JsonValue
 from rich.console import Console
 
-from bot.room.terminal import Block, styled, to_rich, width_of_tables
+from bot.room.client.terminal import Block, styled, to_rich, width_of_tables
 
 
 def printed(*blocks: Block, width: int = 60, files: tuple[str, ...] = (), colours: bool = False) -> str:

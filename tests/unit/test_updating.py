@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from commands.build.labels import JOB
-from commands.carry_out import Commission
+from commands.carry_out import JobContext
 from commands.carry_out.updating import COMPARE_STEP
 from commands.command import Keep, NoSource, Pull, Unchecked
 from commands.engine.interface import PullProgress
@@ -30,10 +29,11 @@ from commands.model.images import LocalImage, Mark
 from commands.model.outcomes import Ending, ImageResult, Updated
 from commands.model.packages import Change, Difference, PackageChanges
 from commands.model.references import Reference
+from commands.recipe.labels import JOB
 from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.fakes.updates import BEFORE, FIRST, SECOND, THIRD, Scene, digest_of, proposed
+from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, Scene, digest_of, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -196,7 +196,7 @@ def test_no_more_are_pulled_at_once_than_is_set(scene: Scene) -> None:
 
 def test_the_limit_of_pulls_holds_for_all_jobs_together(scene: Scene) -> None:
     ours, theirs = scene.outdated(NAME), scene.outdated(OTHER)
-    scene.workshop = replace(scene.workshop, pulls_at_once=1)
+    scene.dependencies = replace(scene.dependencies, pulls_at_once=1)
     scene.pulls.shut()
 
     with ThreadPoolExecutor(2) as threads:
@@ -279,7 +279,7 @@ def test_two_names_of_one_image_are_updated_both(scene: Scene) -> None:
 
 
 def test_more_than_the_depth_are_not_kept_and_the_oldest_go_first(scene: Scene) -> None:
-    scene.workshop = replace(scene.workshop, history_depth=2)
+    scene.dependencies = replace(scene.dependencies, history_depth=2)
     images = [scene.pulled(NAME).id]
     for job in (BEFORE, FIRST, SECOND, THIRD):
         images.append(scene.offer(NAME).id)
@@ -292,14 +292,14 @@ def test_more_than_the_depth_are_not_kept_and_the_oldest_go_first(scene: Scene) 
 
 
 def test_what_this_very_update_keeps_is_never_forgotten_by_it(scene: Scene) -> None:
-    scene.workshop = replace(scene.workshop, history_depth=0)
+    scene.dependencies = replace(scene.dependencies, history_depth=0)
 
     assert scene.result(scene.outdated(NAME)).kept_as == KEPT
     assert scene.holder(KEPT) is not None
 
 
 def test_an_older_image_that_a_container_needs_stays_and_is_told(scene: Scene) -> None:
-    scene.workshop = replace(scene.workshop, history_depth=1)
+    scene.dependencies = replace(scene.dependencies, history_depth=1)
     scene.update(scene.outdated(NAME), BEFORE)
     oldest = kept_name(BEFORE, NAME)
     scene.engine.add_container("web", scene.engine.find_image(oldest).id)  # type: ignore[union-attr]
@@ -315,5 +315,5 @@ def test_an_older_image_that_a_container_needs_stays_and_is_told(scene: Scene) -
 
 
 def test_a_commission_tells_its_pulls_apart() -> None:
-    ids = {replace(Commission(FIRST, "U0ALICE", "C0WARROOM"), part=part).pull_id for part in (1, 2)}
+    ids = {replace(JobContext(FIRST, "U0ALICE", "C0WARROOM"), part=part).pull_id for part in (1, 2)}
     assert ids == {f"warroom-{FIRST}-1-pull", f"warroom-{FIRST}-2-pull"}

@@ -9,12 +9,12 @@ from io import StringIO
 
 import pytest
 
-from commands.carry_out import Workshop
+from commands.cancellation import Cancellation, CancelReason
+from commands.carry_out import Dependencies
 from commands.carry_out.updating import COMPARE_STEP
 from commands.command import Update
 from commands.engine.interface import FilesRead, PullProgress, ReadOrder, Swept
 from commands.errors import BuildStopped, EngineUnavailable, Problem
-from commands.halt import Halt, HaltReason
 from commands.host.history import kept_name
 from commands.model.events import Event, StepDone, StepFailed, StepNoted, StepStarted
 from commands.model.images import ImageId, LocalImage
@@ -24,8 +24,8 @@ from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
-from tests.fakes.updates import BEFORE, FIRST, SECOND, Mortal, Scene, proposed
 from tests.fakes.work import Killed
+from tests.kit.updates import BEFORE, FIRST, SECOND, Mortal, Scene, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -47,7 +47,7 @@ def scene() -> Scene:
 def test_nothing_is_pulled_where_it_was_stopped_before_it_began(scene: Scene) -> None:
     proposal = scene.outdated(NAME, OTHER)
     pulls = len(scene.engine.pulls)
-    scene.halt.ask(HaltReason.STOPPED)
+    scene.cancellation.request(CancelReason.STOPPED)
 
     updated = scene.update(proposal)
 
@@ -75,7 +75,7 @@ def test_what_is_done_stays_done_and_what_runs_ends_at_once(scene: Scene) -> Non
         scene.pulls.let_pass()
         assert one_is_done.wait(PATIENCE_SECONDS)
         scene.pulls.wait_for(3)
-        scene.halt.ask(HaltReason.STOPPED)
+        scene.cancellation.request(CancelReason.STOPPED)
         updated = running.result(PATIENCE_SECONDS)
 
     endings = sorted(result.ending for result in updated.results)
@@ -94,7 +94,7 @@ def test_a_pull_that_arrived_but_was_stopped_before_it_got_its_name_leaves_nothi
 
     def pull(wanted: Reference, report: Callable[[PullProgress], None], control: Control) -> LocalImage:
         arrived = scene.engine.follow_hub(wanted, report, control)
-        scene.halt.ask(HaltReason.STOPPED)
+        scene.cancellation.request(CancelReason.STOPPED)
         return arrived
 
     scene.engine.pull_script = pull
@@ -112,20 +112,20 @@ def test_a_pull_that_arrived_but_was_stopped_before_it_got_its_name_leaves_nothi
 def test_who_waits_for_another_update_is_stopped_without_it(scene: Scene) -> None:
     proposal = scene.outdated(NAME)
     scene.pulls.shut()
-    theirs = Halt()
+    theirs = Cancellation()
 
     def stop_who_waits(event: Event) -> None:
         if isinstance(event, StepNoted) and event.note.startswith("Waiting"):
-            theirs.ask(HaltReason.STOPPED)
+            theirs.request(CancelReason.STOPPED)
 
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(scene.result, proposal, FIRST)
         scene.pulls.wait_for()
         scene.at_event = stop_who_waits
-        halt, scene.halt = scene.halt, theirs
+        cancellation, scene.cancellation = scene.cancellation, theirs
         second = threads.submit(scene.result, proposal, SECOND)
         assert second.result(PATIENCE_SECONDS).ending is Ending.STOPPED
-        scene.halt = halt
+        scene.cancellation = cancellation
         scene.pulls.open()
         assert first.result(PATIENCE_SECONDS).ending is Ending.UPDATED
 
@@ -147,7 +147,7 @@ def test_a_daemon_that_does_not_end_a_pull_at_first_is_told_again() -> None:
     with logs_to(StringIO()), ThreadPoolExecutor(1) as threads:
         running = threads.submit(scene.result, proposal)
         scene.pulls.wait_for()
-        scene.halt.ask(HaltReason.STOPPED)
+        scene.cancellation.request(CancelReason.STOPPED)
         assert running.result(PATIENCE_SECONDS).ending is Ending.STOPPED
     assert scene.engine.running_pulls == 0
 
@@ -179,7 +179,7 @@ def test_a_comparison_that_takes_its_time_is_ended_and_the_update_stays() -> Non
     with logs_to(StringIO()), ThreadPoolExecutor(1) as threads:
         running = threads.submit(scene.result, proposal)
         assert engine.begun.wait(PATIENCE_SECONDS)
-        scene.halt.ask(HaltReason.STOPPED)
+        scene.cancellation.request(CancelReason.STOPPED)
         result = running.result(PATIENCE_SECONDS)
 
     assert (result.ending, result.difference, result.kept_as) == (Ending.UPDATED, None, KEPT)
@@ -200,10 +200,10 @@ def test_an_update_that_the_bots_end_interrupts_goes_on_where_it_was(scene: Scen
         scene.pulls.wait_for(3)
         scene.pulls.let_pass()
         assert one_is_done.wait(PATIENCE_SECONDS)
-        scene.halt.ask(HaltReason.SHUTDOWN)
+        scene.cancellation.request(CancelReason.SHUTDOWN)
         assert isinstance(running.exception(PATIENCE_SECONDS), BuildStopped)
     scene.pulls.open()
-    scene.halt = Halt()
+    scene.cancellation = Cancellation()
     pulls = len(scene.engine.pulls)
     updated = scene.update(proposal)
 
@@ -221,13 +221,13 @@ def test_a_comparison_that_the_bots_end_interrupts_is_made_by_the_next_process()
     with logs_to(StringIO()), ThreadPoolExecutor(1) as threads:
         running = threads.submit(scene.update, proposal)
         assert engine.begun.wait(PATIENCE_SECONDS)
-        scene.halt.ask(HaltReason.SHUTDOWN)
+        scene.cancellation.request(CancelReason.SHUTDOWN)
         assert isinstance(running.exception(PATIENCE_SECONDS), BuildStopped)
 
 
 def test_nothing_is_begun_where_the_bot_ends_before(scene: Scene) -> None:
     proposal = scene.outdated(NAME)
-    scene.halt.ask(HaltReason.SHUTDOWN)
+    scene.cancellation.request(CancelReason.SHUTDOWN)
 
     with pytest.raises(BuildStopped):
         scene.update(proposal)
@@ -257,12 +257,12 @@ def test_a_pull_that_is_killed_at_any_point_is_finished_and_told_as_updated(*, i
         new = scene.offer(NAME)
         proposal = scene.propose(NAME)
         old = proposal.images[0].present
-        scene.workshop = _with_depth_one(scene)
+        scene.dependencies = _with_depth_one(scene)
         with logs_to(StringIO()):
             if not killed(scene, engine, proposal, at, is_done=is_done):
                 break
             deaths += 1
-            scene.halt = Halt()
+            scene.cancellation = Cancellation()
             result = scene.result(proposal)
         assert (result.ending, result.before, result.kept_as) == (Ending.UPDATED, old, KEPT), at
         assert (scene.holder(NAME), scene.holder(KEPT)) == (new.id, old.id), at
@@ -274,8 +274,8 @@ def test_a_pull_that_is_killed_at_any_point_is_finished_and_told_as_updated(*, i
     assert deaths < MOST_CALLS - 1
 
 
-def _with_depth_one(scene: Scene) -> Workshop:
-    return replace(scene.workshop, history_depth=1)
+def _with_depth_one(scene: Scene) -> Dependencies:
+    return replace(scene.dependencies, history_depth=1)
 
 
 @pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
@@ -308,7 +308,7 @@ def test_two_images_of_which_one_was_moved_before_the_kill_are_both_told_as_upda
     engine = Mortal()
     scene = Scene(engine)
     proposal = scene.outdated(NAME, OTHER)
-    scene.workshop = replace(scene.workshop, pulls_at_once=1)
+    scene.dependencies = replace(scene.dependencies, pulls_at_once=1)
     moved = threading.Event()
 
     def die_then(event: Event) -> None:
@@ -334,7 +334,7 @@ def test_two_images_of_which_one_was_moved_before_the_kill_are_both_told_as_upda
 
 def test_what_was_done_before_a_crash_keeps_the_review_from_being_void(scene: Scene) -> None:
     proposal = scene.outdated(NAME, OTHER)
-    scene.workshop = replace(scene.workshop, pulls_at_once=1)
+    scene.dependencies = replace(scene.dependencies, pulls_at_once=1)
     scene.at_event = lambda event: _die() if event == StepStarted(2) else None
     with pytest.raises(Killed):
         scene.update(proposal)

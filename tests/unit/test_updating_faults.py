@@ -28,7 +28,7 @@ from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
-from tests.fakes.updates import FIRST, Scene, digest_of, proposed
+from tests.kit.updates import FIRST, Scene, digest_of, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"

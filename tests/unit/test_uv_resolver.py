@@ -41,7 +41,7 @@ from tests.fakes.distributions import source
 from tests.fakes.engine import FakeEngine
 from tests.fakes.files import FakeFiles, a_source, a_wheel
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.limits import ended_after
+from tests.kit.limits import ended_after
 
 RECORDINGS = json.loads((Path(__file__).parents[1] / "recordings" / "uv_pip_compile.json").read_text(encoding="utf-8"))
 FAILURES = [name for name, recording in RECORDINGS["recordings"].items() if recording["exit_code"] != 0]

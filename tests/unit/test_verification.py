@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from commands.build.verification import judge, verify
 from commands.engine.interface import RunOutcome
 from commands.errors import VerificationFailed
 from commands.inside import inline
@@ -15,10 +14,11 @@ from commands.inside.check import modules_of
 from commands.model.images import ImageSpec
 from commands.model.outcomes import ImportFailure, Verdict
 from commands.model.packages import OsPackage, PythonRequirement
-from tests.build_specs import a_package, a_spec
+from commands.recipe.verification import judge, verify
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.limits import ended_after
+from tests.kit.build_specs import a_package, a_spec
+from tests.kit.limits import ended_after
 
 WORD = "0123456789abcdef"
 MARKERS = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux", "os_name": "posix"}

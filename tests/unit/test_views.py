@@ -5,7 +5,8 @@ from typing import get_args
 
 import pytest
 
-from bot.dialogs import (
+from bot.dialogs.progress import Progress, Step, StepState
+from bot.dialogs.stages import (
     FINAL,
     SHOWN_ONLY,
     Asked,
@@ -33,7 +34,6 @@ from bot.dialogs import (
     UnderReview,
     UpToDate,
 )
-from bot.progress import Progress, Step, StepState
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.amounts import age, duration, moment, ordinal, size
@@ -54,9 +54,9 @@ from commands.model.images import (
 from commands.model.outcomes import Created, ImportFailure
 from commands.model.packages import LockedPackage, OsPackage, PythonRequirement
 from commands.model.references import Reference
-from tests import examples
-from tests.build_specs import a_package
 from tests.fakes.files import a_wheel
+from tests.kit import examples
+from tests.kit.build_specs import a_package
 
 NOW = datetime(2026, 11, 23, 19, 50, tzinfo=UTC)
 LINE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"

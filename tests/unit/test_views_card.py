@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from bot.dialogs import Described
+from bot.dialogs.stages import Described
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.files import attachment
 from commands.command import Card, Origin, Users
 from commands.model.images import Digest, Layer
 from commands.model.packages import Inventory
-from tests.examples import ASKED, CARD, IMAGE, LINE, NOW, OTHER_MOVE
-from tests.reading import offered, texts
+from tests.kit.examples import ASKED, CARD, IMAGE, LINE, NOW, OTHER_MOVE
+from tests.kit.reading import offered, texts
 
 CARD_LINE = replace(ASKED, line="details image=9c1e6b20d7f3")
 FOREIGN = replace(

@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.dialogs import (
+from bot.dialogs.progress import Progress, Step, StepState, Transfer
+from bot.dialogs.stages import (
     Asked,
     Cancelled,
     Deciding,
@@ -45,9 +46,8 @@ from bot.dialogs import (
     UnderReview,
     UpToDate,
 )
-from bot.progress import Progress, Step, StepState, Transfer
 from bot.room.blocks import are_too_long, block_errors
-from bot.room.terminal import to_rich
+from bot.room.client.terminal import to_rich
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.tables import has_table, without_tables
 from bot.slack.views.text import Markup, cost, log_block, prose

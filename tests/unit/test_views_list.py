@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from bot.dialogs import DialogId, JobLine, Listed
+from bot.dialogs.stages import DialogId, JobLine, Listed
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.tables import has_table, length, without_tables
 from commands.command import Listing, Row
 from commands.model.images import ImageId
 from commands.model.requests import Query
-from tests.examples import ALICE, ASKED, BOB, JOB_LINE, LINE, LISTING, NOW, ROWS, SPEC, UPDATE_LINE
-from tests.reading import menus, offered, rows, texts
+from tests.kit.examples import ALICE, ASKED, BOB, JOB_LINE, LINE, LISTING, NOW, ROWS, SPEC, UPDATE_LINE
+from tests.kit.reading import menus, offered, rows, texts
 
 REAL_ID = DialogId("0198e2a7f3c1a2b3c4d")
 LIST = replace(ASKED, line="/docker_images")

@@ -6,7 +6,10 @@ from datetime import datetime
 
 import pytest
 
-from bot.dialogs import (
+from bot.dialogs.follow_ups import FollowUp, line_after
+from bot.dialogs.jobs import Button
+from bot.dialogs.progress import Progress, Step, StepState
+from bot.dialogs.stages import (
     Cancelled,
     Dialog,
     Expired,
@@ -22,9 +25,6 @@ from bot.dialogs import (
     UnderReview,
     UpToDate,
 )
-from bot.follow_ups import FollowUp, line_after
-from bot.jobs import Button
-from bot.progress import Progress, Step, StepState
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.files import attachment
@@ -33,7 +33,7 @@ from commands.command import NothingToDo, Pull, Refusal, Users
 from commands.model.outcomes import Ending, ImageResult, MoveResult, Removed, RolledBack, Updated
 from commands.model.packages import Change, Difference, PackageChanges
 from commands.model.references import Reference
-from tests.examples import (
+from tests.kit.examples import (
     ALICE,
     ASKED,
     BOB,
@@ -69,7 +69,7 @@ from tests.examples import (
     UPDATE,
     UPDATE_LINE,
 )
-from tests.reading import menus, offered, rows, texts
+from tests.kit.reading import menus, offered, rows, texts
 
 ALL = replace(ASKED, line=UPDATE_LINE)
 GOES_ON = "The bot restarts no container; one that is created anew takes what the name stands for now."

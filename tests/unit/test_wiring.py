@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from bot.dialogs import Dialog, Done, Running, UnderReview
-from bot.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.stages import Dialog, Done, Running, UnderReview
 from bot.logs import MASK
-from bot.room.client import RoomClient
-from bot.room.console import Silent
-from bot.room.say import Conversation
-from bot.room.server import Room
+from bot.room.client.console import Silent
+from bot.room.client.room_client import RoomClient
+from bot.room.client.say import Conversation
+from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.slack.listeners import Audience
-from bot.wiring import Doors, StateFolder, make_bot, redactor, scratch_state
-from commands.build.labels import JOB
+from bot.wiring import Credentials, StateFolder, make_bot, redactor, scratch_state
 from commands.errors import Misconfigured, StateUnwritable
-from tests.examples import BOB, CREATED, LATER, NOW, PROGRESS, PROPOSAL, asked_as
+from commands.recipe.labels import JOB
 from tests.fakes.engine import FakeEngine
 from tests.fakes.files import FakeFiles
 from tests.fakes.resolver import FakeResolver
+from tests.kit.examples import BOB, CREATED, LATER, NOW, PROGRESS, PROPOSAL, asked_as
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def room() -> Iterator[Room]:
         yield opened
 
 
-def doors(room: Room, *, bot_token: str | None = None, app_token: str | None = None) -> Doors:
+def credentials(room: Room, *, bot_token: str | None = None, app_token: str | None = None) -> Credentials:
     audience = Audience(frozenset(channel.id for channel in room.workspace.channels))
-    return Doors(bot_token or room.bot_token, app_token or room.app_token, room.api_url, audience)
+    return Credentials(bot_token or room.bot_token, app_token or room.app_token, room.api_url, audience)
 
 
 # ── The state folder ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -181,7 +181,7 @@ def test_tokens_that_slack_does_not_take_are_told_and_nothing_stays_behind(
     settings: Settings, room: Room, wrong: str
 ) -> None:
     before = set(threading.enumerate())
-    refused = doors(room, **{wrong: f"{'xoxb' if wrong == 'bot_token' else 'xapp'}-0-wrong"})
+    refused = credentials(room, **{wrong: f"{'xoxb' if wrong == 'bot_token' else 'xapp'}-0-wrong"})
     bot = make_bot(settings, refused, engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
 
     with pytest.raises(Misconfigured) as raised:
@@ -196,7 +196,7 @@ def test_tokens_that_slack_does_not_take_are_told_and_nothing_stays_behind(
 
 
 def test_an_address_where_no_slack_is_is_told(settings: Settings, room: Room) -> None:
-    nowhere = replace(doors(room), api_url="http://127.0.0.1:9/api/")
+    nowhere = replace(credentials(room), api_url="http://127.0.0.1:9/api/")
     bot = make_bot(settings, nowhere, engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
 
     with pytest.raises(Misconfigured, match=r"Slack does not answer at `http://127.0.0.1:9/api/`"):
@@ -204,19 +204,19 @@ def test_an_address_where_no_slack_is_is_told(settings: Settings, room: Room) ->
 
 
 def test_two_bots_do_not_share_a_state_folder(settings: Settings, room: Room) -> None:
-    bot = make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
+    bot = make_bot(settings, credentials(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
     with pytest.raises(StateUnwritable, match="Another warroom"):
-        make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
+        make_bot(settings, credentials(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
     bot.close()
 
 
 def test_a_default_base_that_is_none_is_told(settings: Settings, room: Room) -> None:
     with pytest.raises(Misconfigured, match="default_base"):
-        make_bot(settings.model_copy(update={"default_base": "No Name"}), doors(room), engine=FakeEngine())
+        make_bot(settings.model_copy(update={"default_base": "No Name"}), credentials(room), engine=FakeEngine())
 
 
 def test_a_refusal_and_a_note_on_something_else_are_told_apart_in_a_room(settings: Settings, room: Room) -> None:
-    bot = make_bot(settings, doors(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
+    bot = make_bot(settings, credentials(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
     bot.start()
     try:
         client = RoomClient(room.url, room.user_token)
@@ -241,7 +241,7 @@ def test_every_secret_of_the_process_is_known_to_its_redactor(settings: Settings
             "slack_bot_token": "secret-1",
         }
     )
-    redact = redactor(settings, replace(doors(room), bot_token="secret-2", app_token="secret-3"))
+    redact = redactor(settings, replace(credentials(room), bot_token="secret-2", app_token="secret-3"))
 
     for secret in ("pw-of-the-index", "secret-1", "secret-2", "secret-3"):
         assert redact(f"a {secret} b") == f"a {MASK} b"

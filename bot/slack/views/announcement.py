@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never
 
-from bot.dialogs import (
+from bot.dialogs.stages import (
     Asked,
     Cancelled,
     Deciding,

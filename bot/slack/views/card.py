@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from bot.dialogs import Described
+from bot.dialogs.stages import Described
 from bot.slack.views import actions
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.moves import earlier_line

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bot.dialogs import Deciding
+from bot.dialogs.stages import Deciding
 from bot.slack.views import actions
 from bot.slack.views.amounts import moment
 from bot.slack.views.parts import FIELD, NAME, Message, context, message, section

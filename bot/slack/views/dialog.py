@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
-from bot.dialogs import (
+from bot.dialogs.stages import (
     Cancelled,
     Deciding,
     Described,

@@ -1,7 +1,7 @@
 """Dialogs of commands that ended without a result because somebody, or nobody, said so."""
 
-from bot.dialogs import Asked, Cancelled, Discarded, Expired, Stopped
-from bot.progress import Progress
+from bot.dialogs.progress import Progress
+from bot.dialogs.stages import Asked, Cancelled, Discarded, Expired, Stopped
 from bot.slack.views import actions
 from bot.slack.views.amounts import duration
 from bot.slack.views.parts import FIELD, NAME, Message, context, message, section

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from bot.dialogs import (
+from bot.dialogs.progress import Progress
+from bot.dialogs.stages import (
     Dialog,
     Done,
     Failed,
@@ -16,7 +17,6 @@ from bot.dialogs import (
     TagsRolledBack,
     UpToDate,
 )
-from bot.progress import Progress
 from bot.slack.views.updated import CHANGED, title_of
 from commands.command import Candidate, Keep, NoSource, Row, Unchecked
 from commands.model.images import Mark

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bot.dialogs import (
+from bot.dialogs.stages import (
     Attachment,
     Cancelled,
     Described,

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from bot.dialogs import DialogId
+from bot.dialogs.stages import DialogId
 from bot.slack import limits
 from bot.slack.views.parts import Block, plain_text
 from bot.slack.views.text import visible

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from bot.dialogs import JobLine, Listed
+from bot.dialogs.stages import JobLine, Listed
 from bot.slack.views import actions
 from bot.slack.views.amounts import age, size
 from bot.slack.views.parts import FIELD, LINE, Block, Message, context, message, section

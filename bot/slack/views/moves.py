@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from bot.dialogs import ImageRemoved, TagsRolledBack, UnderReview
+from bot.dialogs.stages import ImageRemoved, TagsRolledBack, UnderReview
 from bot.slack.views import actions
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.findings import findings

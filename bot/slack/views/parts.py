@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.dialogs import Asked, DialogId
+from bot.dialogs.stages import Asked, DialogId
 from bot.slack import limits
 from bot.slack.views.actions import Button, Menu, Question
 from bot.slack.views.amounts import moment

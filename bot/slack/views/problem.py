@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bot.dialogs import Failed, Refused
+from bot.dialogs.stages import Failed, Refused
 from bot.slack.views import actions
 from bot.slack.views.amounts import duration
 from bot.slack.views.parts import FIELD, Block, Message, context, message, section

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from bot.dialogs import Done, Reused
+from bot.dialogs.stages import Done, Reused
 from bot.slack.views import actions
 from bot.slack.views.amounts import duration, size
 from bot.slack.views.deciding import failure_lines

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
-from bot.dialogs import UnderReview
+from bot.dialogs.stages import UnderReview
 from bot.slack.views import actions
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.findings import findings

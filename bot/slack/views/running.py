@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Final
 
-from bot.dialogs import Running
-from bot.progress import Progress, StepState
+from bot.dialogs.progress import Progress, StepState
+from bot.dialogs.stages import Running
 from bot.slack.views import actions
 from bot.slack.views.amounts import duration
 from bot.slack.views.parts import FIELD, NAME, Block, Message, context, message, section

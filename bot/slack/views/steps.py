@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 from typing import Final, LiteralString, assert_never
 
-from bot.progress import Progress, Step, StepState, Transfer
+from bot.dialogs.progress import Progress, Step, StepState, Transfer
 from bot.slack.views.amounts import duration, size
 from bot.slack.views.text import Markup, escaped, joined, markup, several
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.dialogs import UnderReview, UpToDate
+from bot.dialogs.stages import UnderReview, UpToDate
 from bot.slack.views import actions
 from bot.slack.views.amounts import moment
 from bot.slack.views.findings import findings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
-from bot.dialogs import ImagesUpdated
+from bot.dialogs.stages import ImagesUpdated
 from bot.slack.views import actions
 from bot.slack.views.amounts import duration, size
 from bot.slack.views.changes import counts, difference_lines, size_change

@@ -1,6 +1,6 @@
 """Dialogs in which nobody builds yet or any more: looking into it, waiting, paused, settling."""
 
-from bot.dialogs import Paused, Preparing, Queued, Settling
+from bot.dialogs.stages import Paused, Preparing, Queued, Settling
 from bot.slack.views import actions
 from bot.slack.views.amounts import ordinal
 from bot.slack.views.parts import FIELD, NAME, Message, context, message, section

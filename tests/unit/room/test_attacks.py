@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from bot.room.server import Room
+from bot.room.server.room import Room
 from bot.room.workspace import ALICE, WAR_ROOM
 from tests.fakes.host import PATIENCE_SECONDS
 

@@ -15,9 +15,9 @@ from starlette.types import Message, Receive
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from bot.room.bodies import MOST_BYTES, body_of
-from bot.room.connections import LONGEST_HEAD, Bounds
-from bot.room.server import Room
+from bot.room.server.bodies import MOST_BYTES, body_of
+from bot.room.server.connections import LONGEST_HEAD, Bounds
+from bot.room.server.room import Room
 from bot.room.workspace import ALICE
 
 SOON = 0.2

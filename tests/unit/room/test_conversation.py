@@ -3,7 +3,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.room.conversation import Conversation
 from bot.room.events import (
     EVENT,
     Draft,
@@ -15,6 +14,7 @@ from bot.room.events import (
     RoomEvent,
     SharedFile,
 )
+from bot.room.server.conversation import Conversation
 
 LOG = SharedFile(id="F1", name="build.log", title="Log", size=4)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.hosts import is_loopback
-from bot.room.door import same
-from bot.room.server import Room, RoomAddressError
+from bot.room.server.door import same
+from bot.room.server.room import Room, RoomAddressError
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"])

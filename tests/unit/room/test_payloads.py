@@ -1,8 +1,8 @@
 """What the room sends of people of another workspace, as Slack does in a shared channel."""
 
 from bot.room.events import Message, OpenView
-from bot.room.occasions import Occasion
-from bot.room.payloads import click_payload, command_payload, submission_payload
+from bot.room.server.occasions import Occasion
+from bot.room.server.payloads import click_payload, command_payload, submission_payload
 from bot.room.workspace import ALICE, TEAM, WAR_ROOM, Person, Team, Workspace
 from bot.slack.payloads import SlashCommand
 

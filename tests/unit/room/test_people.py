@@ -3,8 +3,8 @@
 import pytest
 
 from bot.room.events import Block
-from bot.room.payloads import click_action
-from bot.room.people import CommandLine
+from bot.room.server.payloads import click_action
+from bot.room.server.people import CommandLine
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.room.rates import RateLimits, RateMeter
+from bot.room.server.rates import RateLimits, RateMeter
 
 
 class Clock:

@@ -1,7 +1,7 @@
 """How often and how long a response URL may be used."""
 
-from bot.room.response_urls import LIFETIME_SECONDS, MOST_USES, ReplyTarget, ResponseUrls, UrlRefusal
-from bot.room.sources import Sources
+from bot.room.server.response_urls import LIFETIME_SECONDS, MOST_USES, ReplyTarget, ResponseUrls, UrlRefusal
+from bot.room.server.sources import Sources
 
 TARGET = ReplyTarget(channel="C1", user="U1")
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.room.client import RoomClient
-from bot.room.conversation import Conversation
+from bot.room.client.room_client import RoomClient
 from bot.room.events import Draft, MessageDeleted, MessageEdited, MessagePosted, OpenView, ViewShown
-from bot.room.files import Files
-from bot.room.response_urls import ReplyTarget, ResponseUrls, UrlRefusal
-from bot.room.server import Room
-from bot.room.sources import Sources
-from bot.room.store import RoomStateError, Store
+from bot.room.server.conversation import Conversation
+from bot.room.server.files import Files
+from bot.room.server.response_urls import ReplyTarget, ResponseUrls, UrlRefusal
+from bot.room.server.room import Room
+from bot.room.server.sources import Sources
+from bot.room.server.store import RoomStateError, Store
 
 DRAFT = Draft(channel="C1", author="U1", text="x")
 

@@ -1,0 +1,72 @@
+"""Looks at where the bot keeps its state: the folder, and the database."""
+
+import errno
+import fcntl
+import shutil
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from bot.dialogs.ledger import Ledger
+from bot.doctor.daemon import gigabytes
+from bot.doctor.report import Caution, Fault, Good, Verdict
+
+_ENOUGH = 1 << 30
+"""Build logs and a database: less is used up within weeks."""
+
+
+def folder_is_writable(folder: Path, *, setting: str) -> Verdict:
+    """Write a file into the folder, or into what it would be made in, and say how much room there is."""
+    place = _nearest(folder)
+    try:
+        with TemporaryFile(dir=place) as file:
+            file.write(b"warroom")
+            file.flush()
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        return Fault(f"{folder} cannot be written: {error.strerror}.", _mending(error, setting))
+    says = f"{folder}{'' if place == folder else ' (will be made)'}, {gigabytes(free)} free"
+    if free < _ENOUGH:
+        return Caution(says, f"Free some space, or choose another folder with `{setting}`.")
+    return Good(says)
+
+
+def folder_is_free(folder: Path) -> Verdict:
+    """Say whether a bot has the folder now: there is room for one."""
+    try:
+        with (folder / "lock").open() as lock:
+            # Shared: two check-ups must not take each other for a bot.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        pass
+    except BlockingIOError:
+        return Caution(
+            "A warroom is running on this state folder.",
+            "Nothing, if it is meant to run. A second one needs a folder of its own: `WARROOM_STATE_DIR`.",
+        )
+    except OSError as error:
+        return Fault(f"{folder}/lock cannot be read: {error.strerror}.", _mending(error, "WARROOM_STATE_DIR"))
+    return Good("held by no other warroom")
+
+
+def database_answers(url: str, *, shown: str) -> Verdict:
+    """Open the table of dialogs as the bot does; `shown` names the database without its password."""
+    ledger = Ledger(url)
+    try:
+        unfinished = len(ledger.unfinished())
+    finally:
+        ledger.close()
+    return Good(f"{shown}, {unfinished} unfinished dialog{'' if unfinished == 1 else 's'}")
+
+
+def _nearest(folder: Path) -> Path:
+    return next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
+
+
+def _mending(error: OSError, setting: str) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"Free some space, or choose another folder with `{setting}`."
+        case errno.EROFS:
+            return f"Mount a writable volume there, or choose another folder with `{setting}`."
+        case _:
+            return f"Make it writable for this user, or choose another folder with `{setting}`."

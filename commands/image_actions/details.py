@@ -1,0 +1,140 @@
+"""The card of one image: what is in it, where it came from, who uses it, what was before it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import assert_never
+
+from commands.arguments import Argument, Grammar, Mistake, render
+from commands.arguments import request as read_request
+from commands.command import Card, Move, Origin, Refusal, Row, Users
+from commands.errors import ImageNotFound, Problem
+from commands.host.history import kept_for
+from commands.host.origin import holders_of, is_made_here, line_again
+from commands.host.plans import listed
+from commands.host.selection import Ambiguous, Found, Unknown, find, is_askable, parse_wanted
+from commands.host.subjects import mark_of
+from commands.model.images import ImageId, ListedImage, LocalImage, Mark
+from commands.model.packages import Inventory
+from commands.model.references import Malformed, quoted
+from commands.model.requests import LookAtImage, Wanted
+from commands.recipe.labels import read_labels
+from commands.sources import Sources
+
+GRAMMAR = Grammar(command="details", arguments=(Argument("image"),))
+
+
+def parse(text: str) -> LookAtImage:
+    """Read what a button asks for; raises `ArgumentError`."""
+    return read_request(text, GRAMMAR, _look_at_image)
+
+
+def _look_at_image(arguments: Mapping[str, str]) -> LookAtImage:
+    if not arguments.get("image"):
+        raise Mistake("`image` is missing", advice="Say which image is meant.")
+    try:
+        return LookAtImage(parse_wanted(arguments["image"]))
+    except Malformed as error:
+        candidates = (render({"image": error.correction}),) if error.correction else ()
+        raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
+
+
+def line_for(image: Row | str) -> str:
+    """Write the line that asks for the card of a row, or of a name or short ID."""
+    wanted = image if isinstance(image, str) else _askable(image.name, image.image)
+    return f"{GRAMMAR.command} {render({'image': wanted})}"
+
+
+def _askable(name: str, image: ImageId) -> str:
+    # A host may hold names that nobody could type.
+    return name if is_askable(name) else image.removeprefix("sha256:")[:12]
+
+
+def answer(request: LookAtImage, sources: Sources, report: Callable[[str], None]) -> Card | Refusal:
+    """Gather all there is to know of an image; raises `Problem` where the daemon fails.
+
+    `report` is told what is being done, in a few words. What cannot be read of the packages is told on the card.
+    """
+    report(f"Looking for {request.image}")
+    listing = sources.engine.listing()
+    match find(request.image, listing):
+        case Found() as found:
+            try:
+                return _card(found, listing, sources, report) or _gone(found.name)
+            except ImageNotFound:
+                return _gone(found.name)
+        case Ambiguous(candidates):
+            return _ambiguous(request.image, candidates)
+        case Unknown(nearest):
+            return _unknown(request.image, nearest)
+        case selection:
+            assert_never(selection)
+
+
+def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
+    typed = quoted(str(wanted))
+    return Refusal(
+        f"{typed} is not one image", f"Several images are called {typed}.", f"Choose one of {listed(candidates)}."
+    )
+
+
+def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
+    typed = quoted(str(wanted))
+    meant = f"Did you mean {listed(nearest)}? " if nearest else ""
+    hint = f"{meant}`/docker_images` shows what there is."
+    return Refusal(f"{typed} is not here", f"This Docker host has no image {typed}.", hint)
+
+
+def _gone(name: str) -> Refusal:
+    return Refusal(f"{quoted(name)} is gone", "It has just been removed.", "`/docker_images` shows what there is.")
+
+
+def _card(found: Found, listing: Sequence[ListedImage], sources: Sources, report: Callable[[str], None]) -> Card | None:
+    image = sources.engine.find_image(found.image.id)
+    if image is None:
+        return None
+    name, mark = _askable(found.name, image.id), mark_of(found)
+    users = sources.lineage.users([image.id], listing).get(image.id, Users())
+    layers = sources.engine.history(image.id)
+    report(f"Reading the packages of {name}")
+    return Card(
+        name=name,
+        image=image,
+        mark=mark,
+        origin=_origin(image) if is_made_here(found.image, holders_of(listing)) else None,
+        users=users,
+        # Its own name first; a build's unique tag has nothing before it, but `latest` beside it may.
+        earlier=tuple(
+            move
+            for own in dict.fromkeys((found.name, *sorted(image.repo_tags)))
+            for move in _earlier(own, mark, users, listing)
+        ),
+        layers=layers,
+        packages=_packages(image.id, sources),
+        labels=image.labels,
+    )
+
+
+def _origin(image: LocalImage) -> Origin | None:
+    made = read_labels(image.labels)
+    if made is None:
+        return None
+    return Origin(
+        requester=made.requester,
+        channel=made.channel,
+        at=made.created,
+        job=made.job,
+        line=line_again(made.request) if made.request else None,
+        base=made.base_name,
+    )
+
+
+def _earlier(name: str, present: Mark, users: Users, listing: Sequence[ListedImage]) -> tuple[Move, ...]:
+    # What was kept and then rolled back to is no earlier image any more.
+    kept = (each for each in kept_for(name, listing) if each.image.id != present.id)
+    return tuple(Move(name, present, mark_of(Found(each.image, each.name)), each.name, users) for each in kept)
+
+
+def _packages(image: ImageId, sources: Sources) -> Inventory:
+    try:
+        return sources.inventories.of(image, sources.labels)
+    except Problem as problem:
+        return Inventory({}, None, gap=f"The packages could not be read: {problem.message}")

@@ -1,0 +1,35 @@
+"""The program, until it logs a certain event: then it is killed, in the thread that logs and before anything follows.
+
+python -m tests.kit.killed_at EVENT [FIELD=VALUE …] -- ARGUMENTS OF WARROOM
+"""
+
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+from bot.__main__ import main
+
+
+def doom(event: str, fields: dict[str, str]) -> None:
+    """Arrange for the end."""
+
+    wanted = {"event": event, **fields}
+
+    class Doomed(logging.LogRecord):
+        def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as logging calls it
+            super().__init__(*arguments, **named)
+            # structlog hands the whole event over as the message.
+            said = self.msg if isinstance(self.msg, dict) else {}
+            if all(str(said.get(name)) == value for name, value in wanted.items()):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    logging.setLogRecordFactory(Doomed)
+
+
+if __name__ == "__main__":
+    split = sys.argv.index("--")
+    event, *fields = sys.argv[1:split]
+    doom(event, dict(field.split("=", 1) for field in fields))
+    main(sys.argv[split + 1 :])
