@@ -15,11 +15,13 @@ from typing import IO, Self
 import structlog
 import uv
 
+from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
-from bot.dialogs.jobs import Jobs, Timeouts
+from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Ledger, sqlite_url
+from bot.dialogs.moving import Observer
 from bot.dialogs.runner import Runner, Task
-from bot.dialogs.stages import UNFINISHED, DialogId, Queued
+from bot.dialogs.stages import AT_REST, UNFINISHED, Dialog, DialogId, Queued
 from bot.doctor.daemon import daemon_answers
 from bot.doctor.report import Fault, Good, Verdict
 from bot.doctor.running import Check
@@ -185,7 +187,7 @@ def make_bot(
             timeouts=Timeouts(settings.review_seconds, settings.grace_seconds),
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
-            ended=lambda dialog: meter.command_ended(dialog.asked.line.split()[0], str(facts(dialog)["state"])),
+            observers=(_command_observer(meter),),
         )
         forms = Forms(
             channel.open_view,
@@ -219,6 +221,15 @@ def health_page(settings: Settings) -> Iterator[Callable[[Bot], None]]:
         return
     with HealthServer(settings.health_host, settings.health_port, names=settings.health_names) as server:
         yield lambda bot: server.serve(pages(Readiness(bot.checks), bot.meter.text, metrics_kind=CONTENT_TYPE))
+
+
+def _command_observer(meter: Meter) -> Observer:
+    def observe(dialog: Dialog) -> None:
+        # A list is an end too: what is turned later is not another command.
+        if isinstance(dialog, AT_REST):
+            meter.command_ended(dialog.asked.line.split()[0], str(facts(dialog)["state"]))
+
+    return observe
 
 
 def _ready_checks(engine: Engine, ledger: Ledger, connection: Connection) -> tuple[Check, ...]:

@@ -7,7 +7,7 @@ from os import SEEK_END, SEEK_SET
 from pathlib import Path
 
 from bot.characters import without_hidden, without_terminal_sequences
-from bot.dialogs.stages import DialogId
+from bot.dialogs.stages import Attachment, DialogId
 from commands.errors import StateUnwritable
 
 LONGEST = 20_000_000
@@ -57,3 +57,8 @@ class JobLogFiles:
         if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", job):
             raise ValueError(f"not the id of a job: {job!r}")
         return self._folder / f"{job}.log"
+
+
+def log_file(content: str, job: DialogId) -> Attachment | None:
+    """Make the file of a job's log; None if nothing was logged."""
+    return Attachment("log", f"build-{job}.log", "The whole log", content) if content else None

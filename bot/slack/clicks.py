@@ -10,8 +10,9 @@ from typing import Final, assert_never
 import structlog
 
 from bot.dialogs.follow_ups import FollowUp, line_after
-from bot.dialogs.jobs import Button, Jobs, Press
+from bot.dialogs.jobs import Jobs
 from bot.dialogs.stages import FINAL, Asked, Attachment, Dialog, Expired, Listed, UnderReview
+from bot.dialogs.transitions import Button, Press
 from bot.router import Router
 from bot.slack.forms import Forms
 from bot.slack.notes import NO_LOG, NOT_HERE, NOTHING_YET, note_of

@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never
 
-from bot.dialogs.jobs import Press
+from bot.dialogs.transitions import Press
 
 BROKEN: Final = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
 NOT_HERE: Final = "That is not possible any more. `/docker_images` shows what there is now."

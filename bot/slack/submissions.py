@@ -5,8 +5,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from bot.dialogs.jobs import Jobs, Press
+from bot.dialogs.jobs import Jobs
 from bot.dialogs.stages import Asked
+from bot.dialogs.transitions import Press
 from bot.router import Router
 from bot.slack.forms import COMMAND_FORMS, CommandForm
 from bot.slack.notes import note_of

@@ -27,8 +27,8 @@ def carry_out(
 ) -> Outcome:
     """Do what was proposed; may be called again for the same job, and then continues.
 
-    Raises `ReviewVoid` if the facts have changed since the review, `BuildStopped` if it was cancelled without a result, or
-    another `Problem`.
+    Raises `ReviewVoid` if the facts changed since the review, `BuildStopped` if it was cancelled without a result,
+    or another `Problem`.
     """
     match proposal:
         case Creation():

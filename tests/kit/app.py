@@ -13,8 +13,9 @@ from slack_bolt import App, BoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
-from bot.dialogs.jobs import Jobs, Timeouts
+from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.runner import Runner
 from bot.dialogs.stages import Asked, Dialog, DialogId

@@ -11,11 +11,13 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
-from bot.dialogs.jobs import Button, Jobs, Press, Timeouts
+from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import Dialog, DialogId, UnderReview
+from bot.dialogs.transitions import Button, Press
 from bot.logs import Redactor
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
@@ -95,7 +97,7 @@ class JobsBench:
         """End the process as `kill -9` does: whatever it is doing, it does nothing more."""
         threads = threading.enumerate()
         # Only threads that are left in this process need these: nothing starts, and what waits somewhere ends there.
-        self.jobs._closing.set()
+        self.jobs.closing.set()
         self.runner.stop()
         self.work.die()
         for thread in threads:

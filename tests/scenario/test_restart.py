@@ -70,7 +70,7 @@ def test_a_bot_that_ends_says_so_to_those_who_type(set_stage: Callable[..., Stag
     ending.start()
     bot = stage.bot
     assert bot is not None
-    assert bot._jobs._closing.wait(PATIENCE_SECONDS)
+    assert bot._jobs.closing.wait(PATIENCE_SECONDS)
     stage.bob.type(EXAMPLE)
     whisper = stage.bob.until_whispered("The bot is being restarted.")
     assert "Type the command again in a minute." in whisper
@@ -180,8 +180,7 @@ def test_killed_after_the_end_was_stored_and_before_it_was_said(set_stage: Calla
     message = dialog.ts
     bot._channel.close(seconds=0)
     stage.host.checks.open()
-    with bot._jobs._idle:
-        assert bot._jobs._idle.wait_for(lambda: not bot._jobs._busy, PATIENCE_SECONDS)
+    assert bot._jobs._supervisor.wait_until_idle(PATIENCE_SECONDS) == ()
     assert stage.stages() == ["Done"]
     stage.crash_bot(wire)
     assert dialog.states[-1] == "running"

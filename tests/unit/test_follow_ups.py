@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from bot.dialogs.follow_ups import FollowUp
-from bot.dialogs.jobs import Button
 from bot.dialogs.stages import (
     Asked,
     Cancelled,
@@ -19,6 +18,7 @@ from bot.dialogs.stages import (
     Preparing,
     UnderReview,
 )
+from bot.dialogs.transitions import Button
 from bot.slack.clicks import ACTIONS, FILTER, Taken, Turn
 from bot.slack.listeners import Audience
 from bot.slack.views.filter_form import FILTER_FORM, filter_form
@@ -221,7 +221,7 @@ def test_trouble_with_the_state_is_whispered(desk: Desk, action: str) -> None:
 
 def test_a_bot_that_is_ending_begins_nothing(desk: Desk) -> None:
     desk.keep(DONE)
-    desk.jobs._closing.set()
+    desk.jobs.closing.set()
 
     assert desk.clicks(FollowUp.UNDO) == "The bot is being restarted. Type the command again in a minute."
     assert new(desk) == []

@@ -5,13 +5,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-import bot.dialogs.jobs
-from bot.dialogs.jobs import Button, Press
+from bot.dialogs import transitions
 from bot.dialogs.ledger import Entry
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
@@ -33,6 +33,7 @@ from bot.dialogs.stages import (
     Stopped,
     UnderReview,
 )
+from bot.dialogs.transitions import Button, Press
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
 from commands.command import Proposal
@@ -100,7 +101,7 @@ def at_once(*acts: Callable[[], Press]) -> list[Press]:
 
 # ── The diagram ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-DIAGRAM = bot.dialogs.jobs.__doc__ or ""
+DIAGRAM = transitions.__doc__ or ""
 LEGEND = re.compile(r"^    \((?P<letter>[a-z])\) (?P<source>\w+)? +→ (?P<targets>\w+(?:, \w+)*) {2,}\S", re.MULTILINE)
 STAGES = {stage.__name__: stage for stage in get_args(Dialog)}
 
@@ -115,9 +116,7 @@ def drawn() -> set[tuple[str, str]]:
 
 def test_the_arrows_of_the_legend_are_those_of_the_table() -> None:
     table = {
-        (source.__name__, target.__name__)
-        for target, sources in bot.dialogs.jobs._SOURCES.items()
-        for source in sources
+        (source.__name__, target.__name__) for target, sources in transitions.SOURCES.items() for source in sources
     }
 
     assert drawn() - {("", "Preparing")} == table
@@ -144,7 +143,7 @@ def test_a_move_is_made_where_the_table_has_an_arrow_and_nowhere_else(shelf: Job
         asked = replace(ASKED, dialog=DialogId(f"{type(source).__name__}-{number}"))
         shelf.ledger.add(Entry(replace(source, asked=asked), trigger="", response_url=""))
 
-        moved = shelf.jobs._move(replace(target, asked=asked))
+        moved = shelf.jobs._mover.move(replace(target, asked=asked))
 
         assert moved == ((type(source).__name__, type(target).__name__) in drawn())
         assert type(shelf.stage(asked.dialog)) is (type(target) if moved else type(source))
@@ -156,7 +155,7 @@ def test_a_move_is_made_where_the_table_has_an_arrow_and_nowhere_else(shelf: Job
 def test_a_command_is_shown_at_once_and_then_proposed(bench: JobsBench) -> None:
     review = bench.reviewed()
 
-    assert review == UnderReview(ASKED, PROPOSAL, bench.jobs._from_now(PATIENCE.review_seconds))
+    assert review == UnderReview(ASKED, PROPOSAL, bench.clock() + timedelta(seconds=PATIENCE.review_seconds))
     assert bench.screen.of("d-1")[:2] == [
         Preparing(ASKED, "Reading the command"),
         Preparing(ASKED, "Looking at the base"),
@@ -629,7 +628,7 @@ def test_an_image_with_modules_that_do_not_import_waits_for_a_decision(deciding:
 
     assert isinstance(stage, Deciding)
     assert (stage.image_id, stage.failures) == (IMAGE.id, FAILURES)
-    assert stage.expires == deciding.jobs._from_now(PATIENCE.review_seconds)
+    assert stage.expires == deciding.clock() + timedelta(seconds=PATIENCE.review_seconds)
     assert deciding.screen.wait_for_file().kind == "log"
 
 

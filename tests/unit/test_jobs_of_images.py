@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.dialogs.jobs import Button, Press
 from bot.dialogs.stages import (
     Dialog,
     DialogId,
@@ -24,6 +23,7 @@ from bot.dialogs.stages import (
     UnderReview,
     UpToDate,
 )
+from bot.dialogs.transitions import Button, Press
 from commands.command import (
     Answer,
     Candidate,

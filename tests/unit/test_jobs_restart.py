@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.dialogs.jobs import Button, Press
 from bot.dialogs.ledger import Entry
 from bot.dialogs.stages import (
     FINAL,
@@ -26,6 +25,7 @@ from bot.dialogs.stages import (
     Stopped,
     UnderReview,
 )
+from bot.dialogs.transitions import Button, Press
 from commands.errors import BuildStopped, EngineUnavailable, ShuttingDown, StateUnwritable
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.work import FakeWork
@@ -56,7 +56,7 @@ class Closing:
     def __init__(self, bench: JobsBench) -> None:
         self._threads = ThreadPoolExecutor(1)
         self._done = self._threads.submit(bench.close)
-        until(bench.jobs._closing.is_set, "the bot to begin to close")
+        until(bench.jobs.closing.is_set, "the bot to begin to close")
 
     @property
     def is_over(self) -> bool:
@@ -157,7 +157,7 @@ def test_a_build_that_begins_when_the_grace_is_over_is_paused_too(bench: JobsBen
     bench.confirmed()
     bench.screen.held.wait_for()
     closing = Closing(bench)
-    until(lambda: bench.jobs._out_of_grace, "the grace to be over")
+    until(lambda: bench.jobs._runs._is_shutting_down, "the grace to be over")
     bench.screen.held.open()
     closing.wait()
 

@@ -8,7 +8,6 @@ import pytest
 from slack_bolt import Ack, BoltRequest, BoltResponse
 
 from bot.dialogs.job_logs import JobLogFiles
-from bot.dialogs.jobs import Button
 from bot.dialogs.stages import (
     Asked,
     Attachment,
@@ -20,6 +19,7 @@ from bot.dialogs.stages import (
     Running,
     UnderReview,
 )
+from bot.dialogs.transitions import Button
 from bot.router import BUTTONS, COMMANDS, Command, Router
 from bot.slack.clicks import ACTIONS, EDIT, SHOW
 from bot.slack.listeners import Audience
@@ -211,7 +211,7 @@ def test_a_command_that_cannot_be_taken_is_told_to_the_person_alone(
 
 
 def test_a_bot_that_is_ending_takes_no_command(desk: Desk) -> None:
-    desk.jobs._closing.set()
+    desk.jobs.closing.set()
 
     assert desk.types(LINE) == {
         "text": "The bot is being restarted. Type the command again in a minute.",
@@ -566,7 +566,7 @@ def test_trouble_with_a_form_is_told_in_it(desk: Desk, trouble: Exception, told:
 
 def test_a_bot_that_is_ending_takes_no_form_and_leaves_the_review(desk: Desk) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
-    desk.jobs._closing.set()
+    desk.jobs.closing.set()
 
     errors = desk.fills_in(FILLED, FormContext(HERE, edits=DialogId("d-1")))
 

@@ -7,7 +7,6 @@ from datetime import datetime
 import pytest
 
 from bot.dialogs.follow_ups import FollowUp, line_after
-from bot.dialogs.jobs import Button
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
     Cancelled,
@@ -25,6 +24,7 @@ from bot.dialogs.stages import (
     UnderReview,
     UpToDate,
 )
+from bot.dialogs.transitions import Button
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.files import attachment

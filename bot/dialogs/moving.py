@@ -1,0 +1,65 @@
+"""The one compare-and-set: a dialog moves in the ledger, then on the screen, and observers hear of it."""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from bot.dialogs.ledger import Ledger
+from bot.dialogs.stages import Dialog, DialogId, JobLine, Queued, Running, Screen
+from bot.dialogs.transitions import SOURCES, deadline_of
+
+log = structlog.get_logger()
+
+Observer = Callable[[Dialog], None]
+"""Hears of every stage that a dialog enters, after it was stored; it must not raise."""
+
+
+class Mover:
+    """Moves dialogs. `order` is held while a stage is read, changed and shown: they are shown as they moved."""
+
+    def __init__(
+        self, ledger: Ledger, screen: Screen, now: Callable[[], datetime], observers: Sequence[Observer] = ()
+    ) -> None:
+        self._ledger = ledger
+        self._screen = screen
+        self._now = now
+        self._observers = observers
+        self.order = threading.RLock()
+
+    def dialog(self, dialog: DialogId) -> Dialog | None:
+        """Read the dialog as it is stored."""
+        entry = self._ledger.get(dialog)
+        return entry.dialog if entry else None
+
+    def move(self, to: Dialog, *, after: tuple[type[Any], ...] | None = None) -> bool:
+        """Store and show a stage if the dialog still is in one that leads to it, or in one of `after`."""
+        moved = self._stored(to, after or SOURCES[type(to)])
+        if moved:
+            for observer in self._observers:
+                observer(to)
+        log.info("dialog_moved" if moved else "dialog_had_moved", job=to.asked.dialog, to=type(to).__name__)
+        return moved
+
+    def change(self, dialog: DialogId, change: Callable[[Dialog], Dialog | None]) -> Dialog | None:
+        """Store and show what `change` makes of the present stage, which stays of its class; return it if it moved."""
+        with self.order:
+            now = self.dialog(dialog)
+            to = None if now is None else change(now)
+            return to if to is not None and self._stored(to, (type(now),)) else None
+
+    def jobs_under_way(self) -> tuple[JobLine, ...]:
+        """List the jobs that run or wait for a slot."""
+        under_way = [entry.dialog for entry in self._ledger.in_stage(Running, Queued)]
+        return tuple(
+            JobLine(each.asked.line, each.asked.user, each.asked.at, isinstance(each, Running)) for each in under_way
+        )
+
+    def _stored(self, to: Dialog, after: tuple[type[Any], ...]) -> bool:
+        with self.order:
+            moved = self._ledger.move(to, after=after, now=self._now().timestamp(), deadline=deadline_of(to))
+            if moved:
+                self._screen.show(to)
+        return moved

@@ -1,0 +1,86 @@
+"""The jobs that run in this process: how each is shown, and how it is cancelled."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from bot.dialogs.progress import after
+from bot.dialogs.stages import DialogId, Running, Screen
+from commands.cancellation import Cancellation, CancelReason
+from commands.model.events import Event
+
+
+class Run:
+    """A job that is under way in this process, and its stage as it is to be shown now."""
+
+    def __init__(self, dialog: Running) -> None:
+        self.cancellation = Cancellation()
+        self.dialog = dialog
+
+    @property
+    def job(self) -> DialogId:
+        """The id of its dialog."""
+        return self.dialog.asked.dialog
+
+
+class Runs:
+    """All runs of this process. What was removed is not shown as running any more."""
+
+    def __init__(self, screen: Screen, now: Callable[[], datetime]) -> None:
+        self._screen = screen
+        self._now = now
+        # Held to show a run, too.
+        self._lock = threading.Lock()
+        self._runs: dict[DialogId, Run] = {}
+        self._is_shutting_down = False
+
+    @property
+    def jobs(self) -> tuple[DialogId, ...]:
+        """The ids of all that run."""
+        with self._lock:
+            return tuple(self._runs)
+
+    def add(self, running: Running) -> Run:
+        """Begin a run; it is cancelled at once if somebody asked for that before."""
+        run = Run(running)
+        with self._lock:
+            self._runs[run.job] = run
+            if running.stopping_by:
+                run.cancellation.request(CancelReason.STOPPED)
+            if self._is_shutting_down:
+                run.cancellation.request(CancelReason.SHUTDOWN)
+        return run
+
+    def remove(self, run: Run) -> None:
+        """End a run."""
+        with self._lock:
+            del self._runs[run.job]
+
+    def record(self, run: Run, event: Event) -> None:
+        """Fold an event into the progress of a run, and show it."""
+        with self._lock:
+            run.dialog = replace(run.dialog, progress=after(run.dialog.progress, event, self._now()))
+            self._screen.show(run.dialog)
+
+    def stop(self, job: DialogId, user: str) -> None:
+        """Cancel a run on request of `user`, and show that; nothing happens if the job does not run here."""
+        with self._lock:
+            run = self._runs.get(job)
+            if run is not None and run.dialog.stopping_by is None:
+                run.dialog = replace(run.dialog, stopping_by=user)
+                run.cancellation.request(CancelReason.STOPPED)
+                self._screen.show(run.dialog)
+
+    def shut_down(self) -> None:
+        """Cancel all runs, and every one that is added later: the next process continues them."""
+        with self._lock:
+            self._is_shutting_down = True
+            for run in self._runs.values():
+                run.cancellation.request(CancelReason.SHUTDOWN)
+
+    def show(self) -> None:
+        """Show all runs again, with the time that has passed."""
+        with self._lock:
+            for run in self._runs.values():
+                self._screen.show(run.dialog)

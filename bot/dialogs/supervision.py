@@ -1,0 +1,103 @@
+"""Watches over tasks: counts them, retries while the state or the daemon is away, and tells people of defects."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from bot.dialogs.interface import Timeouts
+from bot.dialogs.moving import Mover
+from bot.dialogs.runner import Interrupted
+from bot.dialogs.stages import FINAL, DialogId, Screen
+from bot.dialogs.transitions import failed, job_of
+from commands.errors import EngineUnavailable, StateUnwritable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class Supervisor:
+    """Supervises the tasks of one process, until it closes."""
+
+    def __init__(self, mover: Mover, screen: Screen, timeouts: Timeouts) -> None:
+        self._mover = mover
+        self._screen = screen
+        self._timeouts = timeouts
+        self._idle = threading.Condition()
+        self._busy: set[tuple[str, str]] = set()
+        self.closing = threading.Event()
+
+    def close(self) -> None:
+        """Let no further task begin."""
+        with self._idle:
+            self.closing.set()
+
+    def wait_until_idle(self, seconds: float) -> tuple[tuple[str, str], ...]:
+        """Wait until no task is under way, at most so long; return those that still are, by name and key."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self._busy, timeout=seconds)
+            return tuple(sorted(self._busy))
+
+    def raise_if_closing(self) -> None:
+        """Raise `Interrupted` if the bot is closing."""
+        if self.closing.is_set():
+            raise Interrupted
+
+    def supervised(self, name: str, task: Callable[[DialogId], None]) -> Callable[[str], None]:
+        """Wrap a task, so that it counts as under way, and ends in a way that people are told of."""
+
+        def run(key: str) -> None:
+            job = job_of(key)
+            with self._idle:
+                # Under the lock, so that `close` waits for every task that got past this line.
+                self.raise_if_closing()
+                self._busy.add((name, key))
+            try:
+                self.until_written(job, lambda: task(job))
+            except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
+                self.fail(job, error)
+            finally:
+                with self._idle:
+                    self._busy.discard((name, key))
+                    self._idle.notify_all()
+
+        return run
+
+    def until_written(self, job: DialogId, act: Callable[[], T]) -> T:
+        """Act; if the ledger cannot be written, tell the person and retry until it can."""
+        told = False
+        while True:
+            try:
+                return act()
+            except StateUnwritable as error:
+                if not told:
+                    log.warning("state_not_written", job=job, reason=error.message)
+                    self._show_trouble(job, error)
+                told = True
+                if self.closing.wait(self._timeouts.retry_seconds):
+                    raise Interrupted from error
+
+    def until_the_engine_answers(self, act: Callable[[], T]) -> T:
+        """Act; retry while the Docker daemon is away."""
+        while True:
+            try:
+                return act()
+            except EngineUnavailable:
+                if self.closing.wait(self._timeouts.retry_seconds):
+                    raise Interrupted from None
+
+    def fail(self, job: DialogId, error: Exception) -> None:
+        """End a dialog whose task raised an error that nothing else has caught."""
+        dialog = self._mover.dialog(job)
+        if dialog is None or not self._mover.move(failed(dialog.asked, error)):
+            log.error("task_failed", job=job, exc_info=error)
+
+    def _show_trouble(self, job: DialogId, error: StateUnwritable) -> None:
+        # It is not stored: once the ledger can be written, the dialog continues in place of this.
+        with contextlib.suppress(StateUnwritable):
+            dialog = self._mover.dialog(job)
+            if dialog is not None and not isinstance(dialog, FINAL):
+                self._screen.show(failed(dialog.asked, error))
