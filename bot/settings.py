@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="`postgresql://…`; without it a SQLite file in the state folder is used."
     )
+    owner: str = Field(
+        default="warroom",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="The name of this bot among several on one database; a process that starts under a name takes "
+        "over from the one before.",
+    )
     docker_host: str | None = Field(
         default=None, description="The Docker daemon, `unix://…` or `tcp://…`; without it the one the Docker CLI uses."
     )

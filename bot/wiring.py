@@ -168,7 +168,7 @@ def make_bot(
         folder = stack.enter_context(StateFolder(settings.state_dir))
         redact = redactor(settings, credentials)
         meter = Meter()
-        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"), redact)
+        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"), redact, owner=settings.owner)
         stack.callback(ledger.close)
         meter.watch_queue(lambda: len(ledger.queue(Queued)))
         client = web_client(credentials.bot_token, credentials.api_url)
@@ -420,7 +420,7 @@ def uv_program(settings: Settings, bundle: Path | None) -> UvProgram:
 
 def _runner(settings: Settings, file: Path) -> Callable[[Mapping[str, Task]], Runner]:
     url = _database(settings, file)
-    return lambda tasks: Runner(database_url=url, slots=settings.builds_at_once, tasks=tasks)
+    return lambda tasks: Runner(database_url=url, slots=settings.builds_at_once, tasks=tasks, owner=settings.owner)
 
 
 def _database(settings: Settings, file: Path) -> str:

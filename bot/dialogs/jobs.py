@@ -95,6 +95,7 @@ class Jobs:
 
     def start(self) -> None:
         """Continue everything that the last process left; raises `StateUnwritable`."""
+        self._ledger.take_over()
         left = self._ledger.unfinished()
         self._tasks.inherited = frozenset(entry.id for entry in left)
         for entry in self._ledger.unshown():
@@ -104,6 +105,9 @@ class Jobs:
         self._starter.open()
         for entry in left:
             self._starter.start(entry.dialog, again=True)
+        for job in self._ledger.unreadable():
+            # An older version cannot continue here, but what it left on the daemon goes.
+            self._starter.clean(job)
         self._ticker.start()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,33 +16,16 @@ import sqlalchemy as sa
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bot.dialogs.stages import AT_REST, FINAL, SHOWN_ONLY, Dialog, DialogId
-from commands.errors import StateUnwritable
+from bot.dialogs.schema import DIALOGS, OWNERS, prepare
+from bot.dialogs.stages import FINAL, SHOWN_ONLY, UNFINISHED, Dialog, DialogId
+from commands.errors import ShuttingDown, StateUnwritable
 
 log = structlog.get_logger()
 
 _STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
-_METADATA = sa.MetaData()
 _CONNECTIONS = 40
 """Kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening one takes long."""
-_DIALOGS = sa.Table(
-    "warroom_dialogs",
-    _METADATA,
-    # Given out by the database, so that two processes can add at once.
-    sa.Column("serial", sa.Integer, primary_key=True),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("stage", sa.Text, nullable=False, index=True),
-    sa.Column("value", sa.Text, nullable=False),
-    sa.Column("changes", sa.Integer, nullable=False),
-    sa.Column("since", sa.Float, nullable=False),
-    sa.Column("deadline", sa.Float, index=True),
-    sa.Column("trigger", sa.Text, nullable=False),
-    sa.Column("response_url", sa.Text, nullable=False),
-    sa.Column("message", sa.Text),
-    sa.Column("shown", sa.Integer, nullable=False),
-    sa.Column("announced", sa.Boolean, nullable=False),
-    sa.Column("attached", sa.Text, nullable=False),
-)
+DEFAULT_OWNER = "warroom"
 _WORD_FOR_WORD = ("asked", "proposal")
 """What was typed and what was proposed is acted upon as it stands; neither can hold a secret, by its grammar."""
 
@@ -70,13 +54,27 @@ class Entry:
         return self.dialog.asked.dialog
 
 
-class Ledger:
-    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` where it cannot be used.
+class Role(Enum):
+    """In which role a process moves a dialog."""
 
-    `redact` masks secrets in what daemons, indexes and packages said, before it is stored.
+    CLAIM = auto()
+    """It drives the dialog from here on."""
+    OWNER = auto()
+    """It must have driven the dialog until now: a task moves so."""
+    GUEST = auto()
+    """It asks something of the process that drives the dialog: a request to stop is made so."""
+
+
+class Ledger:
+    """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` if it cannot be used.
+
+    `redact` masks secrets in what daemons, indexes and packages said, before it is stored. `owner` is the bot whose
+    dialogs these are: several may share a database.
     """
 
-    def __init__(self, url: str, redact: Callable[[str], str] = str) -> None:
+    def __init__(self, url: str, redact: Callable[[str], str] = str, *, owner: str = DEFAULT_OWNER) -> None:
+        self._owner = owner
+        self._epoch = 0
         self._redact = redact
         self._engine = sa.create_engine(url, pool_size=_CONNECTIONS)
         self._turn: AbstractContextManager[object] = nullcontext()
@@ -85,15 +83,27 @@ class Ledger:
             # One writes at a time anyway. Those who find SQLite's own lock taken sleep up to 100 ms and look again.
             self._turn = threading.Lock()
         with _using(url):
-            _METADATA.create_all(self._engine)
+            prepare(self._engine)
         self._url = url
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
 
+    def take_over(self) -> None:
+        """Begin a new epoch of this owner: the process before can store nothing any more, its dialogs are ours."""
+        with self._writing() as connection:
+            raised = sa.update(OWNERS).where(OWNERS.c.owner == self._owner).values(epoch=OWNERS.c.epoch + 1)
+            if connection.execute(raised).rowcount == 0:
+                connection.execute(sa.insert(OWNERS).values(owner=self._owner, epoch=1))
+            present = sa.select(OWNERS.c.epoch).where(OWNERS.c.owner == self._owner)
+            self._epoch = int(connection.execute(present).scalar_one())
+            # Those without an owner are of a version before there were any.
+            own = DIALOGS.c.owner.in_((self._owner, ""))
+            connection.execute(sa.update(DIALOGS).where(own).values(owner=self._owner, epoch=self._epoch))
+
     def add(self, entry: Entry) -> None:
-        """Store a new dialog."""
+        """Store a new dialog; raises `ShuttingDown` if another process has taken over."""
         row = {
             "id": entry.id,
             **self._stage_of(entry.dialog),
@@ -105,56 +115,93 @@ class Ledger:
             "shown": entry.shown,
             "announced": entry.announced,
             "attached": _joined(entry.attached),
+            **self._claim,
         }
         with self._writing() as connection:
-            connection.execute(sa.insert(_DIALOGS).values(**row))
+            if connection.execute(sa.select(sa.literal(1)).where(self._is_present)).first() is None:
+                raise ShuttingDown(
+                    "Another process has taken over the work of this bot.", hint="Type the command again in a minute."
+                )
+            connection.execute(sa.insert(DIALOGS).values(**row))
 
     def try_writing(self) -> None:
         """Change nothing, but as somebody who writes does; raises `StateUnwritable` where that is refused."""
-        nothing = sa.update(_DIALOGS).where(sa.false()).values(stage=_DIALOGS.c.stage)
+        nothing = sa.update(DIALOGS).where(sa.false()).values(stage=DIALOGS.c.stage)
         with _using(self._url), self._engine.begin() as connection:
             connection.execute(nothing)
 
     def get(self, dialog: DialogId) -> Entry | None:
         """Look a dialog up."""
-        return next(iter(self._select(_DIALOGS.c.id == dialog)), None)
+        return next(iter(self._select(DIALOGS.c.id == dialog)), None)
 
-    def move(self, to: Dialog, *, after: Iterable[type[Any]], now: float, deadline: float | None = None) -> bool:
-        """Put a dialog into its next stage if it still is in one of those in `after`; say whether it was.
+    def move(
+        self,
+        to: Dialog,
+        *,
+        after: Iterable[type[Any]],
+        now: float,
+        deadline: float | None = None,
+        role: Role = Role.CLAIM,
+    ) -> bool:
+        """Put a dialog into its next stage if it still is in one of those in `after`; return whether it was.
 
-        `now` and `deadline`, when `overdue` names it, are epoch seconds.
+        `now` and `deadline`, when `overdue` names it, are epoch seconds. A process that was replaced moves nothing.
         """
+        is_ours = sa.and_(DIALOGS.c.owner == self._owner, DIALOGS.c.epoch == self._epoch)
         change = (
-            sa.update(_DIALOGS)
-            .where(_DIALOGS.c.id == to.asked.dialog, _DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
-            .values(**self._stage_of(to), changes=_DIALOGS.c.changes + 1, since=now, deadline=deadline)
+            sa.update(DIALOGS)
+            .where(DIALOGS.c.id == to.asked.dialog, DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
+            .where(self._is_present, *([is_ours] if role is Role.OWNER else []))
+            .values(**self._stage_of(to), changes=DIALOGS.c.changes + 1, since=now, deadline=deadline)
+            .values(**(self._claim if role is Role.CLAIM else {}))
         )
         with self._writing() as connection:
             return connection.execute(change).rowcount == 1
 
+    @property
+    def _claim(self) -> dict[str, str | int]:
+        return {"owner": self._owner, "epoch": self._epoch}
+
+    @property
+    def _is_present(self) -> sa.ColumnElement[bool]:
+        """Whether no other process has begun a later epoch of this owner."""
+        return ~sa.exists().where(OWNERS.c.owner == self._owner, OWNERS.c.epoch > self._epoch)
+
     def overdue(self, now: float) -> tuple[Entry, ...]:
         """Those whose deadline (epoch seconds) has passed."""
-        return self._select(_DIALOGS.c.deadline <= now)
+        return self._select(DIALOGS.c.deadline <= now)
 
     def in_stage(self, *stages: type[Any]) -> tuple[Entry, ...]:
         """Those in one of these stages, in the order in which they were asked."""
-        return self._select(_DIALOGS.c.stage.in_([stage.__name__ for stage in stages]))
+        return self._select(DIALOGS.c.stage.in_([stage.__name__ for stage in stages]))
 
     def queue(self, stage: type[Any]) -> tuple[DialogId, ...]:
         """The ids of those in this stage, in the order in which they came into it, without reading them whole."""
-        query = sa.select(_DIALOGS.c.id).where(_DIALOGS.c.stage == stage.__name__)
+        query = sa.select(DIALOGS.c.id).where(DIALOGS.c.stage == stage.__name__)
         with _using(self._url), self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(_DIALOGS.c.since, _DIALOGS.c.serial))
+            rows = connection.execute(query.order_by(DIALOGS.c.since, DIALOGS.c.serial))
             return tuple(DialogId(row[0]) for row in rows)
 
     def unfinished(self) -> tuple[Entry, ...]:
-        """Those that go on by themselves, or wait for somebody."""
-        return self._select(_DIALOGS.c.stage.not_in([stage.__name__ for stage in AT_REST]))
+        """Return the owner's dialogs that something follows."""
+        return self._select(self._unfinished)
+
+    def unreadable(self) -> tuple[DialogId, ...]:
+        """Return the ids of the owner's unfinished dialogs that another version of the program has stored."""
+        with _using(self._url), self._engine.connect() as connection:
+            rows = connection.execute(sa.select(DIALOGS).where(self._unfinished).order_by(DIALOGS.c.serial))
+            return tuple(DialogId(row.id) for row in rows if _entry(row) is None)
+
+    @property
+    def _unfinished(self) -> sa.ColumnElement[bool]:
+        unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
+        return sa.and_(unfinished, DIALOGS.c.owner.in_((self._owner, "")))
 
     def unshown(self) -> tuple[Entry, ...]:
         """Those whose present stage Slack has not got, or whose end was not announced."""
-        ended = _DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL if stage not in SHOWN_ONLY])
-        return self._select(sa.or_(_DIALOGS.c.shown != _DIALOGS.c.changes, sa.and_(ended, ~_DIALOGS.c.announced)))
+        own = DIALOGS.c.owner.in_((self._owner, ""))
+        ended = DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL if stage not in SHOWN_ONLY])
+        return self._select(own, sa.or_(DIALOGS.c.shown != DIALOGS.c.changes, sa.and_(ended, ~DIALOGS.c.announced)))
 
     def set_message(self, dialog: DialogId, ts: str | None) -> None:
         """Note under which `ts` Slack has the dialog; None when it is gone."""
@@ -172,7 +219,7 @@ class Ledger:
         """Claim the one upload of this kind of file; False when it was claimed before."""
         while (entry := self.get(dialog)) and kind not in entry.attached:
             before, after = _joined(entry.attached), _joined({*entry.attached, kind})
-            change = sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog, _DIALOGS.c.attached == before)
+            change = sa.update(DIALOGS).where(DIALOGS.c.id == dialog, DIALOGS.c.attached == before)
             with self._writing() as connection:
                 # Where another kind was claimed in between, this one is still to be had.
                 if connection.execute(change.values(attached=after)).rowcount == 1:
@@ -195,11 +242,11 @@ class Ledger:
 
     def _set(self, dialog: DialogId, **values: object) -> None:
         with self._writing() as connection:
-            connection.execute(sa.update(_DIALOGS).where(_DIALOGS.c.id == dialog).values(**values))
+            connection.execute(sa.update(DIALOGS).where(DIALOGS.c.id == dialog).values(**values))
 
-    def _select(self, where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
+    def _select(self, *where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
         with _using(self._url), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(_DIALOGS).where(where).order_by(_DIALOGS.c.serial))
+            rows = connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial))
             return tuple(entry for row in rows if (entry := _entry(row)))
 
 

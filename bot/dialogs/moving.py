@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from bot.dialogs.ledger import Ledger
+from bot.dialogs.ledger import Ledger, Role
 from bot.dialogs.stages import Dialog, DialogId, JobLine, Queued, Running, Screen
 from bot.dialogs.transitions import SOURCES, deadline_of
 
@@ -34,9 +34,9 @@ class Mover:
         entry = self._ledger.get(dialog)
         return entry.dialog if entry else None
 
-    def move(self, to: Dialog, *, after: tuple[type[Any], ...] | None = None) -> bool:
+    def move(self, to: Dialog, *, after: tuple[type[Any], ...] | None = None, role: Role = Role.CLAIM) -> bool:
         """Store and show a stage if the dialog still is in one that leads to it, or in one of `after`."""
-        moved = self._stored(to, after or SOURCES[type(to)])
+        moved = self._stored(to, after or SOURCES[type(to)], role)
         if moved:
             for observer in self._observers:
                 observer(to)
@@ -44,11 +44,14 @@ class Mover:
         return moved
 
     def change(self, dialog: DialogId, change: Callable[[Dialog], Dialog | None]) -> Dialog | None:
-        """Store and show what `change` makes of the present stage, which stays of its class; return it if it moved."""
+        """Store and show what `change` makes of the present stage, which stays of its class; return it if it moved.
+
+        The process that drives the dialog stays the same.
+        """
         with self.order:
             now = self.dialog(dialog)
             to = None if now is None else change(now)
-            return to if to is not None and self._stored(to, (type(now),)) else None
+            return to if to is not None and self._stored(to, (type(now),), Role.GUEST) else None
 
     def jobs_under_way(self) -> tuple[JobLine, ...]:
         """List the jobs that run or wait for a slot."""
@@ -57,9 +60,10 @@ class Mover:
             JobLine(each.asked.line, each.asked.user, each.asked.at, isinstance(each, Running)) for each in under_way
         )
 
-    def _stored(self, to: Dialog, after: tuple[type[Any], ...]) -> bool:
+    def _stored(self, to: Dialog, after: tuple[type[Any], ...], role: Role) -> bool:
         with self.order:
-            moved = self._ledger.move(to, after=after, now=self._now().timestamp(), deadline=deadline_of(to))
+            now, deadline = self._now().timestamp(), deadline_of(to)
+            moved = self._ledger.move(to, after=after, now=now, deadline=deadline, role=role)
             if moved:
                 self._screen.show(to)
         return moved

@@ -27,7 +27,6 @@ log = structlog.get_logger()
 _APPLICATION = "warroom"
 _VERSION = "1"
 """Of what a task is, not of the program: raised when work begun by an older program must not be continued."""
-_EXECUTOR = "warroom"
 _QUEUE = "builds"
 _UNDER_WAY = ("PENDING", "ENQUEUED", "DELAYED")
 """The states of dbos that lead to others."""
@@ -45,12 +44,22 @@ class Interrupted(BaseException):
 class Runner:
     """Runs tasks: at once, or from a queue of which at most `slots` run together.
 
-    One per process; `tasks` are the functions by name. dbos looks for new work every `poll_seconds`.
+    One per process; `tasks` are the functions by name. What was interrupted is run again by the same
+    `owner` only. dbos looks for new work every `poll_seconds`.
     """
 
-    def __init__(self, *, database_url: str, slots: int, tasks: Mapping[str, Task], poll_seconds: float = 0.1) -> None:
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        slots: int,
+        tasks: Mapping[str, Task],
+        owner: str = _APPLICATION,
+        poll_seconds: float = 0.1,
+    ) -> None:
         self._url = database_url
         self._slots = slots
+        self._owner = owner
         self._tasks = dict(tasks)
         self._poll_seconds = poll_seconds
         self._workflows: dict[str, Callable[[str], Any]] = {}
@@ -75,7 +84,7 @@ class Runner:
             "name": _APPLICATION,
             "system_database_url": self._url,
             "application_version": _VERSION,
-            "executor_id": _EXECUTOR,
+            "executor_id": self._owner,
             "serializer": DBOSPortableJSONSerializer(),
             # It looks for messages between workflows. There are none, but stopping waits for the next look.
             "notification_listener_polling_interval_sec": self._poll_seconds,

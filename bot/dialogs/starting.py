@@ -9,7 +9,7 @@ import structlog
 from bot.dialogs.runner import Runner
 from bot.dialogs.stages import Dialog, DialogId, Screen
 from bot.dialogs.supervision import Supervisor
-from bot.dialogs.transitions import Task, failed, key_of, task_of
+from bot.dialogs.transitions import Task, failed, task_of
 from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
@@ -51,10 +51,10 @@ class Starter:
         if task is not None:
             self._run(task, again=again)
 
-    def clean(self, dialog: Dialog) -> None:
-        """Start the removal of what a job left on the daemon."""
+    def clean(self, key: str) -> None:
+        """Start the removal of what the job of this key left on the daemon."""
         # A task by itself: while the daemon is away it waits, and a build slot must not wait with it.
-        self._run(Task("clean", key_of(dialog.asked)), again=False)
+        self._run(Task("clean", key), again=False)
 
     def start_soon(self, dialog: Dialog) -> None:
         """Start the task of this stage in the background."""

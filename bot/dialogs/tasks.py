@@ -9,6 +9,7 @@ import structlog
 
 from bot.dialogs.interface import JobLog, Timeouts, Work
 from bot.dialogs.job_logs import log_file
+from bot.dialogs.ledger import Role
 from bot.dialogs.lists import Lists
 from bot.dialogs.moving import Mover
 from bot.dialogs.runner import Interrupted
@@ -25,6 +26,7 @@ from bot.dialogs.transitions import (
     discarded,
     failed,
     kept,
+    key_of,
 )
 from commands.carry_out import JobContext
 from commands.errors import BuildStopped, ReviewVoid, StateUnwritable
@@ -77,7 +79,7 @@ class Tasks:
             if not isinstance(dialog, Preparing):
                 return
             answer = self._answer(dialog)
-        if self._mover.move(answer) and isinstance(answer, Listed):
+        if self._mover.move(answer, role=Role.OWNER) and isinstance(answer, Listed):
             self._lists.count(job)
 
     def _answer(self, dialog: Preparing) -> Dialog:
@@ -139,7 +141,7 @@ class Tasks:
         self._runs.record(run, event)
 
     def _end(self, dialog: Dialog) -> None:
-        self._supervisor.until_written(dialog.asked.dialog, lambda: self._mover.move(dialog))
+        self._supervisor.until_written(dialog.asked.dialog, lambda: self._mover.move(dialog, role=Role.OWNER))
         match dialog:
             case Paused():
                 raise Interrupted
@@ -154,7 +156,7 @@ class Tasks:
         """Keep or remove an undecided image, as somebody decided."""
         dialog = self._mover.dialog(job)
         if isinstance(dialog, Settling):
-            self._mover.move(self._settled(dialog))
+            self._mover.move(self._settled(dialog), role=Role.OWNER)
         self._clean_up(job)
 
     def _settled(self, dialog: Settling) -> Dialog:
@@ -177,7 +179,7 @@ class Tasks:
     def _clean_up(self, job: DialogId) -> None:
         dialog = self._mover.dialog(job)
         if isinstance(dialog, FINAL):
-            self._starter.clean(dialog)
+            self._starter.clean(key_of(dialog.asked))
 
     def attach_log(self, job: DialogId) -> None:
         """Put the log of a job into its thread, if there is one that can be read."""

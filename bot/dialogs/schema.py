@@ -1,0 +1,78 @@
+"""The tables of the ledger, and how a database of an older version becomes one of this version.
+
+Not alembic: the tables are few and only grow, each step is a few statements, and a start need not load a framework.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import sqlalchemy as sa
+
+METADATA: Final = sa.MetaData()
+
+DIALOGS: Final = sa.Table(
+    "warroom_dialogs",
+    METADATA,
+    # Given out by the database, so that two processes can add at once.
+    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("stage", sa.Text, nullable=False, index=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("changes", sa.Integer, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("deadline", sa.Float, index=True),
+    sa.Column("trigger", sa.Text, nullable=False),
+    sa.Column("response_url", sa.Text, nullable=False),
+    sa.Column("message", sa.Text),
+    sa.Column("shown", sa.Integer, nullable=False),
+    sa.Column("announced", sa.Boolean, nullable=False),
+    sa.Column("attached", sa.Text, nullable=False),
+    # Since version 2: which bot drives the dialog, and in which of its lives.
+    sa.Column("owner", sa.Text, nullable=False, server_default=""),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+)
+
+OWNERS: Final = sa.Table(
+    "warroom_owners",
+    METADATA,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+"""The present epoch of each owner: a process with an older one was replaced."""
+
+_VERSION: Final = sa.Table("warroom_schema", METADATA, sa.Column("version", sa.Integer, primary_key=True))
+
+_LOCK: Final = 7_278_660
+"""An arbitrary number by which processes agree who migrates a PostgreSQL database."""
+
+
+def prepare(engine: sa.Engine) -> None:
+    """Create the tables, or bring those of an older version up to date; nothing that is stored gets lost."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        version = _version(connection)
+        for migrate in _MIGRATIONS[version - 1 :] if version else ():
+            migrate(connection)
+        METADATA.create_all(connection)
+        if version != VERSION:
+            connection.execute(sa.delete(_VERSION))
+            connection.execute(sa.insert(_VERSION).values(version=VERSION))
+
+
+def _version(connection: sa.Connection) -> int:
+    """Read the version of the tables; 0 if there are none."""
+    tables = sa.inspect(connection).get_table_names()
+    if _VERSION.name in tables:
+        return connection.execute(sa.select(_VERSION.c.version)).scalar() or VERSION
+    return 1 if DIALOGS.name in tables else 0
+
+
+def _add_owners(connection: sa.Connection) -> None:
+    connection.execute(sa.text("ALTER TABLE warroom_dialogs ADD COLUMN owner TEXT NOT NULL DEFAULT ''"))
+    connection.execute(sa.text("ALTER TABLE warroom_dialogs ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0"))
+
+
+_MIGRATIONS: Final[tuple[Callable[[sa.Connection], None], ...]] = (_add_owners,)
+"""The steps from each version to the next, the first from version 1."""
+VERSION: Final = len(_MIGRATIONS) + 1

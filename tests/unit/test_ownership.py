@@ -1,0 +1,150 @@
+"""Several processes on one database: who drives a dialog, who was replaced, and what an older version has left."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.dialogs.job_logs import JobLogFiles
+from bot.dialogs.jobs import Jobs
+from bot.dialogs.ledger import Entry, Ledger, Role, sqlite_url
+from bot.dialogs.stages import Paused, Preparing, Queued, Running, Stopped
+from bot.dialogs.transitions import Button, Press
+from commands.errors import ShuttingDown
+from tests.fakes.screen import FakeScreen
+from tests.fakes.work import FakeWork
+from tests.kit.app import NoRunner
+from tests.kit.examples import BOB, PROGRESS, PROPOSAL, asked_as
+from tests.kit.restartable_jobs import PATIENCE, Clock, JobsBench
+
+SCHEMA_BEFORE = """
+CREATE TABLE warroom_dialogs (
+    serial INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL UNIQUE, stage TEXT NOT NULL, value TEXT NOT NULL,
+    changes INTEGER NOT NULL, since FLOAT NOT NULL, deadline FLOAT, "trigger" TEXT NOT NULL,
+    response_url TEXT NOT NULL, message TEXT, shown INTEGER NOT NULL, announced BOOLEAN NOT NULL, attached TEXT NOT NULL
+);
+CREATE INDEX ix_warroom_dialogs_stage ON warroom_dialogs (stage);
+CREATE INDEX ix_warroom_dialogs_deadline ON warroom_dialogs (deadline);
+INSERT INTO warroom_dialogs VALUES
+    (1, 'd-old', 'Running', '{"asked": {"dialog": "d-old", "line": "/docker_image_create name=a"}}', 3, 1.0, NULL, 't',
+     'http://127.0.0.1/r', '1.0', 3, 0, ''),
+    (2, 'd-ended', 'Vanished', '{}', 3, 1.0, NULL, 't', 'http://127.0.0.1/r', '2.0', 3, 1, 'log');
+"""
+"""The tables of version 1, with a job under way and an end of a kind that is not known here."""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return sqlite_url(tmp_path / "dialogs.sqlite")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[JobsBench]:
+    made = JobsBench(tmp_path)
+    yield made
+    made.end()
+
+
+def running() -> Running:
+    return Running(asked_as("d-1"), PROPOSAL, BOB, PROGRESS)
+
+
+def with_a_job(url: str, owner: str) -> Ledger:
+    ledger = Ledger(url, owner=owner)
+    ledger.take_over()
+    ledger.add(Entry(Queued(asked_as("d-1"), PROPOSAL, BOB, 1), trigger="t", response_url=""))
+    assert ledger.move(running(), after=(Queued,), now=1.0)
+    return ledger
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_process_that_was_replaced_moves_nothing(url: str, role: Role) -> None:
+    with closing(with_a_job(url, "one")) as old, closing(Ledger(url, owner="one")) as new:
+        new.take_over()
+
+        assert not old.move(Paused(asked_as("d-1"), PROPOSAL, BOB), after=(Running,), now=2.0, role=role)
+        assert not old.move(running(), after=(Running,), now=2.0, role=role)
+        assert new.move(running(), after=(Running,), now=2.0, role=role)
+
+
+def test_a_process_that_was_replaced_takes_no_command(url: str) -> None:
+    with closing(with_a_job(url, "one")) as old, closing(Ledger(url, owner="one")) as new:
+        new.take_over()
+
+        with pytest.raises(ShuttingDown):
+            old.add(Entry(Preparing(asked_as("d-2"), "Reading"), trigger="t", response_url=""))
+        assert len(new.unfinished()) == 1
+
+
+def test_a_start_takes_over_what_is_its_own_only(url: str) -> None:
+    with closing(with_a_job(url, "one")) as one, closing(Ledger(url, owner="two")) as two:
+        two.take_over()
+
+        assert two.unfinished() == ()
+        assert [entry.id for entry in one.unfinished()] == ["d-1"]
+        assert one.move(running(), after=(Running,), now=2.0, role=Role.OWNER)
+
+
+def test_a_task_of_another_owner_ends_no_dialog(url: str) -> None:
+    with closing(with_a_job(url, "one")), closing(Ledger(url, owner="two")) as two:
+        stopped = Stopped(asked_as("d-1"), PROPOSAL, BOB, PROGRESS)
+
+        assert not two.move(stopped, after=(Running,), now=2.0, role=Role.OWNER)
+
+
+def test_a_guest_leaves_the_dialog_to_its_owner(url: str) -> None:
+    with closing(with_a_job(url, "one")) as one, closing(Ledger(url, owner="two")) as two:
+        assert two.move(running(), after=(Running,), now=2.0, role=Role.GUEST)
+        assert one.move(Paused(asked_as("d-1"), PROPOSAL, BOB), after=(Running,), now=3.0, role=Role.OWNER)
+
+
+def test_stop_in_one_process_ends_a_job_that_runs_in_another(bench: JobsBench, tmp_path: Path) -> None:
+    bench.building()
+    with closing(Ledger(bench.ledger_url, owner="another")) as ledger:
+        another = Jobs(
+            ledger=ledger,
+            screen=FakeScreen(),
+            work=FakeWork(),
+            job_log=JobLogFiles(tmp_path / "logs", str),
+            timeouts=PATIENCE,
+            clock=Clock(),
+            runner=lambda _: NoRunner(),
+        )
+
+        assert another.press(asked_as("d-1").dialog, Button.STOP, BOB) is Press.TAKEN
+        stopped = bench.until_stored(Stopped)
+
+    assert stopped.by == BOB
+
+
+def test_a_state_of_the_version_before_opens_and_keeps_its_rows(tmp_path: Path, url: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
+        database.executescript(SCHEMA_BEFORE)
+
+    for _ in range(2):
+        with closing(Ledger(url)) as ledger:
+            ledger.take_over()
+            assert ledger.unfinished() == ()
+            assert ledger.unreadable() == ("d-old",)
+            assert ledger.get(asked_as("d-ended").dialog) is None
+
+    with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
+        rows = database.execute("SELECT id, message, attached, owner FROM warroom_dialogs ORDER BY serial").fetchall()
+        assert rows == [("d-old", "1.0", "", "warroom"), ("d-ended", "2.0", "log", "warroom")]
+
+
+def test_what_an_older_version_left_on_the_daemon_is_removed(tmp_path: Path) -> None:
+    bench = JobsBench(tmp_path)
+    bench.close()
+    for statement in filter(str.strip, SCHEMA_BEFORE.split(";\n")[3:]):
+        columns = 'serial, id, stage, value, changes, since, deadline, "trigger", response_url, message, shown, announced, attached'
+        bench.execute(statement.replace("INTO warroom_dialogs", f"INTO warroom_dialogs ({columns})"))
+
+    bench.open()
+    try:
+        bench.work.wait_for("clean", "d-old")
+        assert bench.presses(Button.STOP, "d-old") is Press.GONE
+    finally:
+        bench.end()
