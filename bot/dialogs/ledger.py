@@ -164,7 +164,9 @@ class Ledger:
 
     @property
     def _is_present(self) -> sa.ColumnElement[bool]:
-        """Whether no other process has begun a later epoch of this owner."""
+        """Whether no other process has begun a later epoch of this owner; before `take_over` none can be later."""
+        if not self._epoch:
+            return sa.true()
         return ~sa.exists().where(OWNERS.c.owner == self._owner, OWNERS.c.epoch > self._epoch)
 
     def overdue(self, now: float) -> tuple[Entry, ...]:

@@ -110,7 +110,7 @@ def test_stop_in_one_process_ends_a_job_that_runs_in_another(bench: JobsBench, t
             job_log=JobLogFiles(tmp_path / "logs", str),
             timeouts=PATIENCE,
             clock=Clock(),
-            runner=lambda _: NoRunner(),
+            runner=lambda tasks: NoRunner(database_url="", slots=1, tasks=tasks),
         )
 
         assert another.press(asked_as("d-1").dialog, Button.STOP, BOB) is Press.TAKEN
@@ -139,7 +139,10 @@ def test_what_an_older_version_left_on_the_daemon_is_removed(tmp_path: Path) -> 
     bench = JobsBench(tmp_path)
     bench.close()
     for statement in filter(str.strip, SCHEMA_BEFORE.split(";\n")[3:]):
-        columns = 'serial, id, stage, value, changes, since, deadline, "trigger", response_url, message, shown, announced, attached'
+        columns = (
+            'serial, id, stage, value, changes, since, deadline, "trigger", response_url, message, shown, announced, '
+            "attached"
+        )
         bench.execute(statement.replace("INTO warroom_dialogs", f"INTO warroom_dialogs ({columns})"))
 
     bench.open()
