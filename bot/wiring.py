@@ -1,7 +1,5 @@
 """The composition root: the one place that picks implementations and puts the program together."""
 
-import fcntl
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -10,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from time import time
-from typing import IO, Self
 
 import structlog
 import uv
@@ -21,7 +18,7 @@ from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.moving import Observer
 from bot.dialogs.runner import Runner, Task
-from bot.dialogs.stages import AT_REST, UNFINISHED, Dialog, DialogId, Queued
+from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
 from bot.doctor.daemon import daemon_answers
 from bot.doctor.report import Fault, Good, Verdict
 from bot.doctor.running import Check
@@ -37,11 +34,12 @@ from bot.slack.listeners import Audience, Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
 from bot.slack.views.facts import facts
+from bot.state import StateFolder, scratch_folder
 from bot.work import CommandWork
 from commands.carry_out import Dependencies, clean
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine, RunOrder, RunOutcome
-from commands.errors import Misconfigured, Problem, StateUnwritable
+from commands.errors import Misconfigured
 from commands.host.allowed import AllowedRegistries, GuardedRegistry
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
@@ -72,38 +70,6 @@ class Credentials:
     app_token: str
     api_url: str | None
     audience: Audience
-
-
-class StateFolder:
-    """The folder of state, held by one process at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock: IO[str] | None = None
-
-    def __enter__(self) -> Self:
-        """Take it; raises `StateUnwritable` where it cannot be made, or another process has it."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = (self.path / "lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.__exit__()
-            raise StateUnwritable(
-                f"Another warroom is using the state folder `{self.path}`.",
-                hint="Stop that one first, or give this one a folder of its own with `WARROOM_STATE_DIR`.",
-            ) from None
-        except OSError as error:
-            raise StateUnwritable(
-                f"The state folder `{self.path}` cannot be used: {error.strerror}.",
-                hint="Make it writable for this user, or choose another one with `WARROOM_STATE_DIR`.",
-            ) from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave it to others."""
-        if self._lock is not None:
-            self._lock.close()
 
 
 class Bot:
@@ -270,46 +236,14 @@ def make_engine(settings: Settings) -> DockerDaemon:
 
 @contextmanager
 def scratch_state(settings: Settings, engine: Engine | None = None) -> Iterator[Settings]:
-    """Give a bot that lives for one command a state folder of its own; what an earlier one left is cleared away.
+    """Give a bot that lives for one command a state folder, which is removed afterwards.
 
     `engine` takes the place of the configured one.
     """
-    root = settings.state_dir / "say"
     with ExitStack() as stack:
-        if engine is None:
-            daemon = make_engine(settings)
-            stack.callback(daemon.close)
-            engine = daemon
-        for left in root.glob("*"):
-            _clear(left, engine)
-        own = root / token_hex(4)
-        try:
-            yield settings.model_copy(update={"state_dir": own})
-        finally:
-            _clear(own, engine)
-
-
-def _clear(folder: Path, engine: Engine) -> None:
-    """Remove a state folder, and first what its unfinished jobs have left on the daemon."""
-    try:
-        with StateFolder(folder):
-            for job in _unfinished(folder / "dialogs.sqlite"):
-                clean(job, engine)
-            shutil.rmtree(folder)
-    except (Problem, OSError) as error:
-        # In use by another process, or the daemon is away: the next one tries again.
-        log.info("state_not_cleared", folder=str(folder), reason=str(error))
-
-
-def _unfinished(database: Path) -> tuple[DialogId, ...]:
-    if not database.exists():
-        return ()
-    ledger = Ledger(sqlite_url(database))
-    try:
-        # Their ids alone: an older version may have written what this one does not read.
-        return tuple(job for stage in UNFINISHED for job in ledger.queue(stage))
-    finally:
-        ledger.close()
+        daemon = engine or stack.enter_context(closing(make_engine(settings)))
+        own = stack.enter_context(scratch_folder(settings.state_dir / "say", lambda job: clean(job, daemon)))
+        yield settings.model_copy(update={"state_dir": own})
 
 
 def make_registry(settings: Settings, engine: Engine) -> GuardedRegistry:

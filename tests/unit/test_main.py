@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.__main__ import _interrupt_leaves, main
+from bot.__main__ import main
+from bot.cli.say import _interrupt_leaves
 from bot.room.client.console import Silent
 from bot.room.client.say import Conversation
 from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import SETTINGS_FILE
 from bot.slack.manifest import manifest
-from bot.wiring import StateFolder
+from bot.state import StateFolder
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
 from tests.fakes.person import FakePerson, dialog

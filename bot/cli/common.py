@@ -1,0 +1,67 @@
+"""What the sub-commands share: settings, the loop of a running bot, plain words for problems."""
+
+import gc
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from bot.characters import without_hidden
+from bot.logs import set_up_logs
+from bot.room.client.room_client import RoomError
+from bot.room.client.say import Said
+from bot.room.server.store import RoomNotOpenedError
+from bot.settings import Settings, load_settings
+from bot.wiring import Bot, redactor
+from commands.errors import Problem
+
+_LOOK_SECONDS = 1.0
+"""How often it is looked whether a signal has come."""
+
+
+def run_until_signal(bot: Bot, started: str | None = None) -> None:
+    """Run a bot until SIGTERM or SIGINT; `started` is printed once it is ready."""
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    bot.start()
+    # A full collection looks at all that was imported, too: 0.1 s in which nothing is acknowledged.
+    gc.freeze()
+    if started:
+        click.echo(started)
+    # Not one long wait: a signal that another thread is given does not wake this one.
+    while not over.wait(_LOOK_SECONDS):
+        pass
+    bot.close()
+
+
+def settings_and_logs(**overrides: Any) -> Settings:  # noqa: ANN401 - the values of settings
+    """Load the settings, and log as they say."""
+    settings = load_settings()
+    level = overrides.get("log_level", settings.log_level)
+    set_up_logs(redactor(settings), form=settings.log_format, level=level)
+    return settings
+
+
+@contextmanager
+def problems_in_words(*, as_json: bool = False) -> Iterator[None]:
+    """Print a problem in words, or as JSON, and exit with status 1."""
+    try:
+        yield
+    except Problem as problem:
+        _fail(problem.message, problem.hint, problem.details, as_json=as_json)
+    except (RoomError, RoomNotOpenedError) as error:
+        _fail(str(error), "", (), as_json=as_json)
+
+
+def _fail(message: str, hint: str, details: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(Said("failed", " ".join(filter(None, (message, hint, *details)))).as_json()))
+    else:
+        click.echo(without_hidden("\n".join(part for part in (message, hint, *details) if part)), err=True)
+    sys.exit(1)
