@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from commands.host.history import is_kept, repository_of, tag_of
 from commands.model.images import ListedImage
-from commands.model.references import HUB, Malformed, Reference
+from commands.model.references import Malformed, Reference
 from commands.model.requests import ShortId, Wanted
 
 MOST_CANDIDATES = 5
@@ -78,10 +78,7 @@ def find(wanted: Wanted, listing: Sequence[ListedImage]) -> Selection:
 
 def familiar(reference: Reference) -> str:
     """Write a name as the daemon lists it: without what people may leave out of the hub's names, and no digest."""
-    repository = reference.repository
-    if reference.registry == HUB:
-        library, _, official = reference.path.partition("/")
-        repository = official if library == "library" and "/" not in official else reference.path
+    repository = reference.familiar_repository
     return f"{repository}:{reference.tag}" if reference.tag else repository
 
 

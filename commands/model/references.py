@@ -109,6 +109,15 @@ class Reference:
         own, others = (self.tag or "latest", self.digest), (other.tag or "latest", other.digest)
         return self.is_same_repository(other) and own == others
 
+    @property
+    def familiar_repository(self) -> str:
+        """The repository as the daemon lists it: `python` for `docker.io/library/python`."""
+        if self.registry != HUB:
+            return self.repository
+        # Docker leaves `library/` out only before a single component; `familiarizeName` of the distribution project.
+        library, _, official = self.path.partition("/")
+        return official if library == "library" and "/" not in official else self.path
+
     def __str__(self) -> str:
         """Write it as Docker takes it."""
         tag = f":{self.tag}" if self.tag else ""
