@@ -125,6 +125,24 @@ class Reference:
         return f"{self.repository}{tag}{digest}"
 
 
+@dataclass(frozen=True, slots=True)
+class DaemonName:
+    """A name as a daemon lists it, which need not be one that somebody could type: `tag` is empty where it has none."""
+
+    repository: str
+    tag: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Split a name at its tag; a colon before the last slash belongs to a registry's port. Takes any text."""
+        repository, _, tag = text.rpartition(":")
+        return cls(repository, tag) if repository and "/" not in tag else cls(text)
+
+    def __str__(self) -> str:
+        """Write it as the daemon lists it."""
+        return f"{self.repository}:{self.tag}" if self.tag else self.repository
+
+
 def refuse_name_of_tools(reference: Reference) -> None:
     """Refuse a name that is kept for the bot's own tools; raises `Malformed`."""
     if reference.is_kept_for_tools:
