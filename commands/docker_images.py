@@ -10,7 +10,7 @@ from commands.command import Listing, Row
 from commands.host.history import is_kept
 from commands.host.origin import holders_of, is_made_here
 from commands.model.images import ImageId, ListedImage
-from commands.model.references import quoted
+from commands.model.references import DaemonName, quoted
 from commands.model.requests import ListImages, Query
 from commands.sources import Sources
 
@@ -92,11 +92,10 @@ def _order_of_names(name: tuple[str | None, str | None]) -> tuple[bool, str, boo
 
 
 def _split(name: str) -> tuple[str | None, str | None]:
-    # Behind the last colon may be the port of a registry and a path.
-    repository, _, tag = name.rpartition(":")
-    if not repository or "/" in tag:
-        repository, tag = name, ""
-    return (None if repository == NONE else repository), (None if tag in ("", NONE) else tag)
+    listed = DaemonName.parse(name)
+    return (None if listed.repository == NONE else listed.repository), (
+        None if listed.tag in ("", NONE) else listed.tag
+    )
 
 
 def _is_meant(each: _Named, query: Query, holders: Mapping[str, ImageId]) -> bool:

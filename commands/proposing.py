@@ -14,7 +14,7 @@ from commands.errors import (
 )
 from commands.model.images import BaseImage, ImageSpec, Maker
 from commands.model.packages import LockedPackage
-from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import DaemonName, Malformed, Reference, quoted, refuse_name_of_tools
 from commands.model.requests import CreateImage
 from commands.recipe.base import made_by, refuse_default_made_here
 from commands.recipe.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
@@ -112,8 +112,8 @@ def told_of_pull(what: str, progress: PullProgress) -> str:
 
 def _tag(name: str, sources: Sources) -> str:
     made = sources.engine.images({JOB: "", TITLE: name})
-    tags = (name_and_tag.rpartition(":") for image in made for name_and_tag in image.repo_tags)
-    return sources.numbers.next_tag(sources.now(), taken=[tag for repository, _, tag in tags if repository == name])
+    names = (DaemonName.parse(listed) for image in made for listed in image.repo_tags)
+    return sources.numbers.next_tag(sources.now(), taken=[each.tag for each in names if each.repository == name])
 
 
 def _findings(spec: ImageSpec) -> tuple[Finding, ...]:
@@ -147,4 +147,4 @@ def _existing(spec: ImageSpec, engine: Engine) -> ExistingImage | None:
         for reference in image.repo_tags
         if reference == image.labels.get(REF_NAME)
     ]
-    return min(same, key=lambda existing: existing.reference.rpartition(":")[0] != spec.name, default=None)
+    return min(same, key=lambda existing: DaemonName.parse(existing.reference).repository != spec.name, default=None)

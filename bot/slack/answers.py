@@ -1,11 +1,10 @@
 """What a refusal of Slack's Web API means for the message that was to be sent."""
 
 from enum import Enum, auto
+from http import HTTPStatus
 
 from slack_sdk.errors import SlackApiError
 
-_TOO_MANY = 429
-_SERVER_ERRORS = 500
 _DEFAULT_WAIT = 5.0
 """Seconds, where a refusal for the rate names none."""
 
@@ -36,9 +35,9 @@ class Meaning(Enum):
 def meaning(error: SlackApiError) -> Meaning:
     """Read a refusal."""
     reason, status = str(error.response.get("error")), error.response.status_code
-    if status == _TOO_MANY or reason in _RATE:
+    if status == HTTPStatus.TOO_MANY_REQUESTS or reason in _RATE:
         return Meaning.TOO_FAST
-    if status >= _SERVER_ERRORS or reason in _PASSING:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or reason in _PASSING:
         return Meaning.PASSING
     if reason in _UNREACHABLE:
         return Meaning.UNREACHABLE

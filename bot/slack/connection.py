@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import socket
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import structlog
@@ -50,7 +51,7 @@ def respond(url: str, text: str) -> bool:
     if _is_loopback(url):
         webhook.proxy = None
     try:
-        return webhook.send(text=text, response_type="ephemeral").status_code == 200  # noqa: PLR2004 - HTTP's OK
+        return webhook.send(text=text, response_type="ephemeral").status_code == HTTPStatus.OK
     except (OSError, SlackClientError) as error:
         log.warning("response_not_sent", reason=str(error))
         return False

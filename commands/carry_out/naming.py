@@ -6,15 +6,17 @@ import structlog
 
 from commands.engine.interface import Engine
 from commands.errors import ImageInUse, Problem
-from commands.host.history import Kept, kept_name, repository_of, tag_of, too_old
+from commands.host.history import Kept, kept_name, too_old
 from commands.model.images import ImageId
+from commands.model.references import DaemonName
 
 log = structlog.get_logger()
 
 
 def give(engine: Engine, image: ImageId, name: str) -> None:
     """Give an image a full name; moves the name when another image has it."""
-    engine.tag(image, repository_of(name), tag_of(name))
+    full = DaemonName.parse(name)
+    engine.tag(image, full.repository, full.tag)
 
 
 def move(engine: Engine, name: str, *, leaving: ImageId | None, to: ImageId, job: str) -> str:

@@ -19,7 +19,7 @@ from commands.command import Candidate, Keep, NoSource, Pull, Rebuild, Unchecked
 from commands.engine.interface import Engine
 from commands.errors import BuildStopped, ImageNotFound, Problem, ReviewVoid
 from commands.host.asking import Asked, ask_all
-from commands.host.history import LATEST, kept_by, repository_of
+from commands.host.history import LATEST, kept_by, repository_of, tag_of
 from commands.model.events import Event, StepsPlanned
 from commands.model.images import ImageId
 from commands.model.outcomes import Ending, ImageResult, Updated
@@ -70,7 +70,7 @@ def _has_begun(job: str, engine: Engine) -> bool:
 def _check_review(proposal: Update, dependencies: Dependencies) -> None:
     for candidate in proposal.changing:
         # One without a name is told by its ID, which never becomes another's.
-        now = dependencies.engine.find_image(candidate.name if repository_of(candidate.name) else candidate.present.id)
+        now = dependencies.engine.find_image(candidate.name if tag_of(candidate.name) else candidate.present.id)
         if now is None or now.id != candidate.present.id:
             raise _void(candidate.name, "is gone" if now is None else "is another image now")
     pulls = {Reference.parse(image.name): image.plan for image in proposal.changing if isinstance(image.plan, Pull)}

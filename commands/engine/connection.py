@@ -6,6 +6,7 @@ The Engine API is called by path: the SDK's own calls have no time-outs on strea
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import IO, Any, TypeVar
 
 import requests
@@ -267,7 +268,7 @@ class Connection:
 
 
 def _accepted(response: requests.Response, doing: str) -> None:
-    if response.status_code < requests.codes.bad_request:
+    if response.status_code < HTTPStatus.BAD_REQUEST:
         return
     reason = _reason(response)
     if no_space(reason):

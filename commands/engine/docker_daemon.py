@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -45,9 +46,6 @@ _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 """Without an environment there are no logins."""
 
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
-_BAD_REQUEST = 400
-_GONE = 404
-_SERVER_ERROR = 500
 
 
 class DockerDaemon:
@@ -106,7 +104,10 @@ class DockerDaemon:
         try:
             return self._connection.read(image_in, f"/images/{quote(image)}/json", doing=f"inspect `{image}`")
         except Refused as refusal:
-            if refusal.status in (_GONE, _BAD_REQUEST):  # What is no reference at all names no image either.
+            if refusal.status in (
+                HTTPStatus.NOT_FOUND,
+                HTTPStatus.BAD_REQUEST,
+            ):  # What is no reference at all names no image either.
                 return None
             raise
 
@@ -208,7 +209,7 @@ class DockerDaemon:
                 params={"repo": repository, "tag": tag},
             )
         except Refused as refusal:
-            if refusal.status == _GONE:
+            if refusal.status == HTTPStatus.NOT_FOUND:
                 raise ImageNotFound(
                     f"The image `{image}` is not on the Docker daemon any more.",
                     hint="Somebody may have removed it: make it again.",
@@ -234,10 +235,14 @@ class DockerDaemon:
         ) as records:
             errors = [str(record["error"]) for record in records if "error" in record]
         if errors:
-            raise disk_full(errors[0]) if no_space(errors[0]) else Refused(f"import `{name}`", _SERVER_ERROR, errors[0])
+            raise (
+                disk_full(errors[0])
+                if no_space(errors[0])
+                else Refused(f"import `{name}`", HTTPStatus.INTERNAL_SERVER_ERROR, errors[0])
+            )
         image = self.find_image(name)
         if image is None:
-            raise Refused(f"import `{name}`", _GONE, "it took it in but does not hold it")
+            raise Refused(f"import `{name}`", HTTPStatus.NOT_FOUND, "it took it in but does not hold it")
         return image.id
 
     def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:

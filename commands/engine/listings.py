@@ -1,6 +1,7 @@
 """A Docker daemon asked for its lists, each in one question."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import quote
 
 from commands.engine.connection import Connection, Refused
@@ -9,7 +10,6 @@ from commands.engine.overview import containers_in, disk_use_in, layers_in, list
 from commands.engine.throwaway import image_absent
 from commands.model.images import Container, ImageId, Layer, ListedImage
 
-_GONE = 404
 _BY_TYPE = (1, 42)
 """The first version of the API that can count the images alone: containers and volumes take far longer."""
 
@@ -34,7 +34,7 @@ class Listings:
         try:
             return self.connection.read(layers_in, path, doing=f"tell the history of `{image}`")
         except Refused as refusal:
-            if refusal.status == _GONE:
+            if refusal.status == HTTPStatus.NOT_FOUND:
                 raise image_absent(image) from refusal
             raise
 

@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import quote
 
 from commands.engine.connection import Connection, Refused
 from commands.errors import ImageInUse, Problem
 from commands.model.images import Container
 
-_GONE = 404
-_CONFLICT = 409
 _USER = re.compile(
     r"(?:container (?P<before>[0-9a-f]{12,64}) is using|by (?:running |stopped )?container (?P<after>[0-9a-f]{12,64}))"
 )
@@ -30,9 +29,9 @@ class Removals:
         try:
             self._remove(reference)
         except Refused as refusal:
-            if refusal.status == _CONFLICT:
+            if refusal.status == HTTPStatus.CONFLICT:
                 raise self._in_use(reference, refusal) from refusal
-            if refusal.status != _GONE:
+            if refusal.status != HTTPStatus.NOT_FOUND:
                 raise
 
     def discard(self, image: str) -> bool:
@@ -41,7 +40,10 @@ class Removals:
             # No pruning: it would take parents along that are to be kept.
             self._remove(image, params={"noprune": "1"})
         except Refused as refusal:
-            if refusal.status in (_GONE, _CONFLICT):  # Taken away, named or used by somebody since it was listed.
+            if refusal.status in (
+                HTTPStatus.NOT_FOUND,
+                HTTPStatus.CONFLICT,
+            ):  # Taken away, named or used by somebody since it was listed.
                 return False
             raise
         return True

@@ -3,6 +3,7 @@
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
@@ -22,8 +23,6 @@ _LOG_FILES = {"Type": "json-file", "Config": {"max-size": "4m", "max-file": "2"}
 THROWAWAY = "warroom.throwaway"
 """Marks our own containers: those that people run from an image of ours inherit its labels, that of its job too."""
 
-_GONE = 404
-_CONFLICT = 409
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _KILLED = 137  # 128 + SIGKILL
@@ -61,7 +60,7 @@ class Throwaway:
                 json=configuration,
             )
         except Refused as refusal:
-            if refusal.status == _GONE:
+            if refusal.status == HTTPStatus.NOT_FOUND:
                 raise image_absent(image) from refusal
             raise
         return self.connection.understood(id_in, answer)
@@ -129,7 +128,7 @@ class Throwaway:
         try:
             self._ask("POST", container, "/kill", doing="end a container")
         except Refused as refusal:
-            if refusal.status != _CONFLICT:  # It ended by itself in this very moment.
+            if refusal.status != HTTPStatus.CONFLICT:  # It ended by itself in this very moment.
                 raise
 
     def _ask(
@@ -203,4 +202,6 @@ def _shell_code(reason: str) -> int | None:
 
 
 def _is_gone(refusal: Refused) -> bool:
-    return refusal.status == _GONE or (refusal.status == _CONFLICT and "removal" in refusal.reason)
+    return refusal.status == HTTPStatus.NOT_FOUND or (
+        refusal.status == HTTPStatus.CONFLICT and "removal" in refusal.reason
+    )

@@ -94,6 +94,8 @@ def stored_login(config_file: str, registry: str) -> StoredLogin:
 
 def _found(docker_host: str | None) -> dict[str, Any]:
     """Find the daemon as Docker's command line does: DOCKER_HOST, or its current context, or the usual socket."""
+    # The SDK reads the environment by itself: DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and DOCKER_CONTEXT here,
+    # and DOCKER_CONFIG, for which it takes no other source.
     found: dict[str, Any] = dict(kwargs_from_env())
     if docker_host:
         found["base_url"] = docker_host

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from commands.model.images import ListedImage
+from commands.model.references import DaemonName
 
 LATEST = "latest"
 LONGEST_TAG = 128
@@ -40,13 +41,13 @@ class Kept:
 
 
 def tag_of(name: str) -> str:
-    """Give the tag of a full name."""
-    return name.rpartition(":")[2]
+    """Give the tag of a name, as `DaemonName`."""
+    return DaemonName.parse(name).tag
 
 
 def repository_of(name: str) -> str:
-    """Give the repository of a full name."""
-    return name.rpartition(":")[0]
+    """Give the repository of a name, as `DaemonName`."""
+    return DaemonName.parse(name).repository
 
 
 def kept_tag(job: str, tag: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from commands.arguments import LONGEST_TEXT, render
 from commands.host.history import repository_of
 from commands.model.images import ImageId, ListedImage, LocalImage
-from commands.model.references import Malformed, Reference
+from commands.model.references import DaemonName, Malformed, Reference
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
 from commands.recipe.labels import JOB, REF_NAME, Request
 
@@ -27,8 +27,8 @@ def is_made_here(image: ListedImage | LocalImage, holders: Mapping[str, ImageId]
     own = image.labels.get(REF_NAME)
     if not own or not image.labels.get(JOB) or holders.get(own, image.id) != image.id:
         return False
-    repository = repository_of(own)
-    return any(repository_of(name) == repository for name in image.repo_tags)
+    given = DaemonName.parse(own)
+    return bool(given.tag) and any(repository_of(name) == given.repository for name in image.repo_tags)
 
 
 def wanted_again(recorded: Request) -> CreateImage | None:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from commands.host.history import is_kept, repository_of, tag_of
 from commands.model.images import ListedImage
-from commands.model.references import HUB, Malformed, Reference
+from commands.model.references import DaemonName, Malformed, Reference
 from commands.model.requests import ShortId, Wanted
 
 MOST_CANDIDATES = 5
@@ -78,10 +78,7 @@ def find(wanted: Wanted, listing: Sequence[ListedImage]) -> Selection:
 
 def familiar(reference: Reference) -> str:
     """Write a name as the daemon lists it: without what people may leave out of the hub's names, and no digest."""
-    repository = reference.repository
-    if reference.registry == HUB:
-        library, _, official = reference.path.partition("/")
-        repository = official if library == "library" and "/" not in official else reference.path
+    repository = reference.familiar_repository
     return f"{repository}:{reference.tag}" if reference.tag else repository
 
 
@@ -135,7 +132,8 @@ def _names(listing: Iterable[ListedImage]) -> list[str]:
 
 def nearest(typed: str, names: Sequence[str]) -> tuple[str, ...]:
     """Choose the names that are most like what was typed, each of which can be asked for."""
-    repository, tag = _typed_parts(typed)
+    wanted = DaemonName.parse(typed)
+    repository, tag = wanted.repository, wanted.tag
     by_repository: dict[str, list[str]] = {}
     for name in names:
         by_repository.setdefault(repository_of(name), []).append(name)
@@ -148,11 +146,6 @@ def nearest(typed: str, names: Sequence[str]) -> tuple[str, ...]:
     alike_end = get_close_matches(_last(repository), ends, n=MOST_CANDIDATES, cutoff=_LIKENESS + 0.2)
     close = dict.fromkeys([*same_end, *alike, *(ends[end] for end in alike_end)])
     return _askable(_best_name(by_repository[known], tag) for known in close)
-
-
-def _typed_parts(typed: str) -> tuple[str, str]:
-    repository, colon, tag = typed.rpartition(":")
-    return (repository, tag) if colon and "/" not in tag else (typed, "")
 
 
 def _best_name(names: Sequence[str], tag: str) -> str:
@@ -182,7 +175,7 @@ def is_askable(name: str) -> bool:
 
 def is_name_of_tool(name: str) -> bool:
     """Whether a listed name, which need not be one that somebody could type, is kept for the bot's own tools."""
-    return Reference(repository_of(name) or name).is_kept_for_tools
+    return Reference(repository_of(name)).is_kept_for_tools
 
 
 def is_tool(image: ListedImage) -> bool:

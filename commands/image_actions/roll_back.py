@@ -8,11 +8,11 @@ from typing import assert_never
 from commands.arguments import Argument, Grammar, Mistake, render
 from commands.arguments import request as read_request
 from commands.command import Finding, Move, Refusal, RollBack, Severity, Users
-from commands.host.history import Kept, is_kept, kept_by, kept_for, repository_of, tag_of
+from commands.host.history import Kept, is_kept, kept_by, kept_for
 from commands.host.selection import Found, familiar, is_name_of_tool
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, Mark
-from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import DaemonName, Malformed, Reference, quoted, refuse_name_of_tools
 from commands.model.requests import RollBackImage, UndoUpdate
 from commands.sources import Sources
 
@@ -40,9 +40,10 @@ def _request(arguments: Mapping[str, str]) -> Request:
 
 def _reference(text: str) -> Reference:
     # Tags that read as a placeholder (`1.0-BASE`) are refused where people type. Here a button names what is there.
-    repository, tag = (repository_of(text), tag_of(text)) if _TAGGED.fullmatch(text) else (text, None)
+    name = DaemonName.parse(text)
     try:
-        reference = replace(Reference.parse(repository), tag=tag) if tag else Reference.parse(text)
+        tagged = _TAGGED.fullmatch(text)
+        reference = replace(Reference.parse(name.repository), tag=name.tag) if tagged else Reference.parse(text)
         refuse_name_of_tools(reference)
     except Malformed as error:
         raise Mistake(error.message, advice=error.advice) from None

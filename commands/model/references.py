@@ -109,11 +109,38 @@ class Reference:
         own, others = (self.tag or "latest", self.digest), (other.tag or "latest", other.digest)
         return self.is_same_repository(other) and own == others
 
+    @property
+    def familiar_repository(self) -> str:
+        """The repository as the daemon lists it: `python` for `docker.io/library/python`."""
+        if self.registry != HUB:
+            return self.repository
+        # Docker leaves `library/` out only before a single component; `familiarizeName` of the distribution project.
+        library, _, official = self.path.partition("/")
+        return official if library == "library" and "/" not in official else self.path
+
     def __str__(self) -> str:
         """Write it as Docker takes it."""
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.repository}{tag}{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonName:
+    """A name as a daemon lists it, which need not be one that somebody could type: `tag` is empty where it has none."""
+
+    repository: str
+    tag: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Split a name at its tag; a colon before the last slash belongs to a registry's port. Takes any text."""
+        repository, _, tag = text.rpartition(":")
+        return cls(repository, tag) if repository and "/" not in tag else cls(text)
+
+    def __str__(self) -> str:
+        """Write it as the daemon lists it."""
+        return f"{self.repository}:{self.tag}" if self.tag else self.repository
 
 
 def refuse_name_of_tools(reference: Reference) -> None:

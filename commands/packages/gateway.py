@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from threading import Lock
 from typing import Annotated, Literal
 
@@ -33,7 +34,6 @@ LONGEST_FILE = 512 << 20
 
 _PAGE = re.compile(r"/([0-9]{1,3})/([A-Za-z0-9._-]{1,200})/?")
 _FILE = re.compile(r"/file/([0-9]{1,9})/([^/?]+)")
-_OK, _NOT_FOUND = 200, 404
 _JSON = "application/vnd.pypi.simple.v1+json"
 _METADATA = ".metadata"
 
@@ -113,7 +113,7 @@ class Gateway:
             return _nothing()
         files = [self._told(package) for package in page.packages if self._is_listed(package.filename)]
         body = {"meta": {"api-version": "1.0"}, "name": canonicalize_name(project), "files": files}
-        return Fetched(_OK, {"Content-Type": _JSON}, json.dumps(body).encode())
+        return Fetched(HTTPStatus.OK, {"Content-Type": _JSON}, json.dumps(body).encode())
 
     def _is_listed(self, name: str) -> bool:
         return FILE_NAME.fullmatch(name) is not None and self.fits(name)
@@ -145,7 +145,7 @@ class Gateway:
         is_metadata = name != known.name
         url = known.url + _METADATA if is_metadata else known.url
         fetched = self.client.fetch(url, method=asked.method, part=asked.part, most=LONGEST_FILE)
-        if not is_metadata and asked.method == "GET" and fetched.status == _OK:
+        if not is_metadata and asked.method == "GET" and fetched.status == HTTPStatus.OK:
             self._serve(known, fetched.body)
         return fetched
 
@@ -178,4 +178,4 @@ class Gateway:
 
 
 def _nothing() -> Fetched:
-    return Fetched(_NOT_FOUND, {"Content-Type": "text/plain"}, b"")
+    return Fetched(HTTPStatus.NOT_FOUND, {"Content-Type": "text/plain"}, b"")

@@ -26,6 +26,7 @@ _TRY_LATER = "Try again in a minute. If it stays so, whoever runs the bot should
 _NO_INDEX = "answered with something that is no package index"
 _HTML = ("text/html", "application/vnd.pypi.simple.v1+html")
 _DESCRIBING = ("Content-Type", "Content-Range", "Accept-Ranges")
+_PASSING = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
 
 
@@ -50,7 +51,7 @@ class IndexClient:
         self._ca_bundle = str(ca_bundle) if ca_bundle else True
         self._seconds = seconds
         self._session = requests.Session()
-        retry = urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=(502, 503, 504), raise_on_status=False)
+        retry = urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=_PASSING, raise_on_status=False)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_AT_ONCE, max_retries=retry))
 

@@ -114,7 +114,7 @@ def digest_of(image: LocalImage, reference: Reference) -> Digest | None:
     """Find the digest by which the registry of `reference` knows the image; None where it was never in it."""
     for known in image.repo_digests:
         repository, _, digest = known.rpartition("@")
-        if _familiar(repository) == _familiar(reference.repository) and _DIGEST.fullmatch(digest):
+        if Reference(repository).familiar_repository == reference.familiar_repository and _DIGEST.fullmatch(digest):
             return Digest(digest)
     return None
 
@@ -143,11 +143,6 @@ def refuse_default_made_here(base: BaseImage) -> None:
 def _maker(labels: Mapping[str, str]) -> Maker | None:
     made = read_labels(labels)
     return Maker(labels.get(REF_NAME), made.requester, made.created) if made else None
-
-
-def _familiar(repository: str) -> str:
-    # The daemon writes the short form; people and settings may write the hub's long one.
-    return repository.removeprefix("docker.io/").removeprefix("index.docker.io/").removeprefix("library/")
 
 
 def _require_platform(reference: Reference, platform: Platform) -> None:

@@ -35,7 +35,13 @@ _ACCEPTED = (
 )
 _HEADERS = {"Accept": ", ".join(_ACCEPTED), "User-Agent": "warroom"}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_REDIRECTS = (301, 302, 303, 307, 308)
+_REDIRECTS = (
+    HTTPStatus.MOVED_PERMANENTLY,
+    HTTPStatus.FOUND,
+    HTTPStatus.SEE_OTHER,
+    HTTPStatus.TEMPORARY_REDIRECT,
+    HTTPStatus.PERMANENT_REDIRECT,
+)
 _LONGEST_JOURNEY = 4
 _RULES_SECONDS = 60.0
 """How long the daemon's rules are kept: they change when it is started anew."""

@@ -134,6 +134,8 @@ class Wire:
 
 
 def _proxies(url: str) -> dict[str, str]:
+    # `requests` reads the environment by itself (HTTPS_PROXY, NO_PROXY and their lower-case forms): its rules for what
+    # bypasses a proxy take no other one.
     return {} if is_loopback(urlsplit(url).netloc) else get_environ_proxies(url, no_proxy=None)
 
 

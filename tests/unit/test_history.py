@@ -164,7 +164,7 @@ def test_an_earlier_image_whose_own_tag_is_moved_is_kept_too() -> None:
 
 @pytest.mark.parametrize(
     ("name", "repository", "tag"),
-    [("a:1", "a", "1"), ("h:5000/a:1", "h:5000/a", "1"), ("0123456789ab", "", "0123456789ab")],
+    [("a:1", "a", "1"), ("h:5000/a:1", "h:5000/a", "1"), ("0123456789ab", "0123456789ab", "")],
 )
 def test_a_name_is_split_at_its_tag(name: str, repository: str, tag: str) -> None:
     assert (repository_of(name), tag_of(name)) == (repository, tag)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.model.references import LONGEST_QUOTE, Malformed, Reference, quoted
+from commands.model.references import LONGEST_QUOTE, DaemonName, Malformed, Reference, quoted
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -127,3 +127,25 @@ def test_a_quote_is_one_short_printable_line_with_two_back_ticks(text: str) -> N
 def test_two_spellings_of_one_image_are_known(one: str, other: str, *, is_same: bool) -> None:
     assert Reference.parse(one).is_same_image(Reference.parse(other)) is is_same
     assert Reference.parse(other).is_same_image(Reference.parse(one)) is is_same
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a:1", DaemonName("a", "1")),
+        ("h:5000/a:1", DaemonName("h:5000/a", "1")),
+        ("h:5000/a", DaemonName("h:5000/a")),
+        ("0123456789ab", DaemonName("0123456789ab")),
+        ("<none>:<none>", DaemonName("<none>", "<none>")),
+        (":1", DaemonName(":1")),
+        ("a:", DaemonName("a")),
+        ("", DaemonName("")),
+    ],
+)
+def test_a_name_of_a_daemon_is_split_at_the_last_colon_behind_the_last_slash(text: str, name: DaemonName) -> None:
+    assert DaemonName.parse(text) == name
+
+
+@given(st.text(alphabet="aB0./:@_-<>"))
+def test_a_name_of_a_daemon_is_written_back_the_same(text: str) -> None:
+    assert str(DaemonName.parse(text)) in (text, text.removesuffix(":"))

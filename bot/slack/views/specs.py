@@ -8,6 +8,7 @@ from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.parts import FIELD, Block, fields
 from bot.slack.views.text import Markup, code, escaped, markup, several
 from commands.model.images import BaseImage, ImageSpec, LocalImage
+from commands.model.references import DaemonName
 
 REFERENCE: Final = 250
 """Characters of an image's name and tag; Docker allows 255 for a name, people use 40."""
@@ -70,9 +71,9 @@ def image_fields(reference: str, image: LocalImage, now: datetime) -> Block:
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Split `name:tag`; a colon before the last slash belongs to a registry's port."""
-    repository, colon, tag = reference.rpartition(":")
-    return (repository, tag) if colon and "/" not in tag else (reference, "")
+    """Split `name:tag`, as `DaemonName`."""
+    name = DaemonName.parse(reference)
+    return name.repository, name.tag
 
 
 def _requested(spec: ImageSpec) -> Markup:
