@@ -170,7 +170,7 @@ def read(text: str, grammar: Grammar) -> dict[str, str]:
     items = _items(_plain(text), grammar)
     if items and not grammar.arguments:
         raise Mistake(
-            f"{quoted(_written(items[0]))} is too much: `{grammar.command}` takes no arguments",
+            f"{quoted(_written(items[0]))} is not needed: `{grammar.command}` takes no arguments",
             advice="Leave it out.",
             candidates=("",),
         )
@@ -188,7 +188,7 @@ def _plain(text: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise Mistake(
             f"{quoted(text)} is too long: {len(text):,} characters",
-            advice=f"Up to {LONGEST_TEXT:,} are taken. Ask for less, or make two images, one on the other.",
+            advice=f"Use at most {LONGEST_TEXT:,}. Ask for less, or build one image on another.",
         )
     for place, character in enumerate(text, start=1):
         if not _is_allowed(character):
@@ -218,7 +218,7 @@ def _unusual(text: str, place: int) -> Mistake:
     ordinary = "".join(map(_ordinary, text))
     return Mistake(
         f"{quoted(_around(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
-        advice="Only plain letters, digits and signs on one line are taken.",
+        advice="Use plain ASCII only, on one line.",
         candidates=(ordinary,) if all(map(_is_allowed, ordinary)) else (),
     )
 
@@ -305,15 +305,15 @@ def _check(items: list[_Item], place: int, grammar: Grammar) -> None:
     if inner := re.match(rf"({'|'.join(map(re.escape, grammar.names))})\s*=(?!=)\s*", item.value, re.IGNORECASE):
         meant = replace(item, value=item.value[inner.end() :])
         raise Mistake(
-            f"{quoted(item.value)} in `{item.name}` holds an argument itself",
-            advice="Give each argument once, with a space before it.",
+            f"{quoted(item.value)} in `{item.name}` contains another argument",
+            advice="Give each argument once, after a space.",
             candidates=(_with(items, place, *([meant] if meant.value else [])),),
         )
     if braces := _BRACES.search(item.value):
         rest = _tidy(_BRACED.sub("", item.value))
         raise Mistake(
             f"{quoted(braces[0])} in `{item.name}` is a placeholder",
-            advice=f"Put your own value for `{item.name}` in its place.",
+            advice=f"Replace it with your value for `{item.name}`.",
             candidates=(_with(items, place, *([replace(item, value=rest)] if rest else [])),),
         )
 
@@ -335,16 +335,18 @@ def _appended(items: list[_Item], place: int, grammar: Grammar) -> tuple[str, ..
 def _stray(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
     word = items[place].value
     first = grammar.names[0]
-    commas = " Separate the entries of a list by commas." if any(map(grammar.takes_many, grammar.names)) else ""
+    commas = " Separate list entries by commas." if any(map(grammar.takes_many, grammar.names)) else ""
     if _SHELL.fullmatch(word):
         # What follows such as `&&` was meant for a shell.
         candidates: tuple[str, ...] = (_with(items[: place + 1], place),)
+        form = "argument=value"
     else:
+        form = "argument=value" if any(item.name == first for item in items) else _written(_Item(first, word))
         named = () if any(item.name == first for item in items) else (_with(items, place, _Item(first, word)),)
         candidates = (*_appended(items, place, grammar), *named, _with(items, place))
     return Mistake(
-        f"{quoted(word)} is not an `argument=value`",
-        advice=f"Known arguments: {_listed(grammar.names)}.{commas}",
+        f"I don't know what {quoted(word)} belongs to",
+        advice=f"Write {quoted(form)}. Known arguments: {_listed(grammar.names)}.{commas}",
         candidates=candidates,
     )
 

@@ -69,9 +69,10 @@ def _repository(text: str) -> str:
         correction = error.correction or _with_dashes(text)
         raise Malformed(error.message, advice=error.advice, correction=correction) from None
     if reference.tag is not None or reference.digest is not None:
+        kind = "tag" if reference.digest is None else "digest"
         raise Malformed(
-            f"{quoted(text.removeprefix(reference.repository))} is too much in {quoted(text)}",
-            advice="Give the name alone: every new image gets a tag of its own.",
+            f"Leave off the {kind} {quoted(text.removeprefix(reference.repository))}: the bot assigns tags",
+            advice="Give the name alone.",
             correction=reference.repository,
         )
     refuse_name_of_tools(reference)
@@ -84,7 +85,7 @@ def _with_dashes(text: str) -> str:
 
 
 def _name_is_missing(arguments: Mapping[str, str]) -> Mistake:
-    advice = "Say what the new image is called."
+    advice = "Give the new image a name."
     packages = arguments.get("dependencies") or arguments.get("packages") or ""
     first = re.search(r"[A-Za-z0-9][A-Za-z0-9._-]*", packages)
     if first is None:
@@ -145,7 +146,7 @@ def _fault(name: str, value: str) -> str:
         return _told(mistake)
     # The grammar knows no fields: it takes `wget name=x` for two arguments.
     others = [f"`{other}=`" for other in arguments if other not in alone]
-    return f"{others[0]} begins another argument. Put that into a field of its own." if others else ""
+    return f"{others[0]} starts another argument. Put it in its own field." if others else ""
 
 
 def _faults_together(fields: Mapping[str, str]) -> dict[str, str]:
@@ -173,4 +174,4 @@ def answer(request: CreateImage, sources: Sources, report: Callable[[str], None]
     try:
         return propose(request, sources, report)
     except SPEAKS_AGAINST as problem:
-        return Refusal(f"`{request.name}` cannot be made", problem.message, problem.hint, problem.details)
+        return Refusal(f"`{request.name}` cannot be created", problem.message, problem.hint, problem.details)

@@ -39,8 +39,8 @@ _EVERYTHING = frozenset({"all", "*"})
 def parse(text: str) -> UpdateImages:
     """Read what was typed behind the command; raises `ArgumentError` with a corrected line where one can be made."""
     if _means_all(text):
-        message = f"{quoted(text.strip())} is not an `argument=value`"
-        raise ArgumentError(message, hint="Paste this instead, for every image:", details=(_line(ALL),))
+        message = f"I don't know what {quoted(text.strip())} belongs to"
+        raise ArgumentError(message, hint="To update every image, paste this:", details=(_line(ALL),))
     return request(text, GRAMMAR, _update_images)
 
 
@@ -53,7 +53,7 @@ def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
     if image and everything:
         raise Mistake(
             "`image` and `all=true` are both given",
-            advice=f"Give one of the two; for every image, type `{_line(ALL)}`.",
+            advice=f"Give one of them. For every image, type `{_line(ALL)}`.",
             candidates=(render({"image": image}),),
         )
     if image:
@@ -61,11 +61,11 @@ def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
     if everything:
         return UpdateImages(None)
     if arguments.get("all"):
-        message = f"`all={arguments['all']}` without an `image` leaves nothing to update"
+        message = f"`all={arguments['all']}` without an `image` selects nothing"
         raise Mistake(message, advice="Give an `image`.", candidates=(render(ALL),), offer="Or, for every image:")
     raise Mistake(
         "Neither `image` nor `all` is given",
-        advice=f"Say which image, or `{render(ALL)}` for every one.",
+        advice=f"Name an image, or write `{render(ALL)}` for every one.",
         candidates=(render(EXAMPLE),),
         offer="For example:",
     )
@@ -78,8 +78,8 @@ def _everything(arguments: Mapping[str, str]) -> bool:
     if not value or value.lower() in _NO:
         return False
     raise Mistake(
-        f"{quoted(value)} is no value for `all`",
-        advice="It takes `true` or `false`.",
+        f"{quoted(value)} is not a value for `all`",
+        advice="Use `true` or `false`.",
         candidates=(render({**arguments, **ALL}),),
     )
 
@@ -96,7 +96,7 @@ def _wanted(text: str) -> Wanted:
         raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
     if isinstance(wanted, Reference) and wanted.digest is not None:
         raise Mistake(
-            f"{quoted(text)} is pinned by its digest, behind which there is never anything newer",
+            f"{quoted(text)} is pinned by its digest, so it has no updates",
             advice="Give the name with its tag.",
             candidates=(render({"image": str(replace(wanted, digest=None))}),),
         )
@@ -141,7 +141,7 @@ def _told(fields: Mapping[str, str]) -> str:
         arguments = read(render(fields), GRAMMAR)
         # The grammar knows no fields: it takes `a all=true` for two arguments.
         if others := [f"`{other}=`" for other in arguments if other not in fields]:
-            return f"{others[0]} begins another argument. Put that into a field of its own."
+            return f"{others[0]} starts another argument. Put it in its own field."
         _update_images(arguments)
     except Mistake as mistake:
         return f"{mistake.message}. {mistake.advice}"
@@ -206,9 +206,9 @@ def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
     message = (
         f"Several images have IDs that begin with {typed}."
         if isinstance(wanted, ShortId) and not any(":" in candidate for candidate in candidates)
-        else f"{typed} has several tags here, and `latest` is none of them."
+        else f"{typed} has several tags here, but no `latest`."
     )
-    return Refusal(f"{typed} is not one image", message, f"Say which one: {listed(candidates, 'or')}.")
+    return Refusal(f"{typed} is not one image", message, f"Choose {listed(candidates, 'or')}.")
 
 
 def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
@@ -216,15 +216,13 @@ def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
     message = f"This Docker host has no image {quoted(str(wanted))}."
     match nearest:
         case _ if str(wanted) in _EVERYTHING:
-            return Refusal(title, message, "Paste this instead, for every image:", (_line(ALL),))
+            return Refusal(title, message, "To update every image, paste this:", (_line(ALL),))
         case []:
-            return Refusal(title, message, "`/docker_images` shows what there is.")
+            return Refusal(title, message, "`/docker_images` lists the images.")
         case [only]:
             return Refusal(title, message, "Paste this instead:", (_line({"image": only}),))
         case _:
-            return Refusal(
-                title, message, f"Did you mean {listed(nearest, 'or')}? `/docker_images` shows what there is."
-            )
+            return Refusal(title, message, f"Did you mean {listed(nearest, 'or')}? `/docker_images` lists the images.")
 
 
 def _line(arguments: Mapping[str, str]) -> str:

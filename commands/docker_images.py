@@ -28,7 +28,7 @@ def parse(text: str) -> ListImages:
     given = text.strip()
     if not given or given.lower() in HELP:
         return ListImages()
-    left_out = f"`{GRAMMAR.command}` takes no arguments, so {quoted(given)} was left out."
+    left_out = f"`{GRAMMAR.command}` takes no arguments: {quoted(given)} was ignored."
     return ListImages(hint=f"{left_out} Filter… narrows the list.")
 
 

@@ -82,8 +82,8 @@ def _chosen(choice: Choice, engine: Engine) -> str:
     with step(f"pulling the base image {reference}"):
         if fault := _pull(engine, reference):
             raise SetupError(
-                f"The engine cannot have the base image {reference}, which {origin} names:\n    {fault}\n"
-                f"Correct {origin}, or take it away to let set-up choose, and run this again."
+                f"The engine cannot pull the base image {reference} from {origin}:\n    {fault}\n"
+                f"Correct {origin}, or remove it to let set-up choose, and run this again."
             )
     return reference
 
@@ -92,7 +92,7 @@ def _pull_configured(engine: Engine) -> bool:
     with step(f"pulling the base image {CONFIGURED}") as current:
         fault = _pull(engine, CONFIGURED)
         if fault:
-            current.outcome = "not to be had"
+            current.outcome = "not available (no network?), using a local base instead"
     if fault:
         click.echo(f"    {fault}")
     return not fault

@@ -166,7 +166,7 @@ def _not_started(engine: PrivateEngine, what: str) -> str:
     last = programs.tail(engine.log.read_text(errors="replace"))
     return (
         f"The private Docker engine {what}. The end of its log, {engine.log}:\n{last}\n"
-        "Mend what it says there and run this again, or start an engine yourself and set DOCKER_HOST to it."
+        "Fix the reported problem and run this again, or start an engine yourself and set DOCKER_HOST to it."
     )
 
 

@@ -97,4 +97,4 @@ def _parse() -> dict[str, object]:
     try:
         return tomllib.loads(PATH.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise SetupError(f"{PATH} cannot be read: {error}.\nMend it or take it away, and run this again.") from None
+        raise SetupError(f"{PATH} cannot be read: {error}.\nFix or remove it, and run this again.") from None

@@ -34,7 +34,7 @@ def where_docker_answers(engine: Engine, look: Callable[[], Verdict]) -> Verdict
         try:
             engine.describe()
         except EngineUnavailable:
-            return Caution("Cannot be seen without Docker.", "Mend the line “Docker” first.")
+            return Caution("Not checked: Docker does not answer.", "Fix Docker first.")
         raise
 
 
@@ -55,9 +55,9 @@ def disk_has_room(engine: Engine, free: Callable[[str], int | None]) -> Verdict:
     told = engine.describe()
     left = free(told.root) if told.endpoint.startswith(_UNIX) and told.root else None
     if left is None:
-        return Good(f"{told.storage}; how much is free cannot be seen from here")
+        return Good(f"{told.storage}; free space unknown")
     says = f"{told.storage}; {gigabytes(left)} free in {told.root}"
-    todo = "Free some: `docker system df` shows what takes it, `docker builder prune` empties the build cache."
+    todo = "Free some space: `docker system df` shows the usage, `docker builder prune` empties the build cache."
     if left < _LITTLE:
         return Fault(says, todo)
     return Caution(says, todo) if left < _ENOUGH else Good(says)

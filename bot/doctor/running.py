@@ -29,7 +29,7 @@ def run(checks: Sequence[Check], *, seconds: float) -> Report:
         # Daemons: the program may end while one of them still hangs.
         threading.Thread(target=_tell, args=(place, check, told), name=f"check-{check.name}", daemon=True).start()
     verdicts = _collected(told, len(checks), seconds)
-    late = Fault(f"No answer within {seconds:g} s.", "See whether it hangs or is overloaded, then check again.")
+    late = Fault(f"No answer within {seconds:g} s.", "Check whether it hangs or is overloaded, then try again.")
     return Report(tuple(Line(check.name, verdicts.get(place, late)) for place, check in enumerate(checks)))
 
 

@@ -24,7 +24,7 @@ def folder_is_writable(folder: Path, *, setting: str) -> Verdict:
         free = shutil.disk_usage(place).free
     except OSError as error:
         return Fault(f"{folder} cannot be written: {error.strerror}.", _mending(error, setting))
-    says = f"{folder}{'' if place == folder else ' (will be made)'}, {gigabytes(free)} free"
+    says = f"{folder}{'' if place == folder else ' (will be created)'}, {gigabytes(free)} free"
     if free < _ENOUGH:
         return Caution(says, f"Free some space, or choose another folder with `{setting}`.")
     return Good(says)
@@ -41,11 +41,11 @@ def folder_is_free(folder: Path) -> Verdict:
     except BlockingIOError:
         return Caution(
             "A warroom is running on this state folder.",
-            "Nothing, if it is meant to run. A second one needs a folder of its own: `WARROOM_STATE_DIR`.",
+            "Nothing to do if it should be running. A second one needs another folder: `WARROOM_STATE_DIR`.",
         )
     except OSError as error:
         return Fault(f"{folder}/lock cannot be read: {error.strerror}.", _mending(error, "WARROOM_STATE_DIR"))
-    return Good("held by no other warroom")
+    return Good("not in use by another warroom")
 
 
 def database_answers(url: str, *, shown: str) -> Verdict:

@@ -242,7 +242,7 @@ class Channel:
         # A stage that was shown late, by a thread that lost a race, must not hide a newer one.
         newest = stage if type(stage) is type(entry.dialog) or isinstance(stage, FINAL) else entry.dialog
         too_late = newest is not stage and box.shown == look(newest)
-        if not too_late and not _is_shown(entry, newest) and not self._showed(entry, box, newest):
+        if not too_late and not _is_shown(entry, newest) and not self._send_stage(entry, box, newest):
             return
         with self._changed:
             if box.dialog is stage:
@@ -250,7 +250,7 @@ class Channel:
                 box.unannounced = _owes_an_announcement(entry)
         self._settle(entry, box)
 
-    def _showed(self, entry: Entry, box: Outbox, newest: Dialog) -> bool:
+    def _send_stage(self, entry: Entry, box: Outbox, newest: Dialog) -> bool:
         window = self._edits if entry.message else self._posts_in(entry)
         if not self._may(box, window):
             return False
@@ -270,13 +270,13 @@ class Channel:
 
     def _store_shown(self, entry: Entry, box: Outbox, newest: Dialog) -> None:
         ts = box.unsaved_ts
-        if ts and self._stored(entry, lambda: self._ledger.set_message(entry.id, ts)):
+        if ts and self._store(entry, lambda: self._ledger.set_message(entry.id, ts)):
             log.info("dialog_posted", job=entry.id, ts=ts)
             box.unsaved_ts = None
         if type(newest) is type(entry.dialog) and entry.shown != entry.changes:
-            self._stored(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
+            self._store(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
 
-    def _stored(self, entry: Entry, write: Callable[[], object]) -> bool:
+    def _store(self, entry: Entry, write: Callable[[], object]) -> bool:
         """Note in the ledger what Slack has; where that fails the message stands, and may be sent again later."""
         try:
             write()
@@ -304,7 +304,7 @@ class Channel:
                 return
             if self._call(entry, box, self._uploads, lambda: self._client.files_upload_v2(**arguments)) is None:
                 return
-            self._stored(entry, lambda: self._ledger.set_attached(entry.id, file.kind))
+            self._store(entry, lambda: self._ledger.set_attached(entry.id, file.kind))
             log.info("file_attached", job=entry.id, kind=file.kind)
         with self._changed:
             box.files = [waiting for waiting in box.files if waiting is not file]
@@ -324,7 +324,7 @@ class Channel:
             reply = {"channel": entry.dialog.asked.channel, "thread_ts": entry.message, "text": self._redact(text)}
             if self._call(entry, box, window, lambda: self._client.api_call("chat.postMessage", json=reply)) is None:
                 return
-            self._stored(entry, lambda: self._note_announced(entry))
+            self._store(entry, lambda: self._note_announced(entry))
             log.info("end_announced" if isinstance(entry.dialog, FINAL) else "question_announced", job=entry.id)
         with self._changed:
             box.unannounced = False
@@ -366,7 +366,7 @@ class Channel:
         try:
             answer: dict[str, Any] = call()
         except SlackApiError as error:
-            self._refused(entry, box, window, error)
+            self._handle_refusal(entry, box, window, error)
         except SlackRequestError as error:
             # The server that takes a file's bytes has its own way to refuse them.
             log.warning("slack_refused", job=entry.id, reason=str(error)[:1000])
@@ -378,7 +378,7 @@ class Channel:
             return answer
         return None
 
-    def _refused(self, entry: Entry, box: Outbox, window: SlidingWindow, error: SlackApiError) -> None:
+    def _handle_refusal(self, entry: Entry, box: Outbox, window: SlidingWindow, error: SlackApiError) -> None:
         reason, means = str(error.response.get("error"))[:1000], meaning(error)
         if means is Meaning.TOO_FAST:
             self._slow_down(entry, box, window, seconds_to_wait(error))
@@ -388,7 +388,7 @@ class Channel:
             case Meaning.PASSING:
                 self._postpone(entry.id, box, _RETRY_SECONDS)
             case Meaning.UNREACHABLE:
-                self._turned_away(entry, box, reason)
+                self._give_up_channel(entry, box, reason)
             case Meaning.BAD_BLOCKS if box.dialog is not None and box.picture_of(box.dialog) is not Picture.TEXT:
                 box.simplify(box.dialog, has_table=has_table(render(box.dialog, self._clock())))
             case Meaning.MISSING if not box.reposted:
@@ -408,19 +408,19 @@ class Channel:
             box.unsaved_ts = None
             box.dialog = box.dialog or entry.dialog
 
-    def _turned_away(self, entry: Entry, box: Outbox, reason: str) -> None:
+    def _give_up_channel(self, entry: Entry, box: Outbox, reason: str) -> None:
         """Say once, where it still can be heard, that there is no way into the channel; then be silent about it."""
         if not box.turned_away:
             box.turned_away = True
             told = self._respond(
                 entry.response_url,
-                f"I cannot post in this channel (`{reason}`). Invite me with `/invite`, then type the command again.",
+                f"The bot cannot post here (`{reason}`). Invite it with `/invite`, then type the command again.",
             )
             log.warning("channel_closed", job=entry.id, reason=reason, told=told)
         if isinstance(entry.dialog, AT_REST):
             # Without a way in there is nobody to tell later either.
-            self._stored(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
-            self._stored(entry, lambda: self._ledger.set_announced(entry.id))
+            self._store(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
+            self._store(entry, lambda: self._ledger.set_announced(entry.id))
         with self._changed:
             box.dialog, box.files, box.unannounced = None, [], False
         self._settle(entry, box)

@@ -130,7 +130,7 @@ class Clicks:
             case None:
                 return note_of(Press.GONE)
             case Listed(listing=listing):
-                query = _turned(listing.query, Turn(click.action.action_id))
+                query = _query_after(listing.query, Turn(click.action.action_id))
                 return note_of(self._jobs.turn(click.action.dialog, query))
             case _:
                 return NOT_HERE
@@ -155,7 +155,7 @@ class Clicks:
             printed_nothing = action.action_id == "log" and isinstance(dialog, FINAL)
             return NO_LOG if printed_nothing else NOTHING_YET
         fresh = self._jobs.attach(dialog.asked.dialog, file)
-        return None if fresh else f"`{file.name}` is in this dialog's thread already."
+        return None if fresh else f"`{file.name}` is in the thread."
 
     def _file(self, action: str, dialog: Dialog) -> Attachment | None:
         if action == "log":
@@ -185,7 +185,7 @@ class Taken:
             return True
 
 
-def _turned(query: Query, turn: Turn) -> Query:
+def _query_after(query: Query, turn: Turn) -> Query:
     match turn:
         case Turn.NEXT:
             return replace(query, page=query.page + 1)

@@ -28,7 +28,7 @@ Names = Callable[[], Sequence[str]]
 LISTING_SECONDS: Final = 1.0
 """How long a form waits for the daemon to name its images: the form itself must be there within three seconds."""
 _NOT_OPENED: Final = (
-    "The form did not open. Try again, or type the arguments behind the command; with `help` behind it, it shows how."
+    "The form did not open. Try again, or type the arguments after the command. `help` after the command lists them."
 )
 
 
@@ -160,13 +160,13 @@ class _Patient:
     def names(self) -> Sequence[str]:
         """Name what there is to choose from; nothing where that is not to be had in time."""
         try:
-            return self._asked().result(timeout=self._seconds)
+            return self._pending_names().result(timeout=self._seconds)
         except (Problem, TimeoutError) as error:
             # The form works without a menu; the review will say what is wrong with the daemon.
             log.warning("images_not_listed", reason=str(error) or "the daemon takes too long")
             return ()
 
-    def _asked(self) -> "Future[Sequence[str]]":
+    def _pending_names(self) -> "Future[Sequence[str]]":
         # A daemon that hangs holds one thread, however many forms are opened meanwhile.
         with self._lock:
             if self._answer is None or self._answer.done():

@@ -53,16 +53,15 @@ class Audience:
     def refusal(self, user: str, channel: str, *, team: str | None) -> str | None:
         """Say why not and what to do, or None when it is allowed."""
         if channel not in self.channels:
-            return f"I take no commands in this channel. To allow it, add `{channel}` to `WARROOM_ALLOWED_CHANNELS`."
+            return f"This channel takes no commands. To allow them, add `{channel}` to `WARROOM_ALLOWED_CHANNELS`."
         if team is None:
-            return "Slack does not say which workspace you are in, so I cannot take this. Try again in a minute."
+            return "Slack does not say which workspace you are in. Try again in a minute."
         if team not in self.teams:
             return (
-                "You are in another workspace, and I take commands from people of my own. "
-                f"To allow yours, add `{team}` to `WARROOM_ALLOWED_TEAMS`."
+                f"Commands from your workspace are not allowed. To allow them, add `{team}` to `WARROOM_ALLOWED_TEAMS`."
             )
         if self.users and user not in self.users:
-            return f"You may not use this command here. To allow it, add `{user}` to `WARROOM_ALLOWED_USERS`."
+            return f"You are not allowed to use this command. To get access, add `{user}` to `WARROOM_ALLOWED_USERS`."
         return None
 
 
@@ -91,8 +90,8 @@ class Listeners:
         self._clock = clock
         self._redact = redact
         self._meter = meter or Meter()
-        self._clicks = Clicks(jobs, router, forms, asked=self._asked, clock=clock)
-        self._submissions = submissions(jobs, router, self._asked)
+        self._clicks = Clicks(jobs, router, forms, asked=self._new_request, clock=clock)
+        self._submissions = submissions(jobs, router, self._new_request)
 
     def register(self, app: App, own_teams: frozenset[str]) -> None:
         """Bind them to the app of a workspace: to every slash command, button, menu and form."""
@@ -116,11 +115,11 @@ class Listeners:
     def _listener_of(self, submission: Submission) -> Callable[..., None]:
         def on_form(ack: Ack, body: dict[str, Any]) -> None:
             with self._meter.acking("form"):
-                ack(**self._sent(submission, body))
+                ack(**self._form_answer(submission, body))
 
         return on_form
 
-    def _asked(self, line: str, user: str, channel: str) -> Asked:
+    def _new_request(self, line: str, user: str, channel: str) -> Asked:
         return Asked(self._new_id(), line, user, channel, self._clock())
 
     # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,7 +166,7 @@ class Listeners:
             command = SlashCommand.model_validate(body)
         except ValidationError as error:
             log.warning("command_not_understood", errors=error.errors(include_input=False, include_url=False))
-            return _only_you("I could not read that command. Type it again.")
+            return _only_you("The command could not be read. Type it again.")
         user, channel, team = command.user_id, command.channel_id, command.team_id
         refusal = self._audience.refusal(user, channel, team=team)
         if refusal:
@@ -180,7 +179,7 @@ class Listeners:
         if known and known.has_form and not text:
             self._forms.open_empty(command)
             return {}
-        return self._accept(self._asked(command.line, user, channel), command)
+        return self._accept(self._new_request(command.line, user, channel), command)
 
     def _accept(self, asked: Asked, command: SlashCommand) -> dict[str, Any]:
         try:
@@ -189,21 +188,21 @@ class Listeners:
         except ArgumentError as error:
             log.info("command_refused", line=command.line, user=command.user_id, message=error.message)
             self._meter.command_ended(command.command, "refused")
-            return _privately(self._refused(asked, error))
+            return _privately(self._refusal_message(asked, error))
         except Problem as problem:
             self._meter.command_ended(command.command, "not_taken")
             return _only_you(f"{problem.message} {problem.hint}")
         # It shows the typed command to the room; the dialog follows as a message that can be edited.
         return {"response_type": "in_channel"}
 
-    def _refused(self, asked: Asked, error: ArgumentError) -> Message:
-        refusal = Refusal("That is not quite a command", error.message, error.hint, error.details)
+    def _refusal_message(self, asked: Asked, error: ArgumentError) -> Message:
+        refusal = Refusal("Check the command", error.message, error.hint, error.details)
         # An acknowledgement does not pass through the channel, which masks everything else.
         return render(masked(Refused(asked, refusal), self._redact), self._clock())
 
     # ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _sent(self, submission: Submission, body: dict[str, Any]) -> dict[str, Any]:
+    def _form_answer(self, submission: Submission, body: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._form(submission, FormSent.model_validate(body))
         except ValidationError as error:

@@ -10,21 +10,21 @@ Value = TypeVar("Value")
 
 def masked(value: Value, redact: Callable[[str], str]) -> Value:
     """Return the same value with every string in it redacted: in dataclasses, mappings (keys too) and sequences."""
-    result: Value = _masked(value, redact)
+    result: Value = _mask(value, redact)
     return result
 
 
-def _masked(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - any piece of a dialog, or of JSON
+def _mask(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - any piece of a dialog, or of JSON
     match value:
         case Enum():
             return value
         case str():
             return redact(value)
         case Mapping():
-            return {_masked(key, redact): _masked(inner, redact) for key, inner in value.items()}
+            return {_mask(key, redact): _mask(inner, redact) for key, inner in value.items()}
         case list() | tuple():
-            return type(value)(_masked(inner, redact) for inner in value)
+            return type(value)(_mask(inner, redact) for inner in value)
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return replace(value, **{each.name: _masked(getattr(value, each.name), redact) for each in fields(value)})
+            return replace(value, **{each.name: _mask(getattr(value, each.name), redact) for each in fields(value)})
         case _:
             return value

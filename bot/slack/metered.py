@@ -20,13 +20,13 @@ class MeteredClient:
 
     def api_call(self, api_method: str, *, json: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's own answer type
         """Call a Web API method."""
-        return self._counted(api_method, lambda: self._client.api_call(api_method, json=json))
+        return self._call(api_method, lambda: self._client.api_call(api_method, json=json))
 
     def files_upload_v2(self, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's own
         """Upload a file in Slack's three steps, counted as one."""
-        return self._counted("files.upload", lambda: self._client.files_upload_v2(**arguments))
+        return self._call("files.upload", lambda: self._client.files_upload_v2(**arguments))
 
-    def _counted(self, method: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - the SDK's own
+    def _call(self, method: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - the SDK's own
         try:
             answer = call()
         except SlackApiError as error:

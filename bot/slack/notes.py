@@ -4,11 +4,11 @@ from typing import Final, assert_never
 
 from bot.dialogs.transitions import Press
 
-BROKEN: Final = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
-NOT_HERE: Final = "That is not possible any more. `/docker_images` shows what there is now."
-NOTHING_YET: Final = "There is nothing to show yet."
+BROKEN: Final = "Something went wrong inside the bot. Try again. If it happens again, tell the bot's operator."
+NOT_HERE: Final = "This is no longer possible. `/docker_images` lists the current images."
+NOTHING_YET: Final = "Nothing to show yet."
 NO_LOG: Final = "This build printed nothing, so it has no log."
-STRANGE_FORM: Final = "I no longer know this form. Close it and type the command again."
+STRANGE_FORM: Final = "This form has expired. Close it and type the command again."
 
 
 def note_of(press: Press) -> str | None:
@@ -17,10 +17,10 @@ def note_of(press: Press) -> str | None:
         case Press.TAKEN:
             return None
         case Press.LATE:
-            return "That is decided already; the dialog shows how."
+            return "Already decided. The dialog shows the decision."
         case Press.EXPIRED:
-            return "This proposal has expired. Type the command again for a fresh one."
+            return "This proposal has expired. Type the command again for a new one."
         case Press.GONE:
-            return "I no longer know this dialog. Type the command again."
+            return "This dialog is no longer available. Type the command again."
         case _:
             assert_never(press)

@@ -10,7 +10,7 @@ from bot.slack.manifest import SCOPES
 
 _SECONDS = 4
 """The SDK asks a second time where the connection fails."""
-_NOT_NEEDED = "Only needed for `warroom slack`: see “In Slack” in the README."
+_NOT_NEEDED = "Needed only for `warroom slack`: see “In Slack” in the README."
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{6,}")
 _APP_SETTINGS = "the app's page in Slack"
 
@@ -26,14 +26,14 @@ def bot_token_works(token: str | None, api_url: str | None) -> Verdict:
         client.timeout = _SECONDS
         answer = client.auth_test()
     except SlackApiError as error:
-        return _refused("SLACK_BOT_TOKEN", error)
+        return _refusal("SLACK_BOT_TOKEN", error)
     except (OSError, SlackClientError) as error:
         return _unreachable(error)
     missing = sorted(set(SCOPES) - _scopes(answer.headers))
     if missing:
         return Fault(
-            f"It lacks {_scope_word(missing)} {', '.join(missing)}.",
-            f"Add what is missing under “OAuth & Permissions” of {_APP_SETTINGS}, then install the app again.",
+            f"The token lacks {_scope_word(missing)} {', '.join(missing)}.",
+            f"Add them under “OAuth & Permissions” of {_APP_SETTINGS}, then install the app again.",
         )
     return Good(f"{answer.get('user')} in {answer.get('team')}; scopes {', '.join(SCOPES)}")
 
@@ -49,7 +49,7 @@ def socket_mode_opens(token: str | None, api_url: str | None) -> Verdict:
         client.timeout = _SECONDS
         client.apps_connections_open(app_token=token)
     except SlackApiError as error:
-        return _refused("SLACK_APP_TOKEN", error)
+        return _refusal("SLACK_APP_TOKEN", error)
     except (OSError, SlackClientError) as error:
         return _unreachable(error)
     return Good("opens with SLACK_APP_TOKEN")
@@ -58,7 +58,7 @@ def socket_mode_opens(token: str | None, api_url: str | None) -> Verdict:
 def channels_are_named(channels: tuple[str, ...], users: tuple[str, ...], *, slack_is_set_up: bool) -> Verdict:
     """Say where commands are taken and from whom: ids, as names can be given to another channel."""
     wrong = [channel for channel in channels if not _CHANNEL.fullmatch(channel)]
-    todo = "Set `WARROOM_ALLOWED_CHANNELS` to ids such as `C0123456789`: they stand at the end of a channel's “About”."
+    todo = "Set `WARROOM_ALLOWED_CHANNELS` to ids such as `C0123456789`, shown at the end of a channel's “About”."
     if wrong:
         return Fault(f"No channel has the id {', '.join(f'`{one}`' for one in wrong)}.", todo)
     if not channels:
@@ -78,14 +78,14 @@ def _scope_word(scopes: list[str]) -> str:
     return "the scope" if len(scopes) == 1 else "the scopes"
 
 
-def _refused(setting: str, error: SlackApiError) -> Fault:
+def _refusal(setting: str, error: SlackApiError) -> Fault:
     reason = str(error.response.get("error"))
     hints = {
         "missing_scope": f"Give the token the scope `connections:write` under “Basic Information” of {_APP_SETTINGS}.",
         "not_allowed_token_type": "SLACK_BOT_TOKEN takes the token `xoxb-…`, SLACK_APP_TOKEN the token `xapp-…`.",
         "ratelimited": "Check again in a minute.",
     }
-    usual = f"Copy the token again from {_APP_SETTINGS}, and see that the app is installed and not disabled."
+    usual = f"Copy the token again from {_APP_SETTINGS}, and check that the app is installed and enabled."
     return Fault(f"Slack refuses {setting}: `{reason}`.", hints.get(reason, usual))
 
 

@@ -19,7 +19,7 @@ from commands.model.requests import Query
 
 log = structlog.get_logger()
 
-_CHANGES_NOTHING: Final = "This form changes nothing: close it."
+_CHANGES_NOTHING: Final = "Close this form: it changes nothing."
 
 
 class Submission(Protocol):
@@ -69,7 +69,7 @@ class LineSent:
             self._jobs.accept(asked, trigger=sent.trigger_id, response_url=context.response_url)
             return {}
         press = self._jobs.amend(context.edits, asked, trigger=sent.trigger_id, response_url=context.response_url)
-        return _told(press, self.fields[0])
+        return _faults_of(press, self.fields[0])
 
 
 class FilterSent:
@@ -90,7 +90,7 @@ class FilterSent:
             return {TEXT: fault}
         query = Query(text=text, made_here=values.get(MADE_HERE) == TICKED)
         press = Press.GONE if context.edits is None else self._jobs.turn(context.edits, query)
-        return _told(press, TEXT)
+        return _faults_of(press, TEXT)
 
 
 def submissions(jobs: Jobs, router: Router, asked: Callable[[str, str, str], Asked]) -> tuple[Submission, ...]:
@@ -100,12 +100,12 @@ def submissions(jobs: Jobs, router: Router, asked: Callable[[str, str, str], Ask
 
 def _fault_in(text: str) -> str | None:
     if len(text) > LONGEST_TEXT:
-        return f"That has {len(text):,} characters. Look for {LONGEST_TEXT} at most."
+        return f"Use at most {LONGEST_TEXT} characters; this has {len(text):,}."
     if not text.isprintable():
-        return "That holds a character that cannot be seen. Type it anew."
+        return "The text has an invisible character. Type it again."
     return None
 
 
-def _told(press: Press, field: str) -> Mapping[str, str]:
+def _faults_of(press: Press, field: str) -> Mapping[str, str]:
     note = note_of(press)
     return {field: f"{note} {_CHANGES_NOTHING}"} if note else {}

@@ -23,10 +23,10 @@ from commands.sources import Sources
 MOST_CHANGES = 12
 """How many changes of one image a review lists."""
 
-OS_PACKAGES_ANEW = "OS packages are taken anew: only building tells whether there are newer ones"
+OS_PACKAGES_ANEW = "picks up newer OS packages (known only after building)"
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_UNREADABLE = NoSource("what it was made from cannot be read from its labels")
+_UNREADABLE = NoSource("its labels do not say how it was built")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class Rebuilds:
             report(f"Comparing the packages of {subject.name}")
             return Rebuild(creation, _changes(made, spec, self._packages_of(subject.image.id)))
         if not spec.os_packages:
-            return Keep("base and packages are the newest that it may have")
+            return Keep("already on the newest allowed base and packages")
         if self.is_asked_for_alone:
             return Rebuild(creation, (OS_PACKAGES_ANEW,))
         return Keep(
-            "base and Python packages are the newest that it may have; "
-            f"`image={subject.name}` builds it anew for newer OS packages"
+            "already on the newest allowed base and Python packages; "
+            f"`image={subject.name}` rebuilds it for newer OS packages"
         )
 
     def _packages_of(self, image: ImageId) -> Mapping[str, str] | None:
@@ -136,7 +136,7 @@ def _digests(image: LocalImage, *references: Reference) -> tuple[Digest, ...]:
 
 
 def _base_not_checked(reference: Reference, problem: Problem) -> Finding:
-    message = f"Whether there is a newer base {quoted(str(reference))} is not known: {problem.message}"
+    message = f"The base {quoted(str(reference))} could not be checked for a newer version: {problem.message}"
     return Finding("base-not-checked", Severity.WARNING, message)
 
 
@@ -149,7 +149,7 @@ def _changes(made: MadeBy, spec: ImageSpec, before: Mapping[str, str] | None) ->
     if more > 0:
         changes[MOST_CHANGES:] = [f"and {more} more"]
     # The hash tells them apart although nothing that people see by name does, such as other files of one version.
-    return tuple(changes) or ("the same versions, put together in a newer way",)
+    return tuple(changes) or ("the same versions, built with a newer recipe",)
 
 
 def _base_change(made: MadeBy, base: BaseImage) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ def _package_changes(spec: ImageSpec, before: Mapping[str, str] | None) -> tuple
     locked = (*spec.requested, *spec.transitive)
     if before is None:
         count = len(locked)
-        return (f"{count} Python package{'' if count == 1 else 's'} locked anew",) if locked else ()
+        return (f"{count} Python package{'' if count == 1 else 's'} resolved again",) if locked else ()
     # What is no longer locked is not told: whether the base brings it is seen only when it is built.
     return tuple(
         f"{package.name} {before[package.name]} → {package.version}"

@@ -82,7 +82,7 @@ def rationed(
 def _not_now(left: int) -> Unchecked:
     return Unchecked(
         f"There is a newer one, but the registry allows {'only ' if left else ''}{_pulls(left)} for now.",
-        hint="Ask for it again later, or log the bot's machine in at the registry: that may allow more.",
+        hint="Try again later, or log the bot in to the registry: that may allow more pulls.",
     )
 
 
@@ -111,8 +111,8 @@ def running_finding(candidates: Iterable[Candidate]) -> tuple[Finding, ...]:
     running = sorted({name for each in candidates if each.is_changed for name in each.users.running})
     if not running:
         return ()
-    goes, it = ("goes", "it") if len(running) == 1 else ("go", "them")
-    message = f"{listed(running)} {goes} on with the old image until somebody recreates {it}."
+    goes, it = ("keeps", "it") if len(running) == 1 else ("keep", "them")
+    message = f"{listed(running)} {goes} the old image until you recreate {it}."
     return (Finding("containers-go-on", Severity.WARNING, message),)
 
 
@@ -129,8 +129,8 @@ def refusal_of_tool(name: str) -> Refusal:
     """Refuse to touch one of the bot's own tools, which somebody named by an ID or by another name."""
     return Refusal(
         f"{quoted(name)} is one of the bot's own tools",
-        "The bot makes, uses and replaces it by itself.",
-        "Choose another image: `/docker_images` shows what there is.",
+        "The bot manages it itself.",
+        "Choose another image: `/docker_images` lists the images.",
     )
 
 

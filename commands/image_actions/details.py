@@ -29,7 +29,7 @@ def parse(text: str) -> LookAtImage:
 
 def _look_at_image(arguments: Mapping[str, str]) -> LookAtImage:
     if not arguments.get("image"):
-        raise Mistake("`image` is missing", advice="Say which image is meant.")
+        raise Mistake("`image` is missing", advice="Name an image.")
     try:
         return LookAtImage(parse_wanted(arguments["image"]))
     except Malformed as error:
@@ -79,12 +79,12 @@ def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
 def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
     typed = quoted(str(wanted))
     meant = f"Did you mean {listed(nearest)}? " if nearest else ""
-    hint = f"{meant}`/docker_images` shows what there is."
+    hint = f"{meant}`/docker_images` lists the images."
     return Refusal(f"{typed} is not here", f"This Docker host has no image {typed}.", hint)
 
 
 def _gone(name: str) -> Refusal:
-    return Refusal(f"{quoted(name)} is gone", "It has just been removed.", "`/docker_images` shows what there is.")
+    return Refusal(f"{quoted(name)} no longer exists", "It was just removed.", "`/docker_images` lists the images.")
 
 
 def _card(found: Found, listing: Sequence[ListedImage], sources: Sources, report: Callable[[str], None]) -> Card | None:

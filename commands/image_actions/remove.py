@@ -28,7 +28,7 @@ def parse(text: str) -> RemoveImage:
 
 def _remove_image(arguments: Mapping[str, str]) -> RemoveImage:
     if not arguments.get("image"):
-        raise Mistake("`image` is missing", advice="Say which image is meant.")
+        raise Mistake("`image` is missing", advice="Name an image.")
     try:
         wanted = parse_wanted(arguments["image"])
         if isinstance(wanted, Reference):
@@ -56,12 +56,12 @@ def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]
         case Found() as found:
             return _of(found, listing, sources)
         case Ambiguous(candidates):
-            title = f"`{request.image}` may be several images"
-            return Refusal(title, "Each of these is one.", "Choose one.", candidates)
+            title = f"`{request.image}` is not one image"
+            return Refusal(title, "Several images match.", "Choose one.", candidates)
         case Unknown(nearest):
-            hint = "Did you mean one of these?" if nearest else "`/docker_images` lists those that are there."
-            title = f"`{request.image}` is not there"
-            return Refusal(title, "No image on this host has that name or ID.", hint, nearest)
+            hint = "Did you mean one of these?" if nearest else "`/docker_images` lists the images."
+            title = f"`{request.image}` is not here"
+            return Refusal(title, "No image on this Docker host has this name or ID.", hint, nearest)
         case selection:
             assert_never(selection)
 
@@ -83,16 +83,14 @@ def _in_use(name: str, containers: Sequence[Container]) -> Refusal:
     return Refusal(
         f"`{name}` is in use",
         f"{'A container uses' if one else 'Containers use'} it: {told}{f' and {more} more' if more > 0 else ''}.",
-        f"Remove {'the container' if one else 'the containers'} first; the bot touches none.",
+        f"Remove {'the container' if one else 'the containers'} first; the bot never removes containers.",
     )
 
 
 def _findings_on_names(names: Sequence[str]) -> tuple[Finding, ...]:
     findings: list[Finding] = []
-    if len(names) > 1:
-        findings.append(Finding("several-names", Severity.NOTE, f"All its {len(names)} names go with it."))
     if kept := [name for name in names if is_kept(tag_of(name))]:
-        message = f"It is kept as `{kept[0]}`: there is no rolling back to it afterwards."
+        message = f"This is the earlier image `{kept[0]}`: after its removal you cannot roll back to it."
         findings.append(Finding("kept-image", Severity.WARNING, message))
     return tuple(findings)
 
@@ -102,5 +100,5 @@ def _findings_on_users(users: Users) -> tuple[Finding, ...]:
         return ()
     told = ", ".join(f"`{name}`" for name in users.images[:_MOST_NAMED])
     more = len(users.images) - _MOST_NAMED
-    message = f"Built on it: {told}{f' and {more} more' if more > 0 else ''}. They keep the layers that they share."
+    message = f"Built on it: {told}{f' and {more} more' if more > 0 else ''}. They keep the shared layers."
     return (Finding("built-on-it", Severity.NOTE, message),)

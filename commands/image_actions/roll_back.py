@@ -35,7 +35,7 @@ def _request(arguments: Mapping[str, str]) -> Request:
         case {"image": image} if image and "job" not in arguments:
             return RollBackImage(_reference(image), _kept_tag(arguments.get("to")))
         case _:
-            raise Mistake("It is not said what to roll back", advice="Give either `image` or `job`.")
+            raise Mistake("Nothing to roll back is named", advice="Give either `image` or `job`.")
 
 
 def _reference(text: str) -> Reference:
@@ -53,9 +53,7 @@ def _reference(text: str) -> Reference:
 def _kept_tag(text: str | None) -> str | None:
     if text is None or is_kept(text):
         return text
-    raise Mistake(
-        f"{quoted(text)} is no tag that an earlier image is kept by", advice="Leave `to` out for the latest one."
-    )
+    raise Mistake(f"{quoted(text)} is not the tag of an earlier image", advice="Leave out `to` for the latest one.")
 
 
 def line_for(name: str) -> str:
@@ -78,7 +76,7 @@ def answer(request: Request, sources: Sources, report: Callable[[str], None]) ->
 
     `report` is told what is being done, in a few words.
     """
-    report("Looking for the images before")
+    report("Looking for earlier images")
     listing = sources.engine.listing()
     match request:
         case RollBackImage():
@@ -109,7 +107,7 @@ def _of_image(request: RollBackImage, listing: Sequence[ListedImage], sources: S
 
 def _why_nothing(name: str, to: str | None, kept: Sequence[Kept]) -> str:
     if kept and to is not None:
-        return f"`{name}` has no earlier image that is kept as `{to}` any more."
+        return f"`{name}` no longer has an earlier image `{to}`."
     return f"No earlier image of `{name}` is kept on this host."
 
 
@@ -120,7 +118,7 @@ def _of_job(job: str, listing: Sequence[ListedImage], sources: Sources) -> RollB
     moved = [(name, kept, _holder(name, listing)) for name, kept in kept_by(job, listing) if not is_name_of_tool(name)]
     back = [(name, kept, present) for name, kept, present in moved if present is None or present.id != kept.image.id]
     if not back:
-        return _nothing("None of the images that it replaced is kept on this host any more.")
+        return _nothing("None of the replaced images is still kept on this Docker host.")
     users = _users(tuple(present for _, _, present in back), listing, sources)
     moves = tuple(_move(name, present, kept, users) for name, kept, present in back)
     since = tuple(_since(name, kept, listing) for name, kept, _ in back)
@@ -132,7 +130,7 @@ def _since(name: str, kept: Kept, listing: Sequence[ListedImage]) -> Finding | N
     later = [each for each in kept_for(name, listing) if each.job > kept.job]
     if not later:
         return None
-    message = f"`{name}` was moved again since: this goes back to the image before all of that."
+    message = f"`{name}` was changed again since: this restores the image from before the update."
     return Finding("moved-since", Severity.WARNING, message)
 
 
@@ -140,7 +138,7 @@ def _since(name: str, kept: Kept, listing: Sequence[ListedImage]) -> Finding | N
 
 
 def _nothing(reason: str) -> Refusal:
-    return Refusal("There is nothing to go back to", reason, "`/docker_images` lists what is there.")
+    return Refusal("Nothing to roll back to", reason, "`/docker_images` lists the images.")
 
 
 def _holder(name: str, listing: Sequence[ListedImage]) -> ListedImage | None:
@@ -163,6 +161,6 @@ def _findings(moves: Sequence[Move]) -> Iterator[Finding]:
     for move in moves:
         if running := move.users.running:
             who = ", ".join(f"`{name}`" for name in running)
-            present = f"the present image of `{move.name}`"
-            one, many = f"runs on {present} and goes on with it", f"run on {present} and go on with it"
+            present = f"the current image of `{move.name}`"
+            one, many = f"runs on {present} and keeps it", f"run on {present} and keep it"
             yield Finding("running-users", Severity.WARNING, f"{who} {one if len(running) == 1 else many}.")

@@ -144,7 +144,7 @@ def _each(entries: Sequence[str], parse: Callable[[str], Package]) -> tuple[Pack
     if len(entries) > MOST_PACKAGES:
         raise Malformed(
             f"{quoted(','.join(entries))} lists {len(entries)} packages",
-            advice=f"One image takes {MOST_PACKAGES} at most: the others come along as their dependencies.",
+            advice=f"One image takes at most {MOST_PACKAGES}. Their dependencies are added for you.",
         )
     parsed: list[Package] = []
     for place, entry in enumerate(entries):

@@ -156,7 +156,7 @@ def _unknown_package(reason: Reason, _question: Question) -> Problem | None:
         return PackageNotFound(message, hint=f"Ask for another version of {quoted(_name(needed_by))}.")
     return PackageNotFound(
         f"There is no Python package {quoted(name)} in the package index.",
-        hint="Check the spelling. A package of the operating system belongs into `packages=`.",
+        hint="Check the spelling. OS packages go in `packages=`.",
     )
 
 
@@ -202,7 +202,7 @@ def _no_version(reason: Reason, _question: Question) -> Problem | None:
         message = f"There is no {quoted(found[2])} in the package index, only {quoted(found[1])}."
     else:
         return None
-    return ResolutionFailed(message, hint="Ask for a version that exists, or for any.", details=reason.lines)
+    return ResolutionFailed(message, hint="Pick an existing version, or leave it out.", details=reason.lines)
 
 
 def _no_wheel(reason: Reason, _question: Question) -> Problem | None:

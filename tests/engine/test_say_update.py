@@ -118,7 +118,7 @@ def test_what_the_bot_made_is_rebuilt_on_the_newer_base_once_under_a_new_tag(gro
     assert image["kept_as"].startswith(f"{ground.name('tool')}:before-")
     assert status == 0
     assert f"{latest} is up to date" in again
-    assert "base and packages are the newest that it may have" in again
+    assert "already on the newest allowed base and packages" in again
 
 
 def test_what_a_rebuild_brought_is_printed_and_goes_back(ground: Ground, outdated: str) -> None:

@@ -34,7 +34,7 @@ USED_UP = (
     "`docker login` as the user that this program runs as."
 )
 STOPPED = Told(
-    "Stopped after 0 of 1 image", "<@U0BOB> stopped it. What was updated until then stays updated.", UNTOUCHED
+    "Stopped after 0 of 1 image", "Stopped by <@U0BOB>. Images that were already updated stay updated.", UNTOUCHED
 )
 LOG_IN = "`docker login REGISTRY` as the user that this program runs as."
 
@@ -91,7 +91,7 @@ OUTCOMES: Mapping[Play, Told] = {
         {"latest": "another", "nameless": "old"},
     ),
     faults.two_at_once: Told(
-        "✓ Nothing had to be changed",
+        "✓ Nothing to change",
         "Waiting: another update of it is under way\n✓ `IMAGE`: Another update brought it meanwhile.",
         UPDATED,
     ),

@@ -125,7 +125,7 @@ PROPOSAL = Creation(
     steps=("Base demisto/python3-deb:3.12.13.11694875", "OS packages: wget"),
     findings=(Finding("nothing-added", Severity.NOTE, "The image will equal its base."),),
 )
-REFUSAL = Refusal("`example_name` cannot be made", "There is no package `nope`.", "Check the spelling.")
+REFUSAL = Refusal("`example_name` cannot be created", "There is no package `nope`.", "Check the spelling.")
 IMAGE = LocalImage(
     id=ImageId("sha256:9c1e6b20d7f3" + "a" * 52),
     repo_tags=(SPEC.reference, "example_name:latest"),

@@ -50,7 +50,7 @@ PROBLEMS = [
     Misconfigured("The credential helper failed.", hint="Mend it."),
 ]
 SAME = Keep("the registry has the same")
-NEWEST = Keep("base and packages are the newest that it may have")
+NEWEST = Keep("already on the newest allowed base and packages")
 NEVER = NoSource("it was built or loaded on this host and never was in a registry")
 
 

@@ -24,7 +24,7 @@ def test_a_line_that_is_no_command_is_refused_in_private_with_a_line_to_paste(st
     for number, (arguments, said, corrected) in enumerate(REFUSED, start=1):
         stage.alice.type(f"/docker_image_create {arguments}".strip())
         whisper = stage.alice.until_whispers(number)
-        assert "That is not quite a command" in whisper
+        assert "Check the command" in whisper
         assert said in whisper
         assert "*What to do:*" in whisper
         if corrected:

@@ -15,7 +15,7 @@ def refused(stage: Stage, arguments: str) -> str:
     """Type a line that is refused after looking things up; give what the dialog says."""
     dialog = stage.alice.type(f"/docker_image_create {arguments}")
     message = dialog.until("refused")
-    assert title(message) == "✗ a cannot be made"
+    assert title(message) == "✗ a cannot be created"
     assert "*What to do:*" in words(message)
     assert buttons(message) == {}
     assert dialog.until_announced().startswith("<@U0ALICE> nothing was created: ")

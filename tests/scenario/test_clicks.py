@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from commands.recipe.labels import JOB
 from tests.kit.driver import EXAMPLE, Stage, words
 
-LATE = "That is decided already; the dialog shows how."
+LATE = "Already decided. The dialog shows the decision."
 
 
 def one_image(stage: Stage) -> None:
@@ -47,7 +47,7 @@ def test_two_people_who_click_at_once_start_one_build_and_one_of_them_is_told(st
     done = dialog.until("done")
     dialog.until_announced()
     one_image(stage)
-    taken_by_alice = "Asked and confirmed by <@U0ALICE>" in words(done)
+    taken_by_alice = "Requested and confirmed by <@U0ALICE>" in words(done)
     late = stage.bob if taken_by_alice else stage.alice
     late.until_whispered(LATE)
     assert sum(len(person.whispers) for person in people) == 1

@@ -57,7 +57,7 @@ def test_a_module_that_does_not_import_is_asked_about_and_kept(stage: Stage) -> 
     assert (stage.tags(), stage.nameless()) == ([], 1)
     dialog.click("keep", by=stage.bob, deliveries=2)
     done = dialog.until("done")
-    assert title(done) == "⚠ example_name is ready, but not everything imports"
+    assert title(done) == "⚠ example_name is ready, but some modules do not import"
     assert NO_GL in words(done)
     assert stage.tags() == [f"example_name:{fact(done, 'tag')}", "example_name:latest"]
     assert dialog.until_announced().endswith("is ready.")
@@ -69,7 +69,7 @@ def test_a_module_that_does_not_import_is_asked_about_and_discarded(stage: Stage
     dialog.until("deciding")
     dialog.click("discard", by=stage.bob)
     discarded = dialog.until("discarded")
-    assert "<@U0BOB> discarded the image; it is removed." in words(discarded)
+    assert "Discarded by <@U0BOB>. The image was removed." in words(discarded)
     assert buttons(discarded) == {}
     assert (stage.tags(), stage.nameless(), stage.stages()) == ([], 0, ["Discarded"])
 
@@ -85,5 +85,5 @@ def test_an_image_that_nobody_decides_about_is_discarded(set_stage: Callable[...
     stage.start_bot()
     dialog.click("create")
     discarded = dialog.until("discarded")
-    assert "Nobody decided in time, so the image was removed." in words(discarded)
+    assert "No decision was made in time, so the image was removed." in words(discarded)
     assert (stage.tags(), stage.nameless(), stage.stages()) == ([], 0, ["Discarded"])

@@ -38,7 +38,7 @@ def test_a_form_asks_tells_what_is_wrong_and_leads_to_the_image(stage: Stage) ->
     review = dialog.until("review")
     assert title(review) == "Create example_name?"
     assert f"`{COMMAND} name=example_name dependencies=mechanize packages=wget`" in words(review)
-    assert "Asked by <@U0ALICE>" in words(review)
+    assert "Requested by <@U0ALICE>" in words(review)
 
     dialog.click("create")
     dialog.until("done")
@@ -116,7 +116,7 @@ def test_edit_opens_the_form_filled_in_and_its_review_takes_the_place_of_the_old
     new = stage.alice.until_another_dialog(old)
     review = new.until("review")
     assert "*OS packages:* `wget`, `curl`" in words(review)
-    assert "Asked by <@U0BOB>" in words(review)
+    assert "Requested by <@U0BOB>" in words(review)
     assert stage.stages() == ["Cancelled", "UnderReview"]
     assert stage.alice.forms == []
 
@@ -141,7 +141,7 @@ def test_edit_after_somebody_decided_is_told(stage: Stage) -> None:
 
     dialog.click("edit", stale=True)
 
-    stage.alice.until_whispered("That is decided already; the dialog shows how.")
+    stage.alice.until_whispered("Already decided. The dialog shows the decision.")
     assert stage.alice.forms == []
 
 
@@ -155,7 +155,7 @@ def test_a_form_that_is_sent_after_somebody_decided_is_told_and_makes_nothing(st
 
     errors = form.send(packages="curl")
 
-    assert errors == {"name": "That is decided already; the dialog shows how. This form changes nothing: close it."}
+    assert errors == {"name": "Already decided. The dialog shows the decision. Close this form: it changes nothing."}
     dialog.until_announced()
     assert stage.stages() == ["Done"]
 

@@ -49,7 +49,7 @@ def test_a_command_is_counted_from_its_acknowledgement_to_its_end(stage: Stage) 
 
 def test_a_command_that_is_refused_is_counted_once(stage: Stage) -> None:
     stage.alice.type("/docker_image_create name=UPPER")
-    stage.alice.until_whispered("not quite a command")
+    stage.alice.until_whispered("Check the command")
     refused = f'warroom_commands_total{{{COMMAND},outcome="refused"}}'
     assert counted(stage, refused)[refused] == 1
 

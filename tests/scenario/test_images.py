@@ -161,7 +161,7 @@ def test_an_image_is_asked_for_again_from_its_card(stage: Stage) -> None:
     card = card_of(stage, tag)
     again = card.child("image_run_again", by=stage.bob)
     review = again.until("review")
-    assert title(review) == "This image exists already"
+    assert title(review) == "This image already exists"
     assert "<@U0BOB>" in words(review)
     again.click("cancel")
     again.until("cancelled")

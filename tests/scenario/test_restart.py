@@ -35,7 +35,7 @@ def test_a_build_is_paused_by_the_end_of_the_bot_and_goes_on_with_the_next(stage
     message = dialog.ts
     stage.close_bot()
     paused = dialog.until("paused")
-    assert "The bot is being restarted. The build goes on by itself afterwards, in this message." in words(paused)
+    assert "The bot is being restarted. The build then continues in this message." in words(paused)
     assert buttons(paused) == {}
     assert dialog.replies == []
     assert (stage.nameless(), stage.host.engine.running_builds, stage.stages()) == (0, 0, ["Paused"])
@@ -214,11 +214,11 @@ def test_killed_while_stopping(set_stage: Callable[..., Stage]) -> None:
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")
     dialog.click("stop", by=stage.bob)
-    dialog.until_says("Stopping, as <@U0BOB> asked.")
+    dialog.until_says("Stopping, requested by <@U0BOB>.")
     stage.crash_bot(wire)
     stage.host.is_deaf = False
     stage.start_bot()
     stopped = dialog.until("stopped")
-    assert "<@U0BOB> stopped it" in words(stopped)
+    assert "Stopped by <@U0BOB>" in words(stopped)
     dialog.until_announced()
     assert (stage.tags(), stage.stages()) == ([], ["Stopped"])

@@ -13,16 +13,16 @@ def test_an_identical_image_is_offered_and_used(stage: Stage) -> None:
     reference = fact(made.until("done"), "tag")
     again = stage.bob.type("/docker_image_create name=another dependencies=mechanize packages=wget")
     review = again.until("review")
-    assert title(review) == "This image exists already"
+    assert title(review) == "This image already exists"
     assert f"*Identical image:* `example_name:{reference}` · 151MB · created" in words(review)
     assert "*Building anyway makes:* `another:1.0.0." in words(review)
     assert list(buttons(review))[:3] == ["reuse", "build_anyway", "cancel"]
     again.click("reuse")
     reused = again.until("reused")
-    assert title(reused) == "✓ another is ready: it existed already"
+    assert title(reused) == "✓ another is ready: it already existed"
     assert f"dockerimage: example_name:{reference}" in words(reused)
     assert fact(reused, "tag") == reference
-    assert again.until_announced() == f"<@U0BOB> `example_name:{reference}` is ready: it existed already."
+    assert again.until_announced() == f"<@U0BOB> `example_name:{reference}` is ready: it already existed."
     assert len(stage.host.engine.builds) == 1
     assert stage.tags() == [f"example_name:{reference}", "example_name:latest"]
 
@@ -57,7 +57,7 @@ def test_a_cancelled_proposal_says_by_whom_and_has_no_buttons(stage: Stage) -> N
     dialog.until("review")
     dialog.click("cancel", by=stage.bob)
     cancelled = dialog.until("cancelled")
-    assert "<@U0BOB> cancelled it: nothing was built." in words(cancelled)
+    assert "Cancelled by <@U0BOB>. Nothing was built." in words(cancelled)
     assert buttons(cancelled) == {}
     assert dialog.until_announced() == "<@U0ALICE> your command was cancelled by <@U0BOB>."
     assert (stage.host.engine.builds, stage.tags(), stage.stages()) == ([], [], ["Cancelled"])
@@ -67,12 +67,12 @@ def test_a_proposal_that_nobody_answers_expires_by_itself(set_stage: Callable[..
     stage = set_stage(review_seconds=0.2)
     dialog = stage.alice.type(EXAMPLE)
     expired = dialog.until("expired")
-    assert "Nobody decided within 0.2 s: nothing was built." in words(expired)
+    assert "No decision within 0.2 s. Nothing was built." in words(expired)
     assert buttons(expired) == {}
-    assert dialog.until_announced() == "<@U0ALICE> your command expired: nobody decided in time."
+    assert dialog.until_announced() == "<@U0ALICE> your command expired without a decision."
 
     dialog.click("create", by=stage.bob, stale=True)
-    stage.bob.until_whispered("This proposal has expired. Type the command again for a fresh one.")
+    stage.bob.until_whispered("This proposal has expired. Type the command again for a new one.")
     assert (stage.host.engine.builds, stage.tags(), stage.stages()) == ([], [], ["Expired"])
 
 
@@ -101,7 +101,7 @@ def test_a_dialog_of_an_earlier_state_folder_says_that_it_is_unknown(stage: Stag
     (stage.settings.state_dir / "dialogs.sqlite").unlink()
     stage.start_bot()
     dialog.click("create")
-    stage.alice.until_whispered("I no longer know this dialog. Type the command again.")
+    stage.alice.until_whispered("This dialog is no longer available. Type the command again.")
     dialog.click("show_packages")
     stage.alice.until_whispers(2)
     assert stage.host.engine.builds == []

@@ -10,7 +10,7 @@ def stopped(stage: Stage, dialog: Dialog, by: str) -> str:
     message = dialog.until("stopped")
     assert title(message) == "example_name was stopped"
     assert f"<@{by}> stopped it" in words(message)
-    assert "Nothing is left on the Docker host." in words(message)
+    assert "No image was created." in words(message)
     assert dialog.until_announced() == f"<@U0ALICE> `example_name` was stopped by <@{by}>."
     assert (stage.tags(), stage.nameless(), stage.host.engine.throwaways) == ([], 0, 0)
     assert stage.stages().count("Stopped") == 1
@@ -26,7 +26,7 @@ def test_stopped_while_it_waits_for_a_slot(set_stage: Callable[..., Stage]) -> N
     dialog.until("queued")
     dialog.click("stop", by=stage.bob)
     message = dialog.until("stopped")
-    assert "<@U0BOB> stopped it before it had started." in words(message)
+    assert "Stopped by <@U0BOB> before it started." in words(message)
     assert buttons(message) == {}
     stage.host.steps.open()
     first.until("done")
@@ -51,7 +51,7 @@ def test_stopped_while_it_builds(stage: Stage) -> None:
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")
     dialog.click("stop", by=stage.bob)
-    assert "<@U0BOB> stopped it after 1 of 4 steps." in stopped(stage, dialog, "U0BOB")
+    assert "Stopped by <@U0BOB> after 1 of 4 steps." in stopped(stage, dialog, "U0BOB")
     assert stage.host.engine.cancelled
     assert stage.host.engine.running_builds == 0
     assert buttons(dialog.now) == {"log": "Log"}
@@ -73,7 +73,7 @@ def test_a_stop_that_takes_a_while_is_seen_and_a_second_one_is_told_that_it_is_l
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")
     dialog.click("stop", deliveries=2)
-    stopping = dialog.until_says("Stopping, as <@U0ALICE> asked.")
+    stopping = dialog.until_says("Stopping, requested by <@U0ALICE>.")
     assert title(stopping) == "Stopping example_name"
     assert buttons(stopping) == {}
     dialog.click("stop", by=stage.bob, stale=True)
@@ -89,6 +89,6 @@ def test_stopped_after_the_end_changes_nothing(stage: Stage) -> None:
     stage.host.steps.open()
     done = dialog.until("done")
     dialog.click("stop", by=stage.bob, stale=True)
-    stage.bob.until_whispered("That is decided already; the dialog shows how.")
+    stage.bob.until_whispered("Already decided. The dialog shows the decision.")
     assert fact(dialog.now, "state") == "done"
     assert stage.tags() == [f"example_name:{fact(done, 'tag')}", "example_name:latest"]

@@ -22,10 +22,10 @@ def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage
     tag = fact_of_the_image(words(review))
     for said in (
         "*Base:* `demisto/python3-deb` · `d148bf6adcbc` · Python 3.11.2 · linux/amd64",
-        "*Python packages:* `mechanize 0.4.10`, and 3 more come along",
+        "*Python packages:* `mechanize 0.4.10` + 3 dependencies",
         "*OS packages:* `wget`",
-        "Asked by <@U0ALICE>",
-        "Waits for a decision until",
+        "Requested by <@U0ALICE>",
+        "Expires at",
     ):
         assert said in words(review)
     assert buttons(review) == {
@@ -51,7 +51,7 @@ def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage
     assert f"*Tag*\n`{tag}`" in words(done)
     assert "*Added:* 1MB on top of the base" in words(done)
     assert "*Took:*" in words(done)
-    assert "Asked and confirmed by <@U0ALICE>" in words(done)
+    assert "Requested and confirmed by <@U0ALICE>" in words(done)
     assert buttons(done) == {"log": "Log", "packages": "Packages"}
 
     assert dialog.until_file(f"build-{dialog.id}.log") == "Reading package lists...\nDone.\n" * 2
@@ -110,16 +110,16 @@ def test_the_buttons_of_the_review_put_each_file_into_the_thread_once(stage: Sta
     dialog.until("review")
     dialog.click("show_packages")
     packages = dialog.until_file("packages.txt")
-    assert "Python packages asked for: 1\n  mechanize 0.4.10\n" in packages
-    assert "Python packages that come along: 3\n  html5lib 1.1\n  six 1.17.0\n  webencodings 0.5.1\n" in packages
+    assert "Requested Python packages: 1\n  mechanize 0.4.10\n" in packages
+    assert "Dependencies: 3\n  html5lib 1.1\n  six 1.17.0\n  webencodings 0.5.1\n" in packages
     assert "OS packages: 1\n  wget\n" in packages
     dialog.click("show_dockerfile")
     assert "FROM demisto/python3-deb@sha256:" in dialog.until_file("Dockerfile")
 
     dialog.click("show_packages")
-    stage.alice.until_whispered("`packages.txt` is in this dialog's thread already.")
+    stage.alice.until_whispered("`packages.txt` is in the thread.")
     dialog.click("show_dockerfile")
-    stage.alice.until_whispered("`Dockerfile` is in this dialog's thread already.")
+    stage.alice.until_whispered("`Dockerfile` is in the thread.")
     assert sorted(dialog.files) == ["Dockerfile", "packages.txt"]
     assert fact(dialog.now, "state") == "review"
 
@@ -130,7 +130,7 @@ def test_the_buttons_of_the_result_show_the_files_that_are_there(stage: Stage) -
     log = f"build-{dialog.id}.log"
     dialog.until_file(log)
     dialog.click("log")
-    stage.alice.until_whispered(f"`{log}` is in this dialog's thread already.")
+    stage.alice.until_whispered(f"`{log}` is in the thread.")
     dialog.click("packages")
     assert "mechanize 0.4.10" in dialog.until_file("packages.txt")
     assert sorted(dialog.files) == [log, "packages.txt"]

@@ -16,14 +16,14 @@ def test_a_channel_that_is_not_allowed_is_named_in_the_refusal(set_stage: Callab
     stage = set_stage(audience=Audience(frozenset({"C0OTHER"})))
     stage.alice.type(EXAMPLE)
     stage.alice.until_whispered(
-        "I take no commands in this channel. To allow it, add `C0WARROOM` to `WARROOM_ALLOWED_CHANNELS`."
+        "Commands are not allowed in this channel. To allow them, add `C0WARROOM` to `WARROOM_ALLOWED_CHANNELS`."
     )
     assert (stage.stages(), stage.bob.messages) == ([], [])
 
 
 def test_a_person_who_is_not_allowed_can_neither_type_nor_click(set_stage: Callable[..., Stage]) -> None:
     stage = set_stage(audience=Audience(frozenset({WAR_ROOM.id}), frozenset({ALICE.id})))
-    refusal = "You may not use this command here. To allow it, add `U0BOB` to `WARROOM_ALLOWED_USERS`."
+    refusal = "You are not allowed to use this command. To get access, add `U0BOB` to `WARROOM_ALLOWED_USERS`."
     stage.bob.type(EXAMPLE)
     stage.bob.until_whispered(refusal)
     dialog = stage.alice.type(EXAMPLE)
@@ -40,10 +40,7 @@ OTHERS = Team(id="T0OTHERS", name="Others", domain="others")
 CAROL = Member(id="U0CAROL", name="carol", team=OTHERS)
 SHARED = Workspace(people=(ALICE, BOB, CAROL))
 """A channel that is shared with another workspace."""
-STRANGER = (
-    "You are in another workspace, and I take commands from people of my own. "
-    "To allow yours, add `T0OTHERS` to `WARROOM_ALLOWED_TEAMS`."
-)
+STRANGER = "Commands from your workspace are not allowed. To allow them, add `T0OTHERS` to `WARROOM_ALLOWED_TEAMS`."
 
 
 def test_a_person_of_another_workspace_can_neither_type_nor_press_nor_choose(set_stage: Callable[..., Stage]) -> None:
@@ -101,7 +98,7 @@ def test_in_a_channel_without_the_bot_it_asks_to_be_invited(set_stage: Callable[
     outside = Person(stage.room, BOB.id, channel=ELSEWHERE.id)
     outside.type(EXAMPLE)
     note = outside.until_whispered("I cannot post in this channel")
-    assert "Invite me with `/invite`, then type the command again." in note
+    assert "Invite it with `/invite`, then type the command again." in note
     # The bot is none the worse for it.
     stage.create().until("done")
     assert len(stage.host.engine.builds) == 1

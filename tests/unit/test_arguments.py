@@ -216,7 +216,7 @@ def test_any_text_is_read_or_refused_with_a_line_that_is_read(text: str, grammar
 def test_an_argument_in_an_argument_is_refused_with_the_line_that_was_meant(text: str) -> None:
     refused = refusal(text)
 
-    assert "holds an argument itself" in refused.message
+    assert "contains another argument" in refused.message
     assert refused.details == ("/docker_image_create name=a",)
 
 

@@ -548,7 +548,7 @@ def test_a_channel_without_a_way_in_is_told_once_by_the_response_url(stage: Stag
     assert stage.told == [
         (
             RESPONSE_URL,
-            f"I cannot post in this channel (`{reason}`). Invite me with `/invite`, then type the command again.",
+            f"The bot cannot post here (`{reason}`). Invite it with `/invite`, then type the command again.",
         )
     ]
     # Nobody is there to tell, now or after a restart.

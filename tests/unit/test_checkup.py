@@ -153,7 +153,7 @@ def test_a_daemon_that_is_away_is_a_fault_once_and_leaves_the_rest_open() -> Non
     engine.break_down()
     assert mends(told(lambda: daemon_answers(engine)), "Start it")
     rest = told(lambda: where_docker_answers(engine, lambda: buildkit_works(engine, "mark", seconds=1)))
-    assert rest == Caution("Cannot be seen without Docker.", "Mend the line “Docker” first.")
+    assert rest == Caution("Not checked: Docker does not answer.", "Fix Docker first.")
 
 
 def test_what_fails_on_a_daemon_that_answers_is_told_as_it_is() -> None:
@@ -183,7 +183,7 @@ def test_the_daemons_disk_is_judged_by_what_is_free(free: int | None, kind: type
     verdict = told(lambda: disk_has_room(DescribedEngine(), lambda _: free))
     assert isinstance(verdict, kind)
     assert verdict.says.startswith("overlay2; ")
-    assert ("cannot be seen" in verdict.says) is (free is None)
+    assert ("free space unknown" in verdict.says) is (free is None)
 
 
 def test_the_disk_of_a_daemon_on_another_machine_is_not_taken_for_this_ones() -> None:
@@ -290,7 +290,7 @@ def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     verdict = told(lambda: folder_is_writable(tmp_path / "a" / "b", setting="WARROOM_STATE_DIR"))
     assert isinstance(verdict, Good)
-    assert "will be made" in verdict.says
+    assert "will be created" in verdict.says
     assert list(tmp_path.iterdir()) == []
 
 

@@ -277,10 +277,10 @@ def test_an_unknown_image_is_refused_with_what_is_like_it(bench: Bench) -> None:
     assert bench.ask("details image=team/pyhton3:1") == Refusal(
         "`team/pyhton3:1` is not here",
         "This Docker host has no image `team/pyhton3:1`.",
-        "Did you mean `team/python3:1`? `/docker_images` shows what there is.",
+        "Did you mean `team/python3:1`? `/docker_images` lists the images.",
     )
     assert bench.ask("details image=abcdef") == Refusal(
-        "`abcdef` is not here", "This Docker host has no image `abcdef`.", "`/docker_images` shows what there is."
+        "`abcdef` is not here", "This Docker host has no image `abcdef`.", "`/docker_images` lists the images."
     )
 
 
@@ -327,7 +327,7 @@ def test_an_image_that_is_removed_meanwhile_is_told_as_gone(gone_at: str) -> Non
     bench.engine.add_image("tool:1")
 
     assert bench.ask("details image=tool:1") == Refusal(
-        "`tool:1` is gone", "It has just been removed.", "`/docker_images` shows what there is."
+        "`tool:1` no longer exists", "It was just removed.", "`/docker_images` lists the images."
     )
 
 

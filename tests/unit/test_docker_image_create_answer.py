@@ -188,7 +188,7 @@ def test_a_base_that_is_not_there_is_pulled_and_how_far_it_is_is_said(bench: Ben
 def test_a_base_that_is_nowhere_is_refused(bench: Bench) -> None:
     refusal = bench.refuse(f"{LINE} base=hub.test/nothing:1")
 
-    assert refusal.title == "`example_name` cannot be made"
+    assert refusal.title == "`example_name` cannot be created"
     assert "hub.test/nothing:1" in refusal.message
     assert refusal.hint
 
@@ -268,7 +268,7 @@ def test_a_base_that_its_registry_no_longer_stands_behind_is_pinned_by_its_name(
 def test_what_the_index_does_not_have_is_refused_with_its_reason(bench: Bench, dependencies: str, said: str) -> None:
     refusal = bench.refuse(f"name=a dependencies={dependencies}")
 
-    assert refusal.title == "`a` cannot be made"
+    assert refusal.title == "`a` cannot be created"
     assert said in refusal.message
     assert refusal.hint
 
@@ -295,7 +295,7 @@ def test_the_details_of_a_problem_are_in_the_refusal(bench: Bench) -> None:
     bench.sources = replace(bench.sources, resolver=Refusing())
 
     assert bench.refuse() == Refusal(
-        "`example_name` cannot be made", "They contradict.", "Loosen one.", ("a needs b<2", "c needs b>=2")
+        "`example_name` cannot be created", "They contradict.", "Loosen one.", ("a needs b<2", "c needs b>=2")
     )
 
 

@@ -75,14 +75,14 @@ def test_the_published_lines_are_read_or_refused_with_a_corrected_line() -> None
 def test_pasted_placeholders_are_named() -> None:
     error = refusal('name={NAME HERE} base="demisto/python3-VERSION" dependencies="crowdstrike-falconpy"')
     assert error.message == "`{NAME HERE}` in `name` is a placeholder"
-    assert error.hint == "Put your own value for `name` in its place. Paste this instead:"
+    assert error.hint == "Replace it with your value for `name`. Paste this instead:"
 
 
 def test_no_text_asks_for_a_name_and_shows_an_example() -> None:
     for text in ("", "  ", "help"):
         error = refusal(text)
         assert error.message == "`name` is missing"
-        assert error.hint == "Say what the new image is called. For example:"
+        assert error.hint == "Give the new image a name. For example:"
         assert error.details == ("/docker_image_create name=example_name dependencies=mechanize packages=wget",)
 
 

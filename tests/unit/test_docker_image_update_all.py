@@ -278,7 +278,7 @@ def test_an_image_that_its_registry_no_longer_allows_is_refused(bench: Bench) ->
     assert bench.refuse("image=hub.test/a:1") == Refusal(
         "`hub.test/a:1` cannot be updated now",
         "There is a newer one, but the registry allows no more pulls for now.",
-        "Ask for it again later, or log the bot's machine in at the registry: that may allow more.",
+        "Try again later, or log the bot in to the registry: that may allow more pulls.",
     )
     assert bench.nothing("all=true").findings == quota_finding(
         Severity.WARNING, "`hub.test` allows no more pulls for now: 1 of 1 newer images cannot be pulled."

@@ -183,7 +183,7 @@ def test_an_unknown_image_is_refused_with_those_that_are_like_it(bench: Bench) -
 
     refusal = bench.refuse("image=demisto/pyton3")
 
-    hint = "Did you mean `demisto/python3:latest` or `demisto/python3-deb:1`? `/docker_images` shows what there is."
+    hint = "Did you mean `demisto/python3:latest` or `demisto/python3-deb:1`? `/docker_images` lists the images."
     assert (refusal.hint, refusal.details) == (hint, ())
 
 
@@ -191,7 +191,7 @@ def test_an_image_like_none_is_refused_with_the_way_to_all_of_them(bench: Bench)
     assert bench.refuse("image=something") == Refusal(
         "`something` is not here",
         "This Docker host has no image `something`.",
-        "`/docker_images` shows what there is.",
+        "`/docker_images` lists the images.",
     )
 
 
@@ -207,8 +207,8 @@ def test_an_ambiguous_name_is_refused_with_its_tags(bench: Bench) -> None:
 
     assert bench.refuse("image=a") == Refusal(
         "`a` is not one image",
-        "`a` has several tags here, and `latest` is none of them.",
-        "Say which one: `a:6`, `a:5`, `a:4`, `a:3`, `a:2` or 2 more.",
+        "`a` has several tags here, but no `latest`.",
+        "Choose `a:6`, `a:5`, `a:4`, `a:3`, `a:2` or 2 more.",
     )
 
 
@@ -221,7 +221,7 @@ def test_an_ambiguous_id_is_refused_with_longer_ones(bench: Bench) -> None:
     assert bench.refuse("image=9c1e") == Refusal(
         "`9c1e` is not one image",
         "Several images have IDs that begin with `9c1e`.",
-        "Say which one: `9c1e6c000000` or `9c1e6b000000`.",
+        "Choose `9c1e6c000000` or `9c1e6b000000`.",
     )
 
 
@@ -268,17 +268,17 @@ def test_who_uses_a_changing_image_is_told(bench: Bench) -> None:
         "hub.test/b:1": Users(),
         "hub.test/child:1": Users(),
     }
-    message = "`web` goes on with the old image until somebody recreates it."
+    message = "`web` keeps the old image until you recreate it."
     assert said.findings == (Finding("containers-go-on", Severity.WARNING, message),)
 
 
 @pytest.mark.parametrize(
     ("count", "message"),
     [
-        (2, "`web0` and `web1` go on with the old image until somebody recreates them."),
+        (2, "`web0` and `web1` keep the old image until you recreate them."),
         (
             7,
-            "`web0`, `web1`, `web2`, `web3`, `web4` and 2 more go on with the old image until somebody recreates them.",
+            "`web0`, `web1`, `web2`, `web3`, `web4` and 2 more keep the old image until you recreate them.",
         ),
     ],
 )

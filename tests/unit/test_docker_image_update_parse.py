@@ -59,19 +59,19 @@ def test_all_images_may_be_asked_for(value: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "line"),
     [
-        ("demisto/python3", "`demisto/python3` is not an `argument=value`", "image=demisto/python3"),
-        ("all", "`all` is not an `argument=value`", "all=true"),
-        ("--all", "`--all` is not an `argument=value`", "all=true"),
-        ("—all", "`—all` is not an `argument=value`", "all=true"),
-        ("*", "`*` is not an `argument=value`", "all=true"),
+        ("demisto/python3", "I don't know what `demisto/python3` belongs to", "image=demisto/python3"),
+        ("all", "I don't know what `all` belongs to", "all=true"),
+        ("--all", "I don't know what `--all` belongs to", "all=true"),
+        ("—all", "I don't know what `—all` belongs to", "all=true"),
+        ("*", "I don't know what `*` belongs to", "all=true"),
         ("repository=python:3", "`repository` is not an argument of `/docker_image_update`", "image=python:3"),
         ("tag=python:3", "`tag` is not an argument of `/docker_image_update`", "image=python:3"),
-        ("all=maybe", "`maybe` is no value for `all`", "all=true"),
-        ("all=maybe image=a", "`maybe` is no value for `all`", "image=a"),
+        ("all=maybe", "`maybe` is not a value for `all`", "all=true"),
+        ("all=maybe image=a", "`maybe` is not a value for `all`", "image=a"),
         ("all=true image=a", "`image` and `all=true` are both given", "image=a"),
         ("all=1 image=Demisto/Python3", "`image` and `all=true` are both given", "image=demisto/python3"),
-        ("all=false", "`all=false` without an `image` leaves nothing to update", "all=true"),
-        ("all=0", "`all=0` without an `image` leaves nothing to update", "all=true"),
+        ("all=false", "`all=false` without an `image` selects nothing", "all=true"),
+        ("all=0", "`all=0` without an `image` selects nothing", "all=true"),
         ("", "Neither `image` nor `all` is given", "image=demisto/python3"),
         ("image=", "Neither `image` nor `all` is given", "image=demisto/python3"),
         ("help", "Neither `image` nor `all` is given", "image=demisto/python3"),
@@ -87,12 +87,12 @@ def test_all_images_may_be_asked_for(value: str) -> None:
         ("image=sha256:9C1E6B20", "`sha256:9C1E6B20` is not an image ID", "image=sha256:9c1e6b20"),
         (
             f"image=python@{DIGEST}",
-            f"`{f'python@{DIGEST}'[:59]}…` is pinned by its digest, behind which there is never anything newer",
+            f"`{f'python@{DIGEST}'[:59]}…` is pinned by its digest, so it has no updates",
             "image=python",
         ),
         (
             f"image=python:3@{DIGEST}",
-            f"`{f'python:3@{DIGEST}'[:59]}…` is pinned by its digest, behind which there is never anything newer",
+            f"`{f'python:3@{DIGEST}'[:59]}…` is pinned by its digest, so it has no updates",
             "image=python:3",
         ),
         (f"image={'a' * 300}", f"`{'a' * 59}…` is too long for an image name", None),
@@ -109,14 +109,14 @@ def test_what_cannot_be_read_is_refused_with_the_line_that_was_meant(text: str, 
 def test_who_gives_both_is_told_the_other_line_too() -> None:
     error = refusal("image=a all=true")
 
-    assert error.hint == f"Give one of the two; for every image, type `{FOR_ALL}`. Paste this instead:"
+    assert error.hint == f"Give one of them. For every image, type `{FOR_ALL}`. Paste this instead:"
     assert error.details == (f"{COMMAND} image=a",)
 
 
 def test_who_gives_neither_is_told_both() -> None:
     error = refusal("")
 
-    assert error.hint == "Say which image, or `all=true` for every one. For example:"
+    assert error.hint == "Name an image, or write `all=true` for every one. For example:"
 
 
 @given(st.text(max_size=30) | st.text(max_size=20).map("image={}".format) | st.text(max_size=9).map("all={}".format))
@@ -163,7 +163,7 @@ def test_a_form_keeps_a_long_id_whole() -> None:
 @pytest.mark.parametrize(
     ("fields", "faults"),
     [
-        ({}, {"image": "Neither `image` nor `all` is given. Say which image, or `all=true` for every one."}),
+        ({}, {"image": "Neither `image` nor `all` is given. Name an image, or write `all=true` for every one."}),
         (
             {"image": "a", "all": "true"},
             {"image": f"`image` and `all=true` are both given. Give one of the two; {FOR_EVERY_IMAGE}."},
@@ -172,14 +172,14 @@ def test_a_form_keeps_a_long_id_whole() -> None:
             {"image": "A", "all": "x"},
             {
                 "image": "`A` is not an image name. Docker takes lower case only.",
-                "all": "`x` is no value for `all`. It takes `true` or `false`.",
+                "all": "`x` is not a value for `all`. Use `true` or `false`.",
             },
         ),
         (
             {"image": "a all=true"},
-            {"image": "`all=` begins another argument. Put that into a field of its own."},
+            {"image": "`all=` starts another argument. Put it in its own field."},
         ),
-        ({"all": "false"}, {"image": "`all=false` without an `image` leaves nothing to update. Give an `image`."}),
+        ({"all": "false"}, {"image": "`all=false` without an `image` selects nothing. Give an `image`."}),
     ],
 )
 def test_each_fault_of_a_form_stands_at_its_field(fields: dict[str, str], faults: dict[str, str]) -> None:

@@ -201,7 +201,7 @@ def test_a_base_whose_registry_cannot_be_asked_is_taken_as_it_is_and_noted(bench
     bench.made("name=other dependencies=mechanize base=hub.test/base")
     bench.hub.problems[f"{BASE}:latest"] = PROBLEMS[3]
 
-    message = "Whether there is a newer base `hub.test/base` is not known: hub.test does not answer."
+    message = "The base `hub.test/base` could not be checked for a newer version: hub.test does not answer."
     finding = Finding("base-not-checked", Severity.WARNING, message)
     one = bench.nothing("image=tool")
     assert (plans(one), one.findings) == ({"tool:latest": NEWEST}, (finding,))
@@ -274,8 +274,7 @@ def test_os_packages_are_not_taken_anew_for_all(bench: Bench) -> None:
     bench.made(f"{MADE} packages=wget")
 
     assert plans(bench.nothing("all=true"))["tool:latest"] == Keep(
-        "base and Python packages are the newest that it may have; "
-        "`image=tool:latest` builds it anew for newer OS packages"
+        "already on the newest allowed base and Python packages; `image=tool:latest` rebuilds it for newer OS packages"
     )
 
 
@@ -317,7 +316,7 @@ def test_where_the_image_cannot_be_read_the_packages_are_counted(bench: Bench) -
     bench.resolver.index = SMALL_INDEX
     bench.sources = replace(bench.sources, inventories=Unreadable(bench.engine))
 
-    assert the_rebuild(bench.update("image=tool")).changes == ("4 Python packages locked anew",)
+    assert the_rebuild(bench.update("image=tool")).changes == ("4 Python packages resolved again",)
 
 
 def test_an_image_whose_recipe_alone_is_older_is_rebuilt(bench: Bench) -> None:
@@ -327,7 +326,7 @@ def test_an_image_whose_recipe_alone_is_older_is_rebuilt(bench: Bench) -> None:
 
     said = bench.update("image=tool")
 
-    assert the_rebuild(said).changes == ("the same versions, put together in a newer way",)
+    assert the_rebuild(said).changes == ("the same versions, built with a newer recipe",)
 
 
 @pytest.mark.parametrize(
@@ -348,7 +347,7 @@ def test_an_image_whose_labels_are_damaged_has_no_source(bench: Bench, request_l
     image = bench.made()
     bench.engine._images[image.id] = replace(image, labels={**image.labels, REQUEST: request_label})
 
-    reason = NoSource("what it was made from cannot be read from its labels")
+    reason = NoSource("its labels do not say how it was built")
     assert plans(bench.nothing("image=tool")) == {"tool:latest": reason}
     assert bench.hub.asked == []
 

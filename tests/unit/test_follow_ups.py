@@ -44,9 +44,9 @@ from tests.kit.examples import (
     UPDATED,
 )
 
-GONE = "I no longer know this dialog. Type the command again."
-LATE = "That is decided already; the dialog shows how."
-NOT_HERE = "That is not possible any more. `/docker_images` shows what there is now."
+GONE = "This dialog is no longer available. Type the command again."
+LATE = "Already decided. The dialog shows the decision."
+NOT_HERE = "This is no longer possible. `/docker_images` lists the current images."
 EARLIER = tuple(
     replace(MOVE, earlier_tag=f"demisto/python3:before-{number:019x}") for number in (0x19AB5DD2C01, 0x19AB5DD2C02)
 )
@@ -122,7 +122,7 @@ def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(desk: Desk
 def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: Desk) -> None:
     desk.keep(replace(BACK, expires=NOW))
 
-    said = "This proposal has expired. Type the command again for a fresh one."
+    said = "This proposal has expired. Type the command again for a new one."
     assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="0") == said
     assert new(desk) == []
 
@@ -371,11 +371,11 @@ def test_a_list_is_narrowed_from_its_first_page(desk: Desk, text: str | None, qu
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x" * 101, "That has 101 characters. Look for 100 at most."),
-        ("a\nb", "That holds a character that cannot be seen. Type it anew."),
-        ("a\x00b", "That holds a character that cannot be seen. Type it anew."),
-        ("a\x1b[2Jb", "That holds a character that cannot be seen. Type it anew."),
-        ("a\u202eb", "That holds a character that cannot be seen. Type it anew."),
+        ("x" * 101, "Use at most 100 characters; this has 101."),
+        ("a\nb", "The text has an invisible character. Type it again."),
+        ("a\x00b", "The text has an invisible character. Type it again."),
+        ("a\x1b[2Jb", "The text has an invisible character. Type it again."),
+        ("a\u202eb", "The text has an invisible character. Type it again."),
     ],
 )
 def test_what_nobody_looks_for_is_told_beside_the_field(desk: Desk, text: str, said: str) -> None:
@@ -397,12 +397,12 @@ def test_what_nobody_looks_for_is_told_beside_the_field(desk: Desk, text: str, s
 def test_a_filter_of_what_is_no_list_is_told(desk: Desk, context: FormContext, said: str) -> None:
     desk.keep(replace(DONE, asked=replace(ASKED, dialog=DialogId("d-2"))))
 
-    assert narrowed(desk, "a", context=context) == {"text": f"{said} This form changes nothing: close it."}
+    assert narrowed(desk, "a", context=context) == {"text": f"{said} Close this form: it changes nothing."}
 
 
 @pytest.mark.parametrize("state", [None, [], {"text": {"value": {"value": 7}}}], ids=str)
 def test_a_filter_that_is_not_understood_is_told_in_it(desk: Desk, state: object) -> None:
-    said = {"text": "I no longer know this form. Close it and type the command again."}
+    said = {"text": "This form has expired. Close it and type the command again."}
 
     assert desk.sends(form(state, OF_D_1, callback=FILTER_FORM))["errors"] == said
     assert desk.sends(form({}, "null", callback=FILTER_FORM))["errors"] == said
@@ -469,7 +469,7 @@ def test_a_form_that_is_sent_is_taken_like_its_line(
         ("--all", "", False, "`--all`"),
         ("../x", "", False, "`../x`"),
         ("Debian:12", "", False, "`Debian:12`"),
-        ("a all=true", "", False, "`all=` begins another argument"),
+        ("a all=true", "", False, "`all=` starts another argument"),
         ("", "a b", False, "a b"),
     ],
 )

@@ -52,7 +52,7 @@ def expected(title: str, context: FormContext, values: Mapping[str, str], *base:
                 "name",
                 "Name",
                 "my/tool",
-                "Lower case. The bot chooses the tag.",
+                "Lower case. The bot assigns the tag.",
                 values.get("name"),
                 optional=False,
             ),
@@ -60,14 +60,14 @@ def expected(title: str, context: FormContext, values: Mapping[str, str], *base:
                 "dependencies",
                 "Python packages",
                 "requests>=2.31, ldap3",
-                "As in a requirements file, separated by commas. The index is asked for exact versions.",
+                "Like requirements.txt, comma-separated. Exact versions are resolved for you.",
                 values.get("dependencies"),
             ),
             text_field(
                 "packages",
                 "OS packages",
                 "wget, libxml2",
-                "Of the base's distribution, separated by commas.",
+                "From the base's distribution, comma-separated.",
                 values.get("packages"),
             ),
             *base,
@@ -85,7 +85,7 @@ def menu(*bases: str, chosen: str | None = None) -> dict[str, Any]:
         "block_id": "local_base",
         "optional": True,
         "label": words("Base"),
-        "hint": words("An image on the Docker host. Without a choice it is demisto/python3-deb."),
+        "hint": words("Images on the Docker host. Default: demisto/python3-deb."),
         "element": element,
     }
 
@@ -94,7 +94,7 @@ OTHER = text_field(
     "base",
     "Another base",
     "demisto/python3-deb:3.12.13.11694875",
-    "Taken instead of the one above. It is pulled if it is not on the Docker host.",
+    "Overrides the choice above. Pulled if not on the Docker host.",
 )
 
 
@@ -197,11 +197,11 @@ def test_the_form_of_an_update_offers_one_image_or_all() -> None:
         "block_id": "local_image",
         "optional": True,
         "label": words("Image"),
-        "hint": words("On the Docker host, the newest first."),
+        "hint": words("On the Docker host, newest first."),
         "element": {"type": "static_select", "action_id": "value", "options": options},
     }
-    hint = "A name, or the beginning of an image ID. Taken instead of the one above."
-    everything = "Each is looked up; only what has changed is pulled. Then choose no image above."
+    hint = "A name or the start of an image ID. Overrides the choice above."
+    everything = "Every image is checked; only changes are pulled. Leave the fields above empty."
 
     assert update_form(CONTEXT, {}, IMAGES) == {
         "type": "modal",
@@ -213,7 +213,7 @@ def test_the_form_of_an_update_offers_one_image_or_all() -> None:
         "blocks": [
             picking,
             text_field("image", "Another image", "demisto/python3:3.12.13.10404775", hint),
-            box("all", "All of them", everything, "All images"),
+            box("all", "All images", everything, "Update all images"),
         ],
     }
 
@@ -249,7 +249,7 @@ def test_slack_takes_the_form_of_an_update_whatever_is_put_in(values: dict[str, 
 def test_the_form_of_a_list_holds_what_it_shows() -> None:
     form = filter_form(CONTEXT, Query(page=3, text="python", made_here=True))
 
-    text = text_field("text", "Name or ID contains", "python3", "Empty: every image.", "python")
+    text = text_field("text", "Name or ID contains", "python3", "Leave empty for all images.", "python")
     text["element"]["max_length"] = 100
     assert form == {
         "type": "modal",
@@ -260,7 +260,7 @@ def test_the_form_of_a_list_holds_what_it_shows() -> None:
         "close": words("Close"),
         "blocks": [
             text,
-            box("made_here", "Origin", "Without those that were pulled.", "Made here only", ticked=True),
+            box("made_here", "Origin", "Hides pulled images.", "Made here only", ticked=True),
         ],
     }
 

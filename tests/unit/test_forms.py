@@ -40,9 +40,7 @@ UPDATE_COMMAND = COMMAND.model_copy(update={"command": "/docker_image_update"})
 BASES = ("demisto/python3-deb", "localbase:1")
 IMAGES = ("newest:2", "oldest:1")
 EMPTY = FormContext("C0WARROOM", response_url=URL)
-SAID = (
-    "The form did not open. Try again, or type the arguments behind the command; with `help` behind it, it shows how."
-)
+SAID = "The form did not open. Try again, or type the arguments after the command. `help` after the command lists them."
 
 
 @dataclass(slots=True)
@@ -306,8 +304,8 @@ def test_whatever_is_filled_in_has_a_fault_or_means_the_same_as_its_line(fields:
     ("fields", "at", "said"),
     [
         ({}, "name", "`name` is missing"),
-        ({"name": "a packages=wget"}, "name", "`packages=` begins another argument"),
-        ({"name": "a", "packages": "wget, base=1"}, "packages", "`base=` begins another argument"),
+        ({"name": "a packages=wget"}, "name", "`packages=` starts another argument"),
+        ({"name": "a", "packages": "wget, base=1"}, "packages", "`base=` starts another argument"),
         ({"name": "a", "packages": "wget name=1"}, "packages", "`name` is given twice"),
         ({"name": "a", "dependencies": "git+https://example.com/x.git"}, "dependencies", "is a URL"),
         ({"name": "a", "base": "BASE HERE"}, "base", "holds a placeholder"),

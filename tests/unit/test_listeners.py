@@ -32,11 +32,8 @@ from tests.kit.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRE
 LINE = "name=example_name dependencies=mechanize packages=wget"
 FILLED = {"name": "my/tool", "dependencies": "requests[socks]>=2, ldap3", "packages": "wget curl", "base": "a/b:1"}
 STRANGERS = "T0OTHER"
-STRANGER = (
-    "You are in another workspace, and I take commands from people of my own. "
-    "To allow yours, add `T0OTHER` to `WARROOM_ALLOWED_TEAMS`."
-)
-BROKEN = "Something went wrong inside the bot. Try again; if it happens again, tell whoever runs the bot."
+STRANGER = "Commands from your workspace are not allowed. To allow them, add `T0OTHER` to `WARROOM_ALLOWED_TEAMS`."
+BROKEN = "Something went wrong inside the bot. Try again. If it happens again, tell the bot's operator."
 
 
 # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,7 +163,7 @@ def test_what_names_no_workspace_is_refused_and_told(desk: Desk, team: dict[str,
     desk.sends({**click("create"), **user})
     sent = desk.sends({**form(state), **user})
 
-    unknown = "Slack does not say which workspace you are in, so I cannot take this. Try again in a minute."
+    unknown = "Slack does not say which workspace you are in. Try again in a minute."
     assert typed == {"response_type": "ephemeral", "text": unknown}
     assert [text for _, _, text in desk.whispers] == [unknown]
     assert sent["errors"] == {"name": unknown}
@@ -178,7 +175,7 @@ def test_a_workspace_that_cannot_be_read_is_not_let_through(desk: Desk, team: ob
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     user = {"user": {"id": BOB, "team_id": team}}
 
-    assert desk.types(LINE, team_id=team)["text"] == "I could not read that command. Type it again."
+    assert desk.types(LINE, team_id=team)["text"] == "The command could not be read. Type it again."
     assert desk.sends({**click("create"), **user}) == {}
     assert "errors" in desk.sends({**form({}), **user})
     assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
@@ -233,7 +230,7 @@ def test_a_defect_is_acknowledged_and_told(desk: Desk) -> None:
 )
 def test_a_payload_that_is_not_understood_is_acknowledged_and_told(desk: Desk, fields: dict[str, object]) -> None:
     assert desk.types(**{"text": LINE, **fields}) == {
-        "text": "I could not read that command. Type it again.",
+        "text": "The command could not be read. Type it again.",
         "response_type": "ephemeral",
     }
     assert desk.stored == ()
@@ -275,19 +272,19 @@ def test_the_second_click_hears_that_it_is_decided(desk: Desk) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     desk.clicks("create")
 
-    assert desk.clicks("cancel", user=ALICE) == "That is decided already; the dialog shows how."
+    assert desk.clicks("cancel", user=ALICE) == "Already decided. The dialog shows the decision."
 
 
 @pytest.mark.parametrize("dialog", [Expired(ASKED, 1800), UnderReview(ASKED, PROPOSAL, NOW - timedelta(seconds=1))])
 def test_a_click_after_the_time_hears_that_it_is_over(desk: Desk, dialog: Dialog) -> None:
     desk.keep(dialog)
 
-    assert desk.clicks("create") == "This proposal has expired. Type the command again for a fresh one."
+    assert desk.clicks("create") == "This proposal has expired. Type the command again for a new one."
 
 
 @pytest.mark.parametrize("button", [*Button, EDIT, *SHOW])
 def test_a_click_on_a_dialog_that_nobody_knows_says_so(desk: Desk, button: str) -> None:
-    assert desk.clicks(button, "never-heard") == "I no longer know this dialog. Type the command again."
+    assert desk.clicks(button, "never-heard") == "This dialog is no longer available. Type the command again."
 
 
 @pytest.mark.parametrize("button", Button)
@@ -297,8 +294,8 @@ def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Button) 
         note = desk.clicks(button, f"k-{number}")
         assert note in {
             "",
-            "That is decided already; the dialog shows how.",
-            "This proposal has expired. Type the command again for a fresh one.",
+            "Already decided. The dialog shows the decision.",
+            "This proposal has expired. Type the command again for a new one.",
         }
 
 
@@ -365,13 +362,13 @@ def test_a_button_puts_its_file_into_the_thread_once(desk: Desk, button: str, ki
     assert (dialog, file.kind, file.name) == ("d-1", kind, name)
 
     desk.ledger.set_attached(DialogId("d-1"), kind)
-    assert desk.clicks(button) == f"`{name}` is in this dialog's thread already."
+    assert desk.clicks(button) == f"`{name}` is in the thread."
     assert len(desk.screen.files) == 1
 
 
 def test_the_log_button_gives_the_log_so_far(desk: Desk) -> None:
     desk.keep(Running(ASKED, PROPOSAL, BOB, PROGRESS))
-    assert desk.clicks("log") == "There is nothing to show yet."
+    assert desk.clicks("log") == "Nothing to show yet."
 
     JobLogFiles(desk.folder / "logs", str).write(DialogId("d-1"), "Collecting mechanize")
     assert desk.clicks("log") == ""
@@ -383,7 +380,7 @@ def test_the_log_button_gives_the_log_so_far(desk: Desk) -> None:
 def test_a_dialog_without_a_proposal_has_nothing_to_show(desk: Desk) -> None:
     desk.keep(Expired(ASKED, 1800))
 
-    assert desk.clicks("show_packages") == "There is nothing to show yet."
+    assert desk.clicks("show_packages") == "Nothing to show yet."
 
 
 # ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -450,7 +447,7 @@ def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: Desk, text
 
     assert answer["response_type"] == "ephemeral"
     assert "`/docker_image_create name=example_name dependencies=mechanize packages=wget [base=" in answer["text"]
-    assert "`/docker_image_create` alone opens a form." in answer["text"]
+    assert "Type `/docker_image_create` alone to open a form." in answer["text"]
     examples = re.findall(r"```\n(.+)\n```", answer["text"])
     assert len(examples) >= 2
     for example in examples:
@@ -538,9 +535,7 @@ def test_a_form_of_somebody_who_may_not_is_refused(
 
 @pytest.mark.parametrize("context", ["", "null", "{", '{"channel": "general"}', '{"channel": 7}', "x" * 4_000])
 def test_a_form_that_is_not_ours_is_told(desk: Desk, context: str) -> None:
-    assert desk.fills_in(FILLED, context) == {
-        "name": "I no longer know this form. Close it and type the command again."
-    }
+    assert desk.fills_in(FILLED, context) == {"name": "This form has expired. Close it and type the command again."}
     assert desk.stored == ()
 
 
@@ -548,7 +543,7 @@ def test_a_form_that_is_not_ours_is_told(desk: Desk, context: str) -> None:
 def test_a_form_that_is_not_understood_is_told(desk: Desk, state: object) -> None:
     answer = desk.sends(form(state))
 
-    assert answer["errors"] == {"name": "I no longer know this form. Close it and type the command again."}
+    assert answer["errors"] == {"name": "This form has expired. Close it and type the command again."}
 
 
 @pytest.mark.parametrize(
@@ -619,7 +614,7 @@ def test_an_edited_form_that_is_sent_twice_makes_one_proposal(desk: Desk) -> Non
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     desk.fills_in(FILLED, OF_D_1)
 
-    assert "decided already" in desk.fills_in(FILLED, OF_D_1)["name"]
+    assert "Already decided" in desk.fills_in(FILLED, OF_D_1)["name"]
     assert len(desk.stored) == 1
 
 
@@ -629,20 +624,20 @@ def test_edit_of_what_is_not_under_review_is_told_before_and_after(desk: Desk, d
         dialog = replace(dialog, expires=NOW)
     desk.keep(dialog)
     has_expired = isinstance(dialog, UnderReview | Expired)
-    said = "This proposal has expired." if has_expired else "That is decided already; the dialog shows how."
+    said = "This proposal has expired." if has_expired else "Already decided. The dialog shows the decision."
 
     assert desk.clicks(EDIT).startswith(said)
     error = desk.fills_in(FILLED, OF_D_1)["name"]
 
     assert error.startswith(said)
-    assert error.endswith("This form changes nothing: close it.")
+    assert error.endswith("Close this form: it changes nothing.")
     assert {entry.id for entry in desk.stored} <= {"d-1"}
     desk.forms.close()
     assert desk.views == []
 
 
 def test_a_form_that_edits_what_nobody_knows_is_told(desk: Desk) -> None:
-    assert desk.fills_in(FILLED, OF_D_1)["name"].startswith("I no longer know this dialog.")
+    assert desk.fills_in(FILLED, OF_D_1)["name"].startswith("This dialog is no longer available.")
 
 
 def _renamed(dialog: Dialog, name: str) -> Dialog:

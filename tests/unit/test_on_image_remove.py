@@ -51,7 +51,6 @@ def test_all_names_of_an_image_are_listed_whichever_was_meant(engine: FakeEngine
             f"Remove `{name}`?",
             mark_of(Found(listed, name)),
             ("a:1", "b:latest"),
-            (Finding("several-names", Severity.NOTE, "All its 2 names go with it."),),
         )
 
 
@@ -73,7 +72,7 @@ def test_an_image_that_a_container_uses_is_refused_with_the_container(engine: Fa
     assert answered(engine, "a:1") == Refusal(
         "`a:1` is in use",
         f"A container uses it: `web` ({state}).",
-        "Remove the container first; the bot touches none.",
+        "Remove the container first; the bot never removes containers.",
     )
 
 
@@ -97,7 +96,7 @@ def test_images_that_are_built_on_it_are_told(engine: FakeEngine) -> None:
 
     assert isinstance(proposal, Removal)
     assert proposal.findings == (
-        Finding("built-on-it", Severity.NOTE, "Built on it: `child:1`. They keep the layers that they share."),
+        Finding("built-on-it", Severity.NOTE, "Built on it: `child:1`. They keep the shared layers."),
     )
 
 
@@ -111,7 +110,7 @@ def test_an_earlier_image_is_warned_of(engine: FakeEngine) -> None:
         Finding(
             "kept-image",
             Severity.WARNING,
-            f"It is kept as `a:before-{FIRST}`: there is no rolling back to it afterwards.",
+            f"This is the earlier image `a:before-{FIRST}`: after its removal you cannot roll back to it.",
         ),
     )
 
@@ -120,15 +119,15 @@ def test_an_unknown_image_gets_the_nearest_names(engine: FakeEngine) -> None:
     engine.add_image("example_name:1")
 
     assert answered(engine, "exampel_name:1") == Refusal(
-        "`exampel_name:1` is not there",
-        "No image on this host has that name or ID.",
+        "`exampel_name:1` is not here",
+        "No image on this Docker host has this name or ID.",
         "Did you mean one of these?",
         ("example_name:1",),
     )
     assert answered(FakeEngine(), "a:1") == Refusal(
-        "`a:1` is not there",
-        "No image on this host has that name or ID.",
-        "`/docker_images` lists those that are there.",
+        "`a:1` is not here",
+        "No image on this Docker host has this name or ID.",
+        "`/docker_images` lists the images.",
     )
 
 

@@ -164,7 +164,7 @@ def test_without_an_earlier_image_there_is_nothing_to_go_back_to(engine: FakeEng
     refusal = answered(engine, line)
 
     assert isinstance(refusal, Refusal)
-    assert refusal.title == "There is nothing to go back to"
+    assert refusal.title == "Nothing to roll back to"
     assert "kept" in refusal.message
 
 
@@ -174,7 +174,7 @@ def test_an_image_that_is_no_longer_kept_is_told_as_such(engine: FakeEngine) -> 
     refusal = answered(engine, line_to(NAME, kept_tag(SECOND, "3.12")))
 
     assert isinstance(refusal, Refusal)
-    assert refusal.message == f"`{NAME}` has no earlier image that is kept as `before-{SECOND}-3.12` any more."
+    assert refusal.message == f"`{NAME}` no longer has an earlier image `before-{SECOND}-3.12`."
 
 
 def test_a_daemon_that_is_away_says_so(engine: FakeEngine) -> None:
@@ -208,7 +208,7 @@ def test_a_name_that_moved_again_since_is_warned_of(engine: FakeEngine) -> None:
         Finding(
             "moved-since",
             Severity.WARNING,
-            f"`{NAME}` was moved again since: this goes back to the image before all of that.",
+            f"`{NAME}` was changed again since: this restores the image from before the update.",
         ),
     )
 

@@ -427,10 +427,10 @@ def test_a_file_is_waited_for_before_the_next_click() -> None:
 def test_a_file_that_is_there_already_is_no_refusal() -> None:
     show = Seen()
     person = updating()
-    person.after["changes"] = [note("`changes.txt` is in this dialog's thread already.", answers=None)]
+    person.after["changes"] = [note("`changes.txt` is in the thread.", answers=None)]
 
     assert say(person, clicks=["update", "changes"], show=show).state == "updated"
-    assert show.replies == ["`changes.txt` is in this dialog's thread already."]
+    assert show.replies == ["`changes.txt` is in the thread."]
 
 
 def test_a_review_makes_way_for_what_is_chosen_in_its_place() -> None:

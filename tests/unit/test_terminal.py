@@ -34,7 +34,7 @@ FIELDS: Block = {
     "type": "section",
     "fields": [{"type": "mrkdwn", "text": "*ID*\n`9c1e6b20d7f3`"}, {"type": "mrkdwn", "text": "*Size*\n241MB"}],
 }
-CONTEXT: Block = {"type": "context", "elements": [{"type": "mrkdwn", "text": "Asked by <@U0ALICE>"}]}
+CONTEXT: Block = {"type": "context", "elements": [{"type": "mrkdwn", "text": "Requested by <@U0ALICE>"}]}
 ACTIONS: Block = {
     "type": "actions",
     "elements": [
@@ -94,7 +94,7 @@ def test_a_dialog_is_a_panel_of_all_its_blocks() -> None:
         "ID    9c1e6b20d7f3",
         "Size  241MB",
         "",
-        "Asked by @U0ALICE",
+        "Requested by @U0ALICE",
         "",
         "[ Create image ] create   [ Cancel ] cancel",
         "",

@@ -132,7 +132,7 @@ EVERY_KIND: tuple[Dialog, ...] = (
     Settling(ASKED, PROPOSAL, "U0BOB", keep=True, image_id=IMAGE.id, failures=FAILURES, progress=ENDED),
     Done(ASKED, PROPOSAL, "U0BOB", CREATED, ENDED, NOW),
     Reused(ASKED, OFFERED, "U0BOB", EXISTING),
-    Refused(ASKED, Refusal("That is not quite a command", "`A` is no name", "Paste this instead:", ("/x name=a",))),
+    Refused(ASKED, Refusal("Check the command", "`A` is no name", "Paste this instead:", ("/x name=a",))),
     Failed(ASKED, "The daemon does not answer.", "Start it, then type the command again."),
     Cancelled(ASKED, "U0BOB"),
     Expired(ASKED, 1800.0),
@@ -204,19 +204,19 @@ def offered(message: Message) -> list[str]:
 
 def test_a_review_shows_exactly_what_would_be_made() -> None:
     assert render(UnderReview(ASKED, PROPOSAL, LATER), NOW) == Message(
-        text="Create example_name? · waits for a decision until 2026-11-23 20:20 UTC",
+        text="Create example_name? · expires at 20:20 UTC",
         blocks=(
             header("Create example_name?"),
             section(
                 "summary",
                 "*Image:* `example_name:1.0.0.1763925000`\n"
                 "*Base:* `demisto/python3-deb:3.12.13.11694875` · `4f5a0a6c4f5a` · Python 3.12.13 · linux/amd64\n"
-                "*Python packages:* `mechanize 0.4.10`, and 3 more come along\n"
+                "*Python packages:* `mechanize 0.4.10` + 3 dependencies\n"
                 "*OS packages:* `wget`",
             ),
             context(
-                "Asked by <@U0ALICE> · 2026-11-23 19:50 UTC",
-                "Waits for a decision until 2026-11-23 20:20 UTC",
+                "Requested by <@U0ALICE> · 2026-11-23 19:50 UTC",
+                "Expires at 20:20 UTC",
             ),
             actions(
                 button("create", "Create image", "primary"),
@@ -250,13 +250,13 @@ def test_a_result_shows_the_image_with_the_columns_of_docker_images_and_the_line
             section(
                 "added",
                 "*Base:* `demisto/python3-deb:3.12.13.11694875` · `4f5a0a6c4f5a` · Python 3.12.13 · linux/amd64\n"
-                "*Python packages:* `mechanize 0.4.10`, and 3 more come along\n"
+                "*Python packages:* `mechanize 0.4.10` + 3 dependencies\n"
                 "*OS packages:* `wget`\n"
                 "*Added:* 12.3MB on top of the base\n"
                 "*Took:* 14 s · Base demisto/python3-deb (cached), OS packages: wget (5.1 s), "
                 "Python packages: 4 (2.9 s), Check the result (1.2 s)",
             ),
-            context("Asked by <@U0ALICE> · 2026-11-23 19:50 UTC · confirmed by <@U0BOB>"),
+            context("Requested by <@U0ALICE> · 2026-11-23 19:50 UTC · confirmed by <@U0BOB>"),
             actions(button("log", "Log"), button("packages", "Packages")),
         ),
     )
@@ -282,7 +282,7 @@ def test_a_failure_shows_the_step_the_decisive_lines_and_what_to_do() -> None:
             ),
             section("details", "```\nReading package lists...\nE: Unable to locate package wgett\n```"),
             section("hint", "*What to do:* Check its name, then type the command again."),
-            context("Asked by <@U0ALICE> · 2026-11-23 19:50 UTC"),
+            context("Requested by <@U0ALICE> · 2026-11-23 19:50 UTC"),
             actions(button("log", "Log")),
         ),
     )
@@ -302,7 +302,7 @@ def test_progress_shows_a_bar_the_steps_the_last_line_and_the_time() -> None:
                 "· Check the result",
             ),
             section("last_line", "`Collecting mechanize`"),
-            context("Asked and confirmed by <@U0ALICE> · 2026-11-23 19:50 UTC"),
+            context("Requested and confirmed by <@U0ALICE> · 2026-11-23 19:50 UTC"),
             actions(button("stop", "Stop", "danger")),
         ),
     )
@@ -323,7 +323,7 @@ def test_a_review_of_nothing_says_that_the_result_equals_the_base() -> None:
     bare = replace(PROPOSAL, spec=replace(SPEC, requirements=(), locked=(), os_packages=()))
     message = render(UnderReview(ASKED, bare, LATER), NOW)
 
-    assert "*Nothing is added:* no `dependencies` and no `packages` are given" in texts(message)
+    assert "*Nothing added:* without `dependencies` and `packages` the image equals" in texts(message)
     assert offered(message) == ["create", "cancel", "edit", "show_dockerfile"]
 
 
@@ -361,7 +361,7 @@ def test_of_thousands_of_steps_those_around_the_running_one_are_shown() -> None:
     shown = texts(render(Running(ASKED, PROPOSAL, "U0BOB", Progress(NOW, tuple(steps))), NOW)).splitlines()
 
     assert shown[1] == "▰▰▰▰▰▰▰▰▱▱ 4000/5000 · 0.0 s"
-    assert shown[2] == "✓ 3,996 more are done"
+    assert shown[2] == "✓ 3,996 more done"
     assert shown[7] == "▸ *step 4001* · 0.0 s"
     assert shown[15] == "· 992 more to come"
 
@@ -369,7 +369,7 @@ def test_of_thousands_of_steps_those_around_the_running_one_are_shown() -> None:
 def test_a_build_that_is_being_stopped_says_who_asked_and_offers_no_second_stop() -> None:
     message = render(Running(ASKED, PROPOSAL, "U0BOB", BEGUN, stopping_by="U0CAROL"), NOW)
 
-    assert "Stopping, as <@U0CAROL> asked." in texts(message)
+    assert "Stopping, requested by <@U0CAROL>." in texts(message)
     assert offered(message) == []
 
 
@@ -394,7 +394,7 @@ def test_a_decision_shows_what_does_not_import_and_asks_before_it_discards() -> 
     message = render(Deciding(ASKED, PROPOSAL, "U0BOB", IMAGE.id, FAILURES, ENDED, LATER), NOW)
 
     assert "• `cv2` of `opencv-python`: `ImportError: libGL.so.1: cannot open shared object file`" in texts(message)
-    assert "Without a decision by 2026-11-23 20:20 UTC it is removed, too." in texts(message)
+    assert "Without a decision it is removed at 20:20 UTC." in texts(message)
     assert offered(message) == ["keep", "discard", "log", "packages"]
     assert [
         element["action_id"] for block in message.blocks for element in _buttons(block) if "confirm" in element
@@ -410,8 +410,8 @@ def test_an_image_that_was_kept_says_what_does_not_import_and_counts_no_waiting(
     kept = Done(ASKED, PROPOSAL, "U0BOB", replace(CREATED, import_failures=FAILURES), ENDED, LATER)
     message = render(kept, LATER)
 
-    assert message.text.startswith("⚠ example_name is ready, but not everything imports")
-    assert "*Kept although this does not import:*\n• `cv2` of `opencv-python`" in texts(message)
+    assert message.text.startswith("⚠ example_name is ready, but some modules do not import")
+    assert "*Kept although these modules do not import:*\n• `cv2` of `opencv-python`" in texts(message)
     assert "*Took:* 9.2 s ·" in texts(message)
 
 
@@ -434,7 +434,7 @@ def test_the_port_of_a_registry_is_no_tag() -> None:
 def test_a_refusal_offers_no_buttons_and_a_line_to_paste_behind_the_hint() -> None:
     digest = "a" * 64
     line = f"/docker_image_create name=a base=x@sha256:{digest}"
-    refusal = Refusal("That is not quite a command", "`Demo/A` is not a name", "Paste this instead:", (line,))
+    refusal = Refusal("Check the command", "`Demo/A` is not a name", "Paste this instead:", (line,))
     message = render(Refused(ASKED, refusal), NOW)
 
     assert f"`Demo/A` is not a name\n*What to do:* Paste this instead:\n```\n{line}\n```" in texts(message)
@@ -452,12 +452,12 @@ def test_a_failure_without_advice_still_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("dialog", "sentence"),
     [
-        (Cancelled(ASKED, "U0BOB"), "<@U0BOB> cancelled it: nothing was built."),
-        (Expired(ASKED, 1800.0), "Nobody decided within 30 min: nothing was built."),
-        (Stopped(ASKED, PROPOSAL, "U0BOB", BEGUN), "<@U0BOB> stopped it after 2 of 4 steps. Nothing is left"),
-        (Stopped(ASKED, PROPOSAL, "U0BOB", None), "<@U0BOB> stopped it before it had started. Nothing is left"),
-        (Discarded(ASKED, PROPOSAL, "U0BOB"), "<@U0BOB> discarded the image; it is removed."),
-        (Discarded(ASKED, PROPOSAL, None), "Nobody decided in time, so the image was removed."),
+        (Cancelled(ASKED, "U0BOB"), "Cancelled by <@U0BOB>. Nothing was built."),
+        (Expired(ASKED, 1800.0), "No decision within 30 min. Nothing was built."),
+        (Stopped(ASKED, PROPOSAL, "U0BOB", BEGUN), "Stopped by <@U0BOB> after 2 of 4 steps. No image was created"),
+        (Stopped(ASKED, PROPOSAL, "U0BOB", None), "Stopped by <@U0BOB> before it started. No image was created"),
+        (Discarded(ASKED, PROPOSAL, "U0BOB"), "Discarded by <@U0BOB>. The image was removed."),
+        (Discarded(ASKED, PROPOSAL, None), "No decision was made in time, so the image was removed."),
     ],
 )
 def test_every_end_without_an_image_says_why_and_how_to_go_on(dialog: Dialog, sentence: str) -> None:
@@ -513,8 +513,8 @@ def test_the_file_of_packages_tells_what_was_asked_for_from_what_comes_along() -
     assert packages_file(PROPOSAL) == (
         "example_name:1.0.0.1763925000\n"
         "on demisto/python3-deb:3.12.13.11694875 (4f5a0a6c4f5a), Python 3.12.13\n\n"
-        "Python packages asked for: 1\n  mechanize 0.4.10\n\n"
-        "Python packages that come along: 3\n  html5lib 1.1\n  six 1.17.0\n  webencodings 0.5.1\n\n"
+        "Requested Python packages: 1\n  mechanize 0.4.10\n\n"
+        "Dependencies: 3\n  html5lib 1.1\n  six 1.17.0\n  webencodings 0.5.1\n\n"
         "OS packages: 1\n  wget\n"
     )
 

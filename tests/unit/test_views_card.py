@@ -38,7 +38,7 @@ def test_a_card_of_an_image_that_was_made_here_tells_how_it_came_about() -> None
         "example_name:1.0.0.1763925000",
         "*ID*",
         "`9c1e6b20d7f3`",
-        "*Digest in its registry*",
+        "*Registry digest*",
         "`–`",
         "*Size*",
         "241MB",
@@ -50,22 +50,22 @@ def test_a_card_of_an_image_that_was_made_here_tells_how_it_came_about() -> None
         "`root`",
         "*Names:* `example_name:1.0.0.1763925000`, `example_name:latest`",
         "*Used by:* running: `web` · stopped: `db` · images built on it: `example_name:1.0.0.1763925000`, `other:1`",
-        "*Origin:* made here · asked for by <@U0ALICE> · in <#C0WARROOM> · 2026-11-11 19:50 UTC (12 days ago)",
+        "*Origin:* made here · requested by <@U0ALICE> · in <#C0WARROOM> · 2026-11-11 19:50 UTC (12 days ago)",
         "*Base:* `demisto/python3-deb:3.12.13.11694875`",
-        "*Asked for as:*",
+        "*Command:*",
         "```",
         LINE,
         "```",
-        "*Packages:* 2 Python · 1 of the OS (dpkg)",
+        "*Packages:* 2 Python · 1 OS (dpkg)",
         "`html5lib 1.1`, `mechanize 0.4.10`",
-        "*Layers:* 3, the largest:",
+        "*Layers:* 3, largest:",
         "• 74MB `ADD rootfs.tar /`",
         "• 12MB `RUN apt-get install wget`",
         "*Earlier images:*",
         "• `1111aaaa2222` · created 2026-08-25 19:50 UTC (3 months ago) · 119MB · kept as `demisto/python3:before-d-0`",
         "*Labels:* `org.opencontainers.image.title=example_name`, `warroom.job=d-1`",
         "`details image=9c1e6b20d7f3`",
-        "Asked by <@U0ALICE> · 2026-11-23 19:50 UTC",
+        "Requested by <@U0ALICE> · 2026-11-23 19:50 UTC",
         "Update",
         "Roll back",
         "Run again",
@@ -85,7 +85,7 @@ def test_a_card_of_another_image_says_what_is_known() -> None:
     message = shown(FOREIGN)
 
     assert texts(message).splitlines()[3:-2] == [
-        "*Digest in its registry*",
+        "*Registry digest*",
         "`4f5a0a6c4f5a`",
         "*Size*",
         "241MB",
@@ -96,11 +96,11 @@ def test_a_card_of_another_image_says_what_is_known() -> None:
         "*User*",
         "`app`",
         "*Names:* none",
-        "*Used by:* nobody that was found: not every image was looked at",
+        "*Used by:* no containers found, but not every image was checked",
         "*Packages:* 0 Python",
         "Layer 2 was too large to look into.",
         "`details image=9c1e6b20d7f3`",
-        "Asked by <@U0ALICE> · 2026-11-23 19:50 UTC",
+        "Requested by <@U0ALICE> · 2026-11-23 19:50 UTC",
     ]
     assert offered(message) == {"image_update": "Update", "image_remove": "Remove"}
 
@@ -116,7 +116,7 @@ def test_an_image_whose_request_is_not_known_cannot_be_run_again() -> None:
 def test_who_is_no_slack_user_is_named_but_not_called() -> None:
     origin = Origin("<!here>", "general", None, "d-0", None, None)
 
-    assert "asked for by `&lt;!here&gt;` · in `general`\n" in texts(shown(replace(CARD, origin=origin)))
+    assert "requested by `&lt;!here&gt;` · in `general`\n" in texts(shown(replace(CARD, origin=origin)))
 
 
 def test_of_many_earlier_images_the_first_three_are_named() -> None:

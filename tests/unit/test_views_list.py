@@ -41,7 +41,7 @@ def test_around_the_table_it_says_how_much_there_is_and_where_one_is() -> None:
         "8 images · 7 names · 41.2GB on disk (shared layers counted once)",
         "Page 2 of 3 · rows 4 to 6 of 9, newest first · times in UTC",
         "`/docker_images`",
-        "Asked by <@U0ALICE> · 2026-11-23 19:50 UTC",
+        "Requested by <@U0ALICE> · 2026-11-23 19:50 UTC",
         "Previous",
         "Next",
         "Filter",
@@ -82,9 +82,9 @@ def test_jobs_stand_on_top_with_who_asked_and_when() -> None:
     waiting = JobLine(UPDATE_LINE, ALICE, NOW - timedelta(seconds=20), is_running=False)
 
     assert lines(shown(LISTING, JOB_LINE, waiting))[1:4] == [
-        "*Under way:*",
+        "*In progress:*",
         f"▸ `{LINE}` · <@{BOB}> · 3 minutes ago",
-        f"· waits: `{UPDATE_LINE}` · <@{ALICE}> · 20 seconds ago",
+        f"· queued: `{UPDATE_LINE}` · <@{ALICE}> · 20 seconds ago",
     ]
 
 
@@ -100,7 +100,7 @@ def test_of_many_jobs_the_first_five_are_named() -> None:
     [
         (41_200_000_000, "", "41.2GB on disk (shared layers counted once)"),
         (0, "", "0B on disk (shared layers counted once)"),
-        (None, "", "disk use is being counted …"),
+        (None, "", "measuring disk use …"),
         (None, "The daemon did not answer in 60 s.", "disk use unknown: The daemon did not answer in 60 s."),
     ],
 )
@@ -132,9 +132,9 @@ def test_trouble_and_hints_are_said_above_the_table() -> None:
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        (Query(), "There is no image on this Docker host. Make one with `/docker_image_create`."),
-        (Query(1, "pythonn"), "No image is like that. Press *Filter* to look for another, or to see all."),
-        (Query(1, "", made_here=True), "No image is like that. Press *Filter* to look for another, or to see all."),
+        (Query(), "No images on this Docker host. Create one with `/docker_image_create`."),
+        (Query(1, "pythonn"), "No matches. Press *Filter* to change or clear the filter."),
+        (Query(1, "", made_here=True), "No matches. Press *Filter* to change or clear the filter."),
     ],
 )
 def test_an_empty_list_says_what_to_do(query: Query, words: str) -> None:

@@ -72,7 +72,6 @@ from tests.kit.examples import (
 from tests.kit.reading import menus, offered, rows, texts
 
 ALL = replace(ASKED, line=UPDATE_LINE)
-GOES_ON = "The bot restarts no container; one that is created anew takes what the name stands for now."
 ONE = replace(UPDATE, title="Update demisto/python3:latest?", images=(PULLED,), findings=())
 
 
@@ -104,9 +103,9 @@ def test_a_review_shows_what_would_change_first_and_counts_what_would_not() -> N
         "1 image has nothing to update from · 1 image is unchanged.",
         "⚠ Not checked: `registry.example/a:1`: `registry.example` does not answer. *What to do:* Try again later.",
         "*Note:* About 34MB are downloaded.",
-        "Containers go on with the image that they were started from: none is stopped or restarted.",
-        "Each image that a name leaves is kept under a tag `before-…`: it can be rolled back.",
-        "What is rebuilt gets a new tag of its own, and `latest` where that is the bot's.",
+        "Containers keep the image they were started from: none is stopped or restarted.",
+        "Current images are kept as `before-…`, so you can roll back.",
+        "Rebuilt images get a new tag; `latest` moves too if the bot owns it.",
         f"`{UPDATE_LINE}`",
     ]
     assert offered(message) == {"update": "Update 2 images", "cancel": "Cancel", "images": "All images"}
@@ -128,7 +127,7 @@ def test_of_hundreds_of_images_the_first_are_shown_and_the_others_are_in_the_fil
     assert "75 more would change · 1 image is unchanged." in texts(shown(review))
     assert "Update 100 images" in offered(shown(review)).values()
     assert file is not None
-    assert file.content.startswith("101 images, what would change first\n\nimage:0\n")
+    assert file.content.startswith("101 images, changes first\n\nimage:0\n")
     assert file.content.count("  pull\n") == 100
 
 
@@ -144,7 +143,7 @@ def test_a_pull_from_a_mirror_says_so() -> None:
         (Users(), "–"),
         (Users(images=("a:1",)), "1 image"),
         (Users(images=("a:1",), more_images=True), "at least 1 image"),
-        (Users(more_images=True), "perhaps further images"),
+        (Users(more_images=True), "possibly more images"),
         (
             Users(("a", "b"), ("c", "d", "e")),
             "a (running), b (running), c (stopped), 2 more containers",
@@ -163,7 +162,7 @@ def test_who_uses_an_image_is_said_in_a_few_words(users: Users, words: str) -> N
 def test_where_nothing_is_to_be_done_that_is_said_first_and_there_are_no_buttons() -> None:
     message = shown(UpToDate(ALL, NOTHING_TO_DO))
 
-    assert texts(message).splitlines()[:2] == ["Every image is up to date", "Nothing to do: there is nothing newer."]
+    assert texts(message).splitlines()[:2] == ["Every image is up to date", "Nothing to do: everything is up to date."]
     assert [row[3] for row in rows(message)[1:]] == [
         "nothing to update from: it was loaded from a file",
         "unchanged: the registry has the same digest",
@@ -174,11 +173,11 @@ def test_where_nothing_is_to_be_done_that_is_said_first_and_there_are_no_buttons
 @pytest.mark.parametrize(
     ("images", "sentence"),
     [
-        ((), "Nothing to do: there is no image on this Docker host."),
-        ((KEPT, SOURCELESS), "Nothing to do: there is nothing newer."),
-        ((SOURCELESS,), "Nothing to do: there is nothing to update from."),
-        ((KEPT, UNCHECKED), "Nothing to do for what could be checked; 1 of 2 images could not be."),
-        ((UNCHECKED,), "Nothing was changed: it could not be found out whether there is anything newer."),
+        ((), "Nothing to do: no images on this Docker host."),
+        ((KEPT, SOURCELESS), "Nothing to do: everything is up to date."),
+        ((SOURCELESS,), "Nothing to do: no image has an update source."),
+        ((KEPT, UNCHECKED), "Nothing to do for the checked images; 1 of 2 could not be checked."),
+        ((UNCHECKED,), "Nothing was changed: no image could be checked."),
     ],
 )
 def test_what_could_not_be_checked_is_never_called_up_to_date(images: tuple[object, ...], sentence: str) -> None:
@@ -210,7 +209,7 @@ def test_the_file_tells_of_what_could_not_be_checked_and_what_to_do() -> None:
 
     assert file is not None
     assert file.content == (
-        "1 images, what would change first\n\n"
+        "1 images, changes first\n\n"
         "registry.example/a:1\n"
         "  local: 4f5a0a6c4f5a of 2026-10-14, registry: –\n"
         "  ⚠ not checked: `registry.example` does not answer.\n"
@@ -250,7 +249,7 @@ def test_of_a_hundred_images_those_under_way_are_shown_wherever_they_are() -> No
     lines = texts(shown(Running(ALL, UPDATE, BOB, Progress(NOW, steps)))).splitlines()
 
     assert [line for line in lines if line.startswith("▸")] == ["▸ *a:3* · 0.0 s", "▸ *a:50* · 0.0 s"]
-    assert [line for line in lines if "more" in line] == ["✓ 42 more are done", "· 46 more to come"]
+    assert [line for line in lines if "more" in line] == ["✓ 42 more done", "· 46 more to come"]
     assert len(lines) == len(("title", "bar", "before", "after", "line", "who", "stop")) + 12
 
 
@@ -269,7 +268,7 @@ def test_a_stop_says_what_is_being_stopped() -> None:
         ((REBUILD_RESULT,), "✓ example_name:latest is rebuilt"),
         ((PULL_RESULT, REBUILD_RESULT, KEEP_RESULT), "✓ 2 images updated"),
         ((REBUILD_RESULT, REBUILD_RESULT), "✓ 2 images rebuilt"),
-        ((KEEP_RESULT,), "✓ Nothing had to be changed"),
+        ((KEEP_RESULT,), "✓ Nothing to change"),
         ((FAIL_RESULT,), "✗ old/thing:1 was not updated"),
         ((FAIL_RESULT, FAIL_RESULT, KEEP_RESULT), "✗ None of 2 images was updated"),
         ((PULL_RESULT, FAIL_RESULT, REBUILD_RESULT), "⚠ 1 of 3 images was not updated"),
@@ -330,12 +329,12 @@ def test_a_result_of_one_image_says_it_without_a_table() -> None:
         "*Python packages:* 1 changed: `requests 2.31.0 → 2.32.3` · 1 added: `idna 3.7` · 1 removed: `six 1.16.0`",
         "*OS packages:* 2 changed: `libssl3 3.0.11-1 → 3.0.15-1`, `wget 1.21.3-1 → 1.21.4-1`",
         "Layer 3 was too large to look into.",
-        f"*Still on the image before:* `web`, `db`. {GOES_ON}",
+        "*Still on the old image:* `web`, `db`. Recreate them to use the new one.",
         "*Kept for a roll back:* `demisto/python3:before-d-1`",
         "The mirror was slow.",
         "*Took:* 14 s",
         f"`{UPDATE_LINE}`",
-        "Asked by <@U0ALICE> · 2026-11-23 19:50 UTC · confirmed by <@U0BOB>",
+        "Requested by <@U0ALICE> · 2026-11-23 19:50 UTC · confirmed by <@U0BOB>",
         "Roll back",
         "Changes",
         "Log",
@@ -353,7 +352,7 @@ def test_why_a_confirmed_image_was_left_as_it_is_is_said_and_nothing_of_those_th
 def test_a_result_that_was_stopped_says_by_whom_and_what_stays() -> None:
     message = shown(updated(PULL_RESULT, STOP_RESULT, stopped_by=ALICE))
 
-    assert "<@U0ALICE> stopped it. What was updated until then stays updated." in texts(message)
+    assert "Stopped by <@U0ALICE>. Images that were already updated stay updated." in texts(message)
     assert [row[1] for row in rows(message)] == ["Result", "stopped", "✓ updated"]
 
 
@@ -426,8 +425,8 @@ def test_a_review_of_a_roll_back_shows_both_images_and_offers_earlier_ones() -> 
         "*Now:* `77aa00bb11cc` · created 2026-11-22 19:50 UTC (24 hours ago) · 122MB",
         f"*Back to:* `4f5a0a6c4f5a` · created 2026-10-14 19:50 UTC (5 weeks ago) · 120MB · kept as `{KEPT_AS}`",
         "*Used by:* running: `web` · stopped: `db` · images built on it: `example_name:1.0.0.1763925000`, `other:1`",
-        "Containers go on with the image that they were started from: none is stopped or restarted.",
-        "The image that a name leaves is kept, so that this can be undone.",
+        "Containers keep the image they were started from: none is stopped or restarted.",
+        "The current image is kept, so you can undo this.",
     ]
     assert offered(message) == {"roll_back": "Roll back", "cancel": "Cancel"}
     assert menus(message) == {"roll_back_to": [("d-1 0", "1111aaaa2222 · 3 months ago · demisto/python3:before-d-0")]}
@@ -440,7 +439,7 @@ def test_without_another_earlier_image_there_is_no_menu() -> None:
 def test_a_name_whose_image_is_gone_can_go_back_too() -> None:
     moves = (replace(MOVE, present=None, users=Users()),)
 
-    assert "*Now:* the image that it had is gone\n" in texts(
+    assert "*Now:* missing: its image was deleted\n" in texts(
         shown(UnderReview(ASKED, replace(ROLL_BACK, moves=moves), LATER))
     )
 
@@ -448,7 +447,7 @@ def test_a_name_whose_image_is_gone_can_go_back_too() -> None:
 def test_of_many_names_the_first_are_shown() -> None:
     review = UnderReview(ASKED, replace(ROLL_BACK, moves=(replace(MOVE, users=Users()),) * 12), LATER)
 
-    assert texts(shown(review)).count("*Used by:* nobody") == 8
+    assert texts(shown(review)).count("*Used by:* no containers") == 8
     assert "… and 4 more" in texts(shown(review))
 
 
@@ -474,9 +473,9 @@ def test_a_roll_back_says_what_each_name_is_now_and_who_goes_on_as_before() -> N
     dialog = TagsRolledBack(ASKED, ROLL_BACK, BOB, RolledBack((*ROLLED_BACK.results, STUCK)), NOW)
 
     assert texts(shown(dialog)).splitlines()[1:4] == [
-        f"✓ `{PYTHON}` is `4f5a0a6c4f5a` again. What it was until now is kept as `demisto/python3:before-d-2`.",
+        f"✓ `{PYTHON}` is `4f5a0a6c4f5a` again. The previous image is kept as `demisto/python3:before-d-2`.",
         "✗ `old/thing:1` was not moved: The earlier image is gone.",
-        f"*Still on the image before:* `web`. {GOES_ON}",
+        "*Still on the old image:* `web`. Recreate it to use the new one.",
     ]
 
 
@@ -485,8 +484,8 @@ def test_a_review_of_a_removal_names_all_that_goes() -> None:
 
     assert texts(message).splitlines()[1:4] == [
         "*Image:* `9c1e6b20d7f3` · created 2026-11-11 19:50 UTC (12 days ago) · 241MB",
-        f"*Names that go:* `{SPEC.reference}`, `{TOOL}`",
-        "It cannot be had back from here. Layers that other images share stay.",
+        f"*Names:* `{SPEC.reference}`, `{TOOL}`",
+        "This deletes both tags and cannot be undone. Layers shared with other images are kept.",
     ]
     assert offered(message) == {"remove": "Remove", "cancel": "Cancel"}
 
@@ -495,8 +494,8 @@ def test_a_removal_says_what_is_gone() -> None:
     named = ImageRemoved(ASKED, REMOVAL, BOB, Removed((SPEC.reference, TOOL), OWN.id), NOW)
     nameless = ImageRemoved(ASKED, replace(REMOVAL, names=()), BOB, Removed((), OWN.id), NOW)
 
-    assert f"The image `9c1e6b20d7f3` is gone with its names: `{SPEC.reference}`, `{TOOL}`." in texts(shown(named))
-    assert "The image `9c1e6b20d7f3` is gone; it had no name." in texts(shown(nameless))
+    assert f"Image `9c1e6b20d7f3` was deleted with its names: `{SPEC.reference}`, `{TOOL}`." in texts(shown(named))
+    assert "Image `9c1e6b20d7f3` was deleted; it had no name." in texts(shown(nameless))
     assert announcement(named) == f"<@{ALICE}> `{SPEC.reference}` was removed."
 
 
@@ -506,9 +505,9 @@ def test_a_removal_says_what_is_gone() -> None:
 @pytest.mark.parametrize(
     ("dialog", "said"),
     [
-        (Queued(ALL, UPDATE, BOB, 2), "The update of 2 images waits for its turn"),
-        (Queued(ALL, ONE, BOB, 2), "The update of demisto/python3:latest waits for its turn"),
-        (Queued(ALL, PROPOSAL, BOB, 2), "example_name waits for its turn"),
+        (Queued(ALL, UPDATE, BOB, 2), "The update of 2 images is queued"),
+        (Queued(ALL, ONE, BOB, 2), "The update of demisto/python3:latest is queued"),
+        (Queued(ALL, PROPOSAL, BOB, 2), "example_name is queued"),
         (Running(ALL, ROLL_BACK, BOB, PULLING), "Rolling back demisto/python3:latest"),
         (Running(ALL, REMOVAL, BOB, PULLING), f"Removing {SPEC.reference}"),
         (Paused(ALL, UPDATE, BOB), "The update of 2 images is paused"),
@@ -518,8 +517,8 @@ def test_a_removal_says_what_is_gone() -> None:
         (Failed(ALL, "", "", proposal=ROLL_BACK), "✗ demisto/python3:latest was not rolled back"),
         (Failed(ALL, "", "", proposal=REMOVAL), f"✗ {SPEC.reference} was not removed"),
         (Failed(ALL, "", ""), "✗ Nothing was updated"),
-        (Failed(replace(ASKED, line="/docker_images"), "", ""), "✗ The images could not be listed"),
-        (Failed(replace(ASKED, line="details image=a"), "", ""), "✗ The image could not be looked at"),
+        (Failed(replace(ASKED, line="/docker_images"), "", ""), "✗ The images were not listed"),
+        (Failed(replace(ASKED, line="details image=a"), "", ""), "✗ The image was not shown"),
         (Failed(replace(ASKED, line="/nobody knows"), "", ""), "✗ That did not work"),
     ],
 )
@@ -532,22 +531,22 @@ def test_every_stage_speaks_of_what_is_done(dialog: Dialog, said: str) -> None:
     [
         (
             Cancelled(ALL, BOB),
-            "<@U0BOB> cancelled it: nothing was updated. To get it after all, type the command again.",
+            "Cancelled by <@U0BOB>. Nothing was updated. To run it after all, type the command again.",
         ),
         (
             Expired(replace(ASKED, line="roll_back image=a"), 60.0),
-            "Nobody decided within 1 min: nothing was rolled back. To get a fresh proposal, ask for it again.",
+            "No decision within 1 min. Nothing was rolled back. For a new proposal, ask for it again.",
         ),
         (
             Stopped(ALL, UPDATE, BOB, None),
-            "<@U0BOB> stopped it before it had started. Nothing was changed. To start over, type the command again.",
+            "Stopped by <@U0BOB> before it started. Nothing was changed. To start over, type the command again.",
         ),
         (
             Stopped(ALL, UPDATE, BOB, PULLING),
-            "<@U0BOB> stopped it after 0 of 3 steps. What was done until then stays; the log tells.",
+            "Stopped by <@U0BOB> after 0 of 3 steps. Completed steps are kept; see the log.",
         ),
-        (Paused(ALL, REMOVAL, BOB), "The removal goes on by itself afterwards, in this message."),
-        (Paused(ALL, PROPOSAL, BOB), "The build goes on by itself afterwards, in this message."),
+        (Paused(ALL, REMOVAL, BOB), "The removal then continues in this message."),
+        (Paused(ALL, PROPOSAL, BOB), "The build then continues in this message."),
     ],
 )
 def test_every_end_speaks_of_what_was_asked_for(dialog: Dialog, sentence: str) -> None:

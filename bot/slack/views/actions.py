@@ -89,7 +89,10 @@ DISCARD: Final = Button(
     "Discard",
     "danger",
     Question(
-        "Discard the image?", "It is removed from the Docker host. Building it again takes as long.", "Discard", "Back"
+        "Discard the image?",
+        "The image is removed from the Docker host. A new build takes as long as this one.",
+        "Discard",
+        "Back",
     ),
 )
 ROLL_BACK: Final = Button(Action.ROLL_BACK, "Roll back", "primary")

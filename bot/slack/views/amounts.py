@@ -44,6 +44,12 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
 
 
+def moment_beside(at: datetime, other: datetime) -> str:
+    """Write a point in time without its date if the other one is on the same day: `19:50 UTC`."""
+    same_day = at.astimezone(UTC).date() == other.astimezone(UTC).date()
+    return moment(at).partition(" ")[2] if same_day else moment(at)
+
+
 def age(at: datetime, now: datetime) -> str:
     """Write how long ago something was, in Docker's words: `3 minutes ago`, `About an hour ago`."""
     seconds = (now - at).total_seconds()

@@ -41,30 +41,30 @@ _REASON: Final = 400
 
 def announcement(dialog: Dialog) -> str | None:
     """Tell the requester in one line how it ended or what is asked; None while there is neither."""
-    said = _said(dialog)
+    said = _sentence(dialog)
     return None if said is None else " ".join(markup("{} {}", mention(dialog.asked.user), said).split())
 
 
-def _said(dialog: Dialog) -> Markup | None:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
+def _sentence(dialog: Dialog) -> Markup | None:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     match dialog:
         case Preparing() | UnderReview() | Queued() | Running() | Paused() | Settling() | Listed() | Described():
             return None
         case Deciding():
             return markup(
-                "{} is built, but not all of it imports: keep it or discard it?", subject(dialog.proposal).shown
+                "{} is built, but some modules do not import: keep it or discard it?", subject(dialog.proposal).shown
             )
         case Done():
             return markup("{} is ready.", code(dialog.created.reference, REFERENCE))
         case Reused():
-            return markup("{} is ready: it existed already.", code(dialog.existing.reference, REFERENCE))
+            return markup("{} is ready: it already existed.", code(dialog.existing.reference, REFERENCE))
         case Refused():
             return _because(escaped(_nothing(dialog.asked), NAME), dialog.refusal.message)
         case Failed():
-            return _because(_not_done(dialog), dialog.message)
+            return _because(_failure(dialog), dialog.message)
         case Cancelled():
             return markup("your command was cancelled by {}.", mention(dialog.by))
         case Expired():
-            return markup("your command expired: nobody decided in time.")
+            return markup("your command expired without a decision.")
         case Stopped():
             return markup("{} was stopped by {}.", _job(dialog.proposal), mention(dialog.by))
         case Discarded():
@@ -85,7 +85,7 @@ def _because(what: Markup, reason: str) -> Markup:
     return markup("{}: {}", what, prose(reason, _REASON))
 
 
-def _not_done(dialog: Failed) -> Markup:
+def _failure(dialog: Failed) -> Markup:
     if dialog.proposal is None:
         words = of_line(dialog.asked.line).not_done
         return escaped(f"{words[:1].lower()}{words[1:]}", NAME)

@@ -62,7 +62,7 @@ def described(dialog: Described, now: datetime) -> Message:
             *_labels(card.labels),
         ],
         context(dialog.asked),
-        buttons(dialog.asked.dialog, *_offered(card)),
+        buttons(dialog.asked.dialog, *_buttons(card)),
         summary=f"{size(card.mark.size)}, created {age(card.mark.created, now)}",
     )
 
@@ -78,7 +78,7 @@ def _fields(card: Card, now: datetime) -> Block:
     return fields(
         "image",
         ("ID", code(image.id.removeprefix("sha256:")[:_SHORT_ID], _FEW)),
-        ("Digest in its registry", code(digest, _FEW)),
+        ("Registry digest", code(digest, _FEW)),
         ("Size", escaped(size(image.size), _FEW)),
         ("Created", escaped(f"{moment(image.created)} ({age(image.created, now)})", _FEW)),
         ("Platform", escaped(str(image.platform), _FIELD)),
@@ -98,12 +98,12 @@ def _origin(origin: Origin | None, now: datetime) -> list[Block]:
         return []
     facts = [
         markup("made here"),
-        *([markup("asked for by {}", mention(origin.requester))] if origin.requester else []),
+        *([markup("requested by {}", mention(origin.requester))] if origin.requester else []),
         *([markup("in {}", channel_link(origin.channel))] if origin.channel else []),
         *([escaped(f"{moment(origin.at)} ({age(origin.at, now)})", _FIELD)] if origin.at else []),
     ]
     base = [markup("*Base:* {}", code(origin.base, REFERENCE))] if origin.base else []
-    line = [markup("*Asked for as:*\n{}", copyable(origin.line, _LINE))] if origin.line else []
+    line = [markup("*Command:*\n{}", copyable(origin.line, _LINE))] if origin.line else []
     return [section("origin", markup("*Origin:* {}", joined(" · ", facts)), *base, *line, most=_ORIGIN)]
 
 
@@ -111,9 +111,7 @@ def _packages(inventory: Inventory, *, is_made_here: bool) -> list[Markup]:
     os_count = None if inventory.os_packages is None else len(inventory.os_packages)
     kinds = [f"{len(inventory.python):,} Python"]
     if os_count is not None:
-        kinds.append(
-            f"{os_count:,} of the OS ({inventory.manager})" if inventory.manager else f"{os_count:,} of the OS"
-        )
+        kinds.append(f"{os_count:,} OS ({inventory.manager})" if inventory.manager else f"{os_count:,} OS")
     said = [markup("*Packages:* {}", escaped(" · ".join(kinds), _FIELD))]
     if is_made_here and inventory.python:
         said.append(several(sorted(inventory.python.items()), _PACKAGES, _package))
@@ -136,7 +134,7 @@ def _layers(layers: Sequence[Layer]) -> list[Block]:
         if layer.size > 0
     ]
     count = escaped(f"{len(layers):,}", _FEW)
-    title = markup("*Layers:* {}, the largest:", count) if lines else markup("*Layers:* {}", count)
+    title = markup("*Layers:* {}, largest:", count) if lines else markup("*Layers:* {}", count)
     return [section("layers", title, *lines, most=_LAYERS)]
 
 
@@ -156,7 +154,7 @@ def _labels(labels: Mapping[str, str]) -> list[Block]:
     return [section("labels", markup("*Labels:* {}", named), most=_LABELS + _FIELD)]
 
 
-def _offered(card: Card) -> list[actions.Button]:
+def _buttons(card: Card) -> list[actions.Button]:
     return [
         actions.IMAGE_UPDATE,
         *([actions.IMAGE_ROLL_BACK] if card.earlier else []),

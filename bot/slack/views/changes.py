@@ -53,7 +53,7 @@ def _kind(title: str, changes: PackageChanges | None, most: int) -> list[Markup]
     if not changes:
         return []
     parts = (
-        (len(changes.changed), "changed", several(changes.changed, most, _changed)),
+        (len(changes.changed), "changed", several(changes.changed, most, _change)),
         (len(changes.added), "added", several(changes.added, most, _package)),
         (len(changes.removed), "removed", several(changes.removed, most, _package)),
     )
@@ -61,7 +61,7 @@ def _kind(title: str, changes: PackageChanges | None, most: int) -> list[Markup]
     return [markup("*{}:* {}", escaped(title, _FEW), joined(" · ", said))]
 
 
-def _changed(change: Change) -> Markup:
+def _change(change: Change) -> Markup:
     return code(f"{change.name} {change.before} → {change.after}", _PACKAGE)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from bot.dialogs.stages import Deciding
 from bot.slack.views import actions
-from bot.slack.views.amounts import moment
+from bot.slack.views.amounts import moment_beside
 from bot.slack.views.parts import FIELD, NAME, Message, context, message, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.specs import REFERENCE, bullets
@@ -16,25 +16,25 @@ _ERROR: Final = 250
 
 def deciding(dialog: Deciding) -> Message:
     """Show what does not import and ask: keep or discard."""
-    until = escaped(moment(dialog.expires), FIELD)
+    until = escaped(moment_beside(dialog.expires, dialog.asked.at), FIELD)
     return message(
         f"Keep {dialog.proposal.spec.name[:NAME]}?",
         (
             section(
                 "failures",
-                markup("Everything is installed, but not everything imports:"),
+                markup("All packages are installed, but some modules do not import:"),
                 *failure_lines(dialog.failures),
             ),
             section(
                 "meaning",
-                markup("Some modules need a device, a display or a setting that the check does not have."),
-                markup("*Keep anyway* names the image {}.", code(dialog.proposal.spec.reference, REFERENCE)),
-                markup("*Discard* removes it. Without a decision by {} it is removed, too.", until),
+                markup("Some modules need a device, a display or a setting that the check does not provide."),
+                markup("*Keep anyway* tags the image {}.", code(dialog.proposal.spec.reference, REFERENCE)),
+                markup("*Discard* removes it. Without a decision it is removed at {}.", until),
             ),
         ),
         context(dialog.asked, confirmed_by=dialog.by),
         buttons(dialog.asked.dialog, actions.KEEP, actions.DISCARD, actions.LOG, actions.PACKAGES),
-        summary=f"not everything imports; waits for a decision until {moment(dialog.expires)}",
+        summary=f"some modules do not import; expires at {moment_beside(dialog.expires, dialog.asked.at)}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Dialogs of commands that ended without a result because somebody, or nobody, said so."""
+"""Dialogs of commands that ended without a result: cancelled, expired, stopped or discarded."""
 
 from bot.dialogs.progress import Progress
 from bot.dialogs.stages import Asked, Cancelled, Discarded, Expired, Stopped
@@ -16,34 +16,34 @@ def cancelled(dialog: Cancelled) -> Message:
     """Say that the review was cancelled."""
     words = of_line(dialog.asked.line)
     said = markup(
-        "{} cancelled it: {}. To get it after all, {}.",
+        "Cancelled by {}. {}. To run it after all, {}.",
         mention(dialog.by),
-        escaped(words.nothing, FIELD),
+        escaped(words.nothing_done, FIELD),
         escaped(words.again, FIELD),
     )
-    return _ended("Cancelled", dialog.asked, said)
+    return _message("Cancelled", dialog.asked, said)
 
 
 def expired(dialog: Expired) -> Message:
     """Say that nobody decided."""
     words = of_line(dialog.asked.line)
     said = markup(
-        "Nobody decided within {}: {}. To get a fresh proposal, {}.",
+        "No decision within {}. {}. For a new proposal, {}.",
         escaped(duration(dialog.waited_seconds), FIELD),
-        escaped(words.nothing, FIELD),
+        escaped(words.nothing_done, FIELD),
         escaped(words.again, FIELD),
     )
-    return _ended("Expired", dialog.asked, said)
+    return _message("Expired", dialog.asked, said)
 
 
 def stopped(dialog: Stopped) -> Message:
     """Say who stopped the job and what is left of it."""
     about = subject(dialog.proposal)
     said = markup(
-        "{} stopped it{}. {} To start over, {}.",
+        "Stopped by {}{}. {} To start over, {}.",
         mention(dialog.by),
-        _reached(dialog.progress),
-        _left(dialog),
+        _extent(dialog.progress),
+        _remainder(dialog),
         escaped(of_line(dialog.asked.line).again, FIELD),
     )
     log = [] if dialog.progress is None else [actions.LOG]
@@ -58,28 +58,28 @@ def stopped(dialog: Stopped) -> Message:
 def discarded(dialog: Discarded) -> Message:
     """Say that the undecided image is gone."""
     if dialog.by is None:
-        why = markup("Nobody decided in time, so the image was removed.")
+        why = markup("No decision was made in time, so the image was removed.")
     else:
-        why = markup("{} discarded the image; it is removed.", mention(dialog.by))
+        why = markup("Discarded by {}. The image was removed.", mention(dialog.by))
     said = markup("{} To try other versions, change `dependencies` and type the command again.", why)
-    return _ended(f"{dialog.proposal.spec.name[:NAME]} was discarded", dialog.asked, said)
+    return _message(f"{dialog.proposal.spec.name[:NAME]} was discarded", dialog.asked, said)
 
 
-def _ended(title: str, asked: Asked, said: Markup) -> Message:
+def _message(title: str, asked: Asked, said: Markup) -> Message:
     return message(title, (section("summary", said),), context(asked))
 
 
-def _left(dialog: Stopped) -> Markup:
+def _remainder(dialog: Stopped) -> Markup:
     if isinstance(dialog.proposal, Creation):
-        return markup("Nothing is left on the Docker host.")
+        return markup("No image was created.")
     if dialog.progress is None:
         return markup("Nothing was changed.")
-    return markup("What was done until then stays; the log tells.")
+    return markup("Completed steps are kept; see the log.")
 
 
-def _reached(progress: Progress | None) -> Markup:
+def _extent(progress: Progress | None) -> Markup:
     if progress is None:
-        return markup(" before it had started")
+        return markup(" before it started")
     if not progress.steps:
         return markup("")
     done, total = f"{steps_done(progress):,}", f"{len(progress.steps):,}"

@@ -66,10 +66,10 @@ def facts(dialog: Dialog) -> dict[str, Any]:
     the images of an update, of the names of a roll back, and of the rows of a list's page; of a single image that was
     updated, the rest is as of one that was made.
     """
-    return {"dialog": dialog.asked.dialog, "state": STATES[type(dialog).__name__], **_known(dialog)}
+    return {"dialog": dialog.asked.dialog, "state": STATES[type(dialog).__name__], **_facts_of(dialog)}
 
 
-def _known(dialog: Dialog) -> dict[str, Any]:  # noqa: C901, PLR0911 - one line for each kind
+def _facts_of(dialog: Dialog) -> dict[str, Any]:  # noqa: C901, PLR0911 - one line for each kind
     match dialog:
         case Done():
             made = _image(dialog.created.reference, dialog.created.image.id, dialog.created.image.repo_digests)
@@ -79,9 +79,9 @@ def _known(dialog: Dialog) -> dict[str, Any]:  # noqa: C901, PLR0911 - one line 
             image = dialog.existing.image
             return _image(dialog.existing.reference, image.id, image.repo_digests)
         case Refused():
-            return {"message": _bounded(dialog.refusal.message), "hint": _bounded(dialog.refusal.hint)}
+            return {"message": _short_text(dialog.refusal.message), "hint": _short_text(dialog.refusal.hint)}
         case Failed():
-            return {"message": _bounded(dialog.message), "hint": _bounded(dialog.hint)}
+            return {"message": _short_text(dialog.message), "hint": _short_text(dialog.hint)}
         case Running():
             return {"seconds": _seconds(dialog.progress)}
         case ImagesUpdated():
@@ -106,7 +106,7 @@ def _of_update(dialog: ImagesUpdated) -> dict[str, Any]:
     told = {
         **_state_of_update(dialog),
         **_several([_result(result) for result in results]),
-        "seconds": _within({**_seconds(dialog.progress), "update": round(whole, 3)}),
+        "seconds": _fitting_seconds({**_seconds(dialog.progress), "update": round(whole, 3)}),
     }
     match results:
         case [ImageResult(ending=ending, after=Mark() as after) as only] if ending in CHANGED:
@@ -124,7 +124,7 @@ def _state_of_update(dialog: ImagesUpdated) -> dict[str, str]:
     # Who stopped it knows that it is not whole: that is what a program is to hear first.
     state = "stopped" if dialog.stopped_by is not None or not failed else "failed"
     reason = f"{title_of(dialog)}: {failed[0].reason}" if failed else title_of(dialog)
-    return {"state": state, "message": _bounded(reason), "hint": _bounded(failed[0].hint) if failed else ""}
+    return {"state": state, "message": _short_text(reason), "hint": _short_text(failed[0].hint) if failed else ""}
 
 
 def _of_nothing_to_do(images: tuple[Candidate, ...]) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _of_nothing_to_do(images: tuple[Candidate, ...]) -> dict[str, Any]:
 def _of_roll_back(dialog: TagsRolledBack) -> dict[str, Any]:
     results = dialog.outcome.results
     problem = next((result.problem for result in results if result.problem), None)
-    failed = {} if problem is None else {"state": "failed", "message": _bounded(problem), "hint": ""}
+    failed = {} if problem is None else {"state": "failed", "message": _short_text(problem), "hint": ""}
     return {**failed, **_several([_move(result) for result in results])}
 
 
@@ -196,7 +196,7 @@ def _several(images: list[dict[str, Any]]) -> dict[str, Any]:
     return {"images": kept, **left_out}
 
 
-def _within(seconds: dict[str, float]) -> dict[str, float]:
+def _fitting_seconds(seconds: dict[str, float]) -> dict[str, float]:
     kept, spent = {}, 0
     # From the end, where the whole stands.
     for title, took in reversed(seconds.items()):
@@ -207,7 +207,7 @@ def _within(seconds: dict[str, float]) -> dict[str, float]:
     return dict(reversed(kept.items()))
 
 
-def _bounded(text: str) -> str:
+def _short_text(text: str) -> str:
     """Cut a text so that it takes at most `_LONGEST` characters as JSON, where one may take twelve."""
     kept = text[:_LONGEST]
     while len(json.dumps(kept)) > _LONGEST + 2:

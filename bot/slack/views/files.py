@@ -48,8 +48,8 @@ def packages_file(proposal: Creation) -> str:
     spec = proposal.spec
     parts = [
         [spec.reference, f"on {base_name(spec.base)} ({spec.base.short_digest}), Python {spec.base.python.version}"],
-        _list("Python packages asked for", (f"{package.name} {package.version}" for package in spec.requested)),
-        _list("Python packages that come along", (f"{package.name} {package.version}" for package in spec.transitive)),
+        _list("Requested Python packages", (f"{package.name} {package.version}" for package in spec.requested)),
+        _list("Dependencies", (f"{package.name} {package.version}" for package in spec.transitive)),
         _list("OS packages", (str(package) for package in spec.os_packages)),
     ]
     return _file(parts)
@@ -62,7 +62,7 @@ def dockerfile_file(proposal: Creation) -> str:
 
 def images_file(images: Sequence[Candidate]) -> str:
     """Tell of every image of an update, changed or not."""
-    return _file([[f"{len(images)} images, what would change first"], *map(_image, by_weight(images))])
+    return _file([[f"{len(images)} images, changes first"], *map(_image, by_weight(images))])
 
 
 def changes_file(results: Sequence[ImageResult]) -> str:

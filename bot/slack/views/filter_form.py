@@ -18,7 +18,7 @@ def filter_form(context: FormContext, query: Query) -> Block:
     """Make the modal, filled in with what the list shows now."""
     typed = {TEXT: query.text}
     fields = [
-        text_field(TEXT, "Name or ID contains", "python3", "Empty: every image.", typed, longest=LONGEST_TEXT),
-        box_field(MADE_HERE, "Origin", "Without those that were pulled.", "Made here only", ticked=query.made_here),
+        text_field(TEXT, "Name or ID contains", "python3", "Leave empty for all images.", typed, longest=LONGEST_TEXT),
+        box_field(MADE_HERE, "Origin", "Hides pulled images.", "Made here only", ticked=query.made_here),
     ]
     return modal(FILTER_FORM, context, "Filter the images", "Show", fields)

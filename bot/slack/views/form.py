@@ -71,16 +71,16 @@ def modal(callback: str, context: FormContext, title: str, submit: str, blocks: 
 
 def _names_and_packages(values: Mapping[str, str]) -> list[Block]:
     return [
-        text_field("name", "Name", "my/tool", "Lower case. The bot chooses the tag.", values, optional=False),
+        text_field("name", "Name", "my/tool", "Lower case. The bot assigns the tag.", values, optional=False),
         text_field(
             "dependencies",
             "Python packages",
             "requests>=2.31, ldap3",
-            "As in a requirements file, separated by commas. The index is asked for exact versions.",
+            "Like requirements.txt, comma-separated. Exact versions are resolved for you.",
             values,
         ),
         text_field(
-            "packages", "OS packages", "wget, libxml2", "Of the base's distribution, separated by commas.", values
+            "packages", "OS packages", "wget, libxml2", "From the base's distribution, comma-separated.", values
         ),
     ]
 
@@ -92,10 +92,10 @@ def _base(chosen: str, bases: Sequence[str]) -> list[Block]:
     typed = {} if chosen in menu else {"base": chosen}
     example = "demisto/python3-deb:3.12.13.11694875"
     if not menu:
-        hint = "Leave it empty for the usual one. Another one is pulled if it is not on the Docker host."
+        hint = "Leave empty for the default. Pulled if not on the Docker host."
         return [text_field("base", "Base", example, hint, typed)]
-    usual = f"An image on the Docker host. Without a choice it is {bases[0]}."
-    hint = "Taken instead of the one above. It is pulled if it is not on the Docker host."
+    usual = f"Images on the Docker host. Default: {bases[0]}."
+    hint = "Overrides the choice above. Pulled if not on the Docker host."
     return [
         menu_field(LOCAL_BASE, "Base", usual, menu, chosen),
         text_field("base", "Another base", example, hint, typed),

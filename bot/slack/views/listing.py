@@ -65,7 +65,7 @@ def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
             section("page", escaped(_place(listing), FIELD) if rows else _nothing(listing)),
         ],
         context(dialog.asked),
-        buttons(dialog.asked.dialog, *_offered(listing, room)),
+        buttons(dialog.asked.dialog, *_buttons(listing, room)),
         summary=f"{_images(listing.images)}, page {listing.query.page:,} of {listing.pages:,}",
     )
 
@@ -75,12 +75,12 @@ def _jobs(jobs: Sequence[JobLine], now: datetime, most: int) -> list[Block]:
         return []
     rest = len(jobs) - _JOBS
     more = [markup("… and {} more", escaped(f"{rest:,}", FIELD))] if rest > 0 else []
-    return [section("jobs", markup("*Under way:*"), *(_job(job, now) for job in jobs[:_JOBS]), *more, most=most)]
+    return [section("jobs", markup("*In progress:*"), *(_job(job, now) for job in jobs[:_JOBS]), *more, most=most)]
 
 
 def _job(job: JobLine, now: datetime) -> Markup:
     asked = escaped(age(job.since, now), FIELD)
-    waits = markup("▸") if job.is_running else markup("· waits:")
+    waits = markup("▸") if job.is_running else markup("· queued:")
     return markup("{} {} · {} · {}", waits, code(job.line, LINE // 2), mention(job.user), asked)
 
 
@@ -101,7 +101,7 @@ def _disk(listing: Listing) -> Markup:
         return markup("{} on disk (shared layers counted once)", escaped(size(listing.disk), FIELD))
     if listing.disk_note.strip():
         return markup("disk use unknown: {}", prose(listing.disk_note, _SENTENCE))
-    return markup("disk use is being counted …")
+    return markup("measuring disk use …")
 
 
 def _filter(listing: Listing) -> list[Markup]:
@@ -152,15 +152,15 @@ def _place(listing: Listing) -> str:
 
 def _nothing(listing: Listing) -> Markup:
     if listing.query.text.strip() or listing.query.made_here:
-        return markup("No image is like that. Press *Filter* to look for another, or to see all.")
-    return markup("There is no image on this Docker host. Make one with `/docker_image_create`.")
+        return markup("No matches. Press *Filter* to change or clear the filter.")
+    return markup("No images on this Docker host. Create one with `/docker_image_create`.")
 
 
-def _offered(listing: Listing, room: _Room) -> list[actions.Button | actions.Menu]:
+def _buttons(listing: Listing, room: _Room) -> list[actions.Button | actions.Menu]:
     page = listing.query.page
     choices = tuple((_choice(row, room.choice), row_choice(number, row)) for number, row in enumerate(listing.rows))
     return [
-        *([actions.Menu(actions.Action.IMAGE_DETAILS, "Details and actions of…", choices)] if choices else []),
+        *([actions.Menu(actions.Action.IMAGE_DETAILS, "Details and actions…", choices)] if choices else []),
         *([actions.PREVIOUS_PAGE] if page > 1 else []),
         *([actions.NEXT_PAGE] if page < listing.pages else []),
         actions.FILTER,

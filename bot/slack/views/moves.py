@@ -8,7 +8,7 @@ from bot.dialogs.stages import ImageRemoved, TagsRolledBack, UnderReview
 from bot.slack.views import actions
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.findings import findings
-from bot.slack.views.parts import FIELD, Block, Message, context, message, section
+from bot.slack.views.parts import FIELD, Block, Message, context, message, review_context, review_summary, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.plans import user_names
 from bot.slack.views.specs import REFERENCE
@@ -33,24 +33,24 @@ def review_of_roll_back(dialog: UnderReview, proposal: RollBack, now: datetime) 
     return message(
         proposal.title,
         [
-            section("moves", *_counted([_move(move, now) for move in proposal.moves], _MOST_MOVES)),
+            section("moves", *_first_lines([_move(move, now) for move in proposal.moves], _MOST_MOVES)),
             *findings(proposal.findings, _FINDINGS),
             section(
                 "notice",
-                markup("Containers go on with the image that they were started from: none is stopped or restarted."),
-                markup("The image that a name leaves is kept, so that this can be undone."),
+                markup("Containers keep the image they were started from: none is stopped or restarted."),
+                markup("The current image is kept, so you can undo this."),
             ),
         ],
-        _context(dialog),
+        review_context(dialog),
         buttons(dialog.asked.dialog, actions.ROLL_BACK, actions.CANCEL, *_others(proposal.others, now)),
-        summary=f"waits for a decision until {moment(dialog.expires)}",
+        summary=review_summary(dialog),
     )
 
 
 def review_of_removal(dialog: UnderReview, proposal: Removal, now: datetime) -> Message:
     """Ask whether the image shall go."""
     named = several(proposal.names, _NAMES, lambda name: code(name, REFERENCE))
-    names = markup("*Names that go:* {}", named) if proposal.names else markup("It has no name.")
+    names = markup("*Names:* {}", named) if proposal.names else markup("*Names:* none")
     return message(
         proposal.title,
         [
@@ -58,14 +58,29 @@ def review_of_removal(dialog: UnderReview, proposal: Removal, now: datetime) -> 
                 "summary",
                 markup("*Image:* {}", _mark(proposal.image, now)),
                 names,
-                markup("It cannot be had back from here. Layers that other images share stay."),
+                markup(
+                    "This deletes {} and cannot be undone. Layers shared with other images are kept.",
+                    _tags(proposal.names),
+                ),
             ),
             *findings(proposal.findings, _FINDINGS),
         ],
-        _context(dialog),
+        review_context(dialog),
         buttons(dialog.asked.dialog, actions.REMOVE, actions.CANCEL),
-        summary=f"waits for a decision until {moment(dialog.expires)}",
+        summary=review_summary(dialog),
     )
+
+
+def _tags(names: Sequence[str]) -> Markup:
+    match len(names):
+        case 0:
+            return markup("the image")
+        case 1:
+            return markup("the tag and its image")
+        case 2:
+            return markup("both tags")
+        case count:
+            return markup("all {} tags", escaped(f"{count:,}", FIELD))
 
 
 def rolled_back(dialog: TagsRolledBack) -> Message:
@@ -74,7 +89,7 @@ def rolled_back(dialog: TagsRolledBack) -> Message:
     return message(
         title_of_roll_back(dialog),
         [
-            section("results", *_counted([_result(result) for result in results]), most=_RESULTS),
+            section("results", *_first_lines([_result(result) for result in results]), most=_RESULTS),
             *_still_used(results),
         ],
         context(dialog.asked, confirmed_by=dialog.by),
@@ -89,7 +104,7 @@ def removed(dialog: ImageRemoved) -> Message:
     short = code(gone.image_id.removeprefix("sha256:")[:12], FIELD)
     return message(
         f"✓ {about.name} was removed",
-        [section("summary", markup("The image {} is gone{}.", short, named))],
+        [section("summary", markup("Image {} was deleted{}.", short, named))],
         context(dialog.asked, confirmed_by=dialog.by),
     )
 
@@ -100,7 +115,7 @@ def earlier_line(move: Move, now: datetime) -> Markup:
 
 
 def _move(move: Move, now: datetime) -> Markup:
-    present = markup("the image that it had is gone") if move.present is None else _mark(move.present, now)
+    present = markup("missing: its image was deleted") if move.present is None else _mark(move.present, now)
     return markup(
         "{}\n*Now:* {}\n*Back to:* {}\n*Used by:* {}",
         code(move.name, REFERENCE),
@@ -139,7 +154,7 @@ def _result(result: MoveResult) -> Markup:
     now = markup("is back") if result.now is None else markup("is {} again", code(result.now.short, FIELD))
     if not result.kept_as:
         return markup("✓ {} {}.", name, now)
-    return markup("✓ {} {}. What it was until now is kept as {}.", name, now, code(result.kept_as, REFERENCE))
+    return markup("✓ {} {}. The previous image is kept as {}.", name, now, code(result.kept_as, REFERENCE))
 
 
 def _still_used(results: Sequence[MoveResult]) -> list[Block]:
@@ -148,13 +163,10 @@ def _still_used(results: Sequence[MoveResult]) -> list[Block]:
 
 
 def still_used_line(containers: Sequence[str]) -> Markup:
-    """Say which containers go on with what they were started from."""
+    """Say which containers still use the old image."""
     names = several(containers, _NAMES, lambda name: code(name, FIELD))
-    return markup(
-        "*Still on the image before:* {}. The bot restarts no container; "
-        "one that is created anew takes what the name stands for now.",
-        names,
-    )
+    them = markup("it") if len(containers) == 1 else markup("them")
+    return markup("*Still on the old image:* {}. Recreate {} to use the new one.", names, them)
 
 
 def _mark(mark: Mark, now: datetime) -> Markup:
@@ -167,10 +179,6 @@ def _mark(mark: Mark, now: datetime) -> Markup:
     )
 
 
-def _counted(lines: Sequence[Markup], most: int = 10) -> list[Markup]:
+def _first_lines(lines: Sequence[Markup], most: int = 10) -> list[Markup]:
     rest = len(lines) - most
     return [*lines[:most], *([markup("… and {} more", escaped(f"{rest:,}", FIELD))] if rest > 0 else [])]
-
-
-def _context(dialog: UnderReview) -> Block:
-    return context(dialog.asked, markup("Waits for a decision until {}", escaped(moment(dialog.expires), FIELD)))

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.dialogs.stages import Asked, DialogId
+from bot.dialogs.stages import Asked, DialogId, UnderReview
 from bot.slack import limits
 from bot.slack.views.actions import Button, Menu, Question
-from bot.slack.views.amounts import moment
+from bot.slack.views.amounts import moment, moment_beside
 from bot.slack.views.text import ELLIPSIS, NOTHING, Markup, code, cost, escaped, markup, mention, middle, plain
 
 Block = dict[str, object]
@@ -78,6 +78,20 @@ def context(asked: Asked, *notes: Markup, confirmed_by: str | None = None) -> Bl
     }
 
 
+def review_context(dialog: UnderReview) -> Block:
+    """Make the small print of a review, with the time at which it expires."""
+    return context(dialog.asked, markup("Expires at {}", escaped(_expiry(dialog), FIELD)))
+
+
+def review_summary(dialog: UnderReview) -> str:
+    """Say for notifications when a review expires."""
+    return f"expires at {_expiry(dialog)}"
+
+
+def _expiry(dialog: UnderReview) -> str:
+    return moment_beside(dialog.expires, dialog.asked.at)
+
+
 def actions(dialog: DialogId, *buttons: Button | Menu) -> Block | None:
     """Make the row of buttons and menus, or nothing where there are none."""
     if not buttons:
@@ -89,10 +103,10 @@ def actions(dialog: DialogId, *buttons: Button | Menu) -> Block | None:
 def _people(asked: Asked, confirmed_by: str | None) -> Markup:
     asker, at = mention(asked.user), escaped(moment(asked.at), FIELD)
     if confirmed_by is None:
-        return markup("Asked by {} · {}", asker, at)
+        return markup("Requested by {} · {}", asker, at)
     if confirmed_by == asked.user:
-        return markup("Asked and confirmed by {} · {}", asker, at)
-    return markup("Asked by {} · {} · confirmed by {}", asker, at, mention(confirmed_by))
+        return markup("Requested and confirmed by {} · {}", asker, at)
+    return markup("Requested by {} · {} · confirmed by {}", asker, at, mention(confirmed_by))
 
 
 def _button(dialog: DialogId, button: Button) -> Block:

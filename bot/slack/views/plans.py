@@ -116,17 +116,17 @@ def _first(changes: Sequence[str]) -> str:
 def _images(users: Users) -> list[str]:
     count = len(users.images)
     if not count:
-        return ["perhaps further images"] if users.more_images else []
+        return ["possibly more images"] if users.more_images else []
     least = "at least " if users.more_images else ""
     return [f"{least}{count:,} image{'' if count == 1 else 's'}"]
 
 
 def _nobody(users: Users) -> Markup:
-    return markup("nobody that was found: not every image was looked at" if users.more_images else "nobody")
+    return markup("no containers found, but not every image was checked" if users.more_images else "no containers")
 
 
 def _maybe_more(users: Users) -> Markup:
-    return markup(", perhaps further ones" if users.more_images else "")
+    return markup(", possibly more" if users.more_images else "")
 
 
 def _names(names: Sequence[str]) -> Markup:

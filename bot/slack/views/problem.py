@@ -16,7 +16,7 @@ _LOG: Final = 2_000
 _LOG_LINE: Final = 400
 _ONE_LINE: Final = 2_000
 
-_OTHERWISE: Final = "If it fails again, show this message to whoever runs the bot."
+_OTHERWISE: Final = "If it fails again, show this message to the bot's operator."
 
 
 def refused(dialog: Refused) -> Message:

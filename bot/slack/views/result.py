@@ -22,11 +22,11 @@ def done(dialog: Done, now: datetime) -> Message:
     """Show the new image, what is in it and how long it took."""
     created, name = dialog.created, dialog.proposal.spec.name[:NAME]
     return message(
-        f"⚠ {name} is ready, but not everything imports" if created.import_failures else f"✓ {name} is ready",
+        f"⚠ {name} is ready, but some modules do not import" if created.import_failures else f"✓ {name} is ready",
         [
             _key_line(created.reference, _kept_failures(dialog)),
             image_fields(created.reference, created.image, now),
-            section("added", *_added(dialog), *_took(dialog)),
+            section("added", *_content_lines(dialog), *_time_lines(dialog)),
         ],
         context(dialog.asked, confirmed_by=dialog.by),
         buttons(dialog.asked.dialog, actions.LOG, *_packages(dialog.proposal.spec)),
@@ -38,7 +38,7 @@ def reused(dialog: Reused, now: datetime) -> Message:
     """Show the image that exists already and is used as it is."""
     existing, spec = dialog.existing, dialog.proposal.spec
     return message(
-        f"✓ {spec.name[:NAME]} is ready: it existed already",
+        f"✓ {spec.name[:NAME]} is ready: it already existed",
         [
             _key_line(
                 existing.reference, [markup("Nothing was built: this image has the same base, packages and versions.")]
@@ -60,10 +60,10 @@ def _kept_failures(dialog: Done) -> list[Markup]:
     failures = dialog.created.import_failures
     if not failures:
         return []
-    return [markup("*Kept although this does not import:*"), *failure_lines(failures)]
+    return [markup("*Kept although these modules do not import:*"), *failure_lines(failures)]
 
 
-def _added(dialog: Done) -> list[Markup]:
+def _content_lines(dialog: Done) -> list[Markup]:
     spec, more = dialog.proposal.spec, dialog.created.added_bytes
     if is_empty(spec) or more <= 0:
         return [base_line(spec.base), *package_lines(spec)]
@@ -71,7 +71,7 @@ def _added(dialog: Done) -> list[Markup]:
     return [base_line(spec.base), *package_lines(spec), added]
 
 
-def _took(dialog: Done) -> list[Markup]:
+def _time_lines(dialog: Done) -> list[Markup]:
     total = escaped(duration(_seconds(dialog)), FIELD)
     if not dialog.progress.steps:
         return [markup("*Took:* {}", total)]

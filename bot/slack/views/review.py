@@ -8,7 +8,7 @@ from bot.slack.views import actions
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.findings import findings
 from bot.slack.views.moves import review_of_removal, review_of_roll_back
-from bot.slack.views.parts import FIELD, Block, Message, context, message, section
+from bot.slack.views.parts import FIELD, Block, Message, message, review_context, review_summary, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.specs import REFERENCE, base_line, is_empty, package_lines
 from bot.slack.views.text import code, escaped, markup
@@ -32,21 +32,20 @@ def review(dialog: UnderReview, now: datetime) -> Message:
 
 
 def _review_of_creation(dialog: UnderReview, proposal: Creation, now: datetime) -> Message:
-    until = escaped(moment(dialog.expires), FIELD)
-    title = "This image exists already" if proposal.existing else proposal.title
+    title = "This image already exists" if proposal.existing else proposal.title
     return message(
         title,
         _body(proposal, now),
-        context(dialog.asked, markup("Waits for a decision until {}", until)),
-        buttons(dialog.asked.dialog, *_offered(proposal)),
-        summary=f"waits for a decision until {moment(dialog.expires)}",
+        review_context(dialog),
+        buttons(dialog.asked.dialog, *_buttons(proposal)),
+        summary=review_summary(dialog),
     )
 
 
 def _body(proposal: Creation, now: datetime) -> list[Block]:
     spec = proposal.spec
     image = code(spec.reference, REFERENCE)
-    would = markup("*Building anyway makes:* {}", image)
+    would = markup("*Build anyway creates:* {}", image)
     first = would if proposal.existing else markup("*Image:* {}", image)
     return [
         *([_existing(proposal.existing, now)] if proposal.existing else []),
@@ -68,7 +67,7 @@ def _existing(existing: ExistingImage, now: datetime) -> Block:
     )
 
 
-def _offered(proposal: Creation) -> list[actions.Button]:
+def _buttons(proposal: Creation) -> list[actions.Button]:
     build = [actions.REUSE, actions.BUILD_ANYWAY] if proposal.existing else [actions.CREATE]
     packages = [] if is_empty(proposal.spec) else [actions.SHOW_PACKAGES]
     return [*build, actions.CANCEL, actions.EDIT, actions.SHOW_DOCKERFILE, *packages]

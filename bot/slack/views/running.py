@@ -21,7 +21,7 @@ def running(dialog: Running, now: datetime) -> Message:
     stopping, about = dialog.stopping_by is not None, subject(dialog.proposal)
     return message(
         f"Stopping {about.job}" if stopping else about.under_way,
-        [*_stopping(dialog.stopping_by), *_body(dialog, now)],
+        [*_stop_notice(dialog.stopping_by), *_body(dialog, now)],
         context(dialog.asked, confirmed_by=dialog.by),
         None if stopping else buttons(dialog.asked.dialog, actions.STOP),
         summary=_summary(dialog.progress),
@@ -36,8 +36,8 @@ def _summary(progress: Progress) -> str:
     return done if now is None else f"{done} · {now[:NAME]}"
 
 
-def _stopping(by: str | None) -> list[Block]:
-    return [] if by is None else [section("stopping", markup("Stopping, as {} asked.", mention(by)))]
+def _stop_notice(by: str | None) -> list[Block]:
+    return [] if by is None else [section("stopping", markup("Stopping, requested by {}.", mention(by)))]
 
 
 def _body(dialog: Running, now: datetime) -> list[Block]:

@@ -41,10 +41,10 @@ def base_name(base: BaseImage) -> str:
 def package_lines(spec: ImageSpec) -> list[Markup]:
     """Say what is added to the base, one line for each kind of package, or that nothing is."""
     if is_empty(spec):
-        return [_nothing_added(spec)]
+        return [_empty_line(spec)]
     lines = []
     if spec.locked:
-        lines.append(markup("*Python packages:* {}{}", _requested(spec), _come_along(len(spec.transitive))))
+        lines.append(markup("*Python packages:* {}{}", _requested_packages(spec), _dependencies(len(spec.transitive))))
     if spec.os_packages:
         names = several(spec.os_packages, _PACKAGES, lambda package: code(str(package), _PACKAGE))
         lines.append(markup("*OS packages:* {}", names))
@@ -76,23 +76,23 @@ def split_reference(reference: str) -> tuple[str, str]:
     return name.repository, name.tag
 
 
-def _requested(spec: ImageSpec) -> Markup:
+def _requested_packages(spec: ImageSpec) -> Markup:
     return several(spec.requested, _PACKAGES, lambda package: code(f"{package.name} {package.version}", _PACKAGE))
 
 
-def _come_along(count: int) -> Markup:
+def _dependencies(count: int) -> Markup:
     match count:
         case 0:
             return markup("")
         case 1:
-            return markup(", and 1 more comes along")
+            return markup(" + 1 dependency")
         case _:
-            return markup(", and {} more come along", escaped(f"{count:,}", _FEW))
+            return markup(" + {} dependencies", escaped(f"{count:,}", _FEW))
 
 
-def _nothing_added(spec: ImageSpec) -> Markup:
+def _empty_line(spec: ImageSpec) -> Markup:
     return markup(
-        "*Nothing is added:* no `dependencies` and no `packages` are given, so the image equals {} under a new name.",
+        "*Nothing added:* without `dependencies` and `packages` the image equals {} under a new name.",
         code(base_name(spec.base), REFERENCE),
     )
 

@@ -42,10 +42,10 @@ def step_lines(progress: Progress, now: datetime) -> list[Markup]:
     under_way = sum(step.state is StepState.RUNNING for step in rest)
     before = len(rest) - behind - failed - under_way
     return [
-        *_count("✓ {} more are done", before),
+        *_count("✓ {} more done", before),
         *_count("✗ {} more failed", failed),
         *(_line(step, now) for step in shown),
-        *_count("▸ {} more are under way", under_way),
+        *_count("▸ {} more in progress", under_way),
         *_count("· {} more to come", behind),
     ]
 

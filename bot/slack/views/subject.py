@@ -54,7 +54,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """The words for a line of which nothing was proposed yet, or any more.
+    """The words for a line without a proposal.
 
     `nothing` follows a colon: `nothing was built`. `again` says how to ask once more.
     """
@@ -63,13 +63,18 @@ class Fallback:
     nothing: str
     again: str = "type the command again"
 
+    @property
+    def nothing_done(self) -> str:
+        """Start a sentence: `Nothing was built`."""
+        return f"{self.nothing[:1].upper()}{self.nothing[1:]}"
+
 
 _ASK: Final = "ask for it again"
 _BY_COMMAND: Final = {
     "/docker_image_create": Fallback("The image was not created", "nothing was built"),
     "/docker_image_update": Fallback("Nothing was updated", "nothing was updated"),
-    "/docker_images": Fallback("The images could not be listed", "nothing was listed"),
-    "details": Fallback("The image could not be looked at", "nothing was shown", _ASK),
+    "/docker_images": Fallback("The images were not listed", "nothing was listed"),
+    "details": Fallback("The image was not shown", "nothing was shown", _ASK),
     "roll_back": Fallback("Nothing was rolled back", "nothing was rolled back", _ASK),
     "remove": Fallback("Nothing was removed", "nothing was removed", _ASK),
 }
@@ -83,10 +88,10 @@ def subject(proposal: Proposal) -> Subject:
             return Subject(proposal.spec.name[:NAME], "Creating", "created")
         case Update():
             names = [image.name for image in proposal.changing]
-            return _counted(names, "images", Subject("", "Updating", "updated", "update"))
+            return _one_or_several(names, "images", Subject("", "Updating", "updated", "update"))
         case RollBack():
             names = [move.name for move in proposal.moves]
-            return _counted(names, "names", Subject("", "Rolling back", "rolled back", "roll back"))
+            return _one_or_several(names, "names", Subject("", "Rolling back", "rolled back", "roll back"))
         case Removal():
             name = proposal.names[0] if proposal.names else proposal.image.short
             return Subject(middle(name, NAME), "Removing", "removed", "removal")
@@ -99,7 +104,7 @@ def of_line(line: str) -> Fallback:
     return _BY_COMMAND.get(line.partition(" ")[0], _UNKNOWN)
 
 
-def _counted(names: list[str], plural: str, verbs: Subject) -> Subject:
+def _one_or_several(names: list[str], plural: str, verbs: Subject) -> Subject:
     if len(names) == 1:
         return Subject(middle(names[0], NAME), verbs.doing, verbs.done, verbs.noun)
     return Subject(f"{len(names):,} {plural}", verbs.doing, verbs.done, verbs.noun, is_plural=True)

@@ -67,10 +67,10 @@ def has_table(message: Message) -> bool:
 
 def without_tables(message: Message) -> Message:
     """Write the tables of a message out in columns, and keep everything else."""
-    return fitted(lambda narrowest: _written_out(message, narrowest), _NARROWEST)
+    return fitted(lambda narrowest: _in_columns(message, narrowest), _NARROWEST)
 
 
-def _written_out(message: Message, narrowest: int) -> Message:
+def _in_columns(message: Message, narrowest: int) -> Message:
     blocks: list[Block] = []
     for block in message.blocks:
         blocks.extend(_sections(block, narrowest) if block["type"] == "table" else [block])

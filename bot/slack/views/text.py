@@ -39,35 +39,35 @@ def visible(text: str) -> str:
 
 def plain(text: str, limit: int) -> str:
     """Make one non-empty line for a `plain_text` object; there is no markup in it, so back-ticks go."""
-    return _clipped(_one_line(_shown(text)).replace("`", ""), limit) or NOTHING
+    return _beginning_of(_one_line(_short_digests(text)).replace("`", ""), limit) or NOTHING
 
 
 def middle(text: str, limit: int) -> str:
     """Make one non-empty line for a `plain_text` object or a cell; what is too long loses its middle, visibly."""
-    return _without_middle(_one_line(_shown(text)).replace("`", ""), limit) or NOTHING
+    return _without_middle(_one_line(_short_digests(text)).replace("`", ""), limit) or NOTHING
 
 
 def escaped(text: str, limit: int) -> Markup:
     """Make one line of running text without any markup of its own."""
-    return Markup(_escape(_clipped(_one_line(_shown(text)).replace("`", "'"), limit) or NOTHING))
+    return Markup(_escape(_beginning_of(_one_line(_short_digests(text)).replace("`", "'"), limit) or NOTHING))
 
 
 def prose(text: str, limit: int) -> Markup:
     """Make sentences in which pairs of back-ticks quote; every other back-tick becomes an apostrophe."""
-    kept = _clipped(_shown(text).strip(), limit) or NOTHING
+    kept = _beginning_of(_short_digests(text).strip(), limit) or NOTHING
     pieces = _QUOTED.split(kept)
-    return Markup("".join(_quoted(piece) if place % 2 else _unquoted(piece) for place, piece in enumerate(pieces)))
+    return Markup("".join(_code_span(piece) if place % 2 else _plain_span(piece) for place, piece in enumerate(pieces)))
 
 
 def code(text: str, limit: int) -> Markup:
     """Make a one-line code span."""
-    inside = _clipped(_one_line(_shown(text)).replace("`", "'"), limit) or NOTHING
+    inside = _beginning_of(_one_line(_short_digests(text)).replace("`", "'"), limit) or NOTHING
     return Markup(f"`{_escape(inside)}`")
 
 
 def copyable(text: str, limit: int) -> Markup:
     """Make a code block of one line that people copy: nothing in it is shortened, unless it is longer than `limit`."""
-    return _fenced([_clipped(_one_line(visible(text[:_LONGEST])), limit) or NOTHING])
+    return _code_block([_beginning_of(_one_line(visible(text[:_LONGEST])), limit) or NOTHING])
 
 
 def log_block(lines: Sequence[str], *, limit: int, line_limit: int) -> Markup:
@@ -75,13 +75,13 @@ def log_block(lines: Sequence[str], *, limit: int, line_limit: int) -> Markup:
     kept: deque[str] = deque()
     spent = 0
     for line in _lines_from_the_end(lines):
-        shown = _clipped(line, line_limit)
+        shown = _beginning_of(line, line_limit)
         spent += cost(_escape(shown)) + cost("\n")
         if spent > limit:
             kept.appendleft(ELLIPSIS)
             break
         kept.appendleft(shown)
-    return _fenced(kept or [NOTHING])
+    return _code_block(kept or [NOTHING])
 
 
 def columns(lines: Sequence[str], limit: int) -> list[Markup]:
@@ -89,13 +89,13 @@ def columns(lines: Sequence[str], limit: int) -> list[Markup]:
     blocks: list[list[str]] = [[]]
     spent = 0
     for line in lines:
-        kept = _clipped(line, limit // 2)
+        kept = _beginning_of(line, limit // 2)
         spent += cost(_escape(kept)) + cost("\n")
         if spent > limit and blocks[-1]:
             blocks.append([])
             spent = cost(_escape(kept)) + cost("\n")
         blocks[-1].append(kept)
-    return [_fenced(block or [NOTHING]) for block in blocks]
+    return [_code_block(block or [NOTHING]) for block in blocks]
 
 
 def mention(user: str) -> Markup:
@@ -137,7 +137,7 @@ def cost(text: str) -> int:
     return len(json.dumps(text)) - 2
 
 
-def _shown(text: str) -> str:
+def _short_digests(text: str) -> str:
     return _DIGEST.sub(rf"\1{ELLIPSIS}", visible(text[:_LONGEST]))
 
 
@@ -149,7 +149,7 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _clipped(text: str, limit: int) -> str:
+def _beginning_of(text: str, limit: int) -> str:
     """Cut so that the escaped text costs at most `limit`, with a visible mark at the cut."""
     if len(text) <= limit and cost(_escape(text)) <= limit:
         return text
@@ -177,19 +177,19 @@ def _beginning(text: str, limit: int) -> str:
     return text
 
 
-def _quoted(text: str) -> str:
+def _code_span(text: str) -> str:
     inside = _escape(text.strip())
     return f"`{inside}`" if inside else "''"
 
 
-def _unquoted(text: str) -> str:
+def _plain_span(text: str) -> str:
     return _escape(text.replace("`", "'"))
 
 
 def _lines_from_the_end(texts: Sequence[str]) -> Iterator[str]:
-    return (line for text in reversed(texts) for line in reversed(_shown(text).split("\n")) if line.strip())
+    return (line for text in reversed(texts) for line in reversed(_short_digests(text).split("\n")) if line.strip())
 
 
-def _fenced(lines: Iterable[str]) -> Markup:
+def _code_block(lines: Iterable[str]) -> Markup:
     inside = "\n".join(_FENCE.sub(lambda run: "'" * len(run[0]), line) for line in lines)
     return Markup(f"```\n{_escape(inside)}\n```")

@@ -24,14 +24,14 @@ def _image(chosen: str, names: Sequence[str]) -> list[Block]:
     typed = {} if chosen in menu else {"image": chosen}
     example = "demisto/python3:3.12.13.10404775"
     if not menu:
-        return [text_field("image", "Image", example, "A name, or the beginning of an image ID.", typed)]
-    hint = "A name, or the beginning of an image ID. Taken instead of the one above."
+        return [text_field("image", "Image", example, "A name or the start of an image ID.", typed)]
+    hint = "A name or the start of an image ID. Overrides the choice above."
     return [
-        menu_field(LOCAL_IMAGE, "Image", "On the Docker host, the newest first.", menu, chosen),
+        menu_field(LOCAL_IMAGE, "Image", "On the Docker host, newest first.", menu, chosen),
         text_field("image", "Another image", example, hint, typed),
     ]
 
 
 def _all_of_them(values: Mapping[str, str]) -> Block:
-    hint = "Each is looked up; only what has changed is pulled. Then choose no image above."
-    return box_field("all", "All of them", hint, "All images", ticked=values.get("all") == TICKED)
+    hint = "Every image is checked; only changes are pulled. Leave the fields above empty."
+    return box_field("all", "All images", hint, "Update all images", ticked=values.get("all") == TICKED)

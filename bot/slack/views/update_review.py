@@ -6,9 +6,8 @@ from typing import Final
 
 from bot.dialogs.stages import UnderReview, UpToDate
 from bot.slack.views import actions
-from bot.slack.views.amounts import moment
 from bot.slack.views.findings import findings
-from bot.slack.views.parts import FIELD, Block, Message, context, message, section
+from bot.slack.views.parts import FIELD, Block, Message, context, message, review_context, review_summary, section
 from bot.slack.views.parts import actions as buttons
 from bot.slack.views.plans import by_weight, in_a_cell, remote, unchecked_lines, used_by
 from bot.slack.views.tables import Column, fitted, table
@@ -49,7 +48,6 @@ def up_to_date(dialog: UpToDate) -> Message:
 
 
 def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
-    until = escaped(moment(dialog.expires), FIELD)
     weighty = [image for image in by_weight(proposal.images) if image.is_changed or isinstance(image.plan, Unchecked)]
     shown = weighty[: room.rows]
     images = [actions.IMAGES] if len(shown) < len(proposal.images) else []
@@ -62,9 +60,9 @@ def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
             *findings(proposal.findings, _MOST),
             section("notice", *_notices(proposal)),
         ],
-        context(dialog.asked, markup("Waits for a decision until {}", until)),
+        review_context(dialog),
         buttons(dialog.asked.dialog, actions.update(len(proposal.changing)), actions.CANCEL, *images),
-        summary=f"waits for a decision until {moment(dialog.expires)}",
+        summary=review_summary(dialog),
     )
 
 
@@ -106,14 +104,14 @@ def said_of(images: Sequence[Candidate]) -> str:
     """Say in a sentence why nothing was to be done."""
     count, unchecked = len(images), _count(images, Unchecked)
     if not images:
-        return "Nothing to do: there is no image on this Docker host."
+        return "Nothing to do: no images on this Docker host."
     if unchecked == count:
-        return "Nothing was changed: it could not be found out whether there is anything newer."
+        return "Nothing was changed: no image could be checked."
     if unchecked:
-        return f"Nothing to do for what could be checked; {unchecked:,} of {count:,} images could not be."
+        return f"Nothing to do for the checked images; {unchecked:,} of {count:,} could not be checked."
     if _count(images, NoSource) == count:
-        return "Nothing to do: there is nothing to update from."
-    return "Nothing to do: there is nothing newer."
+        return "Nothing to do: no image has an update source."
+    return "Nothing to do: everything is up to date."
 
 
 def _rest(images: Sequence[Candidate], shown: Sequence[Candidate]) -> list[Markup]:
@@ -134,12 +132,13 @@ def _count(images: Sequence[Candidate], kind: type[Unchecked | NoSource | Keep])
 
 
 def _notices(proposal: Update) -> list[Markup]:
+    kept = "The current image is" if len(proposal.changing) == 1 else "Current images are"
     lines = [
-        markup("Containers go on with the image that they were started from: none is stopped or restarted."),
-        markup("Each image that a name leaves is kept under a tag `before-…`: it can be rolled back."),
+        markup("Containers keep the image they were started from: none is stopped or restarted."),
+        markup("{} kept as `before-…`, so you can roll back.", escaped(kept, FIELD)),
     ]
     if any(isinstance(image.plan, Rebuild) for image in proposal.changing):
-        lines.append(markup("What is rebuilt gets a new tag of its own, and `latest` where that is the bot's."))
+        lines.append(markup("Rebuilt images get a new tag; `latest` moves too if the bot owns it."))
     return lines
 
 

@@ -87,9 +87,9 @@ def title_of(dialog: ImagesUpdated) -> str:
         return _title_of_one(concerned[0])
     left = len(concerned) - changed
     if not concerned:
-        return "✓ Nothing had to be changed"
+        return "✓ Nothing to change"
     if not left:
-        return f"✓ {changed:,} images {_done(concerned)}"
+        return f"✓ {changed:,} images {_verb(concerned)}"
     if not changed:
         return f"✗ None of {_images(left)} was updated"
     return f"⚠ {left:,} of {_images(len(concerned))} {'was' if left == 1 else 'were'} not updated"
@@ -107,7 +107,7 @@ def _result(dialog: ImagesUpdated, room: _Room) -> Message:
     return message(
         title,
         [
-            *_stopped(dialog),
+            *_stop_notice(dialog),
             *(_key_line(results) if is_only else []),
             *(_of_one(results[0]) if is_only else _table(results, room)),
             *([] if is_only else _key_line(results)),
@@ -118,7 +118,7 @@ def _result(dialog: ImagesUpdated, room: _Room) -> Message:
             section("notes", *_notes(dialog), most=_NOTES + _KEPT),
         ],
         context(dialog.asked, confirmed_by=dialog.by),
-        buttons(dialog.asked.dialog, *_offered(dialog)),
+        buttons(dialog.asked.dialog, *_buttons(dialog)),
         summary=_summary(results),
     )
 
@@ -138,7 +138,7 @@ def _title_of_one(result: ImageResult) -> str:
             assert_never(result.ending)
 
 
-def _done(results: Sequence[ImageResult]) -> str:
+def _verb(results: Sequence[ImageResult]) -> str:
     return "rebuilt" if all(result.ending is Ending.REBUILT for result in results) else "updated"
 
 
@@ -151,10 +151,10 @@ def _summary(results: Sequence[ImageResult]) -> str:
     return ", ".join(f"{count:,} {word}" for count, word in said if count)
 
 
-def _stopped(dialog: ImagesUpdated) -> list[Block]:
+def _stop_notice(dialog: ImagesUpdated) -> list[Block]:
     if dialog.stopped_by is None:
         return []
-    said = markup("{} stopped it. What was updated until then stays updated.", mention(dialog.stopped_by))
+    said = markup("Stopped by {}. Images that were already updated stay updated.", mention(dialog.stopped_by))
     return [section("stopped", said)]
 
 
@@ -178,7 +178,7 @@ def _table(results: Sequence[ImageResult], room: _Room) -> list[Block]:
         Column("Created", 60),
     )
     rest = len(results) - room.rows
-    hidden = [section("rest", escaped(_hidden(results[room.rows :]), FIELD))] if rest > 0 else []
+    hidden = [section("rest", escaped(_rest(results[room.rows :]), FIELD))] if rest > 0 else []
     return [table("images", columns, map(_row, results[: room.rows])), *hidden]
 
 
@@ -198,7 +198,7 @@ def _of_one(result: ImageResult) -> list[Block]:
     ]
 
 
-def _hidden(results: Sequence[ImageResult]) -> str:
+def _rest(results: Sequence[ImageResult]) -> str:
     return f"Not shown: {_summary(results)}."
 
 
@@ -286,7 +286,7 @@ def _notes(dialog: ImagesUpdated) -> list[Markup]:
     return [*before, *(prose(note, _NOTE) for note in dialog.outcome.notes), markup("*Took:* {}", took)]
 
 
-def _offered(dialog: ImagesUpdated) -> list[actions.Button]:
+def _buttons(dialog: ImagesUpdated) -> list[actions.Button]:
     undo = [actions.UNDO_UPDATE] if dialog.outcome.can_be_undone else []
     changes = [actions.CHANGES] if has_changes(dialog) else []
     return [*undo, *changes, actions.LOG]

@@ -10,7 +10,7 @@ _LINE: Final = 1_000
 
 def usage(name: str, description: str, arguments: str, examples: Sequence[str], *, has_form: bool) -> Markup:
     """Say what a command does, what it takes, and what people type."""
-    form = markup("\n{} alone opens a form.", code(name, _LINE)) if has_form else Markup("")
+    form = markup("\nType {} alone to open a form.", code(name, _LINE)) if has_form else Markup("")
     typed = Markup("\n".join(copyable(f"{name} {example}", _LINE) for example in examples))
     if not arguments:
         return markup("{}. It takes no arguments:\n{}", escaped(description, _LINE), typed)

@@ -1,4 +1,4 @@
-"""Dialogs in which nobody builds yet or any more: looking into it, waiting, paused, settling."""
+"""Dialogs shown before and after a build: preparing, queued, paused, settling."""
 
 from bot.dialogs.stages import Paused, Preparing, Queued, Settling
 from bot.slack.views import actions
@@ -14,14 +14,14 @@ from commands.command import Proposal
 def preparing(dialog: Preparing) -> Message:
     """Show which fact is being gathered."""
     body = section("summary", markup("{} …", escaped(dialog.doing.rstrip(" .…"), FIELD)))
-    return message("Looking into it", (body,), context(dialog.asked), summary=dialog.doing)
+    return message("Preparing", (body,), context(dialog.asked), summary=dialog.doing)
 
 
 def queued(dialog: Queued) -> Message:
     """Show the place in the row of builds."""
     place = "next in line" if dialog.position <= 1 else f"{ordinal(dialog.position)} in line"
     return message(
-        f"{subject(dialog.proposal).job_first} waits for its turn",
+        f"{subject(dialog.proposal).job_first} is queued",
         (section("summary", markup("In the queue: *{}*.", escaped(place, FIELD))),),
         context(dialog.asked, confirmed_by=dialog.by),
         buttons(dialog.asked.dialog, actions.STOP),
@@ -34,7 +34,7 @@ def paused(dialog: Paused) -> Message:
     body = section(
         "summary",
         markup(
-            "The bot is being restarted. {} goes on by itself afterwards, in this message. You need not do anything.",
+            "The bot is restarting. {} then continues in this message. No action is needed.",
             escaped(_job(dialog.proposal), FIELD),
         ),
     )
@@ -46,7 +46,7 @@ def settling(dialog: Settling) -> Message:
     """Say that the undecided image is being kept or removed."""
     name, reference = dialog.proposal.spec.name[:NAME], code(dialog.proposal.spec.reference, REFERENCE)
     if dialog.keep:
-        title, said = f"Keeping {name}", markup("{} The image gets its name, {}.", _decision(dialog), reference)
+        title, said = f"Keeping {name}", markup("{} The image is being tagged {}.", _decision(dialog), reference)
     else:
         title, said = f"Discarding {name}", markup("{} The image is being removed.", _decision(dialog))
     return message(title, (section("summary", said),), context(dialog.asked))
@@ -59,5 +59,5 @@ def _job(proposal: Proposal) -> str:
 
 def _decision(dialog: Settling) -> Markup:
     if dialog.by is None:
-        return markup("Nobody decided in time.")
+        return markup("No decision was made in time.")
     return markup("{} decided.", mention(dialog.by))
