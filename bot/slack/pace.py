@@ -25,6 +25,7 @@ class Pace:
     """How long an announcement waits for the log, which should stand above it in the thread."""
 
 
+# Not `pyrate-limiter`: it has no way to stop all calls until the time that Slack names (`Retry-After`).
 class SlidingWindow:
     """At most `calls` in any `seconds`, as Slack counts."""
 

@@ -19,6 +19,7 @@ from commands.engine.transport import HUB_ADDRESS, MISCONFIGURED, stored_login
 from commands.errors import Misconfigured
 from commands.model.references import HUB
 
+# Not `oras`: it waits for a credential helper without a time limit, and sends an identity token as a password.
 HELPER_SECONDS = 30.0
 """How long a credential helper may take; one that asks a company's server takes some seconds."""
 

@@ -26,6 +26,8 @@ from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback,
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Trouble, Unanswered, Wire
 
+# Not `oras`: its requests have no timeouts, and its session reads `.netrc`.
+
 # An index first: for an image of several platforms its digest is what a daemon notes at a pull.
 _ACCEPTED = (
     "application/vnd.oci.image.index.v1+json",
