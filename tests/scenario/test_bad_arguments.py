@@ -14,7 +14,7 @@ REFUSED = [
     ("name=a packages=wget;reboot", "holds a semicolon", "name=a packages=wget,reboot"),
     ("name=a packages=$(reboot)", "is not an OS package", ""),
     ("name=a base=https://hub.example/x:1", "is a URL, not an image name", "name=a base=hub.example/x:1"),
-    ("name=a:1 dependencies=mechanize", "is too much", "name=a dependencies=mechanize"),
+    ("name=a:1 dependencies=mechanize", "Leave off the tag `:1`", "name=a dependencies=mechanize"),
     ("name=а dependencies=mechanize", "U+0430 (cyrillic small letter a)", "name=a dependencies=mechanize"),
     (f"name=a dependencies={'x' * 2000}", "characters", ""),
 ]

@@ -60,7 +60,7 @@ def test_a_base_that_is_not_there_is_pulled_with_progress_shown(stage: Stage) ->
     stage.host.looks.shut()
     dialog = stage.alice.type("/docker_image_create name=a dependencies=six base=team/base:1")
     said = words(dialog.until_says("Pulling the base team/base:1: 1 of 1 layers, 120 of 120 MB …"))
-    assert said.startswith("Looking into it")
+    assert said.startswith("Preparing")
     stage.host.looks.open()
     assert "*Base:* `team/base:1`" in words(dialog.until("review"))
     dialog.click("create")

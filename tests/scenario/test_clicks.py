@@ -63,7 +63,7 @@ def test_create_and_cancel_pressed_at_once_have_one_outcome(stage: Stage) -> Non
     dialog.until_announced()
     stage.alice.until(lambda: stage.alice.whispers or stage.bob.whispers, "a note for the one who was late")
     built = len(stage.host.engine.builds)
-    assert (built, len(stage.tags())) == ((0, 0) if "cancelled it" in words(end) else (1, 2))
+    assert (built, len(stage.tags())) == ((0, 0) if "Cancelled by" in words(end) else (1, 2))
 
 
 def test_clicks_on_an_old_screen_change_nothing(stage: Stage) -> None:

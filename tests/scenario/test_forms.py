@@ -112,7 +112,7 @@ def test_edit_opens_the_form_filled_in_and_its_review_takes_the_place_of_the_old
     assert form.send(packages="wget, curl") == {}
 
     cancelled = old.until("cancelled")
-    assert "<@U0BOB> cancelled it" in words(cancelled)
+    assert "Cancelled by <@U0BOB>" in words(cancelled)
     new = stage.alice.until_another_dialog(old)
     review = new.until("review")
     assert "*OS packages:* `wget`, `curl`" in words(review)

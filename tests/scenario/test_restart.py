@@ -35,7 +35,7 @@ def test_a_build_is_paused_by_the_end_of_the_bot_and_goes_on_with_the_next(stage
     message = dialog.ts
     stage.close_bot()
     paused = dialog.until("paused")
-    assert "The bot is being restarted. The build then continues in this message." in words(paused)
+    assert "The bot is restarting. The build then continues in this message." in words(paused)
     assert buttons(paused) == {}
     assert dialog.replies == []
     assert (stage.nameless(), stage.host.engine.running_builds, stage.stages()) == (0, 0, ["Paused"])

@@ -15,7 +15,7 @@ def test_an_identical_image_is_offered_and_used(stage: Stage) -> None:
     review = again.until("review")
     assert title(review) == "This image already exists"
     assert f"*Identical image:* `example_name:{reference}` · 151MB · created" in words(review)
-    assert "*Building anyway makes:* `another:1.0.0." in words(review)
+    assert "*Build anyway creates:* `another:1.0.0." in words(review)
     assert list(buttons(review))[:3] == ["reuse", "build_anyway", "cancel"]
     again.click("reuse")
     reused = again.until("reused")

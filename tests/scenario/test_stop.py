@@ -9,7 +9,7 @@ def stopped(stage: Stage, dialog: Dialog, by: str) -> str:
     """See that the job was stopped and nothing is left; give what the dialog says."""
     message = dialog.until("stopped")
     assert title(message) == "example_name was stopped"
-    assert f"<@{by}> stopped it" in words(message)
+    assert f"Stopped by <@{by}>" in words(message)
     assert "No image was created." in words(message)
     assert dialog.until_announced() == f"<@U0ALICE> `example_name` was stopped by <@{by}>."
     assert (stage.tags(), stage.nameless(), stage.host.engine.throwaways) == ([], 0, 0)
@@ -77,7 +77,7 @@ def test_a_stop_that_takes_a_while_is_seen_and_a_second_one_is_told_that_it_is_l
     assert title(stopping) == "Stopping example_name"
     assert buttons(stopping) == {}
     dialog.click("stop", by=stage.bob, stale=True)
-    stage.bob.until_whispered("That is decided already")
+    stage.bob.until_whispered("Already decided")
     stage.host.is_deaf = False
     stopped(stage, dialog, "U0ALICE")
 

@@ -13,7 +13,7 @@ def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage
     stage.host.looks.shut()
     dialog = stage.alice.type(EXAMPLE)
     preparing = dialog.until("preparing")
-    assert title(preparing) == "Looking into it"
+    assert title(preparing) == "Preparing"
     dialog.until_says("Looking at the base demisto/python3-deb …")
     stage.host.looks.open()
     review = dialog.until("review")

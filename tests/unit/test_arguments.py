@@ -151,14 +151,23 @@ def test_a_single_word_is_taken_for_the_first_argument() -> None:
 
 def test_a_command_without_arguments_says_so() -> None:
     error = refusal("all=true", LIST)
-    assert error.message == "`all=true` is too much: `/docker_images` takes no arguments"
+    assert error.message == "`all=true` is not needed: `/docker_images` takes no arguments"
     assert error.details == ("/docker_images",)
 
 
 def test_a_message_shows_neither_back_ticks_nor_endless_text() -> None:
     error = refusal("name=a " + "b`c" * 300)
-    assert error.message.count("`") == 4
+    assert error.message.count("`") == 2
     assert len(error.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "form"), [("tool", "`name=tool`"), ("name=a tool", "`argument=value`"), ("name=a &&", "`argument=value`")]
+)
+def test_a_word_that_belongs_to_nothing_gets_the_form_to_write(text: str, form: str) -> None:
+    error = refusal(text)
+    assert error.message.startswith("I don't know what `")
+    assert error.hint.startswith(f"Write {form}. Known arguments: `name`, ")
 
 
 def test_a_line_with_several_mistakes_gets_one_line_without_any() -> None:

@@ -11,7 +11,7 @@ from commands.model.requests import ShortId, UpdateImages, Wanted
 
 COMMAND = "/docker_image_update"
 FOR_ALL = f"{COMMAND} all=true"
-FOR_EVERY_IMAGE = f"for every image, type `{FOR_ALL}`"
+FOR_EVERY_IMAGE = f"For every image, type `{FOR_ALL}`"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
@@ -166,7 +166,7 @@ def test_a_form_keeps_a_long_id_whole() -> None:
         ({}, {"image": "Neither `image` nor `all` is given. Name an image, or write `all=true` for every one."}),
         (
             {"image": "a", "all": "true"},
-            {"image": f"`image` and `all=true` are both given. Give one of the two; {FOR_EVERY_IMAGE}."},
+            {"image": f"`image` and `all=true` are both given. Give one of them. {FOR_EVERY_IMAGE}."},
         ),
         (
             {"image": "A", "all": "x"},

@@ -72,7 +72,7 @@ def test_without_arguments_there_is_no_hint(text: str) -> None:
     ],
 )
 def test_whatever_is_given_is_answered_with_a_hint(text: str, shown: str) -> None:
-    hint = f"`/docker_images` takes no arguments, so {shown} was left out. Filter… narrows the list."
+    hint = f"`/docker_images` takes no arguments: {shown} was ignored. Filter… narrows the list."
 
     assert parse(text) == ListImages(Query(), hint)
 

@@ -121,7 +121,7 @@ def test_a_filter_is_said_in_words(query: Query, words: str) -> None:
 
 
 def test_trouble_and_hints_are_said_above_the_table() -> None:
-    hint = "`/docker_images` takes no arguments, so `foo` was left out."
+    hint = "`/docker_images` takes no arguments: `foo` was ignored."
 
     assert lines(shown(replace(LISTING, hint=hint), trouble="The daemon does not answer. Start it."))[2:4] == [
         "⚠ The daemon does not answer. Start it.",
