@@ -145,9 +145,9 @@ def test_another_person_may_press_and_is_named(house: House, page: Page) -> None
     building(house, page)
     as_bob(page)
     button(page, "Stop").click()
-    expect(page.get_by_text("@bob stopped it")).to_be_visible()
+    expect(page.get_by_text("Stopped by @bob")).to_be_visible()
     page.get_by_role("radio", name="alice").check()
-    expect(page.get_by_text("@bob stopped it")).to_be_visible()
+    expect(page.get_by_text("Stopped by @bob")).to_be_visible()
 
 
 def test_a_button_of_a_cancelled_proposal_says_that_all_is_decided(house: House, page: Page, new_page: NewPage) -> None:
@@ -156,7 +156,7 @@ def test_a_button_of_a_cancelled_proposal_says_that_all_is_decided(house: House,
     button(page, "Cancel").click()
     expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
     button(lagging, "Create image").click()
-    expect(page.locator(".message.only-you")).to_contain_text("That is decided already")
+    expect(page.locator(".message.only-you")).to_contain_text("Already decided")
     assert house.host.engine.builds == []
 
 

@@ -93,7 +93,7 @@ def test_an_index_that_is_unreachable_is_named(set_stage: Callable[..., Stage]) 
 def test_nothing_asked_for_comes_with_a_hint_that_the_image_equals_its_base(stage: Stage) -> None:
     dialog = stage.alice.type("/docker_image_create name=a")
     review = dialog.until("review")
-    assert "no `dependencies` and no `packages` are given" in words(review)
+    assert "without `dependencies` and `packages` the image equals" in words(review)
     assert "show_packages" not in buttons(review)
     dialog.click("create")
     dialog.until("done")

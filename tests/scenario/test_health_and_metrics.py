@@ -108,6 +108,6 @@ def test_a_bot_that_is_not_connected_yet_is_not_ready(set_stage: Callable[..., S
 def test_a_command_where_none_is_allowed_is_counted(set_stage: Callable[..., Stage]) -> None:
     stage = set_stage(audience=Audience(frozenset({"C0ELSEWHERE"})))
     stage.alice.type("/docker_image_create name=tool")
-    stage.alice.until_whispered("no commands in this channel")
+    stage.alice.until_whispered("This channel takes no commands")
     not_allowed = f'warroom_commands_total{{{COMMAND},outcome="not_allowed"}}'
     assert counted(stage, not_allowed)[not_allowed] == 1

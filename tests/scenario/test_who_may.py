@@ -16,7 +16,7 @@ def test_a_channel_that_is_not_allowed_is_named_in_the_refusal(set_stage: Callab
     stage = set_stage(audience=Audience(frozenset({"C0OTHER"})))
     stage.alice.type(EXAMPLE)
     stage.alice.until_whispered(
-        "Commands are not allowed in this channel. To allow them, add `C0WARROOM` to `WARROOM_ALLOWED_CHANNELS`."
+        "This channel takes no commands. To allow them, add `C0WARROOM` to `WARROOM_ALLOWED_CHANNELS`."
     )
     assert (stage.stages(), stage.bob.messages) == ([], [])
 
@@ -97,7 +97,7 @@ def test_in_a_channel_without_the_bot_it_asks_to_be_invited(set_stage: Callable[
     stage.is_left_as_it_is = True
     outside = Person(stage.room, BOB.id, channel=ELSEWHERE.id)
     outside.type(EXAMPLE)
-    note = outside.until_whispered("I cannot post in this channel")
+    note = outside.until_whispered("The bot cannot post here")
     assert "Invite it with `/invite`, then type the command again." in note
     # The bot is none the worse for it.
     stage.create().until("done")
