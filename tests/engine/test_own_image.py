@@ -1,4 +1,4 @@
-"""The bot's own image: built from the Dockerfile, run as the README says, on the daemon whose socket it is given."""
+"""The bot's own image: built from the Dockerfile, run as OPERATING.md says, on the daemon whose socket it is given."""
 
 import json
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def own_image(settings: Settings) -> Iterator[ImageId]:
 
 @dataclass(frozen=True, slots=True)
 class Berth:
-    """Runs containers of the image as the README says: read-only, one volume, the daemon's socket and its group."""
+    """Runs containers of the image as OPERATING.md says: read-only, one volume, the daemon's socket and its group."""
 
     image: ImageId
     ground: Ground
