@@ -41,7 +41,7 @@ def room(port: int) -> None:
 @click.option("--room", "room_url", metavar="URL", help="Join the room at this address instead of opening one.")
 @click.option("--user", default="U0ALICE", show_default=True, help="Who says it, by id.")
 def say(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_url: str | None, user: str) -> None:
-    """Type one command LINE and stay with its dialog, and with those that its buttons begin.
+    """Run one slash command LINE and follow it to the end, and the dialogs that its buttons begin.
 
     Exit status 0 tells that the last of them did what was asked.
     """
@@ -62,7 +62,7 @@ def manifest() -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
 def check(*, as_json: bool) -> None:
-    """Look at all that the bot needs, and say what to do where something is amiss; exit status 1 if so."""
+    """Check the setup and suggest fixes; exit status 1 if something is wrong."""
     from bot.cli import check as command
 
     command.run(as_json=as_json)

@@ -99,5 +99,5 @@ def _number(length: Callable[[], int]) -> float:
     try:
         return length()
     except Problem:
-        # The database is away, of which `/ready` tells; the other numbers are to be had.
+        # The database is away, as `/ready` says; the other numbers are still given.
         return math.nan

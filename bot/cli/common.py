@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Literal
 
 import click
 
@@ -21,7 +21,7 @@ from bot.wiring import Bot, redactor
 from commands.errors import Problem
 
 _LOOK_SECONDS = 1.0
-"""How often it is looked whether a signal has come."""
+"""How often the loop checks for a signal."""
 
 
 def run_until_signal(bot: Bot, started: str | None = None) -> None:
@@ -40,11 +40,10 @@ def run_until_signal(bot: Bot, started: str | None = None) -> None:
     bot.close()
 
 
-def settings_and_logs(**overrides: Any) -> Settings:  # noqa: ANN401 - the values of settings
-    """Load the settings, and log as they say."""
+def settings_and_logs(*, log_level: Literal["warning", "error"] | None = None) -> Settings:
+    """Load the settings, and log as they say, or at `log_level`."""
     settings = load_settings()
-    level = overrides.get("log_level", settings.log_level)
-    set_up_logs(redactor(settings), form=settings.log_format, level=level)
+    set_up_logs(redactor(settings), form=settings.log_format, level=log_level or settings.log_level)
     return settings
 
 

@@ -43,7 +43,7 @@ class JobLog(Protocol):
         ...
 
     def read(self, job: DialogId) -> str:
-        """Return the log; empty when there is none."""
+        """Return the log; empty if nothing was logged."""
         ...
 
 

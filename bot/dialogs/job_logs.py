@@ -31,7 +31,7 @@ class JobLogFiles:
                 file.write(self._redact(without_hidden(without_terminal_sequences(line))) + "\n")
 
     def read(self, job: DialogId) -> str:
-        """Return the log; empty when there is none."""
+        """Return the log; empty if nothing was logged."""
         path = self._path(job)
         with self._problems():
             if not path.exists():

@@ -34,7 +34,7 @@ from bot.dialogs.stages import (
 from bot.dialogs.starting import RunnerFactory, Starter
 from bot.dialogs.supervision import Supervisor
 from bot.dialogs.tasks import Tasks
-from bot.dialogs.transitions import Button, Press, after_press
+from bot.dialogs.transitions import Button, Press, after_press, stopping
 from commands.errors import ShuttingDown
 from commands.model.requests import Query
 
@@ -96,7 +96,7 @@ class Jobs:
     def start(self) -> None:
         """Continue everything that the last process left; raises `StateUnwritable`."""
         self._ledger.take_over()
-        left = self._ledger.unfinished()
+        left, unreadable = self._ledger.unfinished_and_unreadable()
         self._tasks.inherited = frozenset(entry.id for entry in left)
         for entry in self._ledger.unshown():
             self._screen.show(entry.dialog)
@@ -105,7 +105,7 @@ class Jobs:
         self._starter.open()
         for entry in left:
             self._starter.start(entry.dialog, again=True)
-        for job in self._ledger.unreadable():
+        for job in unreadable:
             # An older version cannot continue here, but what it left on the daemon goes.
             self._starter.clean(job)
         self._ticker.start()
@@ -166,8 +166,7 @@ class Jobs:
                 return Press.LATE
 
     def _press(self, dialog: Dialog, button: Button, user: str) -> Press:
-        place = len(self._ledger.queue(Queued)) + 1
-        to = after_press(dialog, button, user, now=self._clock(), place=place)
+        to = after_press(dialog, button, user, now=self._clock(), next_place=self._next_place)
         match to:
             case Press():
                 if isinstance(dialog, UnderReview) and to is Press.EXPIRED:
@@ -187,15 +186,13 @@ class Jobs:
 
     def _stop(self, job: DialogId, user: str) -> Press:
         """Store the request to stop: the process that runs the job reads it there."""
-
-        def stopping(dialog: Dialog) -> Dialog | None:
-            to = after_press(dialog, Button.STOP, user, now=self._clock(), place=1)
-            return to if isinstance(to, Running) else None
-
-        if self._mover.change(job, stopping) is None:
+        if self._mover.change(job, lambda dialog: stopping(dialog, user)) is None:
             return Press.LATE
         self._runs.stop(job, user)
         return Press.TAKEN
+
+    def _next_place(self) -> int:
+        return len(self._ledger.queue(Queued)) + 1
 
     def _refuse_while_closing(self) -> None:
         if self._supervisor.closing.is_set():

@@ -5,7 +5,7 @@ It is the one truth about a command's state; messages and jobs follow it. A row 
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bot.dialogs.schema import DIALOGS, OWNERS, prepare
+from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, prepare
 from bot.dialogs.stages import FINAL, SHOWN_ONLY, UNFINISHED, Dialog, DialogId
 from commands.errors import ShuttingDown, StateUnwritable
 
@@ -25,7 +25,6 @@ log = structlog.get_logger()
 _STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
 _CONNECTIONS = 40
 """Kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening one takes long."""
-DEFAULT_OWNER = "warroom"
 _WORD_FOR_WORD = ("asked", "proposal")
 """What was typed and what was proposed is acted upon as it stands; neither can hold a secret, by its grammar."""
 
@@ -98,7 +97,7 @@ class Ledger:
                 connection.execute(sa.insert(OWNERS).values(owner=self._owner, epoch=1))
             present = sa.select(OWNERS.c.epoch).where(OWNERS.c.owner == self._owner)
             self._epoch = int(connection.execute(present).scalar_one())
-            # Those without an owner are of a version before there were any.
+            # Dialogs without an owner are of a version before there were any.
             own = DIALOGS.c.owner.in_((self._owner, ""))
             connection.execute(sa.update(DIALOGS).where(own).values(owner=self._owner, epoch=self._epoch))
 
@@ -147,7 +146,7 @@ class Ledger:
 
         `now` and `deadline`, when `overdue` names it, are epoch seconds. A process that was replaced moves nothing.
         """
-        is_ours = sa.and_(DIALOGS.c.owner == self._owner, DIALOGS.c.epoch == self._epoch)
+        is_ours = sa.and_(self._is_own, DIALOGS.c.epoch == self._epoch)
         change = (
             sa.update(DIALOGS)
             .where(DIALOGS.c.id == to.asked.dialog, DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
@@ -186,24 +185,28 @@ class Ledger:
 
     def unfinished(self) -> tuple[Entry, ...]:
         """Return the owner's dialogs that something follows."""
-        return self._select(self._unfinished)
+        return self.unfinished_and_unreadable()[0]
 
     def unreadable(self) -> tuple[DialogId, ...]:
         """Return the ids of the owner's unfinished dialogs that another version of the program has stored."""
-        with _using(self._url), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(DIALOGS).where(self._unfinished).order_by(DIALOGS.c.serial))
-            return tuple(DialogId(row.id) for row in rows if _entry(row) is None)
+        return self.unfinished_and_unreadable()[1]
+
+    def unfinished_and_unreadable(self) -> tuple[tuple[Entry, ...], tuple[DialogId, ...]]:
+        """Return both at once: the rows are read and understood one time."""
+        unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
+        found = [(DialogId(row.id), _entry(row)) for row in self._rows(unfinished, self._is_own)]
+        return tuple(entry for _, entry in found if entry), tuple(job for job, entry in found if entry is None)
 
     @property
-    def _unfinished(self) -> sa.ColumnElement[bool]:
-        unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
-        return sa.and_(unfinished, DIALOGS.c.owner.in_((self._owner, "")))
+    def _is_own(self) -> sa.ColumnElement[bool]:
+        return DIALOGS.c.owner == self._owner
 
     def unshown(self) -> tuple[Entry, ...]:
         """Those whose present stage Slack has not got, or whose end was not announced."""
-        own = DIALOGS.c.owner.in_((self._owner, ""))
         ended = DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL if stage not in SHOWN_ONLY])
-        return self._select(own, sa.or_(DIALOGS.c.shown != DIALOGS.c.changes, sa.and_(ended, ~DIALOGS.c.announced)))
+        return self._select(
+            self._is_own, sa.or_(DIALOGS.c.shown != DIALOGS.c.changes, sa.and_(ended, ~DIALOGS.c.announced))
+        )
 
     def set_message(self, dialog: DialogId, ts: str | None) -> None:
         """Note under which `ts` Slack has the dialog; None when it is gone."""
@@ -223,7 +226,7 @@ class Ledger:
             before, after = _joined(entry.attached), _joined({*entry.attached, kind})
             change = sa.update(DIALOGS).where(DIALOGS.c.id == dialog, DIALOGS.c.attached == before)
             with self._writing() as connection:
-                # Where another kind was claimed in between, this one is still to be had.
+                # Retry if another kind was claimed concurrently.
                 if connection.execute(change.values(attached=after)).rowcount == 1:
                     return True
         return False
@@ -247,9 +250,11 @@ class Ledger:
             connection.execute(sa.update(DIALOGS).where(DIALOGS.c.id == dialog).values(**values))
 
     def _select(self, *where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
+        return tuple(entry for row in self._rows(*where) if (entry := _entry(row)))
+
+    def _rows(self, *where: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
         with _using(self._url), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial))
-            return tuple(entry for row in rows if (entry := _entry(row)))
+            return connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial)).all()
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - any piece of JSON

@@ -40,7 +40,6 @@ class Mover:
         if moved:
             for observer in self._observers:
                 observer(to)
-        log.info("dialog_moved" if moved else "dialog_had_moved", job=to.asked.dialog, to=type(to).__name__)
         return moved
 
     def change(self, dialog: DialogId, change: Callable[[Dialog], Dialog | None]) -> Dialog | None:
@@ -66,4 +65,5 @@ class Mover:
             moved = self._ledger.move(to, after=after, now=now, deadline=deadline, role=role)
             if moved:
                 self._screen.show(to)
+        log.info("dialog_moved" if moved else "dialog_had_moved", job=to.asked.dialog, to=type(to).__name__)
         return moved

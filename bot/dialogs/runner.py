@@ -20,6 +20,7 @@ from dbos import (
     run_dbos_database_migrations,
 )
 
+from bot.dialogs.schema import DEFAULT_OWNER
 from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
@@ -54,7 +55,7 @@ class Runner:
         database_url: str,
         slots: int,
         tasks: Mapping[str, Task],
-        owner: str = _APPLICATION,
+        owner: str = DEFAULT_OWNER,
         poll_seconds: float = 0.1,
     ) -> None:
         self._url = database_url

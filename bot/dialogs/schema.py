@@ -8,6 +8,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
+DEFAULT_OWNER: Final = "warroom"
+"""The owner of the dialogs where only one bot uses the database."""
+
 METADATA: Final = sa.MetaData()
 
 DIALOGS: Final = sa.Table(
@@ -55,7 +58,8 @@ def prepare(engine: sa.Engine) -> None:
         for migrate in _MIGRATIONS[version - 1 :] if version else ():
             migrate(connection)
         METADATA.create_all(connection)
-        if version != VERSION:
+        # The number of a later version stays: what it has added is there, and must not be added again.
+        if version < VERSION:
             connection.execute(sa.delete(_VERSION))
             connection.execute(sa.insert(_VERSION).values(version=VERSION))
 
@@ -69,8 +73,15 @@ def _version(connection: sa.Connection) -> int:
 
 
 def _add_owners(connection: sa.Connection) -> None:
-    connection.execute(sa.text("ALTER TABLE warroom_dialogs ADD COLUMN owner TEXT NOT NULL DEFAULT ''"))
-    connection.execute(sa.text("ALTER TABLE warroom_dialogs ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0"))
+    _add_column(connection, "owner TEXT NOT NULL DEFAULT ''")
+    _add_column(connection, "epoch INTEGER NOT NULL DEFAULT 0")
+
+
+def _add_column(connection: sa.Connection, column: str) -> None:
+    """Add a column to the dialogs, unless a migration that was interrupted has: SQLite commits each one by itself."""
+    name = column.partition(" ")[0]
+    if name not in {known["name"] for known in sa.inspect(connection).get_columns(DIALOGS.name)}:
+        connection.execute(sa.text(f"ALTER TABLE {DIALOGS.name} ADD COLUMN {column}"))
 
 
 _MIGRATIONS: Final[tuple[Callable[[sa.Connection], None], ...]] = (_add_owners,)

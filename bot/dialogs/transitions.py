@@ -4,7 +4,7 @@ The stages of `bot.dialogs.stages`, and what leads from one to the next:
 
     (a)             → Preparing             a person types a command
     (b) Preparing   → UnderReview           the facts are there
-    (c) Preparing   → Refused, Failed       they speak against it, or are not to be had
+    (c) Preparing   → Refused, Failed       they speak against it, or cannot be gathered
     (d) UnderReview → Queued                a person presses Create
     (e) UnderReview → Cancelled             a person presses Cancel
     (f) UnderReview → Reused                a person takes the image that exists
@@ -54,7 +54,7 @@ start one job. `kill -9` breaks no arrow: at the next start the runner repeats t
 in the ledger how far it had come. While the ledger cannot be written a task waits, and the person is told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -230,24 +230,31 @@ def after_answer(dialog: Preparing, answer: Answer, *, expires: datetime, under_
             assert_never(answer)
 
 
-def after_press(dialog: Dialog, button: Button, user: str, *, now: datetime, place: int) -> Dialog | Press:
-    """Return the stage that a press leads to, or why it leads nowhere; `place` is the next one in the queue."""
+def after_press(
+    dialog: Dialog, button: Button, user: str, *, now: datetime, next_place: Callable[[], int]
+) -> Dialog | Press:
+    """Return the stage that a press leads to, or why it leads nowhere.
+
+    `next_place` counts the queue, and is called only if the press leads there.
+    """
     match button, dialog:
         case Button.STOP, Queued():
             return Stopped(dialog.asked, dialog.proposal, user, progress=None)
-        case Button.STOP, Running(stopping_by=None):
-            return replace(dialog, stopping_by=user)
+        case Button.STOP, Running():
+            return stopping(dialog, user) or Press.LATE
         case ((Button.KEEP | Button.DISCARD), Deciding()):
             return decided(dialog, keep=button is Button.KEEP, user=user)
         case _, UnderReview():
-            return _after_review(dialog, button, user, now=now, place=place)
+            return _after_review(dialog, button, user, now=now, next_place=next_place)
         case _, Expired():
             return Press.EXPIRED
         case _:
             return Press.LATE
 
 
-def _after_review(dialog: UnderReview, button: Button, user: str, *, now: datetime, place: int) -> Dialog | Press:
+def _after_review(
+    dialog: UnderReview, button: Button, user: str, *, now: datetime, next_place: Callable[[], int]
+) -> Dialog | Press:
     asked, proposal = dialog.asked, dialog.proposal
     if now >= dialog.expires:
         return Press.EXPIRED
@@ -257,9 +264,14 @@ def _after_review(dialog: UnderReview, button: Button, user: str, *, now: dateti
         case Button.REUSE if isinstance(proposal, Creation) and proposal.existing:
             return Reused(asked, proposal, user, proposal.existing)
         case _ if button in _CONFIRMS[type(proposal)]:
-            return Queued(asked, proposal, user, position=place)
+            return Queued(asked, proposal, user, position=next_place())
         case _:
             return Press.LATE
+
+
+def stopping(dialog: Dialog, user: str) -> Running | None:
+    """Return the stage after a request to stop; None if nothing runs, or somebody has asked for that before."""
+    return replace(dialog, stopping_by=user) if isinstance(dialog, Running) and dialog.stopping_by is None else None
 
 
 def decided(dialog: Deciding, *, keep: bool, user: str | None) -> Settling:

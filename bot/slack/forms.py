@@ -158,7 +158,7 @@ class _Patient:
         self._answer: Future[Sequence[str]] | None = None
 
     def names(self) -> Sequence[str]:
-        """Name what there is to choose from; nothing where that is not to be had in time."""
+        """Name what there is to choose from; nothing if the daemon does not answer in time."""
         try:
             return self._pending_names().result(timeout=self._seconds)
         except (Problem, TimeoutError) as error:

@@ -104,10 +104,8 @@ class DockerDaemon:
         try:
             return self._connection.read(image_in, f"/images/{quote(image)}/json", doing=f"inspect `{image}`")
         except Refused as refusal:
-            if refusal.status in (
-                HTTPStatus.NOT_FOUND,
-                HTTPStatus.BAD_REQUEST,
-            ):  # What is no reference at all names no image either.
+            # Text that is not a reference names no image either.
+            if refusal.status in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
                 return None
             raise
 

@@ -40,10 +40,8 @@ class Removals:
             # No pruning: it would take parents along that are to be kept.
             self._remove(image, params={"noprune": "1"})
         except Refused as refusal:
-            if refusal.status in (
-                HTTPStatus.NOT_FOUND,
-                HTTPStatus.CONFLICT,
-            ):  # Taken away, named or used by somebody since it was listed.
+            # Removed, tagged or used by somebody since it was listed.
+            if refusal.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                 return False
             raise
         return True

@@ -94,11 +94,11 @@ class _Conversation:
     def hold(self, connection: Connection) -> None:
         """Read the output to its end."""
         path = f"/containers/{self._container}/logs?{urlencode({'follow': '1', 'stdout': '1'})}"
-        timeouts = self._order.seconds + _MARGIN_SECONDS
+        idle_seconds = self._order.seconds + _MARGIN_SECONDS
         try:
             with (
                 ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warroom-reply") as pool,
-                connection.download(path, doing="give a container's output", idle_seconds=timeouts) as pieces,
+                connection.download(path, doing="give a container's output", idle_seconds=idle_seconds) as pieces,
             ):
                 for line in _lines(pieces):
                     pool.submit(self._answer, line)

@@ -25,7 +25,7 @@ from commands.model.outcomes import Ending, ImageResult, Outcome, Removed, Rolle
 from commands.model.references import Reference
 from commands.registry.http_registry import HttpRegistry
 from tests.fakes.registry import FakeRegistry, serving
-from tests.kit.dependencies import sources_on, workshop_on
+from tests.kit.dependencies import dependencies_on, sources_on
 from tests.kit.program import PATIENCE
 from tests.kit.updates import FIRST, SECOND, THIRD, job_context
 
@@ -48,7 +48,7 @@ def dependencies(daemon: DockerDaemon) -> Iterator[Dependencies]:
     with closing(HttpRegistry(lambda: RegistryRules(hub="hub.invalid"), lambda _: None)) as client:
         # The registries here are on loopback: that the host has images of them lets them be asked.
         allowed = AllowedRegistries(daemon.listing, Reference("hub.test/base"))
-        yield workshop_on(daemon, GuardedRegistry(client, allowed, close=client.close))
+        yield dependencies_on(daemon, GuardedRegistry(client, allowed, close=client.close))
 
 
 def own() -> str:

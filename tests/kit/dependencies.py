@@ -17,7 +17,7 @@ from tests.fakes.resolver import FakeResolver
 from tests.kit.examples import NOW
 
 
-def workshop_on(engine: Engine, registry: Registry | None = None, files: Files | None = None) -> Dependencies:
+def dependencies_on(engine: Engine, registry: Registry | None = None, files: Files | None = None) -> Dependencies:
     """Make the dependencies on a daemon; without a `registry` one that has nothing, with an index in memory."""
     return Dependencies(
         engine=engine,

@@ -20,7 +20,7 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.host import DEFAULT_BASE, Host, Turnstile
 from tests.fakes.registries import FakeRegistries
 from tests.fakes.work import Killed
-from tests.kit.dependencies import sources_on, workshop_on
+from tests.kit.dependencies import dependencies_on, sources_on
 from tests.kit.examples import ALICE
 
 BEFORE, FIRST, SECOND, THIRD, FOURTH, FIFTH = (f"0199a1b2c3d{number:08x}" for number in range(6))
@@ -120,7 +120,7 @@ class Scene:
         self.cancellation = Cancellation()
         self.emitted: list[Event] = []
         self.at_event: Callable[[Event], object] = lambda _: None
-        self.dependencies = workshop_on(self.engine, self.hub)
+        self.dependencies = dependencies_on(self.engine, self.hub)
 
     # ── What is there ───────────────────────────────────────────────────────────────────────────────────────────
 

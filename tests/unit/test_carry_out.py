@@ -34,10 +34,10 @@ from tests.fakes.engine import Control, FakeEngine
 from tests.fakes.files import FakeFiles
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
 from tests.fakes.logs import logs_to
-from tests.kit.dependencies import sources_on, workshop_on
+from tests.kit.dependencies import dependencies_on, sources_on
 from tests.kit.examples import ALICE
 
-COMMISSION = JobContext(job="d-1", requester=ALICE, channel="C0WARROOM")
+JOB_CONTEXT = JobContext(job="d-1", requester=ALICE, channel="C0WARROOM")
 LINE = "name=example_name dependencies=mechanize packages=wget"
 NAME = "example_name"
 
@@ -74,14 +74,14 @@ class Bench:
     @property
     def dependencies(self) -> Dependencies:
         """Where it is built."""
-        dependencies = workshop_on(self.host.engine, files=self.files)
+        dependencies = dependencies_on(self.host.engine, files=self.files)
         return replace(dependencies, ensure_installer=self.ensure_installer, build_seconds=self.build_seconds)
 
-    def carry_out(self, proposal: Creation | None = None, job_context: JobContext = COMMISSION) -> Outcome:
+    def carry_out(self, proposal: Creation | None = None, job_context: JobContext = JOB_CONTEXT) -> Outcome:
         """Do it."""
         return carry_out(proposal or self.propose(), job_context, self.dependencies, self._emit, self.cancellation)
 
-    def created(self, proposal: Creation | None = None, job_context: JobContext = COMMISSION) -> Created:
+    def created(self, proposal: Creation | None = None, job_context: JobContext = JOB_CONTEXT) -> Created:
         """Do it, and expect an image."""
         outcome = self.carry_out(proposal, job_context)
         assert isinstance(outcome, Created)
@@ -94,7 +94,7 @@ class Bench:
     @property
     def left(self) -> list[LocalImage]:
         """Images of the job that are on the daemon."""
-        return list(self.host.engine.images({JOB: COMMISSION.job}))
+        return list(self.host.engine.images({JOB: JOB_CONTEXT.job}))
 
     def is_clean(self) -> bool:
         """Whether the job has left nothing at all."""
@@ -258,7 +258,7 @@ def test_several_tags_that_were_taken_meanwhile_are_left_alone(bench: Bench) -> 
 def test_the_same_proposal_for_two_jobs_gives_two_images(bench: Bench) -> None:
     proposal = bench.propose()
 
-    first, second = bench.created(proposal), bench.created(proposal, replace(COMMISSION, job="d-2"))
+    first, second = bench.created(proposal), bench.created(proposal, replace(JOB_CONTEXT, job="d-2"))
 
     assert first.reference != second.reference
     assert first.image.id != second.image.id
@@ -267,7 +267,7 @@ def test_the_same_proposal_for_two_jobs_gives_two_images(bench: Bench) -> None:
 
 def test_latest_follows_the_newest_image_of_ours(bench: Bench) -> None:
     bench.created()
-    second = bench.created(job_context=replace(COMMISSION, job="d-2"))
+    second = bench.created(job_context=replace(JOB_CONTEXT, job="d-2"))
 
     latest = bench.host.engine.find_image(f"{NAME}:latest")
     assert latest is not None
@@ -313,7 +313,7 @@ def test_what_was_made_before_is_told_also_when_it_is_to_be_stopped_now(bench: B
 
 
 def test_what_an_earlier_run_left_half_done_is_removed(bench: Bench) -> None:
-    bench.host.engine.add_image(labels={JOB: COMMISSION.job})
+    bench.host.engine.add_image(labels={JOB: JOB_CONTEXT.job})
 
     created = bench.created()
 
@@ -445,7 +445,7 @@ def test_an_undecided_image_is_removed_when_it_is_discarded(bench: Bench) -> Non
     bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
     bench.carry_out()
 
-    clean(COMMISSION.job, bench.host.engine)
+    clean(JOB_CONTEXT.job, bench.host.engine)
 
     assert bench.is_clean()
 
@@ -455,7 +455,7 @@ def test_an_undecided_image_that_is_gone_cannot_be_kept(bench: Bench) -> None:
     proposal = bench.propose()
     outcome = bench.carry_out(proposal)
     assert isinstance(outcome, Undecided)
-    clean(COMMISSION.job, bench.host.engine)
+    clean(JOB_CONTEXT.job, bench.host.engine)
 
     with pytest.raises(ImageNotFound):
         keep(proposal, outcome, bench.host.engine)
@@ -464,7 +464,7 @@ def test_an_undecided_image_that_is_gone_cannot_be_kept(bench: Bench) -> None:
 def test_cleaning_removes_no_image_that_has_a_name(bench: Bench) -> None:
     created = bench.created()
 
-    clean(COMMISSION.job, bench.host.engine)
+    clean(JOB_CONTEXT.job, bench.host.engine)
 
     assert bench.left == [created.image]
 
@@ -479,7 +479,7 @@ def test_an_engine_that_goes_away_is_told_and_what_it_left_is_removed_later(benc
 
     assert "sweep_failed" in written.getvalue()
     bench.host.engine.repair()
-    clean(COMMISSION.job, bench.host.engine)
+    clean(JOB_CONTEXT.job, bench.host.engine)
     assert bench.is_clean()
 
 

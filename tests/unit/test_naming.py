@@ -10,7 +10,7 @@ from commands.model.images import ImageId
 from commands.model.outcomes import Created, Undecided
 from commands.recipe.labels import JOB
 from tests.fakes.engine import FakeEngine
-from tests.kit.dependencies import workshop_on
+from tests.kit.dependencies import dependencies_on
 from tests.kit.examples import PROPOSAL, SPEC
 
 OURS = JobContext("d-1", "U0ALICE", "C0WARROOM")
@@ -40,7 +40,7 @@ def named(engine: FakeEngine, image: ImageId) -> tuple[str, ...]:
 
 def redo(engine: FakeEngine) -> Created:
     """Carry a job_context out once more, as after a crash."""
-    outcome = carry_out(PROPOSAL, OURS, workshop_on(engine), lambda _: None, Cancellation())
+    outcome = carry_out(PROPOSAL, OURS, dependencies_on(engine), lambda _: None, Cancellation())
     assert isinstance(outcome, Created)
     return outcome
 

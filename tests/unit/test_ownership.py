@@ -135,6 +135,31 @@ def test_a_state_of_the_version_before_opens_and_keeps_its_rows(tmp_path: Path, 
         assert rows == [("d-old", "1.0", "", "warroom"), ("d-ended", "2.0", "log", "warroom")]
 
 
+@pytest.mark.parametrize("done", ["", "ALTER TABLE warroom_dialogs ADD COLUMN owner TEXT NOT NULL DEFAULT ''"])
+def test_a_migration_that_was_interrupted_is_completed(tmp_path: Path, url: str, done: str) -> None:
+    # SQLite's driver commits each change of a table by itself.
+    with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
+        database.executescript(SCHEMA_BEFORE)
+        database.execute("CREATE TABLE warroom_owners (owner TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL)")
+        database.execute(done)
+
+    with closing(Ledger(url)) as ledger:
+        ledger.take_over()
+
+        assert ledger.unreadable() == ("d-old",)
+
+
+def test_a_state_of_a_later_version_keeps_its_number(tmp_path: Path, url: str) -> None:
+    Ledger(url).close()
+    with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database, database:
+        database.execute("UPDATE warroom_schema SET version = 99")
+
+    Ledger(url).close()
+
+    with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
+        assert database.execute("SELECT version FROM warroom_schema").fetchall() == [(99,)]
+
+
 def test_what_an_older_version_left_on_the_daemon_is_removed(tmp_path: Path) -> None:
     bench = JobsBench(tmp_path)
     bench.close()

@@ -13,7 +13,7 @@ from commands.model.images import ImageId
 from commands.model.outcomes import Removed
 from tests.fakes.engine import FakeEngine
 from tests.fakes.work import Killed
-from tests.kit.dependencies import sources_on, workshop_on
+from tests.kit.dependencies import dependencies_on, sources_on
 from tests.kit.updates import SECOND, Mortal, Scene, job_context
 
 NAMES = ("a:1", "a:latest", "registry.example/b:1")
@@ -28,7 +28,7 @@ def offered(engine: FakeEngine, image: str = "a:1") -> Removal:
 
 
 def remove(engine: FakeEngine, proposal: Removal) -> Removed:
-    outcome = carry_out(proposal, job_context(SECOND), workshop_on(engine), lambda _: None, Cancellation())
+    outcome = carry_out(proposal, job_context(SECOND), dependencies_on(engine), lambda _: None, Cancellation())
     assert isinstance(outcome, Removed)
     return outcome
 
@@ -134,7 +134,7 @@ def test_a_name_that_another_job_works_on_keeps_the_image() -> None:
     engine = FakeEngine()
     image = engine.add_image(*NAMES)
     proposal = offered(engine)
-    dependencies = workshop_on(engine)
+    dependencies = dependencies_on(engine)
 
     with (
         dependencies.turns.at_once(("a:latest",)),

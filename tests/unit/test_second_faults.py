@@ -9,12 +9,12 @@ from commands.carry_out import JobContext, carry_out
 from commands.engine.docker_daemon import DockerDaemon
 from commands.errors import EngineUnavailable, Problem
 from tests.fakes.engine import FakeEngine
-from tests.kit.dependencies import workshop_on
+from tests.kit.dependencies import dependencies_on
 from tests.kit.examples import PROPOSAL
 
 
 def test_the_problem_of_a_job_is_not_told_as_its_own_cause() -> None:
-    dependencies = workshop_on(FakeEngine())
+    dependencies = dependencies_on(FakeEngine())
     with pytest.raises(Problem) as caught:
         carry_out(PROPOSAL, JobContext("d-1", "U0ALICE", "C0WARROOM"), dependencies, lambda _: None, Cancellation())
     assert caught.value.__cause__ is not caught.value

@@ -314,6 +314,6 @@ def test_an_older_image_that_a_container_needs_stays_and_is_told(scene: Scene) -
     assert scene.holder(oldest) is not None
 
 
-def test_a_commission_tells_its_pulls_apart() -> None:
+def test_the_parts_of_a_job_have_pulls_with_different_ids() -> None:
     ids = {replace(JobContext(FIRST, "U0ALICE", "C0WARROOM"), part=part).pull_id for part in (1, 2)}
     assert ids == {f"warroom-{FIRST}-1-pull", f"warroom-{FIRST}-2-pull"}

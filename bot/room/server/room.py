@@ -93,7 +93,7 @@ class Room:
             bounds: how many connections there may be, and how long they may take.
 
         Raises:
-            RoomNotOpenedError: the address or the folder is not to be had; the message says what to do.
+            RoomNotOpenedError: the address or the folder cannot be used; the message says what to do.
         """
         sources = sources or Sources()
         self._listener = _listen(host, port)
