@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from bot.room.block_kit import OF_MESSAGES, OF_MODALS, Modal
+from bot.room.block_kit.surfaces import OF_MESSAGES, OF_MODALS, Modal
 from bot.room.events import Block
 
 # Slack documents no number for `msg_blocks_too_long`; this is about where it begins, in characters of compact JSON.
@@ -61,6 +61,17 @@ def are_too_long(blocks: Sequence[JsonValue]) -> bool:
 def clickables(blocks: Iterable[Block]) -> tuple[tuple[str, Block], ...]:
     """List everything that can be clicked, each with the id of its block."""
     return tuple((_string(block, "block_id"), element) for block in blocks for element in _clickables_of(block))
+
+
+def options_of(menu: Block) -> list[Block]:
+    """List the options of a menu or of a list of choices, those in groups included."""
+    match menu:
+        case {"options": list(options)}:
+            return [option for option in options if isinstance(option, dict)]
+        case {"option_groups": list(groups)}:
+            return [option for group in groups if isinstance(group, dict) for option in options_of(group)]
+        case _:
+            return []
 
 
 def with_ids(blocks: Iterable[Block], *, new_id: Callable[[], str]) -> tuple[Block, ...]:

@@ -6,10 +6,9 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from bot.room.blocks import clickables
+from bot.room.blocks import clickables, options_of
 from bot.room.client.room_client import RoomError
 from bot.room.events import Block, Message
-from bot.room.server.payloads import options_of
 
 _TOLD = 5
 """Choices of a menu that are named where none fits."""

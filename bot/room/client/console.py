@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.prompt import Prompt
 from rich.text import Text
 
-from bot.room.client.say import is_counted
+from bot.room.client.dialog_facts import DialogFacts
 from bot.room.client.terminal import styled, to_rich, width_of_tables
 from bot.room.events import Block, Message
 
@@ -57,10 +57,9 @@ class LiveDialog:
             return
         if self._held is not None and _place_of(self._held) != _place_of(message):
             self._let_go()
-        facts = message.metadata.event_payload if message.metadata else {}
-        # A table is printed once: when it is known how much of the disk is used, or when nobody waits for that.
+        # A table is printed once: when the disk use is known, or when something else comes before that.
         self._held, self._held_state = message, state
-        if is_counted(facts):
+        if DialogFacts.of(message).is_counted:
             self._let_go()
 
     def reply(self, message: Message) -> None:

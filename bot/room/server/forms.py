@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from bot.room.blocks import options_of
 from bot.room.events import Block
-from bot.room.server.payloads import options_of
 from bot.room.server.refusals import RefusedError
 from bot.room.server.shapes import Shape
 
