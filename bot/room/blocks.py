@@ -1,4 +1,4 @@
-"""Say what Slack would refuse in a list of blocks, in Slack's words and with a pointer to the place."""
+"""Check blocks as Slack does, with its error texts and a pointer to the place; find and name their elements."""
 
 import json
 from collections import Counter
@@ -11,10 +11,10 @@ from pydantic_core import ErrorDetails
 from bot.room.block_kit.surfaces import OF_MESSAGES, OF_MODALS, Modal
 from bot.room.events import Block
 
-# Slack documents no number for `msg_blocks_too_long`; this is about where it begins, in characters of compact JSON.
+# Slack documents no number for `msg_blocks_too_long`; this is about its limit, in characters of compact JSON.
 MOST_CHARACTERS = 13_000
 
-# What pydantic calls it, and how Slack says it.
+# Slack's error text for each of pydantic's error types.
 _SENTENCES = {
     "string_too_long": "must be less than {over} characters [json-pointer:{where}]",
     "string_too_short": "must be more than {under} characters [json-pointer:{where}]",
@@ -31,7 +31,7 @@ Surface = Literal["message", "modal"]
 
 
 def block_errors(blocks: Sequence[JsonValue], *, surface: Surface = "message") -> tuple[str, ...]:
-    """List what Slack would refuse, each as `reason [json-pointer:/blocks/…]`; an empty list means accepted."""
+    """List the errors that Slack reports, each as `reason [json-pointer:/blocks/…]`; an empty list means accepted."""
     adapter = OF_MODALS if surface == "modal" else OF_MESSAGES
     try:
         adapter.validate_python(list(blocks))
@@ -41,7 +41,7 @@ def block_errors(blocks: Sequence[JsonValue], *, surface: Surface = "message") -
 
 
 def modal_errors(modal: JsonValue) -> tuple[str, ...]:
-    """List what Slack would refuse in a modal, each as `reason [json-pointer:/view/…]`."""
+    """List the errors that Slack would report for a modal, each as `reason [json-pointer:/view/…]`."""
     try:
         Modal.model_validate(modal)
     except ValidationError as refusal:
@@ -54,7 +54,7 @@ def modal_errors(modal: JsonValue) -> tuple[str, ...]:
 
 
 def are_too_long(blocks: Sequence[JsonValue]) -> bool:
-    """Tell whether all blocks together exceed what Slack keeps in one message."""
+    """Tell whether all blocks together exceed Slack's limit for one message."""
     return len(json.dumps(list(blocks), ensure_ascii=False, separators=(",", ":"))) > MOST_CHARACTERS
 
 

@@ -28,12 +28,12 @@ from bot.room.server.sources import Sources
 from bot.room.workspace import Channel, Person, Workspace
 
 TROUBLE: Final = "We had some trouble connecting. Try again?"
-"""What Slack says where the app did not answer a form, or not in a way that Slack understands."""
+"""Slack's words if the app does not answer a form, or not in a form that Slack understands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewClick:
-    """A click on an element of a modal, with what is entered in it so far."""
+    """A click on an element of a modal, with the entries so far."""
 
     view_id: str
     action_id: str

@@ -8,7 +8,7 @@ from bot.room.server.occasions import Occasion
 from bot.room.server.shapes import Shape, channel_shape, message_shape, person_shape, view_shape
 from bot.room.workspace import Workspace
 
-# Slack's old verification token stands in every payload; nothing may rely on it.
+# Slack's old verification token is in every payload; nothing may rely on it.
 VERIFICATION_TOKEN = "unused-since-signed-requests"  # noqa: S105 - not a secret: a constant that protocol wants
 
 
@@ -65,7 +65,7 @@ def submission_payload(occasion: Occasion, workspace: Workspace, *, view: OpenVi
 
 
 def closing_payload(occasion: Occasion, workspace: Workspace, *, view: OpenView) -> Shape:
-    """Build the payload that tells of a modal closed by hand."""
+    """Build the payload for a modal that the person closed."""
     shape = view_shape(view, workspace, state={"values": {}})
     payload = _interaction("view_closed", occasion, workspace) | {"view": shape, "is_cleared": False}
     del payload["trigger_id"]

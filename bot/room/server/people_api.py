@@ -1,4 +1,4 @@
-"""The people's side over HTTP: `/room/…`, JSON only, for who is let in, and one stream of events."""
+"""The people's side over HTTP: `/room/…`, JSON only, for authenticated clients, and one stream of events."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ from bot.room.server.people import Click, CommandLine, People
 from bot.room.server.refusals import RefusedError
 from bot.room.workspace import Channel, KnownCommand, Person, Workspace
 
-# A reader that is so far behind starts again from the state, which is shorter than the changes.
+# A reader this far behind reads the state again, which is shorter than the changes.
 MOST_UNSENT_EVENTS = 10_000
 
 MESSAGES: TypeAdapter[tuple[Message, ...]] = TypeAdapter(tuple[Message, ...])
@@ -30,7 +30,7 @@ SUBMITTED: TypeAdapter[Submitted] = TypeAdapter(Submitted)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomState:
-    """What one person sees in their first channel, and up to which change that is so."""
+    """What one person sees in their first channel, with the number of the latest change."""
 
     user: str
     channel: str
@@ -182,7 +182,7 @@ class PeopleApi:
         return JSONResponse({})
 
     async def _state(self, request: Request) -> Response:
-        """Give all that a page needs to begin: the events after `sequence` keep it up to date."""
+        """Give everything that a page needs to begin; the events after `sequence` keep it up to date."""
         wanted = self._workspace.person(request.query_params.get("user", ""))
         person = wanted or self._workspace.people[0]
         channel = next(channel for channel in self._workspace.channels if channel.has(person.id))
@@ -207,7 +207,7 @@ class PeopleApi:
         content = self._files.content(request.path_params["file_id"])
         if content is None:
             raise RefusedError("file_not_found", ["There is no such file in the room, or it was too old to keep."])
-        # Never as something a browser would show: the bytes are whatever a build printed.
+        # As a download that no browser renders: the bytes are the untrusted output of a build.
         return Response(
             content,
             media_type="application/octet-stream",
@@ -215,7 +215,7 @@ class PeopleApi:
         )
 
     async def _events(self, socket: WebSocket) -> None:
-        """Send what changed since a sequence number, then every change."""
+        """Send the changes since a sequence number, then every new change."""
         if not self._door.lets_in(socket):
             await socket.close(code=1008)
             return
@@ -237,7 +237,7 @@ class PeopleApi:
             async with asyncio.TaskGroup() as group:
                 sender = group.create_task(self._send_changes(socket, person, missed, changes))
                 async for _ in text_frames(socket):
-                    pass  # Nothing is expected from the reader but that it goes away.
+                    pass  # The reader sends nothing; the loop ends when it disconnects.
                 sender.cancel()
         finally:
             unsubscribe()

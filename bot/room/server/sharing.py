@@ -1,4 +1,4 @@
-"""What the bot does with files: the methods files.* (Slack's upload in three steps)."""
+"""The bot's file methods: files.* (Slack's upload in three steps)."""
 
 from pydantic import JsonValue
 
