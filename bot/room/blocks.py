@@ -121,12 +121,12 @@ def _repetitions(blocks: Sequence[JsonValue]) -> tuple[str, ...]:
     return (*_repeated_block_ids(sound), *_repeated_action_ids(sound), *_second_tables(sound))
 
 
-def _repeated(names: Iterable[str]) -> list[str]:
+def _repeated_names(names: Iterable[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if name and times > 1]
 
 
 def _repeated_block_ids(blocks: Sequence[Block]) -> list[str]:
-    repeated = _repeated(_string(block, "block_id") for block in blocks)
+    repeated = _repeated_names(_string(block, "block_id") for block in blocks)
     return [f"`block_id` must be unique: {name} [json-pointer:/blocks]" for name in repeated]
 
 
@@ -134,7 +134,7 @@ def _repeated_action_ids(blocks: Sequence[Block]) -> list[str]:
     return [
         f"`action_id` must be unique: {name} [json-pointer:/blocks/{index}]"
         for index, block in enumerate(blocks)
-        for name in _repeated(_string(element, "action_id") for element in _clickables_of(block))
+        for name in _repeated_names(_string(element, "action_id") for element in _clickables_of(block))
     ]
 
 

@@ -44,7 +44,7 @@ def to_rich(blocks: Sequence[Block], files: Sequence[str] = ()) -> RenderableTyp
     parts = [_block(block) for block in blocks]
     if files:
         parts.append(Text(f"Files: {_visible(', '.join(files))}", style="dim"))
-    return Panel(Group(*_spaced(parts)), padding=(0, 1))
+    return Panel(Group(*_with_blank_lines(parts)), padding=(0, 1))
 
 
 def width_of_tables(blocks: Sequence[Block]) -> int:
@@ -63,7 +63,7 @@ def styled(mrkdwn: str) -> Text:
     return text.append(_plain(mrkdwn[end:]))
 
 
-def _spaced(parts: Sequence[RenderableType]) -> list[RenderableType]:
+def _with_blank_lines(parts: Sequence[RenderableType]) -> list[RenderableType]:
     return [piece for part in parts for piece in (Text(""), part)][1:]
 
 

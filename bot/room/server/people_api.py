@@ -118,29 +118,31 @@ class PeopleApi:
     def routes(self) -> list[BaseRoute]:
         """List the addresses of the people's side."""
         return [
-            Route("/room/commands", self._guarded(self._type), methods=["POST"]),
-            Route("/room/clicks", self._guarded(self._click), methods=["POST"]),
-            Route("/room/form-clicks", self._guarded(self._click_form), methods=["POST"]),
-            Route("/room/submissions", self._guarded(self._submit), methods=["POST"]),
-            Route("/room/closings", self._guarded(self._close), methods=["POST"]),
-            Route("/room/state", self._guarded(self._state), methods=["GET"]),
-            Route("/room/messages", self._guarded(self._messages), methods=["GET"]),
-            Route("/room/files/{file_id}", self._guarded(self._file), methods=["GET"]),
+            Route("/room/commands", self._guarded_endpoint(self._type), methods=["POST"]),
+            Route("/room/clicks", self._guarded_endpoint(self._click), methods=["POST"]),
+            Route("/room/form-clicks", self._guarded_endpoint(self._click_form), methods=["POST"]),
+            Route("/room/submissions", self._guarded_endpoint(self._submit), methods=["POST"]),
+            Route("/room/closings", self._guarded_endpoint(self._close), methods=["POST"]),
+            Route("/room/state", self._guarded_endpoint(self._state), methods=["GET"]),
+            Route("/room/messages", self._guarded_endpoint(self._messages), methods=["GET"]),
+            Route("/room/files/{file_id}", self._guarded_endpoint(self._file), methods=["GET"]),
             WebSocketRoute("/room/events", self._events),
         ]
 
-    def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded_endpoint(
+        self, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
             if not self._door.lets_in(request):
-                return _refused(401, "invalid_auth", "Send the room's user token as a bearer token.")
+                return _refusal_response(401, "invalid_auth", "Send the room's user token as a bearer token.")
             if request.method == "POST" and not _is_json(request):
-                return _refused(415, "invalid_post_type", "Send JSON, with the content type application/json.")
+                return _refusal_response(415, "invalid_post_type", "Send JSON, with the content type application/json.")
             try:
                 return await endpoint(request)
             except ValidationError as error:
-                return _refused(422, "invalid_arguments", str(error))
+                return _refusal_response(422, "invalid_arguments", str(error))
             except RefusedError as refusal:
-                return _refused(409, refusal.error, " ".join(refusal.details))
+                return _refusal_response(409, refusal.error, " ".join(refusal.details))
 
         return guarded
 
@@ -288,5 +290,5 @@ def _is_json(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
-def _refused(status: int, error: str, message: str) -> JSONResponse:
+def _refusal_response(status: int, error: str, message: str) -> JSONResponse:
     return JSONResponse({"error": error, "message": message}, status_code=status)

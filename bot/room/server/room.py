@@ -112,7 +112,7 @@ class Room:
             sources=sources,
             socket_mode=self._socket_mode,
             store=self._store,
-            history=_stored(self._store, "history", sources.new_secret()),
+            history=_stored_value(self._store, "history", sources.new_secret()),
         )
         self._server = _Server(app, bounds or Bounds())
         self._thread = threading.Thread(target=self._serve, name="room", daemon=True)
@@ -221,10 +221,10 @@ def _known_command(command: str | Described) -> KnownCommand:
 
 def _stored_tokens(store: Store, sources: Sources) -> Tokens:
     fresh = _TOKENS.dump_json(Tokens.random(sources.new_secret)).decode()
-    return _TOKENS.validate_json(_stored(store, "tokens", fresh))
+    return _TOKENS.validate_json(_stored_value(store, "tokens", fresh))
 
 
-def _stored(store: Store, kind: str, fresh: str) -> str:
+def _stored_value(store: Store, kind: str, fresh: str) -> str:
     """Give the stored value of an earlier room, or store this one for a later room."""
     left = store.entries(kind).get("")
     if left is None:
