@@ -1,4 +1,4 @@
-"""Say what Slack would refuse in a list of blocks, in Slack's words and with a pointer to the place."""
+"""Check blocks as Slack does, with its error texts and a pointer to the place; find and name their elements."""
 
 import json
 from collections import Counter
@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from bot.room.block_kit import OF_MESSAGES, OF_MODALS, Modal
+from bot.room.block_kit.surfaces import OF_MESSAGES, OF_MODALS, Modal
 from bot.room.events import Block
 
-# Slack documents no number for `msg_blocks_too_long`; this is about where it begins, in characters of compact JSON.
+# Slack documents no number for `msg_blocks_too_long`; this is about its limit, in characters of compact JSON.
 MOST_CHARACTERS = 13_000
 
-# What pydantic calls it, and how Slack says it.
+# Slack's error text for each of pydantic's error types.
 _SENTENCES = {
     "string_too_long": "must be less than {over} characters [json-pointer:{where}]",
     "string_too_short": "must be more than {under} characters [json-pointer:{where}]",
@@ -31,7 +31,7 @@ Surface = Literal["message", "modal"]
 
 
 def block_errors(blocks: Sequence[JsonValue], *, surface: Surface = "message") -> tuple[str, ...]:
-    """List what Slack would refuse, each as `reason [json-pointer:/blocks/…]`; an empty list means accepted."""
+    """List the errors that Slack reports, each as `reason [json-pointer:/blocks/…]`; an empty list means accepted."""
     adapter = OF_MODALS if surface == "modal" else OF_MESSAGES
     try:
         adapter.validate_python(list(blocks))
@@ -41,7 +41,7 @@ def block_errors(blocks: Sequence[JsonValue], *, surface: Surface = "message") -
 
 
 def modal_errors(modal: JsonValue) -> tuple[str, ...]:
-    """List what Slack would refuse in a modal, each as `reason [json-pointer:/view/…]`."""
+    """List the errors that Slack would report for a modal, each as `reason [json-pointer:/view/…]`."""
     try:
         Modal.model_validate(modal)
     except ValidationError as refusal:
@@ -54,13 +54,24 @@ def modal_errors(modal: JsonValue) -> tuple[str, ...]:
 
 
 def are_too_long(blocks: Sequence[JsonValue]) -> bool:
-    """Tell whether all blocks together exceed what Slack keeps in one message."""
+    """Tell whether all blocks together exceed Slack's limit for one message."""
     return len(json.dumps(list(blocks), ensure_ascii=False, separators=(",", ":"))) > MOST_CHARACTERS
 
 
 def clickables(blocks: Iterable[Block]) -> tuple[tuple[str, Block], ...]:
     """List everything that can be clicked, each with the id of its block."""
     return tuple((_string(block, "block_id"), element) for block in blocks for element in _clickables_of(block))
+
+
+def options_of(menu: Block) -> list[Block]:
+    """List the options of a menu or of a list of choices, those in groups included."""
+    match menu:
+        case {"options": list(options)}:
+            return [option for option in options if isinstance(option, dict)]
+        case {"option_groups": list(groups)}:
+            return [option for group in groups if isinstance(group, dict) for option in options_of(group)]
+        case _:
+            return []
 
 
 def with_ids(blocks: Iterable[Block], *, new_id: Callable[[], str]) -> tuple[Block, ...]:
@@ -110,12 +121,12 @@ def _repetitions(blocks: Sequence[JsonValue]) -> tuple[str, ...]:
     return (*_repeated_block_ids(sound), *_repeated_action_ids(sound), *_second_tables(sound))
 
 
-def _repeated(names: Iterable[str]) -> list[str]:
+def _repeated_names(names: Iterable[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if name and times > 1]
 
 
 def _repeated_block_ids(blocks: Sequence[Block]) -> list[str]:
-    repeated = _repeated(_string(block, "block_id") for block in blocks)
+    repeated = _repeated_names(_string(block, "block_id") for block in blocks)
     return [f"`block_id` must be unique: {name} [json-pointer:/blocks]" for name in repeated]
 
 
@@ -123,7 +134,7 @@ def _repeated_action_ids(blocks: Sequence[Block]) -> list[str]:
     return [
         f"`action_id` must be unique: {name} [json-pointer:/blocks/{index}]"
         for index, block in enumerate(blocks)
-        for name in _repeated(_string(element, "action_id") for element in _clickables_of(block))
+        for name in _repeated_names(_string(element, "action_id") for element in _clickables_of(block))
     ]
 
 

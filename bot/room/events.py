@@ -1,6 +1,6 @@
-"""What is written in a room, and what can change there: the values that server and client share.
+"""The messages and events of a room: the values that server and client share.
 
-Every change carries the room's sequence number, so that a client can say up to where it has seen.
+Every event has a sequence number, so that a client can say up to which one it has seen.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Failure = Literal["operation_timeout", "dispatch_failed", "invalid_command_respo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedFile:
-    """A file in a channel or thread; its bytes are fetched apart."""
+    """A file in a channel or thread; its bytes are fetched separately."""
 
     id: str
     name: str
@@ -26,7 +26,7 @@ class SharedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """Slack's message metadata: a note by which programs recognise a message."""
+    """Slack's message metadata: data for programs on a message."""
 
     event_type: str
     event_payload: dict[str, JsonValue] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A message before the room gave it its time stamp.
+    """A message that has no time stamp yet.
 
     `only_for` makes it ephemeral; `answers` is the id of the trigger of the command or click that it answers, in the
     acknowledgement or by the response URL.
@@ -76,7 +76,7 @@ class OpenView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """What came of a submitted form; `errors` by block id, `message` where none of it is about a field."""
+    """The outcome of a submitted form; `errors` by block id, `message` for an error of no single field."""
 
     outcome: Literal["taken", "errors", "failed"]
     errors: dict[str, str] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class MessageEdited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageDeleted:
-    """A message is gone."""
+    """A message was deleted."""
 
     sequence: int
     channel: str
@@ -126,7 +126,7 @@ class FileShared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acked:
-    """The bot acknowledged a command or a click, so many milliseconds after it was sent to it."""
+    """The bot acknowledged a command or a click, so many milliseconds after the delivery."""
 
     sequence: int
     channel: str
@@ -160,7 +160,7 @@ class ViewShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewClosed:
-    """A modal is gone."""
+    """A modal was closed."""
 
     sequence: int
     view: OpenView
@@ -184,7 +184,7 @@ def channel_of(event: RoomEvent) -> str:
 
 
 def is_meant_for(event: RoomEvent, viewer: str) -> bool:
-    """Tell whether this person may see the event: what is ephemeral is for one person alone."""
+    """Tell whether this person may see the event: an ephemeral message is for one person alone."""
     match event:
         case MessagePosted() | MessageEdited():
             return event.message.only_for in {None, viewer}

@@ -1,9 +1,9 @@
-"""Who and what is in the room: one team, its channels, its people and the bot."""
+"""The workspace of a room: one team, its channels, its people and the bot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# The author of what Slack itself says to a person, as in Slack.
+# The author of Slack's own messages to a person, as in Slack.
 SLACKBOT = "USLACKBOT"
 
 
@@ -67,7 +67,7 @@ class KnownCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """Everything that has an id before the first message is written."""
+    """The team, the bot, the people and the channels."""
 
     team: Team = TEAM
     bot: Bot = BOT
@@ -83,6 +83,6 @@ class Workspace:
         return next((person for person in self.people if person.id == wanted), None)
 
     def team_of(self, user: str) -> Team:
-        """Say which team somebody is of, the bot included; who is of no other is of the room's own."""
+        """Find the team of a person or of the bot; the room's own is the default."""
         person = self.person(user)
         return self.team if person is None or person.team is None else person.team

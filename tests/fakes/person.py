@@ -9,9 +9,15 @@ from pydantic import JsonValue
 
 from bot.room.client.room_client import ClickSent, CommandSent, RoomClosedError, RoomError
 from bot.room.events import Block, Message, MessageEdited, Metadata, RoomEvent
+from bot.slack.views.actions import MEANINGS, Action
 
 MINE = "1.mine"
 """The trigger of the command that the person types."""
+
+
+QUESTIONS = ("review", "deciding")
+SUCCESSES = ("done", "reused", "updated", "unchanged", "rolled_back", "removed", "listed", "described")
+ENDS = (*SUCCESSES, "unchecked", "refused", "failed", "cancelled", "expired", "stopped", "discarded")
 
 
 def menu(action: str, *choices: str) -> Block:
@@ -30,13 +36,22 @@ def dialog(
     facts: Mapping[str, JsonValue] | None = None,
     ts: str = "10.1",
 ) -> Message:
-    """Make the bot's dialog for a command, in this state and with these buttons and menus."""
+    """Make the bot's dialog for a command, with this state, buttons and menus; `facts` are more metadata."""
     says: Block = {"type": "section", "text": {"type": "mrkdwn", "text": state}}
     elements: list[JsonValue] = [
         {"type": "button", "action_id": button} if isinstance(button, str) else button for button in buttons
     ]
     offers: Block = {"type": "actions", "elements": elements}
-    payload: dict[str, JsonValue] = {"state": state, "trigger": trigger, **(facts or {})}
+    actions = [str(element["action_id"]) for element in elements if isinstance(element, dict)]
+    payload: dict[str, JsonValue] = {
+        "state": state,
+        "trigger": trigger,
+        "ended": state in ENDS,
+        "succeeded": state in SUCCESSES,
+        "asks": state in QUESTIONS,
+        "buttons": {action: MEANINGS[Action(action)] for action in actions if action in MEANINGS},
+        **(facts or {}),
+    }
     return Message(
         ts=ts,
         channel="C0WARROOM",

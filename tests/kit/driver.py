@@ -14,9 +14,8 @@ from typing import TypeVar
 
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.stages import FINAL, Deciding
-from bot.room.blocks import clickables
+from bot.room.blocks import clickables, options_of
 from bot.room.client.room_client import RoomClient
-from bot.room.client.say import ENDS
 from bot.room.events import (
     Block,
     Message,
@@ -28,7 +27,6 @@ from bot.room.events import (
     Undelivered,
     ViewShown,
 )
-from bot.room.server.payloads import options_of
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
 from bot.room.server.sources import Sources
@@ -332,7 +330,8 @@ class Dialog:
         def look() -> Message | None:
             now = self.shown[-1] if self.shown else None
             state = fact(now, "state") if now else ""
-            assert state not in ENDS or state in states, f"it ended {state}:\n{_all_text(self.now)}"
+            has_ended = now is not None and fact(now, "ended") == "True"
+            assert not has_ended or state in states, f"it ended {state}:\n{_all_text(self.now)}"
             return now if state in states else None
 
         return self.person.until(look, f"{' or '.join(states)}", seconds)

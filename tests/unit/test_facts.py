@@ -1,25 +1,33 @@
 import json
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
+from bot.dialogs.follow_ups import FollowUp
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
     AT_REST,
     UNFINISHED,
+    Cancelled,
+    Deciding,
+    Described,
     Dialog,
     Done,
     Failed,
+    ImageRemoved,
     ImagesUpdated,
     Listed,
     Refused,
     Reused,
     Running,
     TagsRolledBack,
+    UnderReview,
     UpToDate,
 )
-from bot.room.client.say import ENDS
+from bot.room.client.dialog_facts import Meaning as KnownMeaning
+from bot.slack.clicks import EDIT, FILTER, SHOW, Turn
+from bot.slack.views.actions import MEANINGS, Action, Meaning
 from bot.slack.views.facts import STATES, facts
 from commands.command import NothingToDo, Refusal
 from commands.model.outcomes import ImageResult, MoveResult, RolledBack, Updated
@@ -73,14 +81,71 @@ def test_there_is_one_state_for_each_stage() -> None:
     assert {*AT_REST, *UNFINISHED} == set(get_args(Dialog))
 
 
-def test_the_program_that_waits_for_an_end_knows_every_end() -> None:
-    assert {STATES[stage.__name__] for stage in AT_REST} | {"unchecked"} == set(ENDS)
+# ── What programs act on ────────────────────────────────────────────────────────────────────────────────────────────
+
+WAYS = ("ended", "succeeded", "asks", "buttons")
+"""The facts of every dialog by which programs follow it."""
+
+
+def details(dialog: Dialog) -> dict[str, Any]:
+    """Give the facts that depend on the stage, and the dialog's id and state."""
+    return {key: value for key, value in facts(dialog).items() if key not in WAYS}
+
+
+@pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
+def test_every_stage_says_whether_it_has_ended_and_whether_it_waits_for_a_person(dialog: Dialog) -> None:
+    known = facts(dialog)
+
+    assert known["ended"] is isinstance(dialog, AT_REST)
+    assert known["asks"] is isinstance(dialog, UnderReview | Deciding)
+
+
+@pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
+def test_only_a_command_that_did_what_was_asked_succeeded(dialog: Dialog) -> None:
+    successes = Done | Reused | ImagesUpdated | UpToDate | TagsRolledBack | ImageRemoved | Listed | Described
+    is_partial = facts(dialog)["state"] != STATES[type(dialog).__name__]
+
+    assert facts(dialog)["succeeded"] is (isinstance(dialog, successes) and not is_partial)
+
+
+def test_the_buttons_of_a_dialog_are_named_in_their_order_with_their_meaning() -> None:
+    offered = facts(UnderReview(ASKED, OFFERED, NOW))["buttons"]
+
+    assert list(offered)[:4] == ["reuse", "build_anyway", "cancel", "edit"]
+    assert (offered["reuse"], offered["cancel"], offered["edit"]) == ("yes", "leave", "form")
+    assert offered["show_dockerfile"] == "file"
+
+
+def test_menus_are_among_the_buttons_and_a_dialog_without_any_has_none() -> None:
+    assert facts(Listed(ASKED, LISTING))["buttons"]["image_details"] == "begin"
+    assert facts(Cancelled(ASKED, BOB))["buttons"] == {}
+
+
+def test_every_action_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(Action)
+
+
+def test_each_meaning_is_what_the_bot_does_at_the_click() -> None:
+    def actions(*meanings: Meaning) -> set[str]:
+        return {str(action) for action, meaning in MEANINGS.items() if meaning in meanings}
+
+    assert actions(Meaning.BEGIN) == set(FollowUp)
+    assert actions(Meaning.TURN) == set(Turn)
+    assert actions(Meaning.FILE) == set(SHOW)
+    assert actions(Meaning.FORM) == {EDIT, FILTER}
+
+
+def test_the_program_that_follows_dialogs_knows_every_meaning() -> None:
+    assert set(get_args(KnownMeaning)) == set(Meaning)
+
+
+# ── What scripts read ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_image_that_was_made_is_named_with_its_seconds() -> None:
     image = replace(IMAGE, repo_digests=("other@sha256:1", "example_name@sha256:2"))
 
-    assert facts(Done(ASKED, PROPOSAL, BOB, replace(CREATED, image=image), ENDED, NOW)) == {
+    assert details(Done(ASKED, PROPOSAL, BOB, replace(CREATED, image=image), ENDED, NOW)) == {
         "dialog": "d-1",
         "state": "done",
         "image": "example_name",
@@ -99,7 +164,7 @@ def test_an_image_behind_a_port_keeps_its_registry() -> None:
     assert (known["image"], known["tag"], known["digest"]) == ("localhost:5000/a/b", "1.0.0.1", None)
 
 
-def test_a_running_job_tells_of_the_steps_that_ended() -> None:
+def test_a_running_job_lists_the_steps_that_ended() -> None:
     assert facts(Running(ASKED, PROPOSAL, BOB, PROGRESS))["seconds"] == {"Base demisto/python3-deb": 0.0}
 
 
@@ -127,7 +192,7 @@ def updated(*results: ImageResult, stopped_by: str | None = None) -> ImagesUpdat
 
 
 def test_an_update_of_one_image_names_it_as_a_new_one_is_named() -> None:
-    assert facts(updated(PULL_RESULT)) == {
+    assert details(updated(PULL_RESULT)) == {
         "dialog": "d-1",
         "state": "updated",
         "images": [
@@ -182,6 +247,7 @@ def test_an_update_is_called_a_success_only_where_it_is_one(
     known = facts(updated(*results, stopped_by=stopped_by))
 
     assert (known["state"], known.get("message")) == (state, message)
+    assert known["succeeded"] is (state == "updated")
 
 
 def test_what_could_not_be_checked_is_not_called_unchanged() -> None:
@@ -198,8 +264,12 @@ def test_what_could_not_be_checked_is_not_called_unchanged() -> None:
         "reason": "`registry.example` does not answer.",
     }
 
-    assert facts(UpToDate(ASKED, NothingToDo("", (KEPT,)))) == {"dialog": "d-1", "state": "unchanged", "images": [kept]}
-    assert facts(UpToDate(ASKED, NothingToDo("", (KEPT, UNCHECKED)))) == {
+    assert details(UpToDate(ASKED, NothingToDo("", (KEPT,)))) == {
+        "dialog": "d-1",
+        "state": "unchanged",
+        "images": [kept],
+    }
+    assert details(UpToDate(ASKED, NothingToDo("", (KEPT, UNCHECKED)))) == {
         "dialog": "d-1",
         "state": "unchecked",
         "images": [kept, unchecked],
@@ -210,14 +280,14 @@ def test_a_roll_back_says_where_each_name_is_now() -> None:
     moved = ROLLED_BACK.results[0]
     stuck = MoveResult("a:1", OLD, problem="The image is gone.")
 
-    assert facts(TagsRolledBack(ASKED, ROLL_BACK, BOB, ROLLED_BACK, NOW)) == {
+    assert details(TagsRolledBack(ASKED, ROLL_BACK, BOB, ROLLED_BACK, NOW)) == {
         "dialog": "d-1",
         "state": "rolled_back",
         "images": [
             {"name": PYTHON, "ending": "rolled_back", "after": "4f5a0a6c4f5a", "kept_as": "demisto/python3:before-d-2"}
         ],
     }
-    assert facts(TagsRolledBack(ASKED, ROLL_BACK, BOB, RolledBack((moved, stuck)), NOW)) == {
+    assert details(TagsRolledBack(ASKED, ROLL_BACK, BOB, RolledBack((moved, stuck)), NOW)) == {
         "dialog": "d-1",
         "state": "failed",
         "message": "The image is gone.",
@@ -233,19 +303,19 @@ def test_hundreds_of_images_stay_small_enough_for_slacks_metadata_and_are_counte
     long = replace(FAIL_RESULT, name="x" * 10_000, reason="🎉" * 10_000, hint="🎉" * 10_000)
     steps = tuple(Step(f"{number} {'x' * 10_000}", StepState.DONE, NOW, 1.0) for number in range(1000))
     progress = replace(ENDED, steps=steps)
-    told = facts(ImagesUpdated(ASKED, UPDATE, BOB, Updated((PULL_RESULT,) + (long,) * 500), progress, NOW))
+    known = facts(ImagesUpdated(ASKED, UPDATE, BOB, Updated((PULL_RESULT,) + (long,) * 500), progress, NOW))
     ordinary = facts(updated(*(PULL_RESULT,) * 12))
 
-    assert len(json.dumps(told)) < 8_000
-    assert len(told["images"]) + told["images_left_out"] == 501
-    assert told["seconds"]["update"] == 14.0
+    assert len(json.dumps(known)) < 8_000
+    assert len(known["images"]) + known["images_left_out"] == 501
+    assert known["seconds"]["update"] == 14.0
     assert len(ordinary["images"]) == 12
 
 
 def test_a_page_of_the_list_has_its_rows() -> None:
     page = replace(LISTING, rows=LISTING.rows[1:])
 
-    assert facts(Listed(ASKED, page)) == {
+    assert details(Listed(ASKED, page)) == {
         "dialog": ASKED.dialog,
         "state": "listed",
         "disk": 41_200_000_000,

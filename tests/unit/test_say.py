@@ -7,10 +7,9 @@ import pytest
 from pydantic import JsonValue
 from rich.console import Console
 
-from bot.dialogs.follow_ups import FollowUp
 from bot.room.client.console import LiveDialog, Silent
 from bot.room.client.room_client import RoomError
-from bot.room.client.say import BEGINS, COUNTING_SECONDS, ENDS, LOOKS, SUCCESSES, TURNS, Conversation, Said, Unanswered
+from bot.room.client.say import COUNTING_SECONDS, Conversation, Said, Unanswered
 from bot.room.events import (
     Acked,
     Block,
@@ -24,8 +23,7 @@ from bot.room.events import (
     Undelivered,
     ViewShown,
 )
-from bot.slack.clicks import SHOW, Turn
-from tests.fakes.person import MINE, FakePerson, dialog, menu, note
+from tests.fakes.person import ENDS, MINE, SUCCESSES, FakePerson, dialog, menu, note
 
 THEIRS = "2.theirs"
 REVIEW = ("create", "cancel", "show_packages", "show_dockerfile")
@@ -341,10 +339,22 @@ def test_yes_confirms_every_kind_of_review(button: str) -> None:
     assert person.clicks == [("10.1", button)]
 
 
-def test_what_may_be_pressed_is_known_here_as_it_is_to_the_bot() -> None:
-    assert sorted(BEGINS) == sorted(FollowUp)
-    assert sorted(TURNS) == sorted(Turn)
-    assert sorted(LOOKS) == sorted(SHOW)
+def test_a_state_and_buttons_that_the_program_has_never_heard_of_are_known_by_their_meaning() -> None:
+    offered = dialog("proposed", "look", "go", "back", facts={"asks": True, "buttons": {"look": "file", "go": "yes"}})
+    made = dialog("launched", facts={"ended": True, "succeeded": True})
+    person = FakePerson([offered], {"go": [made]})
+
+    said = say(person, clicks=["look"], yes=True)
+
+    assert (said.state, said.succeeded) == ("launched", True)
+    assert [action for _, action in person.clicks] == ["look", "go"]
+
+
+def test_a_button_that_the_message_does_not_show_is_not_pressed() -> None:
+    person = FakePerson([dialog("review", "cancel", facts={"buttons": {"create": "yes", "cancel": "leave"}})])
+
+    assert say(person, yes=True).state == "waiting"
+    assert person.clicks == []
 
 
 # ── After the end ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -452,6 +462,7 @@ def test_a_form_after_the_end_cannot_be_shown() -> None:
     said = say(person, clicks=["filter"], usages={"/x": ""})
 
     assert (said.state, said.message) == ("form", "That opens a form, which a terminal cannot show.")
+    assert not said.succeeded
 
 
 # ── Menus ───────────────────────────────────────────────────────────────────────────────────────────────────────────

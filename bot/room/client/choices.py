@@ -1,4 +1,4 @@
-"""What can be clicked on a message, and how it is named without a mouse: `action`, or `action=choice` for a menu."""
+"""The buttons and menus of a message, and how to name a click in words: `action`, or `action=choice` for a menu."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,18 +6,17 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from bot.room.blocks import clickables
+from bot.room.blocks import clickables, options_of
 from bot.room.client.room_client import RoomError
 from bot.room.events import Block, Message
-from bot.room.server.payloads import options_of
 
-_TOLD = 5
-"""Choices of a menu that are named where none fits."""
+_NAMED = 5
+"""Choices of a menu that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A click that somebody wants: a button, or a choice in a menu whose words contain `choice` (empty: the first)."""
+    """A click to make: a button, or a choice in a menu whose words contain `choice` (empty: the first)."""
 
     action: str
     choice: str = ""
@@ -40,10 +39,10 @@ def actions(message: Message) -> tuple[str, ...]:
 
 
 def value_of(wish: Wish, message: Message) -> str | None:
-    """Find what a click on a menu chooses; None for a button. Raises `RoomError` where there is no such choice."""
+    """Find the value that a click on a menu chooses; None for a button. Raises `RoomError` if there is none."""
     for element in _elements(message):
         if element["action_id"] == wish.action and element.get("type") != "button":
-            return _chosen(element, wish)
+            return _chosen_value(element, wish)
     return None
 
 
@@ -51,15 +50,15 @@ def _elements(message: Message) -> Iterator[Block]:
     return (element for _, element in clickables(message.blocks) if "action_id" in element)
 
 
-def _chosen(menu: Block, wish: Wish) -> str:
+def _chosen_value(menu: Block, wish: Wish) -> str:
     offered = [(_words(option), str(option.get("value"))) for option in options_of(menu)]
     exact = [value for words, value in offered if words == wish.choice]
     near = [value for words, value in offered if wish.choice.casefold() in words.casefold()]
     if found := exact or near:
         return found[0]
-    some = ", ".join(f"`{words}`" for words, _ in offered[:_TOLD]) or "nothing"
+    some = ", ".join(f"`{words}`" for words, _ in offered[:_NAMED]) or "nothing"
     raise RoomError(
-        f"`{wish.action}` has no choice `{wish.choice}`; it offers {some}{', …' if len(offered) > _TOLD else ''}.",
+        f"`{wish.action}` has no choice `{wish.choice}`; it offers {some}{', …' if len(offered) > _NAMED else ''}.",
         error="option_not_found",
     )
 

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.prompt import Prompt
 from rich.text import Text
 
-from bot.room.client.say import is_counted
+from bot.room.client.dialog_facts import DialogFacts
 from bot.room.client.terminal import styled, to_rich, width_of_tables
 from bot.room.events import Block, Message
 
@@ -36,7 +36,7 @@ class Silent:
 class LiveDialog:
     """In a terminal a dialog changes in place; in a pipe each of its states is printed once, and each of its tables.
 
-    `widens` lets a table in a pipe have one line for each row, however wide that is.
+    `widens` prints each row of a table in a pipe on one line, however wide.
     """
 
     def __init__(self, console: Console | None = None, *, widens: bool = False) -> None:
@@ -56,21 +56,20 @@ class LiveDialog:
             self._ts = message.ts
             return
         if self._held is not None and _place_of(self._held) != _place_of(message):
-            self._let_go()
-        facts = message.metadata.event_payload if message.metadata else {}
-        # A table is printed once: when it is known how much of the disk is used, or when nobody waits for that.
+            self._print_held()
+        # A table is printed once: when the disk use is known, or when something else comes before that.
         self._held, self._held_state = message, state
-        if is_counted(facts):
-            self._let_go()
+        if DialogFacts.of(message).is_counted:
+            self._print_held()
 
     def reply(self, message: Message) -> None:
         """Show a reply in its thread."""
-        self._let_go()
+        self._print_held()
         self._console.print(Text("  ↳ ") + styled(message.text))
 
     def file(self, name: str) -> None:
-        """Tell of a file in its thread."""
-        self._let_go()
+        """Show the name of a file in its thread."""
+        self._print_held()
         self._console.print(Text("  ↳ file: ") + styled(name))
 
     def __enter__(self) -> Self:
@@ -79,11 +78,11 @@ class LiveDialog:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._let_go()
+        self._print_held()
         self._leave()
 
-    def _let_go(self) -> None:
-        """Print what was held back, if anything."""
+    def _print_held(self) -> None:
+        """Print the dialog that was held back, if there is one."""
         if self._held is None:
             return
         message, self._held = self._held, None
@@ -102,7 +101,7 @@ class LiveDialog:
         self._console.width = width
 
     def _place(self, ts: str) -> Live:
-        """Give the place of this dialog; another one stays where it is, above."""
+        """Give the live display of this dialog; the one before stays above."""
         if self._live is None or ts != self._ts:
             self._leave()
             self._live = Live(console=self._console, auto_refresh=False)
@@ -120,7 +119,7 @@ def _picture(message: Message) -> RenderableType:
 
 
 def _place_of(message: Message) -> tuple[str, list[Block]]:
-    """Tell one dialog, and one page of a list, from another."""
+    """Identify a dialog and, in a list, the page."""
     return message.ts, [block for block in message.blocks if block.get("type") == "table"]
 
 

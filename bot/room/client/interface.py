@@ -1,4 +1,4 @@
-"""Whom a conversation needs: somebody in the room who acts, and a place where the dialog is shown."""
+"""The interfaces of a conversation: a person in the room who acts, and a place that shows the dialog."""
 
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -16,7 +16,7 @@ class Person(Protocol):
         ...
 
     def click(self, ts: str, action_id: str, *, value: str | None = None) -> ClickSent:
-        """Click an element of a message, `value` being what is chosen in a menu; raises `RoomError`."""
+        """Click an element of a message, with `value` the choice in a menu; raises `RoomError`."""
         ...
 
     def close_form(self, view_id: str) -> None:
@@ -29,15 +29,15 @@ class Person(Protocol):
 
 
 class Events(Protocol):
-    """What happens in a room, one after the other."""
+    """The events of a room in their order."""
 
     def wait(self, seconds: float | None = None) -> RoomEvent | None:
-        """Wait for the next; None when the time passed without one. Raises `RoomClosedError`."""
+        """Wait for the next event; None after the time without one. Raises `RoomClosedError`."""
         ...
 
 
 class Show(Protocol):
-    """Where the dialog is shown while it changes: opened as a context."""
+    """A place that shows the dialog while it changes; it is a context manager."""
 
     def dialog(self, message: Message, state: str) -> None:
         """Show the dialog, or its newer state."""
@@ -48,7 +48,7 @@ class Show(Protocol):
         ...
 
     def file(self, name: str) -> None:
-        """Tell of a file in its thread."""
+        """Show the name of a file in its thread."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 class RoomError(Exception):
-    """The room could not be reached, or refused what was asked; `error` is its word for the reason."""
+    """The room could not be reached, or refused what was asked; `error` is the room's code for the reason."""
 
     def __init__(self, message: str, *, error: str = "unreachable") -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class CommandSent:
     """A command is on its way to the bot.
 
     The bot's dialog for it carries the same `trigger_id` in its metadata, and so do the events about its
-    acknowledgement. What follows from it has a higher number than `sequence`.
+    acknowledgement. Events that follow from it have a higher number than `sequence`.
     """
 
     trigger_id: str
@@ -87,7 +87,7 @@ class EventStream:
                 yield event
 
     def wait(self, seconds: float | None = None) -> RoomEvent | None:
-        """Wait for the next change; None when the time passed without one.
+        """Wait for the next change; None after the time without one.
 
         Raises:
             RoomClosedError: the stream has ended.
@@ -155,7 +155,7 @@ class RoomClient:
             block_id: tells elements with the same `action_id` apart.
             value: what was chosen, for a menu.
             stale: click what the message showed before its latest edit, as from a screen that lags behind.
-            deliveries: 2 sends one and the same click twice, as Slack does when it did not hear the acknowledgement.
+            deliveries: 2 sends one and the same click twice, as Slack does when it gets no acknowledgement.
         """
         sent = {
             "ts": ts,
@@ -168,7 +168,7 @@ class RoomClient:
         return _CLICK_SENT.validate_json(self._post("/room/clicks", sent))
 
     def submit(self, view_id: str, entries: Mapping[str, Mapping[str, JsonValue]]) -> Submitted:
-        """Submit the form on this person's screen, which a `ViewShown` event has told of.
+        """Submit the form on this person's screen, which a `ViewShown` event announced.
 
         Args:
             view_id: names the form.
@@ -191,7 +191,7 @@ class RoomClient:
         return self._request("GET", f"/room/files/{file_id}")
 
     def events(self, *, since: int = 0) -> EventStream:
-        """Follow the room from that sequence number on: first what was missed, then every change."""
+        """Follow the room from that sequence number on: first the missed changes, then every new one."""
         query = urlencode({"user": self._user, "since": since})
         address = f"ws://{self._address}/room/events?{query}"
         resources = ExitStack()

@@ -1,6 +1,6 @@
-"""One command line typed into a room by a program: its dialog shown as it changes, its buttons clicked.
+"""One command line typed into a room by a program: it shows the dialog as it changes and clicks its buttons.
 
-Where a click begins another dialog, that one is followed from there on.
+After a click that begins another dialog it follows that one. It knows the bot's dialogs by their metadata alone.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from bot.room.client.choices import Wish, actions, buttons, value_of
+from bot.room.client.dialog_facts import DialogFacts
 from bot.room.client.interface import Person, Show
 from bot.room.client.room_client import CommandSent, RoomClosedError, RoomError
 from bot.room.events import (
@@ -26,39 +27,16 @@ from bot.room.events import (
 )
 from commands.arguments import HELP
 
-SUCCESSES = ("done", "reused", "updated", "unchanged", "rolled_back", "removed", "listed", "described")
-ENDS = (*SUCCESSES, "unchecked", "refused", "failed", "cancelled", "expired", "stopped", "discarded")
-"""The states after which nothing follows by itself; see the metadata of the bot's dialogs."""
 HELPED = "usage"
-"""What comes of `help` behind a command: no dialog, but what was asked for."""
+"""The outcome of `help` behind a command: the bot answers with its arguments and shows no dialog."""
 UNSHOWN = ("form", "unanswered", "lost")
-"""What may come of a line without any dialog that tells it."""
-ASKING = {"review": ("create", "reuse", "update", "roll_back", "remove"), "deciding": ("keep",)}
-"""The states in which a dialog waits for somebody, and the buttons that say yes."""
-LEAVING = {"review": "cancel", "deciding": "discard", "queued": "stop", "running": "stop"}
-"""The button that ends a dialog, by its state."""
-LOOKS = ("show_packages", "show_dockerfile", "packages", "log", "images", "changes", "image_packages")
-"""The buttons after which a dialog waits as before: each puts a file into its thread."""
-BEGINS = (
-    "image_details",
-    "image_update",
-    "image_roll_back",
-    "image_run_again",
-    "image_remove",
-    "undo_update",
-    "roll_back_to",
-)
-"""The buttons and menus that begin another dialog."""
-TURNS = ("next_page", "previous_page", "refresh")
-"""The buttons that change what a list shows."""
-OPENS_A_FORM = ("edit", "filter")
-"""The buttons that are for people with a screen."""
+"""The outcomes that no dialog shows."""
 COUNTING_SECONDS = 2.0
-"""How long a list is stayed with, so that it can say how much of the disk is used."""
+"""How long to wait for a list's disk use."""
 
 
 class Unanswered(StrEnum):
-    """What becomes of a dialog that asks for a click when there is none to give."""
+    """What to do with a dialog that asks for a click when there is none to give."""
 
     LEAVE = "leave"
     """End it: nobody will be there to decide."""
@@ -68,9 +46,15 @@ class Unanswered(StrEnum):
 
 @dataclass(slots=True)
 class Said:
-    """What came of a line. `state` is one of `ENDS`, or `waiting`, `form`, `unanswered` or `lost`; `seconds` by phase.
+    """The outcome of a line.
 
-    `facts` is the dialog's metadata as it was at the end, `left` the clicks for which there was no button.
+    Attributes:
+        state: the state of the last dialog, or `waiting`, `refused`, `usage`, `form`, `unanswered` or `lost`.
+        message: the outcome in a sentence.
+        facts: the metadata of the last dialog at its end.
+        seconds: how long each state of the dialogs was shown.
+        left: the clicks for which there was no button.
+        succeeded: whether the command did what was asked.
     """
 
     state: str = "lost"
@@ -78,11 +62,7 @@ class Said:
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     left: tuple[str, ...] = ()
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the command did what was asked."""
-        return self.state in (*SUCCESSES, HELPED)
+    succeeded: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Write it for scripts."""
@@ -92,11 +72,11 @@ class Said:
 
 
 class Conversation:
-    """Types a line and stays with its dialog to the end, and with those that its clicks begin.
+    """Types a line and follows its dialog to the end, and the dialogs that its clicks begin.
 
-    `clicks` are what to press, in turn, whenever the dialog asks, and at its end as long as it has the next of them: a
-    button's action id, or `action=choice` for a menu. `yes` says yes where there is none to press; `ask` may choose a
-    button by hand. `usages` holds the arguments of the commands that are known here.
+    `clicks` are pressed in turn: one each time that the dialog asks, and after its end while it shows the next of them.
+    A click is a button's action id, or `action=choice` for a menu. `yes` confirms a review when no click is left for
+    it; `ask` lets a person choose a button. `usages` maps each command to its arguments.
     """
 
     def __init__(
@@ -119,11 +99,11 @@ class Conversation:
         self._usages = usages or {}
         self._trigger = ""
         self._shown: Message | None = None
-        self._state = ""
+        self._facts = DialogFacts()
         self._since = 0.0
-        self._clicked: Wish | None = None
+        self._clicked_meaning = ""
         self._click_trigger: str | None = None
-        # What a click at the end of a dialog is to bring about, until it has.
+        # Whether the effect of the latest click at the end of a dialog is still to come.
         self._awaited = False
         self._deadline: float | None = None
         self._leaving = False
@@ -136,7 +116,7 @@ class Conversation:
             self._trigger = sent.trigger_id
             self._since = monotonic()
             with contextlib.suppress(RoomClosedError):
-                while not self._is_over(events.wait(self._patience()), sent):
+                while not self._is_over(events.wait(self._seconds_left()), sent):
                     pass
         self._said.left = tuple(self._clicks)
         return self._said
@@ -144,65 +124,57 @@ class Conversation:
     def leave(self) -> None:
         """End the dialog as soon as its state allows, from any thread; `say` returns once it has ended."""
         self._leaving = True
-        button = LEAVING.get(self._state)
+        button = self._facts.first("leave")
         if self._shown is not None and button is not None:
-            # Where the dialog has moved on, or the room has closed, `say` learns of it by itself.
+            # If the dialog has moved on, or the room has closed, `say` learns it from the events.
             with contextlib.suppress(RoomError):
                 self._client.click(self._shown.ts, button)
 
-    def _patience(self) -> float | None:
+    def _seconds_left(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - monotonic())
 
-    # ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Events: each of these tells whether the conversation is over ────────────────────────────────────────────
 
     def _is_over(self, event: RoomEvent | None, sent: CommandSent) -> bool:
         if event is None:
-            return self._waited_enough()
-        return event.sequence > sent.sequence and self._is_end(event, sent)
+            return self._is_over_after_waiting()
+        return event.sequence > sent.sequence and self._is_over_after(event, sent)
 
-    def _is_end(self, event: RoomEvent, sent: CommandSent) -> bool:
+    def _is_over_after(self, event: RoomEvent, sent: CommandSent) -> bool:
         match event:
             case MessagePosted(message=message) | MessageEdited(message=message):
-                return self._heard(message, sent)
+                return self._is_over_after_message(message, sent)
             case FileShared(file=file, thread_ts=thread) if self._is_mine(thread):
                 self._show.file(file.name)
-                return self._clicked_in(LOOKS) and self._came()
+                return self._clicked_meaning == "file" and self._is_over_after_effect()
             case Undelivered(trigger_id=trigger, reason=reason) if trigger == sent.trigger_id:
-                return self._ended("unanswered", f"The bot did not take the command: {reason}.")
+                return self._end("unanswered", f"The bot did not take the command: {reason}.")
             case Undelivered(trigger_id=trigger, reason="dispatch_failed") if trigger == self._click_trigger:
-                return self._ended("unanswered", "The bot did not take the click: it is not connected.")
+                return self._end("unanswered", "The bot did not take the click: it is not connected.")
             case ViewShown(view=view) if view.trigger_id in {sent.trigger_id, self._click_trigger}:
-                return self._met_a_form(view, sent)
+                return self._end_at_form(view, sent)
             case Acked(trigger_id=trigger, milliseconds=milliseconds) if trigger == sent.trigger_id:
                 self._said.seconds["ack"] = round(milliseconds / 1000, 4)
             case _:
                 pass
         return False
 
-    def _met_a_form(self, view: OpenView, sent: CommandSent) -> bool:
-        # It stands on the screen of whoever this person is elsewhere in the room, who did not ask for it.
-        with contextlib.suppress(RoomError):
-            self._client.close_form(view.id)
-        text = "That opens a form, which a terminal cannot show."
-        if usage := self._usages.get(sent.command, "argument=value …"):
-            text += f" Type the arguments: `{sent.command} {usage}`"
-        return self._ended("form", text)
-
-    def _heard(self, message: Message, sent: CommandSent) -> bool:
-        payload = message.metadata.event_payload if message.metadata else {}
-        trigger = payload.get("trigger")
-        if trigger is not None and trigger == self._click_trigger:
-            self._follow(message)
-        if trigger == self._trigger:
-            return self._moved(message, payload)
+    def _is_over_after_message(self, message: Message, sent: CommandSent) -> bool:
+        facts = DialogFacts.of(message)
+        if facts.trigger is not None and facts.trigger == self._click_trigger:
+            self._follow(facts.trigger)
+        if facts.trigger == self._trigger:
+            return self._is_over_after_change(message, facts)
         if message.only_for is not None and message.answers == sent.trigger_id:
-            # The bot answered this person alone: that is a refusal unless it was asked for help, and all there will be.
-            state = HELPED if sent.text.strip().lower() in HELP else "refused"
+            # An answer to this person alone is help if they asked for it, else a refusal; no dialog follows.
+            is_help = sent.text.strip().lower() in HELP
+            state = HELPED if is_help else "refused"
             self._show.dialog(message, state)
-            return self._ended(state, message.text)
+            return self._end(state, message.text, succeeded=is_help)
         if message.only_for is not None and self._awaited:
             self._show.reply(message)
-            return self._came() if self._clicked_in(LOOKS) else self._ended("refused", message.text)
+            is_file = self._clicked_meaning == "file"
+            return self._is_over_after_effect() if is_file else self._end("refused", message.text)
         if self._is_mine(message.thread_ts) and message.text:
             self._show.reply(message)
         return False
@@ -210,114 +182,114 @@ class Conversation:
     def _is_mine(self, thread: str | None) -> bool:
         return self._shown is not None and thread == self._shown.ts
 
-    def _follow(self, message: Message) -> None:
+    def _follow(self, trigger: str) -> None:
         """Turn to the dialog that the latest click has begun."""
-        payload = message.metadata.event_payload if message.metadata else {}
-        self._trigger, self._click_trigger = str(payload["trigger"]), None
+        self._trigger, self._click_trigger = trigger, None
         self._awaited = False
-        # How long the other one has stood at its end is nobody's question.
-        self._state, self._since = "", monotonic()
+        # The time since the end of the dialog before is not part of any state.
+        self._facts, self._since = DialogFacts(), monotonic()
 
-    def _moved(self, message: Message, payload: dict[str, Any]) -> bool:
-        state = str(payload.get("state", ""))
-        # What was between may not have been shown: a review of another proposal is a question of its own.
+    def _is_over_after_change(self, message: Message, facts: DialogFacts) -> bool:
+        # The dialog may change twice between two events: a review of another proposal is another question.
         is_another = self._shown is None or self._shown.blocks != message.blocks
-        self._shown = message
-        self._said.facts = payload
-        changed = state != self._state
+        changed = facts.state != self._facts.state
         if changed:
-            self._count(state)
-        self._show.dialog(message, state)
-        if state in ENDS:
-            return self._rested(message)
+            self._count_seconds()
+        self._shown, self._facts = message, facts
+        self._said.facts = dict(facts.payload)
+        self._show.dialog(message, facts.state)
+        if facts.ended:
+            return self._is_over_at_end(message)
         if changed and self._leaving:
             self.leave()
-        elif (changed or is_another) and state in ASKING:
-            return self._answer(message, state)
+        elif (changed or is_another) and facts.asks:
+            return self._is_over_after_question(message)
         return False
 
-    def _count(self, state: str) -> None:
+    def _count_seconds(self) -> None:
+        """Add the time since the latest change to the state that was shown until now."""
         now = monotonic()
-        if self._state:
-            before = self._said.seconds.get(self._state, 0.0)
-            self._said.seconds[self._state] = round(before + now - self._since, 3)
+        if state := self._facts.state:
+            before = self._said.seconds.get(state, 0.0)
+            self._said.seconds[state] = round(before + now - self._since, 3)
             self._since = now
-        self._state = state
 
-    def _ended(self, state: str, text: str) -> bool:
-        self._said.state, self._said.message = state, text
+    def _end_at_form(self, view: OpenView, sent: CommandSent) -> bool:
+        # The same person may have the room open elsewhere, where the form would stay on the screen.
+        with contextlib.suppress(RoomError):
+            self._client.close_form(view.id)
+        text = "That opens a form, which a terminal cannot show."
+        if usage := self._usages.get(sent.command, "argument=value …"):
+            text += f" Type the arguments: `{sent.command} {usage}`"
+        return self._end("form", text)
+
+    def _end(self, state: str, text: str, *, succeeded: bool = False) -> bool:
+        self._said.state, self._said.message, self._said.succeeded = state, text, succeeded
         return True
 
-    # ── The end of a dialog, and what is clicked there ──────────────────────────────────────────────────────────
+    # ── The end of a dialog, and the clicks there ───────────────────────────────────────────────────────────────
 
-    def _rested(self, message: Message) -> bool:
-        if self._awaited and not self._clicked_in(TURNS):
+    def _is_over_at_end(self, message: Message) -> bool:
+        if self._awaited and self._clicked_meaning != "turn":
             return False
         self._awaited = False
-        if is_counted(self._said.facts):
-            return self._go_on(message)
+        if self._facts.is_counted:
+            return self._is_over_without_click(message)
         self._deadline = monotonic() + COUNTING_SECONDS
         return False
 
-    def _waited_enough(self) -> bool:
+    def _is_over_after_waiting(self) -> bool:
         self._deadline = None
-        return self._shown is None or self._go_on(self._shown)
+        return self._shown is None or self._is_over_without_click(self._shown)
 
-    def _came(self) -> bool:
-        """Go on after what the latest click was to bring about."""
+    def _is_over_after_effect(self) -> bool:
+        """Go on once the effect of the latest click is there."""
         if not self._awaited or self._shown is None:
             return False
         self._awaited = False
-        return self._go_on(self._shown)
+        return self._is_over_without_click(self._shown)
 
-    def _go_on(self, message: Message) -> bool:
+    def _is_over_without_click(self, message: Message) -> bool:
+        """Press the next click if the dialog shows its button; else the conversation is over."""
         self._deadline = None
         if self._leaving or not self._clicks or Wish.read(self._clicks[0]).action not in actions(message):
-            return self._ended(self._state, str(self._said.facts.get("message") or message.text))
+            return self._end(self._facts.state, self._facts.message or message.text, succeeded=self._facts.succeeded)
         self._awaited = True
         self._click(message, Wish.read(self._clicks.pop(0)))
         return False
 
-    def _clicked_in(self, kinds: tuple[str, ...]) -> bool:
-        return self._clicked is not None and self._clicked.action in kinds
-
     # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _answer(self, message: Message, state: str) -> bool:
-        while (wish := self._choose(message, state)) is not None:
+    def _is_over_after_question(self, message: Message) -> bool:
+        while (wish := self._answer(message)) is not None:
             self._click(message, wish)
-            if wish.action not in LOOKS:
-                # A review makes way for what is chosen in its place: its own end is not the end.
-                self._awaited = wish.action in BEGINS
+            if self._clicked_meaning != "file":
+                # A click on a review that begins another dialog cancels the review: that end does not count.
+                self._awaited = self._clicked_meaning == "begin"
                 return False
         if self._unanswered is Unanswered.LEAVE:
             self.leave()
             return False
-        return self._ended("waiting", "The dialog waits for a button.")
+        return self._end("waiting", "The dialog waits for a button.")
 
     def _click(self, message: Message, wish: Wish) -> None:
-        self._clicked = wish
+        self._clicked_meaning = self._facts.meanings.get(wish.action, "")
         value = value_of(wish, message)
         try:
             self._click_trigger = self._client.click(message.ts, wish.action, value=value).trigger_id
         except RoomError as error:
-            # Somebody else was faster: the next state of the dialog tells.
+            # If somebody else was faster, the next state of the dialog shows it.
             if wish.action not in actions(message) or error.error != "action_not_found":
                 raise
             self._awaited = False
 
-    def _choose(self, message: Message, state: str) -> Wish | None:
+    def _answer(self, message: Message) -> Wish | None:
         there = actions(message)
-        says_yes = next((button for button in ASKING[state] if self._yes and state == "review" and button in there), "")
-        if self._clicks and (not says_yes or Wish.read(self._clicks[0]).action in there):
+        yes = self._facts.first("yes") if self._yes else None
+        if self._clicks and (yes is None or Wish.read(self._clicks[0]).action in there):
             return Wish.read(self._clicks.pop(0))
-        if says_yes:
-            return Wish(says_yes)
-        by_hand = tuple(button for button in buttons(message) if button not in OPENS_A_FORM)
+        if yes is not None:
+            return Wish(yes)
+        by_hand = tuple(button for button in buttons(message) if not self._facts.means(button, "form"))
         chosen = self._ask(by_hand) if self._ask else None
         return None if chosen is None else Wish(chosen)
-
-
-def is_counted(facts: Mapping[str, Any]) -> bool:
-    """Tell whether all is there: a list comes before it is known how much of the disk is used."""
-    return facts.get("state") != "listed" or facts.get("disk", 0) is not None or bool(facts.get("disk_note"))

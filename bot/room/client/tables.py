@@ -26,11 +26,11 @@ class Grid:
         return sum(self._widths()) + self._gaps()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Print it: where there is no room, cells are broken between words, and long words where it must be."""
+        """Print it; a cell that is too wide breaks between words, a word that is too long anywhere."""
         del console
         head, *body = self.rows or [()]
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-        for place, (title, width) in enumerate(zip(head, self._fitted(options.max_width), strict=False)):
+        for place, (title, width) in enumerate(zip(head, self._fitting_widths(options.max_width), strict=False)):
             # Text, not str: a cell has no mark-up of the console's.
             table.add_column(
                 Text(title), justify="right" if place in self.right else "left", width=width, overflow="fold"
@@ -39,10 +39,10 @@ class Grid:
             table.add_row(*map(Text, row[: len(head)]))
         yield table
 
-    def _fitted(self, room: int) -> list[int]:
+    def _fitting_widths(self, room: int) -> list[int]:
         widths, unbroken = self._widths(), self._widths(words=True)
         while sum(widths) + self._gaps() > room and max(widths, default=0) > 1:
-            # The widest of those that need not break a word, as long as there is one.
+            # The widest column that can shrink without breaking a word, while there is one.
             place = max(range(len(widths)), key=lambda one: (widths[one] > unbroken[one], widths[one]))
             widths[place] -= 1
         return widths

@@ -32,9 +32,9 @@ _MARK: Final = re.compile(
 )
 _STYLES: Final = {"block": "cyan", "code": "cyan", "bold": "bold", "italic": "italic"}
 _MOST_OPTIONS: Final = 3
-"""Choices of a menu that are named."""
+"""Choices of a menu that are shown."""
 _FRAME: Final = 4
-"""What the frame of a dialog takes of a line."""
+"""Columns that the frame of a dialog takes."""
 _MENUS: Final = frozenset({"static_select", "overflow"})
 _BUTTON_STYLES: Final = {"primary": "bold green", "danger": "bold red"}
 
@@ -44,7 +44,7 @@ def to_rich(blocks: Sequence[Block], files: Sequence[str] = ()) -> RenderableTyp
     parts = [_block(block) for block in blocks]
     if files:
         parts.append(Text(f"Files: {_visible(', '.join(files))}", style="dim"))
-    return Panel(Group(*_spaced(parts)), padding=(0, 1))
+    return Panel(Group(*_with_blank_lines(parts)), padding=(0, 1))
 
 
 def width_of_tables(blocks: Sequence[Block]) -> int:
@@ -58,12 +58,12 @@ def styled(mrkdwn: str) -> Text:
     text, end = Text(), 0
     for mark in _MARK.finditer(mrkdwn):
         text.append(_plain(mrkdwn[end : mark.start()]))
-        text.append_text(_marked(str(mark.lastgroup), str(mark[str(mark.lastgroup)])))
+        text.append_text(_styled_mark(str(mark.lastgroup), str(mark[str(mark.lastgroup)])))
         end = mark.end()
     return text.append(_plain(mrkdwn[end:]))
 
 
-def _spaced(parts: Sequence[RenderableType]) -> list[RenderableType]:
+def _with_blank_lines(parts: Sequence[RenderableType]) -> list[RenderableType]:
     return [piece for part in parts for piece in (Text(""), part)][1:]
 
 
@@ -80,7 +80,7 @@ def _block(block: Block) -> RenderableType:
         case {"type": "table", "rows": list(rows)}:
             return _table(rows, block.get("column_settings"))
         case _:
-            # A message stays readable when the bot sends what this terminal does not know.
+            # A message stays readable when it has a block that this terminal does not know.
             is_line = block.get("type") == "divider"
             words = "─" * 3 if is_line else f"({_visible(str(block.get('type')))} is shown in Slack only)"
             return Text(words, style="dim")
@@ -121,7 +121,7 @@ def _menu(element: JsonValue) -> Text:
 
 
 def _table(rows: Sequence[JsonValue], settings: JsonValue) -> Grid:
-    """Show a table as one: its first row is the head."""
+    """Show a table; its first row is the head."""
     texts = [[_cell(cell) for cell in row] for row in rows if isinstance(row, list)]
     places = range(len(settings)) if isinstance(settings, list) else ()
     right = frozenset(place for place in places if _setting(settings, place, "align") == "right")
@@ -177,7 +177,7 @@ def _text(element: JsonValue, style: str = "") -> Text:
     return shown
 
 
-def _marked(kind: str, inside: str) -> Text:
+def _styled_mark(kind: str, inside: str) -> Text:
     if kind == "link":
         return Text(_plain(_link(inside)), style="bold" if inside.startswith(("@", "!")) else "underline")
     return Text(_plain(inside), style=_STYLES[kind])

@@ -1,4 +1,4 @@
-"""Put a room together: its state, the bot's side, the people's side and the page, behind one door."""
+"""Put a room together: its state, the bot's side, the people's side and the page, behind one check of each request."""
 
 from collections.abc import Sequence
 

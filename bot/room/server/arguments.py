@@ -1,4 +1,4 @@
-"""What callers send, parsed at the door: the arguments of each Slack method, from a form or from JSON."""
+"""The input of callers, parsed and checked: the arguments of each Slack method, from a form or from JSON."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _BLOCKS: TypeAdapter[tuple[Block, ...]] = TypeAdapter(tuple[Block, ...])
 
 
 def _from_json(value: object) -> object:
-    """Read what a form carries as JSON text; leave what came as JSON."""
+    """Parse JSON text from a form; leave a value that is JSON already."""
     if not isinstance(value, str):
         return value
     try:
@@ -34,13 +34,13 @@ FromJson = BeforeValidator(_from_json)
 
 
 class Arguments(BaseModel):
-    """The arguments of a method; what the room has no use for is ignored, as in Slack."""
+    """The arguments of a method; unknown ones are ignored, as in Slack."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     @classmethod
     def read(cls, values: Mapping[str, JsonValue]) -> Self:
-        """Parse, or refuse with the names of what is wrong."""
+        """Parse, or refuse with the names of the wrong arguments."""
         try:
             return cls.model_validate(values)
         except ValidationError as refusal:
@@ -155,7 +155,7 @@ class FileName(Arguments):
 
 
 class ModalAnswer(Arguments):
-    """What a bot answers in the acknowledgement of a submitted form; nothing at all closes it."""
+    """What a bot answers in the acknowledgement of a submitted form; an empty answer closes it."""
 
     response_action: Literal["errors", "update", "clear"] | None = None
     errors: dict[str, Name] = Field(default_factory=dict)

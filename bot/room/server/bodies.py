@@ -1,6 +1,6 @@
-"""The bodies of requests: the only place that reads them, none longer and none for longer than it may be.
+"""The bodies of requests: the only place that reads them, with a limit on length and time.
 
-Ask for one after its sender is known to be let in: what is never asked for stays in the other side's hands.
+Authenticate the sender before reading a body: the server buffers nothing of a body that it does not read.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 MOST_BYTES: Final = 1024 * 1024
-"""More than any call of Slack's Web API holds, or anything that people send; files have a bound of their own."""
+"""More than any call of Slack's Web API holds, or anything that people send; files have another limit."""
 MOST_BYTES_OF_ANYBODY: Final = 4096
-"""Where no token is asked for: signing in brings it in the body."""
+"""The limit for requests without a token: signing in sends it in the body."""
 SECONDS: Final = 60.0
 """How long the whole body of a request may take: an upload of 100 MB takes one over loopback."""
 
@@ -21,8 +21,8 @@ _TOO_SLOW: Final = 408
 
 
 async def body_of(request: Request, *, most: int = MOST_BYTES, seconds: float = SECONDS) -> bytes:
-    """Read the body whole; one that is too long or too slow is answered with 413 or 408."""
-    if _announced(request) > most:
+    """Read the whole body; the answer to one that is too long or too slow is 413 or 408."""
+    if _announced_length(request) > most:
         raise _too_large(most)
     try:
         async with asyncio.timeout(seconds):
@@ -32,7 +32,7 @@ async def body_of(request: Request, *, most: int = MOST_BYTES, seconds: float = 
 
 
 async def _read(request: Request, most: int) -> bytes:
-    # A length may be missing, or be a lie: what comes is counted.
+    # The announced length may be missing or wrong, so the bytes are counted.
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
@@ -41,7 +41,7 @@ async def _read(request: Request, most: int) -> bytes:
     return bytes(content)
 
 
-def _announced(request: Request) -> int:
+def _announced_length(request: Request) -> int:
     length = request.headers.get("content-length", "")
     return int(length) if length.isdecimal() else 0
 

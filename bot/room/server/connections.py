@@ -1,6 +1,6 @@
-"""How many connections the room has at once, and how long it waits for what the other side has begun to send.
+"""Limits on the room's connections: their number, and the time for what the other side has begun to send.
 
-Uvicorn bounds neither the time for a request's head nor what follows a request that is answered already, and it counts
+Uvicorn limits neither the time for a request's head nor for the rest of a body that is already answered, and it counts
 connections only when a request is complete.
 """
 
@@ -25,12 +25,12 @@ _BUSY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What a room takes at once.
+    """The limits of a room's connections.
 
     Attributes:
-        connections: of all who are connected: a page has about three, a bot ten at most.
-        head_seconds: for a request's head, from the opening of the connection or the answer before it; and for what is
-            left of a request's body once it is answered.
+        connections: of all clients together; a page has about three, a bot ten at most.
+        head_seconds: for a request's head, from the opening of the connection or the answer before it; and for the
+            rest of a request's body once it is answered.
         message_bytes: of one message over a WebSocket.
     """
 
@@ -77,14 +77,14 @@ class _BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        """Let the time run while the other side owes us something, whatever it sends meanwhile."""
+        """Run the timer while the other side has to finish a head or a body, whatever it sends meanwhile."""
         if self.transport.is_closing() or not self._is_owed():
             self._forget()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self._bounds.head_seconds, self._cut)
 
     def _is_owed(self) -> bool:
-        """Tell whether a head is not complete, or more of a body comes though it is answered."""
+        """Tell whether a head is incomplete, or the body of an answered request is."""
         is_answered = self.conn.our_state in {h11.DONE, h11.MUST_CLOSE}
         return self.conn.their_state is h11.IDLE or (self.conn.their_state is h11.SEND_BODY and is_answered)
 

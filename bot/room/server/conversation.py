@@ -1,4 +1,4 @@
-"""The state of a room's conversation: messages, their order, and who hears of changes. No network in here.
+"""The state of a room's conversation: messages, their order, and the listeners for changes. No network in here.
 
 It belongs to one thread (the server's event loop) and takes no locks.
 """
@@ -29,12 +29,12 @@ from bot.room.events import (
 )
 from bot.room.server.store import Store
 
-# A long-lived room forgets old acknowledgements: they only matter to who waits for them.
+# A long-lived room forgets old acknowledgements: they only matter to a client that waits for them.
 KEPT_RECEIPTS = 1_000
 KEPT_MESSAGES: Final = 2_000
-"""What has not changed for longest is forgotten first."""
+"""The message that has not changed for longest is forgotten first."""
 _NUMBERS_AHEAD: Final = 1_000
-"""Sequence numbers are reserved in the store by so many at once: one write for each would be much."""
+"""Sequence numbers are reserved in the store in batches of this size: one write for each would be too many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +64,16 @@ class Conversation:
         store: Store | None = None,
         most_messages: int = KEPT_MESSAGES,
     ) -> None:
-        """Go on with what is in the store; `history` names the sequence numbers, for who has seen some of them."""
+        """Continue from the store; `history` identifies the sequence numbers, for clients that saw some."""
         self._now = now
         self._store = store or Store()
         self._most_messages = most_messages
         self.history: Final = history
         self._records = _stored_records(self._store)
         self._last_micros = max((_micros(record) for record in self._records.values()), default=0)
-        # Numbers after the last stored one may have been given out, to receipts; none is given out twice.
+        # Receipts, which are not stored, may have used numbers after the last stored one; no number is used twice.
         self._sequence = self._reserved = int(self._store.entries("number").get("reserved", "0"))
-        # One for each person, who has one screen.
+        # At most one modal for each person.
         self._views = {user: _VIEW.validate_json(value) for user, value in self._store.entries("view").items()}
         self._receipts: deque[Acked | Undelivered | ViewClosed] = deque(maxlen=KEPT_RECEIPTS)
         self._listeners: list[Callable[[RoomEvent], None]] = []
@@ -90,15 +90,15 @@ class Conversation:
         return f"{seconds:010d}.{micros:06d}"
 
     def post(self, draft: Draft, *, ts: str | None = None) -> Message:
-        """Write a message, now or in the place that was kept for it by `new_ts`."""
-        message = _stamped(draft, ts or self.new_ts())
+        """Write a message, now or at the time stamp that `new_ts` reserved for it."""
+        message = _with_ts(draft, ts or self.new_ts())
         number = self._next_number()
-        shared = self._shared(message)
+        shared = self._file_events(message)
         self._keep(_Record(message=message, posted=number, changed=number, shared=shared))
         self._forget_oldest()
-        self._tell(MessagePosted(sequence=number, message=message))
+        self._notify(MessagePosted(sequence=number, message=message))
         for event in shared:
-            self._tell(event)
+            self._notify(event)
         return message
 
     def edit(self, message: Message, *, text: str, blocks: tuple[Block, ...], metadata: Metadata | None) -> Message:
@@ -108,15 +108,15 @@ class Conversation:
         number = self._next_number()
         past = message.blocks or record.past_blocks
         self._keep(replace(record, message=edited, changed=number, past_blocks=past))
-        self._tell(MessageEdited(sequence=number, message=edited))
+        self._notify(MessageEdited(sequence=number, message=edited))
         return edited
 
     def delete(self, message: Message) -> None:
-        """Take a message away."""
+        """Delete a message."""
         record = self._records[message.channel, message.ts]
         number = self._next_number()
         self._keep(replace(record, changed=number, deleted=True))
-        self._tell(_gone(message, number))
+        self._notify(_deletion(message, number))
 
     def find(self, channel: str, ts: str) -> Message | None:
         """Find a message that is still there."""
@@ -124,7 +124,7 @@ class Conversation:
         return None if record is None or record.deleted else record.message
 
     def blocks_before(self, message: Message) -> tuple[Block, ...]:
-        """Give the last blocks that an edit replaced: what a person with an old screen still sees."""
+        """Give the last blocks that an edit replaced: a person with an outdated screen still sees them."""
         return self._records[message.channel, message.ts].past_blocks
 
     def messages(self, channel: str, *, viewer: str) -> tuple[Message, ...]:
@@ -137,7 +137,7 @@ class Conversation:
         return tuple(sorted(there, key=lambda message: message.ts))
 
     def since(self, sequence: int) -> tuple[RoomEvent, ...]:
-        """Tell what changed after that number: one event per message, with its newest state."""
+        """List the changes after that number: one event per message, with its newest state."""
         events = [event for record in self._records.values() for event in _catch_up(record, sequence)]
         others = (*self._receipts, *self._views.values())
         events.extend(event for event in others if event.sequence > sequence)
@@ -158,7 +158,7 @@ class Conversation:
         shown = ViewShown(sequence=self._next_number(), view=view)
         self._views[view.user] = shown
         self._store.put("view", view.user, _VIEW.dump_json(shown).decode())
-        self._tell(shown)
+        self._notify(shown)
 
     def close_view(self, view: OpenView) -> None:
         """Take a modal from its person's screen."""
@@ -166,7 +166,7 @@ class Conversation:
         self._store.drop("view", view.user)
         closed = ViewClosed(sequence=self._next_number(), view=view)
         self._receipts.append(closed)
-        self._tell(closed)
+        self._notify(closed)
 
     def record_ack(self, *, channel: str, user: str, trigger_id: str, envelope_id: str, milliseconds: float) -> None:
         """Note that the bot acknowledged."""
@@ -179,7 +179,7 @@ class Conversation:
             milliseconds=milliseconds,
         )
         self._receipts.append(receipt)
-        self._tell(receipt)
+        self._notify(receipt)
 
     def record_failure(self, *, channel: str, user: str, trigger_id: str, reason: Failure) -> None:
         """Note that the bot did not take something."""
@@ -187,7 +187,7 @@ class Conversation:
             sequence=self._next_number(), channel=channel, user=user, trigger_id=trigger_id, reason=reason
         )
         self._receipts.append(receipt)
-        self._tell(receipt)
+        self._notify(receipt)
 
     def _next_number(self) -> int:
         if self._sequence == self._reserved:
@@ -209,7 +209,7 @@ class Conversation:
             del self._records[channel, ts]
             self._store.drop("message", f"{channel}/{ts}")
 
-    def _shared(self, message: Message) -> tuple[FileShared, ...]:
+    def _file_events(self, message: Message) -> tuple[FileShared, ...]:
         return tuple(
             FileShared(
                 sequence=self._next_number(),
@@ -221,7 +221,7 @@ class Conversation:
             for file in message.files
         )
 
-    def _tell(self, event: RoomEvent) -> None:
+    def _notify(self, event: RoomEvent) -> None:
         for listener in tuple(self._listeners):
             listener(event)
 
@@ -237,7 +237,7 @@ def _micros(record: _Record) -> int:
     return int((record.message.edited_ts or record.message.ts).replace(".", ""))
 
 
-def _stamped(draft: Draft, ts: str) -> Message:
+def _with_ts(draft: Draft, ts: str) -> Message:
     return Message(
         ts=ts,
         channel=draft.channel,
@@ -252,7 +252,7 @@ def _stamped(draft: Draft, ts: str) -> Message:
     )
 
 
-def _gone(message: Message, number: int) -> MessageDeleted:
+def _deletion(message: Message, number: int) -> MessageDeleted:
     return MessageDeleted(sequence=number, channel=message.channel, ts=message.ts, only_for=message.only_for)
 
 
@@ -261,7 +261,7 @@ def _catch_up(record: _Record, seen: int) -> Iterator[RoomEvent]:
     match record:
         case _Record(deleted=True):
             if record.changed > seen and not is_new:
-                yield _gone(record.message, record.changed)
+                yield _deletion(record.message, record.changed)
         case _ if is_new:
             yield MessagePosted(sequence=record.changed, message=record.message)
         case _ if record.changed > seen:

@@ -63,7 +63,7 @@ class PeoplesDoor:
 
     def __init__(self, token: str, port: int) -> None:
         self._token = token
-        # Browsers share cookies among the ports of a host: each room has a name of its own.
+        # Browsers share cookies among the ports of a host, so each room uses another cookie name.
         self.cookie_name: Final = f"warroom_{port}"
         # Not the token itself: what else listens on this host may be sent the cookie, but never learns the token.
         self._session = hmac.new(token.encode(), b"session of the page", hashlib.sha256).hexdigest()
@@ -76,7 +76,7 @@ class PeoplesDoor:
         """Tell whether this request comes from a program with the token, or from the room's own page."""
         if token := bearer(connection.headers):
             return same(token, self._token)
-        # The cookie comes along whoever made the browser send the request; this header says who did.
+        # A browser sends the cookie even for a request of a foreign page; this header says which page sent it.
         own_page = connection.headers.get("sec-fetch-site", "same-origin") == "same-origin"
         return own_page and same(connection.cookies.get(self.cookie_name, ""), self._session)
 
@@ -108,7 +108,7 @@ class Door:
                 await send({"type": "websocket.close", "code": 1008})
             return
         answer = self._app if refusal is None else PlainTextResponse(f"{refusal}\n", 403)
-        await answer(scope, receive, _guarded(send))
+        await answer(scope, receive, _guarded_send(send))
 
 
 def _refusal(headers: Headers) -> str | None:
@@ -121,7 +121,7 @@ def _refusal(headers: Headers) -> str | None:
     return None
 
 
-def _guarded(send: Send) -> Send:
+def _guarded_send(send: Send) -> Send:
     async def guarded(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

@@ -11,7 +11,7 @@ from bot.room.server.store import Store
 
 MOST_BYTES = 100 * 1024 * 1024
 MOST_BYTES_IN_ALL: Final = 500 * 1024 * 1024
-"""The newest files stay; of older ones the room remembers the name only."""
+"""The newest files stay; of older ones the room keeps only the name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +57,19 @@ class Files:
         return file_id, ticket
 
     def expected(self, ticket: str) -> int | None:
-        """Tell how many bytes the ticket is for; None if the ticket is not in force."""
+        """Tell how many bytes the ticket is for; None if the ticket is not valid."""
         file_id = self._tickets.get(ticket)
         return None if file_id is None else self._files[file_id].length
 
     def receive(self, ticket: str, content: bytes) -> None:
         """Store the bytes of an announced file; the ticket is spent."""
         file_id = self._tickets.pop(ticket)
-        self._make_place_for(len(content))
+        self._make_room_for(len(content))
         self._store.put_content(file_id, content)
         self._keep(replace(self._files[file_id], has_arrived=True))
 
     def complete(self, file_id: str, *, title: str | None) -> StoredFile | None:
-        """Finish an upload; None if its bytes never came or it was finished before."""
+        """Finish an upload; None if its bytes never arrived or it was finished before."""
         file = self._files.get(file_id)
         if file is None or not file.has_arrived or file.is_complete:
             return None
@@ -90,7 +90,7 @@ class Files:
         self._files[file.id] = file
         self._store.put("file", file.id, _FILE.dump_json(file).decode())
 
-    def _make_place_for(self, length: int) -> None:
+    def _make_room_for(self, length: int) -> None:
         there = sum(file.length for file in self._files.values() if file.has_arrived)
         for file in tuple(self._files.values()):
             if there + length <= self._most_bytes:

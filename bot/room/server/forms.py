@@ -1,23 +1,23 @@
-"""Forms: what somebody entered in a modal, checked as Slack's client does, and put in shape for the bot."""
+"""Forms: the entries of a modal, checked as Slack's client does, and in the shape that the bot gets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from bot.room.blocks import options_of
 from bot.room.events import Block
-from bot.room.server.payloads import options_of
 from bot.room.server.refusals import RefusedError
 from bot.room.server.shapes import Shape
 
 Entry = str | tuple[str, ...] | None
-"""A text, the value of a choice, the values of several; None where nothing was entered."""
+"""A text, the value of a choice, the values of several; None for an empty field."""
 
 Entries = Mapping[str, Mapping[str, Entry]]
-"""What was entered, by block id and action id."""
+"""The entries of a form, by block id and action id."""
 
 
 def form_errors(view: Block, entries: Entries) -> dict[str, str]:
-    """Say by block id what is missing, too short or too long: the bot never hears of such a form."""
+    """Say by block id what is missing, too short or too long: such a form is not sent to the bot."""
     return {
         str(block["block_id"]): complaint
         for block, element in inputs(view)

@@ -6,9 +6,9 @@ from starlette.websockets import WebSocket
 
 
 async def text_frames(socket: WebSocket) -> AsyncIterator[str]:
-    """Give the text frames that the other side sends, until it is gone; other frames are skipped.
+    """Give the text frames that the other side sends, until it disconnects; other frames are skipped.
 
-    Not starlette's `iter_text`: that one raises when a frame arrives after we have begun to close.
+    Not starlette's `iter_text`: that one raises when a frame arrives after the close began.
     """
     while (frame := await socket.receive())["type"] != "websocket.disconnect":
         if (text := frame.get("text")) is not None:

@@ -28,12 +28,12 @@ from bot.room.server.sources import Sources
 from bot.room.workspace import Channel, Person, Workspace
 
 TROUBLE: Final = "We had some trouble connecting. Try again?"
-"""What Slack says where the app did not answer a form, or not in a way that Slack understands."""
+"""Slack's words if the app does not answer a form, or not in a form that Slack understands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewClick:
-    """A click on an element of a modal, with what is entered in it so far."""
+    """A click on an element of a modal, with the entries so far."""
 
     view_id: str
     action_id: str
@@ -74,7 +74,7 @@ class Modals:
             user=occasion.person.id,
             channel=occasion.channel.id,
             hash=self._hash(),
-            content=self._named(content),
+            content=self._with_ids(content),
             trigger_id=occasion.trigger_id,
         )
         self._conversation.show_view(view)
@@ -100,8 +100,8 @@ class Modals:
         occasion = self._occasions.new(person, self._channel(view))
         state = form_state(view.content, entries)
         payload = submission_payload(occasion, self._workspace, view=view, state=state)
-        ack = await self._delivered(occasion, payload)
-        return Submitted(outcome="failed", message=TROUBLE) if ack is None else self._answered(view, ack.payload)
+        ack = await self._ack_of(occasion, payload)
+        return Submitted(outcome="failed", message=TROUBLE) if ack is None else self._outcome_of(view, ack.payload)
 
     async def close(self, person: Person, view_id: str) -> None:
         """Close a modal by hand; the bot hears of it where it asked to."""
@@ -109,20 +109,20 @@ class Modals:
         self._conversation.close_view(view)
         if view.content.get("notify_on_close"):
             occasion = self._occasions.new(person, self._channel(view))
-            await self._delivered(occasion, closing_payload(occasion, self._workspace, view=view))
+            await self._ack_of(occasion, closing_payload(occasion, self._workspace, view=view))
 
     async def click(self, person: Person, click: ViewClick) -> Submitted:
         """Send a click on an element of a modal to the bot; returns when the bot has acknowledged."""
         view = self._own(person, click.view_id)
-        block_id, element = _clicked(view, click)
+        block_id, element = _clicked_element(view, click)
         occasion = self._occasions.new(person, self._channel(view))
         action = click_action(element, block_id=block_id, value=click.value, action_ts=f"{self._now():.6f}")
         state = form_state(view.content, click.entries)
         payload = view_click_payload(occasion, self._workspace, view=view, state=state, action=action)
-        ack = await self._delivered(occasion, payload)
+        ack = await self._ack_of(occasion, payload)
         return Submitted(outcome="taken") if ack else Submitted(outcome="failed", message=TROUBLE)
 
-    async def _delivered(self, occasion: Occasion, payload: Reply) -> Ack | None:
+    async def _ack_of(self, occasion: Occasion, payload: Reply) -> Ack | None:
         answer: asyncio.Future[Ack | None] = asyncio.get_running_loop().create_future()
         delivery = Delivery(
             type="interactive",
@@ -144,7 +144,7 @@ class Modals:
             )
         return ack
 
-    def _answered(self, view: OpenView, payload: JsonValue) -> Submitted:
+    def _outcome_of(self, view: OpenView, payload: JsonValue) -> Submitted:
         try:
             return self._carry_out(view, sent.ModalAnswer.model_validate(payload or {}))
         except (ValidationError, RefusedError):
@@ -170,7 +170,7 @@ class Modals:
             self._conversation.close_view(shown)
 
     def _show(self, view: OpenView, content: Block) -> OpenView:
-        changed = replace(view, hash=self._hash(), content=self._named(content))
+        changed = replace(view, hash=self._hash(), content=self._with_ids(content))
         self._conversation.show_view(changed)
         return changed
 
@@ -195,7 +195,7 @@ class Modals:
             raise RefusedError("channel_not_found", ["The channel of this form is gone."])
         return channel
 
-    def _named(self, content: Block) -> Block:
+    def _with_ids(self, content: Block) -> Block:
         blocks = content["blocks"]
         found = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
         return {**content, "blocks": list(with_ids(found, new_id=self._new_secret))}
@@ -213,7 +213,7 @@ def _setter(answer: "asyncio.Future[Ack | None]") -> Callable[[Ack | None], None
     return set_once
 
 
-def _clicked(view: OpenView, click: ViewClick) -> tuple[str, Block]:
+def _clicked_element(view: OpenView, click: ViewClick) -> tuple[str, Block]:
     blocks = view.content["blocks"]
     shown = clickables(block for block in blocks if isinstance(block, dict)) if isinstance(blocks, list) else ()
     for block_id, element in shown:

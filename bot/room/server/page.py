@@ -24,14 +24,14 @@ class _Token(BaseModel):
 
 
 class Page:
-    """Serves the page, and lets it in."""
+    """Serves the page, and signs it in."""
 
     def __init__(self, *, conversation: Conversation, door: PeoplesDoor) -> None:
         self._conversation = conversation
         self._door = door
 
     def routes(self) -> list[BaseRoute]:
-        """List the addresses of the page. Only the session is worth guarding: the files are public."""
+        """List the addresses of the page. Only the session is guarded: the files are public."""
         return [
             Route("/", self._index, methods=["GET"]),
             Route("/favicon.ico", self._icon, methods=["GET"]),
@@ -47,7 +47,7 @@ class Page:
         return FileResponse(STATIC / "icon.svg")
 
     async def _session(self, request: Request) -> Response:
-        """Tell the page whether it is let in, and which history the room has: a new one makes it start over."""
+        """Tell the page whether it is signed in, and the id of the room's history: a new one makes it start over."""
         if not self._door.lets_in(request):
             return JSONResponse({"error": "invalid_auth"}, status_code=401)
         return JSONResponse({"history": self._conversation.history})
@@ -70,7 +70,7 @@ class Page:
 
 
 class _Files(StaticFiles):
-    """Static files that a browser asks for anew each time: after an upgrade the page is of one piece."""
+    """Static files that a browser revalidates each time, so that no page mixes two versions after an upgrade."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Serve one file."""

@@ -2,12 +2,13 @@
 
 from pydantic import JsonValue
 
+from bot.room.blocks import options_of
 from bot.room.events import Block, Message, OpenView
 from bot.room.server.occasions import Occasion
 from bot.room.server.shapes import Shape, channel_shape, message_shape, person_shape, view_shape
 from bot.room.workspace import Workspace
 
-# Slack's old verification token stands in every payload; nothing may rely on it.
+# Slack's old verification token is in every payload; nothing may rely on it.
 VERIFICATION_TOKEN = "unused-since-signed-requests"  # noqa: S105 - not a secret: a constant that protocol wants
 
 
@@ -64,7 +65,7 @@ def submission_payload(occasion: Occasion, workspace: Workspace, *, view: OpenVi
 
 
 def closing_payload(occasion: Occasion, workspace: Workspace, *, view: OpenView) -> Shape:
-    """Build the payload that tells of a modal closed by hand."""
+    """Build the payload for a modal that the person closed."""
     shape = view_shape(view, workspace, state={"values": {}})
     payload = _interaction("view_closed", occasion, workspace) | {"view": shape, "is_cleared": False}
     del payload["trigger_id"]
@@ -88,17 +89,6 @@ def click_action(element: Block, *, block_id: str, value: str | None, action_ts:
 def chosen_option(menu: Block, value: str | None) -> JsonValue:
     """Find the option of a menu that has this value; None if there is none."""
     return next((option for option in options_of(menu) if option.get("value") == value), None)
-
-
-def options_of(menu: Block) -> list[Block]:
-    """List the options of a menu or of a list of choices, those in groups included."""
-    match menu:
-        case {"options": list(options)}:
-            return [option for option in options if isinstance(option, dict)]
-        case {"option_groups": list(groups)}:
-            return [option for group in groups if isinstance(group, dict) for option in options_of(group)]
-        case _:
-            return []
 
 
 def _interaction(kind: str, occasion: Occasion, workspace: Workspace) -> Shape:

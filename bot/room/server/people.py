@@ -81,16 +81,16 @@ class People:
             payload=command_payload(occasion, self._workspace, command=line.command, text=line.text),
             accepts_answer=True,
             on_ack=lambda ack: self._command_acked(occasion, line, ts, ack),
-            on_timeout=lambda: self._fail(occasion, "operation_timeout", _failed(line, "operation_timeout")),
+            on_timeout=lambda: self._fail(occasion, "operation_timeout", _failure_text(line, "operation_timeout")),
         )
         if not await self._socket_mode.deliver(delivery):
-            self._fail(occasion, "dispatch_failed", _failed(line, "dispatch_failed"))
+            self._fail(occasion, "dispatch_failed", _failure_text(line, "dispatch_failed"))
         return occasion.trigger_id
 
     async def click(self, person: Person, channel: Channel, click: Click) -> str:
         """Send a click to the bot; give its trigger id."""
         message = self._visible_message(person, channel, click.ts)
-        block_id, element = self._clicked(message, click)
+        block_id, element = self._clicked_element(message, click)
         target = ReplyTarget(channel=channel.id, user=person.id, original_ts=message.ts, thread_ts=message.thread_ts)
         occasion = self._occasions.new(person, channel, target)
         action = click_action(element, block_id=block_id, value=click.value, action_ts=f"{self._now():.6f}")
@@ -98,7 +98,7 @@ class People:
             type="interactive",
             payload=click_payload(occasion, self._workspace, message=message, action=action),
             accepts_answer=False,
-            on_ack=lambda ack: self._acked(occasion, ack),
+            on_ack=lambda ack: self._record_ack(occasion, ack),
             on_timeout=lambda: self._fail(occasion, "operation_timeout", _dead_click("operation_timeout")),
         )
         for attempt in range(click.deliveries):
@@ -113,17 +113,17 @@ class People:
             raise RefusedError("message_not_found", [f"No message {ts} in {channel.id} that {person.id} can see."])
         return message
 
-    def _clicked(self, message: Message, click: Click) -> tuple[str, Block]:
+    def _clicked_element(self, message: Message, click: Click) -> tuple[str, Block]:
         shown = clickables(message.blocks)
         if click.stale:
             shown += clickables(self._conversation.blocks_before(message))
         for block_id, element in shown:
             if element["action_id"] == click.action_id and click.block_id in {None, block_id}:
-                return block_id, _checked(element, click)
+                return block_id, _checked_element(element, click)
         there = ", ".join(f"`{element['action_id']}`" for _, element in shown) or "nothing"
         raise RefusedError("action_not_found", [f"The message has no `{click.action_id}`; it offers {there}."])
 
-    def _acked(self, occasion: Occasion, ack: Ack) -> None:
+    def _record_ack(self, occasion: Occasion, ack: Ack) -> None:
         self._conversation.record_ack(
             channel=occasion.channel.id,
             user=occasion.person.id,
@@ -133,14 +133,14 @@ class People:
         )
 
     def _command_acked(self, occasion: Occasion, line: CommandLine, ts: str, ack: Ack) -> None:
-        self._acked(occasion, ack)
+        self._record_ack(occasion, ack)
         if not ack.payload:
             return
         try:
             self._show_answer(occasion, line, ts, Answer.model_validate(ack.payload))
         except (ValidationError, RefusedError):
             reason: Failure = "invalid_command_response"
-            self._fail(occasion, reason, _failed(line, reason))
+            self._fail(occasion, reason, _failure_text(line, reason))
 
     def _show_answer(self, occasion: Occasion, line: CommandLine, ts: str, answer: Answer) -> None:
         if answer.response_type == "in_channel":
@@ -160,7 +160,7 @@ class People:
         )
 
 
-def _checked(element: Block, click: Click) -> Block:
+def _checked_element(element: Block, click: Click) -> Block:
     """Refuse a choice that the menu does not offer."""
     if element["type"] != "button" and chosen_option(element, click.value) is None:
         raise RefusedError("option_not_found", [f"`{click.action_id}` has no option `{click.value}`."])
@@ -174,7 +174,7 @@ def _unknown_command(command: str) -> str:
     )
 
 
-def _failed(line: CommandLine, reason: Failure) -> str:
+def _failure_text(line: CommandLine, reason: Failure) -> str:
     explanation = {
         "operation_timeout": "the app did not respond in time",
         "dispatch_failed": "no app is connected",

@@ -1,4 +1,4 @@
-"""The people's side over HTTP: `/room/…`, JSON only, for who is let in, and one stream of events."""
+"""The people's side over HTTP: `/room/…`, JSON only, for authenticated clients, and one stream of events."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ from bot.room.server.people import Click, CommandLine, People
 from bot.room.server.refusals import RefusedError
 from bot.room.workspace import Channel, KnownCommand, Person, Workspace
 
-# A reader that is so far behind starts again from the state, which is shorter than the changes.
+# A reader this far behind reads the state again, which is shorter than the changes.
 MOST_UNSENT_EVENTS = 10_000
 
 MESSAGES: TypeAdapter[tuple[Message, ...]] = TypeAdapter(tuple[Message, ...])
@@ -30,7 +30,7 @@ SUBMITTED: TypeAdapter[Submitted] = TypeAdapter(Submitted)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomState:
-    """What one person sees in their first channel, and up to which change that is so."""
+    """What one person sees in their first channel, with the number of the latest change."""
 
     user: str
     channel: str
@@ -118,29 +118,31 @@ class PeopleApi:
     def routes(self) -> list[BaseRoute]:
         """List the addresses of the people's side."""
         return [
-            Route("/room/commands", self._guarded(self._type), methods=["POST"]),
-            Route("/room/clicks", self._guarded(self._click), methods=["POST"]),
-            Route("/room/form-clicks", self._guarded(self._click_form), methods=["POST"]),
-            Route("/room/submissions", self._guarded(self._submit), methods=["POST"]),
-            Route("/room/closings", self._guarded(self._close), methods=["POST"]),
-            Route("/room/state", self._guarded(self._state), methods=["GET"]),
-            Route("/room/messages", self._guarded(self._messages), methods=["GET"]),
-            Route("/room/files/{file_id}", self._guarded(self._file), methods=["GET"]),
+            Route("/room/commands", self._guarded_endpoint(self._type), methods=["POST"]),
+            Route("/room/clicks", self._guarded_endpoint(self._click), methods=["POST"]),
+            Route("/room/form-clicks", self._guarded_endpoint(self._click_form), methods=["POST"]),
+            Route("/room/submissions", self._guarded_endpoint(self._submit), methods=["POST"]),
+            Route("/room/closings", self._guarded_endpoint(self._close), methods=["POST"]),
+            Route("/room/state", self._guarded_endpoint(self._state), methods=["GET"]),
+            Route("/room/messages", self._guarded_endpoint(self._messages), methods=["GET"]),
+            Route("/room/files/{file_id}", self._guarded_endpoint(self._file), methods=["GET"]),
             WebSocketRoute("/room/events", self._events),
         ]
 
-    def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded_endpoint(
+        self, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
             if not self._door.lets_in(request):
-                return _refused(401, "invalid_auth", "Send the room's user token as a bearer token.")
+                return _refusal_response(401, "invalid_auth", "Send the room's user token as a bearer token.")
             if request.method == "POST" and not _is_json(request):
-                return _refused(415, "invalid_post_type", "Send JSON, with the content type application/json.")
+                return _refusal_response(415, "invalid_post_type", "Send JSON, with the content type application/json.")
             try:
                 return await endpoint(request)
             except ValidationError as error:
-                return _refused(422, "invalid_arguments", str(error))
+                return _refusal_response(422, "invalid_arguments", str(error))
             except RefusedError as refusal:
-                return _refused(409, refusal.error, " ".join(refusal.details))
+                return _refusal_response(409, refusal.error, " ".join(refusal.details))
 
         return guarded
 
@@ -182,7 +184,7 @@ class PeopleApi:
         return JSONResponse({})
 
     async def _state(self, request: Request) -> Response:
-        """Give all that a page needs to begin: the events after `sequence` keep it up to date."""
+        """Give everything that a page needs to begin; the events after `sequence` keep it up to date."""
         wanted = self._workspace.person(request.query_params.get("user", ""))
         person = wanted or self._workspace.people[0]
         channel = next(channel for channel in self._workspace.channels if channel.has(person.id))
@@ -207,7 +209,7 @@ class PeopleApi:
         content = self._files.content(request.path_params["file_id"])
         if content is None:
             raise RefusedError("file_not_found", ["There is no such file in the room, or it was too old to keep."])
-        # Never as something a browser would show: the bytes are whatever a build printed.
+        # As a download that no browser renders: the bytes are the untrusted output of a build.
         return Response(
             content,
             media_type="application/octet-stream",
@@ -215,7 +217,7 @@ class PeopleApi:
         )
 
     async def _events(self, socket: WebSocket) -> None:
-        """Send what changed since a sequence number, then every change."""
+        """Send the changes since a sequence number, then every new change."""
         if not self._door.lets_in(socket):
             await socket.close(code=1008)
             return
@@ -237,7 +239,7 @@ class PeopleApi:
             async with asyncio.TaskGroup() as group:
                 sender = group.create_task(self._send_changes(socket, person, missed, changes))
                 async for _ in text_frames(socket):
-                    pass  # Nothing is expected from the reader but that it goes away.
+                    pass  # The reader sends nothing; the loop ends when it disconnects.
                 sender.cancel()
         finally:
             unsubscribe()
@@ -288,5 +290,5 @@ def _is_json(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
-def _refused(status: int, error: str, message: str) -> JSONResponse:
+def _refusal_response(status: int, error: str, message: str) -> JSONResponse:
     return JSONResponse({"error": error, "message": message}, status_code=status)

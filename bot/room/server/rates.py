@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 MINUTE = 60.0
-# Floating point must not hold back a caller who waited exactly as told.
+# A caller who waited exactly as long as asked must pass, whatever floating point rounds.
 ROUNDING = 1e-6
 
 
@@ -26,7 +26,7 @@ class RateLimits:
 
     @classmethod
     def boundless(cls) -> Self:
-        """Make limits that nobody reaches, for tests about something else."""
+        """Make limits that nobody reaches, for tests of other behaviour."""
         many = 1_000_000
         return cls(
             posts_per_second=many,
@@ -68,7 +68,7 @@ class RateMeter:
         return limits.get(method, limits.get(method.partition(".")[0]))
 
     def _wait_for_post(self, channel: str) -> int:
-        """A bucket per channel: `post_burst` posts fit in, one drains every `1 / posts_per_second` seconds."""
+        """Leaky bucket per channel: `post_burst` posts fit in, one drains every `1 / posts_per_second` seconds."""
         now = self._clock()
         pause = 1 / self._limits.posts_per_second
         empty_at = max(self._empty_at.get(channel, now), now)

@@ -1,4 +1,4 @@
-"""How Slack says no: `ok: false` with a word, or HTTP 429 with the seconds to wait."""
+"""How Slack says no: `ok: false` with an error code, or HTTP 429 with the seconds to wait."""
 
 from collections.abc import Sequence
 

@@ -49,7 +49,7 @@ class ResponseUrls:
     """The response URLs in force, by their secret part."""
 
     def __init__(self, *, sources: Sources, store: Store | None = None) -> None:
-        # The time of day, not a clock that starts with the process: what is kept is read by the next one.
+        # The time of day, not a clock that starts with the process: the next process reads the stored times.
         self._now = sources.now
         self._new_secret = sources.new_secret
         self._store = store or Store()

@@ -1,4 +1,4 @@
-"""The room's server: it starts and stops on loopback, in a thread of its own with one event loop."""
+"""The room's server: it starts and stops on loopback, in one thread with one event loop."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ from bot.room.workspace import KnownCommand, Workspace
 
 ACK_SECONDS = 3.0
 START_SECONDS = 10.0
-# What still talks when the room closes gets this long.
+# Time for open connections to finish when the room closes.
 GRACE_SECONDS = 2
 
 log = structlog.get_logger()
@@ -39,7 +39,7 @@ class RoomAddressError(RoomNotOpenedError):
 
 
 class Described(Protocol):
-    """A command with what the command box says of it; `usage` names the arguments: `name=x [base=y]`."""
+    """A command with its help in the command box; `usage` names the arguments: `name=x [base=y]`."""
 
     @property
     def name(self) -> str:
@@ -93,26 +93,26 @@ class Room:
             bounds: how many connections there may be, and how long they may take.
 
         Raises:
-            RoomNotOpenedError: the address or the folder cannot be used; the message says what to do.
+            RoomNotOpenedError: the address or the folder is not available; the message says what to do.
         """
         sources = sources or Sources()
         self._listener = _listen(host, port)
-        self._store = self._opened(state)
+        self._store = self._open_store(state)
         self.url = f"http://{_address(self._listener)}"
         self.api_url = f"{self.url}/api/"
-        self._tokens = tokens or _kept_tokens(self._store, sources)
+        self._tokens = tokens or _stored_tokens(self._store, sources)
         self.workspace = workspace = workspace or Workspace()
         self._socket_mode = SocketMode(workspace=workspace, ack_seconds=ack_seconds, sources=sources)
         app = room_app(
             url=self.url,
-            commands=[_known(command) for command in commands],
+            commands=[_known_command(command) for command in commands],
             workspace=workspace,
             limits=limits or RateLimits(),
             tokens=self._tokens,
             sources=sources,
             socket_mode=self._socket_mode,
             store=self._store,
-            history=_kept(self._store, "history", sources.new_secret()),
+            history=_stored_value(self._store, "history", sources.new_secret()),
         )
         self._server = _Server(app, bounds or Bounds())
         self._thread = threading.Thread(target=self._serve, name="room", daemon=True)
@@ -156,7 +156,7 @@ class Room:
         self._listener.close()
         self._store.close()
 
-    def _opened(self, state: Path | None) -> Store:
+    def _open_store(self, state: Path | None) -> Store:
         try:
             return Store() if state is None else Store.open(state)
         except RoomNotOpenedError:
@@ -213,19 +213,19 @@ class _Server(uvicorn.Server):
         self.answers.set()
 
 
-def _known(command: str | Described) -> KnownCommand:
+def _known_command(command: str | Described) -> KnownCommand:
     if isinstance(command, str):
         return KnownCommand(command)
     return KnownCommand(command.name, command.usage, command.description)
 
 
-def _kept_tokens(store: Store, sources: Sources) -> Tokens:
+def _stored_tokens(store: Store, sources: Sources) -> Tokens:
     fresh = _TOKENS.dump_json(Tokens.random(sources.new_secret)).decode()
-    return _TOKENS.validate_json(_kept(store, "tokens", fresh))
+    return _TOKENS.validate_json(_stored_value(store, "tokens", fresh))
 
 
-def _kept(store: Store, kind: str, fresh: str) -> str:
-    """Give what an earlier room left, or leave this for a later one."""
+def _stored_value(store: Store, kind: str, fresh: str) -> str:
+    """Give the stored value of an earlier room, or store this one for a later room."""
     left = store.entries(kind).get("")
     if left is None:
         store.put(kind, "", fresh)
@@ -235,7 +235,7 @@ def _kept(store: Store, kind: str, fresh: str) -> str:
 def _listen(host: str, port: int) -> socket.socket:
     if not is_loopback(host):
         raise RoomAddressError(
-            f"The room does not listen on {host}: whoever reaches it commands Docker, which is as good as root. "
+            f"The room does not listen on {host}: anybody who reaches it controls Docker, which is as good as root. "
             "Use 127.0.0.1, and an SSH tunnel to reach it from another machine."
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,4 +1,4 @@
-"""What the bot does with files: the methods files.* (Slack's upload in three steps)."""
+"""The bot's file methods: files.* (Slack's upload in three steps)."""
 
 from pydantic import JsonValue
 
@@ -34,7 +34,7 @@ class Sharing:
         """files.completeUploadExternal: without a channel the file stays the bot's own."""
         asked = sent.CompleteUpload.read(values)
         places = self._places(asked)
-        done = [self._completed(file) for file in asked.files]
+        done = [self._complete_file(file) for file in asked.files]
         for channel, thread_ts in places:
             self._conversation.post(
                 Draft(
@@ -60,7 +60,7 @@ class Sharing:
         channels = [self._chat.own_channel(name) for name in names if name]
         return [(channel.id, self._chat.thread(channel.id, asked.thread_ts)) for channel in channels]
 
-    def _completed(self, file: sent.UploadedFile) -> StoredFile:
+    def _complete_file(self, file: sent.UploadedFile) -> StoredFile:
         done = self._files.complete(file.id, title=file.title)
         if done is None:
             raise RefusedError("file_not_found")

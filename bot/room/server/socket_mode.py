@@ -29,7 +29,7 @@ class Ack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What is to be sent to the bot, and what follows when it acknowledges or does not."""
+    """A payload for the bot, with callbacks for its acknowledgement and for a timeout."""
 
     type: str
     payload: Shape
@@ -101,7 +101,7 @@ class SocketMode:
             try:
                 await connection.socket.send_json(_envelope(delivery, envelope_id))
             except (WebSocketDisconnect, RuntimeError):
-                # It died between our look and our sending: another one may live.
+                # It closed before the send: another one may be open.
                 self._waiting.pop(envelope_id).timer.cancel()
                 self._drop(connection)
             else:
@@ -125,7 +125,7 @@ class SocketMode:
             self._drop(connection)
 
     async def _close_retiring(self) -> None:
-        """End what a new connection replaces. Until it is there, the old ones still carry deliveries."""
+        """Close the connections that a new one replaces; until it opens, they still carry deliveries."""
         for connection in [connection for connection in self._connections if connection.retiring]:
             self._drop(connection)
             await connection.socket.close()

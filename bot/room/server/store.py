@@ -1,7 +1,7 @@
-"""What a room keeps: small JSON values by kind and key, and the bytes of files; the only importer of sqlite3.
+"""The storage of a room: small JSON values by kind and key, and the bytes of files; the only importer of sqlite3.
 
-Every write is a transaction of its own in SQLite's write-ahead log, so a killed process leaves a sound file. Without a
-folder the same code keeps everything in memory. Who uses the store bounds what it puts there.
+Every write is one transaction in SQLite's write-ahead log, so a killed process leaves a sound file. Without a folder
+the same code keeps everything in memory. The callers limit how much they store.
 """
 
 import fcntl
@@ -36,12 +36,12 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Take the folder, or make it.
+        """Lock the folder, which is made if necessary.
 
         Raises:
             RoomStateError: it cannot be used, or another room has it.
         """
-        lock = _locked(folder)
+        lock = _lock_of(folder)
         try:
             return cls(folder / "room.sqlite", lock)
         except sqlite3.DatabaseError as error:
@@ -77,13 +77,13 @@ class Store:
         self._database.execute("DELETE FROM contents WHERE file = ?", (file,))
 
     def close(self) -> None:
-        """Leave the folder to others. May be repeated."""
+        """Unlock the folder. May be repeated."""
         self._database.close()
         if self._lock is not None:
             self._lock.close()
 
 
-def _locked(folder: Path) -> IO[str]:
+def _lock_of(folder: Path) -> IO[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (folder / "lock").open("w")

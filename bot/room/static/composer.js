@@ -222,7 +222,7 @@ export class Composer {
     try {
       return JSON.parse(localStorage.getItem(this.#storage()) ?? "[]");
     } catch {
-      // Something else has written there: begin anew.
+      // Something else changed the text: start over.
       return [];
     }
   }

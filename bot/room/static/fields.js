@@ -33,7 +33,7 @@ export function entries(form) {
   return found;
 }
 
-/** Put back what was entered before a form was drawn anew. */
+/** Restore the entries of a form after it was drawn again. */
 export function refill(form, before) {
   for (const one of form.querySelectorAll(".block.input")) {
     const value = before[one.dataset.blockId]?.[one.dataset.actionId];

@@ -27,7 +27,7 @@ export class MessageList {
     new ResizeObserver(() => this.#stay()).observe(container);
   }
 
-  /** Begin anew with these messages, oldest first; the introduction stands above them. */
+  /** Start over with these messages, oldest first; the introduction stands above them. */
   begin(messages, introduction = null) {
     this.#nodes.clear();
     this.#container.replaceChildren(...(introduction ? [introduction] : []));

@@ -22,7 +22,7 @@ class Page {
     deleted: (ts) => this.#remove(ts),
     view: (view) => this.#modal.show(view),
     connected: (isUp) => this.#connected(isUp),
-    locked: () => this.#lock("The room was closed and opened anew, or its key has changed."),
+    locked: () => this.#lock("The room was closed and opened again, or its key has changed."),
   });
   #channel = new MessageList(byId("messages"), {
     room: this.#room,
@@ -157,7 +157,7 @@ class Page {
   // ── What changes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   #show(message, isNew) {
-    // What the click has changed is its answer; a file that comes later is none.
+    // The change is the answer to the click; a later file is not.
     if (message.ts === this.#lastClick.ts) this.#lastClick = NO_CLICK;
     if (message.thread_ts) this.#showReply(message, isNew);
     else this.#channel.show(message);

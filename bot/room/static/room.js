@@ -13,7 +13,7 @@ export async function signIn(token) {
 
 /**
  * One person's view of a channel, kept up to date over one stream. Listeners:
- * `begun()` after everything was read anew, `message(message, isNew)`, `deleted(ts)`, `view(view)`,
+ * `begun()` after everything was read again, `message(message, isNew)`, `deleted(ts)`, `view(view)`,
  * `connected(isUp)`, `locked()`.
  */
 export class Room {
@@ -105,7 +105,7 @@ export class Room {
     }
   }
 
-  /** Read the state anew where this page has not seen this history; otherwise the stream tells what was missed. */
+  /** Read the state again if this page has not seen this history; otherwise the stream sends the missed changes. */
   async #catchUp(visit) {
     const { history } = await request("/room/session");
     if (history === this.#history) return;

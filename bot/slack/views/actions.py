@@ -1,8 +1,9 @@
-"""The buttons and menus of all dialogs.
+"""The buttons and menus of all dialogs, and what each means to a program.
 
 A button's value is always the opaque id of its dialog, never data; a menu's adds the number of the choice.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
@@ -40,6 +41,59 @@ class Action(StrEnum):
     NEXT_PAGE = "next_page"
     FILTER = "filter"
     REFRESH = "refresh"
+
+
+class Meaning(StrEnum):
+    """What a click does, for programs that know no action ids."""
+
+    YES = "yes"
+    """Confirms a review."""
+    LEAVE = "leave"
+    """Ends the dialog: cancel, stop, discard."""
+    KEEP = "keep"
+    """Keeps an image that failed the check."""
+    FILE = "file"
+    """Puts a file in the thread and changes nothing else."""
+    BEGIN = "begin"
+    """Begins another dialog."""
+    TURN = "turn"
+    """Changes what a list shows."""
+    FORM = "form"
+    """Opens a form."""
+
+
+MEANINGS: Final[Mapping[Action, Meaning]] = {
+    Action.CREATE: Meaning.YES,
+    Action.REUSE: Meaning.YES,
+    Action.BUILD_ANYWAY: Meaning.YES,
+    Action.UPDATE: Meaning.YES,
+    Action.ROLL_BACK: Meaning.YES,
+    Action.REMOVE: Meaning.YES,
+    Action.CANCEL: Meaning.LEAVE,
+    Action.STOP: Meaning.LEAVE,
+    Action.DISCARD: Meaning.LEAVE,
+    Action.KEEP: Meaning.KEEP,
+    Action.SHOW_PACKAGES: Meaning.FILE,
+    Action.SHOW_DOCKERFILE: Meaning.FILE,
+    Action.LOG: Meaning.FILE,
+    Action.PACKAGES: Meaning.FILE,
+    Action.IMAGES: Meaning.FILE,
+    Action.CHANGES: Meaning.FILE,
+    Action.IMAGE_PACKAGES: Meaning.FILE,
+    Action.ROLL_BACK_TO: Meaning.BEGIN,
+    Action.UNDO_UPDATE: Meaning.BEGIN,
+    Action.IMAGE_DETAILS: Meaning.BEGIN,
+    Action.IMAGE_UPDATE: Meaning.BEGIN,
+    Action.IMAGE_ROLL_BACK: Meaning.BEGIN,
+    Action.IMAGE_RUN_AGAIN: Meaning.BEGIN,
+    Action.IMAGE_REMOVE: Meaning.BEGIN,
+    Action.PREVIOUS_PAGE: Meaning.TURN,
+    Action.NEXT_PAGE: Meaning.TURN,
+    Action.REFRESH: Meaning.TURN,
+    Action.EDIT: Meaning.FORM,
+    Action.FILTER: Meaning.FORM,
+}
+"""The meaning of every action. Where a review shows several that confirm it, the first is the one to take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """The metadata on each dialog: what programs read, where people read the blocks."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from bot.dialogs.progress import Progress
 from bot.dialogs.stages import (
+    AT_REST,
+    Deciding,
+    Described,
     Dialog,
     Done,
     Failed,
@@ -15,8 +18,11 @@ from bot.dialogs.stages import (
     Reused,
     Running,
     TagsRolledBack,
+    UnderReview,
     UpToDate,
 )
+from bot.slack.views.actions import MEANINGS, Action
+from bot.slack.views.dialog import render
 from bot.slack.views.updated import CHANGED, title_of
 from commands.command import Candidate, Keep, NoSource, Row, Unchecked
 from commands.model.images import Mark
@@ -45,28 +51,54 @@ STATES = {
     "Listed": "listed",
     "Described": "described",
 }
-"""The stages of a dialog under the names that programs see: where it is not as well as that, `facts` says so.
+"""The stages of a dialog under the names that programs see; `facts` gives another name to a partial success.
 
-An update of which an image failed is `failed`, one that was stopped `stopped`; a roll back of which a name did not move
-is `failed`; where an image could not be checked nothing is known to be `unchanged`: it is `unchecked`.
+An update is `failed` if an image failed, and `stopped` if it was stopped. A roll back is `failed` if a tag did not
+move. An answer that nothing needs an update is `unchecked` if an image could not be checked.
 """
+
+_SUCCESSES: Final = frozenset(
+    STATES[stage.__name__]
+    for stage in (Done, Reused, ImagesUpdated, UpToDate, TagsRolledBack, ImageRemoved, Listed, Described)
+)
+_QUESTIONS: Final = (UnderReview, Deciding)
 
 _LONGEST = 1_000
 _MOST_STEPS = 50
-_STEPS = 2_000
-"""Characters of the seconds of an update: Slack takes 8,000 of metadata, and its images need most."""
+_STEPS = 1_800
+"""Characters for the seconds of an update: Slack takes 8,000 of metadata, and the images need most of them."""
 _IMAGES = 4_000
 _FIELD = 300
 
 
 def facts(dialog: Dialog) -> dict[str, Any]:
-    """Say in plain JSON where the dialog stands: `state` always, the rest where it is known.
+    """Say in plain JSON where the dialog stands.
 
-    `seconds` maps each step that ended, and `build` or `update` for all of them, to how long it took. `images` tells of
-    the images of an update, of the names of a roll back, and of the rows of a list's page; of a single image that was
-    updated, the rest is as of one that was made.
+    Every dialog has these; the rest depends on the stage:
+        state: one of `STATES`, or a name for a partial success.
+        ended: nothing follows by itself.
+        succeeded: the command did what was asked.
+        asks: the dialog waits for a person's decision.
+        buttons: the action ids of the buttons and menus that it shows now, in their order, each with its meaning.
+
+    `seconds` maps each step that ended, and `build` or `update` for all of them, to its duration. `images` lists the
+    images of an update, the tags of a roll back, or the rows of a list's page. An update of a single image also has the
+    keys of a new image.
     """
-    return {"dialog": dialog.asked.dialog, "state": STATES[type(dialog).__name__], **_facts_of(dialog)}
+    known = {"dialog": dialog.asked.dialog, "state": STATES[type(dialog).__name__], **_facts_of(dialog)}
+    return known | {
+        "ended": isinstance(dialog, AT_REST),
+        "succeeded": known["state"] in _SUCCESSES,
+        "asks": isinstance(dialog, _QUESTIONS),
+        "buttons": _buttons(dialog),
+    }
+
+
+def _buttons(dialog: Dialog) -> dict[str, str]:
+    # The time changes what a dialog says, never its buttons.
+    rows = [block["elements"] for block in render(dialog, dialog.asked.at).blocks if block["type"] == "actions"]
+    elements = [element for row in rows if isinstance(row, list) for element in row]
+    return {element["action_id"]: MEANINGS[Action(element["action_id"])].value for element in elements}
 
 
 def _facts_of(dialog: Dialog) -> dict[str, Any]:  # noqa: C901, PLR0911 - one line for each kind
@@ -91,7 +123,7 @@ def _facts_of(dialog: Dialog) -> dict[str, Any]:  # noqa: C901, PLR0911 - one li
         case TagsRolledBack():
             return _of_roll_back(dialog)
         case Listed():
-            # Until one of the two is there, the disk is being counted.
+            # Both are empty while the disk use is being measured.
             disk = {"disk": dialog.listing.disk, "disk_note": dialog.listing.disk_note[:_FIELD]}
             return disk | _several([_row(row) for row in dialog.listing.rows])
         case ImageRemoved():
@@ -103,7 +135,7 @@ def _facts_of(dialog: Dialog) -> dict[str, Any]:  # noqa: C901, PLR0911 - one li
 def _of_update(dialog: ImagesUpdated) -> dict[str, Any]:
     results = dialog.outcome.results
     whole = (dialog.finished - dialog.progress.started).total_seconds()
-    told = {
+    known = {
         **_state_of_update(dialog),
         **_several([_result(result) for result in results]),
         "seconds": _fitting_seconds({**_seconds(dialog.progress), "update": round(whole, 3)}),
@@ -111,9 +143,9 @@ def _of_update(dialog: ImagesUpdated) -> dict[str, Any]:
     match results:
         case [ImageResult(ending=ending, after=Mark() as after) as only] if ending in CHANGED:
             name, _, tag = (only.reference or only.name)[:_FIELD].rpartition(":")
-            return told | {"image": name, "tag": tag, "id": after.id[:_FIELD], "digest": after.digest}
+            return known | {"image": name, "tag": tag, "id": after.id[:_FIELD], "digest": after.digest}
         case _:
-            return told
+            return known
 
 
 def _state_of_update(dialog: ImagesUpdated) -> dict[str, str]:
@@ -121,7 +153,7 @@ def _state_of_update(dialog: ImagesUpdated) -> dict[str, str]:
     if Ending.FAILED not in endings and Ending.STOPPED not in endings:
         return {}
     failed = [result for result in dialog.outcome.results if result.ending is Ending.FAILED]
-    # Who stopped it knows that it is not whole: that is what a program is to hear first.
+    # A stop goes before a failure: the person who stopped it expects an incomplete update.
     state = "stopped" if dialog.stopped_by is not None or not failed else "failed"
     reason = f"{title_of(dialog)}: {failed[0].reason}" if failed else title_of(dialog)
     return {"state": state, "message": _short_text(reason), "hint": _short_text(failed[0].hint) if failed else ""}
@@ -184,7 +216,7 @@ def _short(**texts: str | None) -> dict[str, str]:
 
 
 def _several(images: list[dict[str, Any]]) -> dict[str, Any]:
-    """Tell of as many images as fit, the first ones; `images_left_out` counts the others."""
+    """List the first images, as many as fit; `images_left_out` counts the others."""
     kept: list[dict[str, Any]] = []
     spent = 0
     for image in images:
@@ -198,7 +230,7 @@ def _several(images: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _fitting_seconds(seconds: dict[str, float]) -> dict[str, float]:
     kept, spent = {}, 0
-    # From the end, where the whole stands.
+    # From the end: the last entry is the total.
     for title, took in reversed(seconds.items()):
         spent += len(json.dumps({title: took}))
         if spent > _STEPS:
