@@ -2,7 +2,7 @@
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -12,6 +12,9 @@ import structlog
 
 from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.stages import UNFINISHED, DialogId
+from bot.settings import Settings
+from commands.carry_out import clean
+from commands.engine.interface import Engine
 from commands.errors import Problem, StateUnwritable
 
 log = structlog.get_logger()
@@ -50,26 +53,27 @@ class StateFolder:
 
 
 @contextmanager
-def scratch_folder(root: Path, clean: Callable[[DialogId], object]) -> Iterator[Path]:
-    """Make a state folder below `root` for one command; what an earlier one left there is cleared away.
+def scratch_state(settings: Settings, engine: Engine) -> Iterator[Settings]:
+    """Give a bot that lives for one command a state folder, which is removed afterwards.
 
-    `clean` removes what a job left on the daemon.
+    Folders that earlier ones left are removed too, with what their jobs left on the daemon.
     """
+    root = settings.state_dir / "say"
     for left in root.glob("*"):
-        _clear(left, clean)
+        _clear(left, engine)
     own = root / token_hex(4)
     try:
-        yield own
+        yield settings.model_copy(update={"state_dir": own})
     finally:
-        _clear(own, clean)
+        _clear(own, engine)
 
 
-def _clear(folder: Path, clean: Callable[[DialogId], object]) -> None:
+def _clear(folder: Path, engine: Engine) -> None:
     """Remove a state folder, and first what its unfinished jobs have left on the daemon."""
     try:
         with StateFolder(folder):
             for job in _unfinished(folder / "dialogs.sqlite"):
-                clean(job)
+                clean(job, engine)
             shutil.rmtree(folder)
     except (Problem, OSError) as error:
         # In use by another process, or the daemon is away: the next one tries again.

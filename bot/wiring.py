@@ -34,9 +34,9 @@ from bot.slack.listeners import Audience, Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
 from bot.slack.views.facts import facts
-from bot.state import StateFolder, scratch_folder
+from bot.state import StateFolder
 from bot.work import CommandWork
-from commands.carry_out import Dependencies, clean
+from commands.carry_out import Dependencies
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.errors import Misconfigured
@@ -232,18 +232,6 @@ def _logins_of_indexes(settings: Settings) -> tuple[str, ...]:
 def make_engine(settings: Settings) -> DockerDaemon:
     """Make the engine that the settings name; it is not connected yet."""
     return DockerDaemon(settings.docker_host, environment=environment())
-
-
-@contextmanager
-def scratch_state(settings: Settings, engine: Engine | None = None) -> Iterator[Settings]:
-    """Give a bot that lives for one command a state folder, which is removed afterwards.
-
-    `engine` takes the place of the configured one.
-    """
-    with ExitStack() as stack:
-        daemon = engine or stack.enter_context(closing(make_engine(settings)))
-        own = stack.enter_context(scratch_folder(settings.state_dir / "say", lambda job: clean(job, daemon)))
-        yield settings.model_copy(update={"state_dir": own})
 
 
 def make_registry(settings: Settings, engine: Engine) -> GuardedRegistry:

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
 import click
@@ -20,7 +20,8 @@ from bot.room.client.say import UNSHOWN, Conversation, Said, Unanswered
 from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import environment
-from bot.wiring import make_bot, scratch_state
+from bot.state import scratch_state
+from bot.wiring import make_bot, make_engine
 from commands.errors import Misconfigured
 
 
@@ -61,7 +62,8 @@ def _guest(address: str, user: str) -> RoomClient:
 def _talk_alone(show: Show, line: str, clicks: tuple[str, ...], *, yes: bool, user: str) -> Said:
     settings = settings_and_logs(log_level="warning")
     with (
-        scratch_state(settings) as own,
+        closing(make_engine(settings)) as engine,
+        scratch_state(settings, engine) as own,
         Room(commands=COMMANDS) as opened,
     ):
         bot = make_bot(own, credentials_of(opened))

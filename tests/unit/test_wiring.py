@@ -16,8 +16,8 @@ from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.slack.listeners import Audience
-from bot.state import StateFolder
-from bot.wiring import Credentials, make_bot, redactor, scratch_state
+from bot.state import StateFolder, scratch_state
+from bot.wiring import Credentials, make_bot, redactor
 from commands.errors import Misconfigured, StateUnwritable
 from commands.recipe.labels import JOB
 from tests.fakes.engine import FakeEngine
