@@ -2,21 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
 from commands import docker_image_create, docker_image_update, docker_images
-from commands.command import Answer
+from commands.actions import Request
 from commands.errors import ArgumentError
-from commands.image_actions import details, remove, roll_back
-from commands.sources import Sources
-
-Request = TypeVar("Request")
-"""What a line asks for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Command(Generic[Request]):
-    """One command: what Slack's manifest and its help say of it, and what it does.
+class Command:
+    """One command: what Slack's manifest and its help say of it, and how its arguments are read.
 
     `has_form` says that it opens a form when it is typed without arguments.
     """
@@ -27,7 +21,6 @@ class Command(Generic[Request]):
     examples: tuple[str, ...]
     has_form: bool
     parse: Callable[[str], Request]
-    answer: Callable[[Request, Sources, Callable[[str], None]], Answer]
 
 
 COMMANDS = (
@@ -41,7 +34,6 @@ COMMANDS = (
         ),
         has_form=True,
         parse=docker_image_create.parse,
-        answer=docker_image_create.answer,
     ),
     Command(
         name="/docker_image_update",
@@ -50,7 +42,6 @@ COMMANDS = (
         examples=("image=demisto/python3:3.12.13.10404775", "all=true"),
         has_form=True,
         parse=docker_image_update.parse,
-        answer=docker_image_update.answer,
     ),
     Command(
         name="/docker_images",
@@ -59,75 +50,31 @@ COMMANDS = (
         examples=("",),
         has_form=False,
         parse=docker_images.parse,
-        answer=docker_images.answer,
     ),
 )
 """Every slash command there is. A new one is a module in `commands`, and one line here."""
 
-BUTTONS = (
-    Command(
-        name="details",
-        description="Show all there is to know of an image",
-        usage="image=demisto/python3",
-        examples=(),
-        has_form=False,
-        parse=details.parse,
-        answer=details.answer,
-    ),
-    Command(
-        name="roll_back",
-        description="Move a name back to the image that it had before",
-        usage="image=demisto/python3 [to=before-…] | job=…",
-        examples=(),
-        has_form=False,
-        parse=roll_back.parse,
-        answer=roll_back.answer,
-    ),
-    Command(
-        name="remove",
-        description="Remove an image with all its names",
-        usage="image=demisto/python3",
-        examples=(),
-        has_form=False,
-        parse=remove.parse,
-        answer=remove.answer,
-    ),
-)
-"""What buttons ask for. The names have no slash, so nobody can type them in Slack."""
-
 
 class Router:
-    """Finds the command of a line. People type `commands`; the lines of `buttons` are written by the bot itself."""
+    """Finds the command of a line, and reads what the line asks for."""
 
-    def __init__(
-        self, commands: tuple[Command[Any], ...] = COMMANDS, buttons: tuple[Command[Any], ...] = BUTTONS
-    ) -> None:
-        self._commands: Mapping[str, Command[Any]] = {command.name: command for command in commands}
-        self._buttons: Mapping[str, Command[Any]] = {command.name: command for command in buttons}
+    def __init__(self, commands: tuple[Command, ...] = COMMANDS) -> None:
+        self._commands: Mapping[str, Command] = {command.name: command for command in commands}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The slash names, in the order of the table."""
         return tuple(self._commands)
 
-    def command(self, name: str) -> Command[Any] | None:
+    def command(self, name: str) -> Command | None:
         """Find a command by its slash name."""
         return self._commands.get(name)
 
-    def parse(self, line: str) -> object:
+    def parse(self, line: str) -> Request:
         """Read a typed line; raises `ArgumentError`."""
-        command, text = self._split(line)
-        return command.parse(text)
-
-    def answer(self, line: str, sources: Sources, report: Callable[[str], None]) -> Answer:
-        """Read a typed line, look the facts up, and propose or refuse; raises `Problem`."""
-        command, text = self._split(line)
-        return command.answer(command.parse(text), sources, report)
-
-    def _split(self, line: str) -> tuple[Command[Any], str]:
         name, text = (*line.split(maxsplit=1), "", "")[:2]
-        command = self._commands.get(name) or self._buttons.get(name)
+        command = self._commands.get(name)
         if command is None:
             known = ", ".join(f"`{known}`" for known in self._commands)
             raise ArgumentError(f"`{name[:40]}` is not a command here.", hint=f"I know {known}.")
-        return command, text
+        return command.parse(text)

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field, replace
 
 from bot.dialogs.stages import Asked, DialogId
 from bot.meter import Meter
-from bot.router import Router
-from commands import carry_out, docker_images
+from commands import actions, docker_images
+from commands.actions import Answer, End, Proposal
 from commands.cancellation import Cancellation, CancelReason
-from commands.carry_out import Dependencies, JobContext
-from commands.command import Answer, Creation, Listing, Proposal
+from commands.carry_out import Dependencies, JobContext, clean
+from commands.command import Creation, ImageCreated, ImageUndecided, Listing
 from commands.errors import BuildStopped, Problem
 from commands.model.events import Event
-from commands.model.outcomes import Created, Outcome, Undecided
 from commands.model.requests import Query
 from commands.recipe.labels import JOB
 from commands.sources import Sources
@@ -23,38 +22,37 @@ DISK_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class CommandWork:
-    """Binds a job to the command that was typed, the facts it may ask for, and the dependencies it builds in."""
+    """Binds a job to its kind of action, the facts it may ask for, and the dependencies it builds in."""
 
-    router: Router
     sources: Sources
     dependencies: Dependencies
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
         """Look the facts up and propose or refuse."""
-        return self.router.answer(asked.line, replace(self.sources, labels={JOB: asked.dialog}), report)
+        return actions.answer(asked.request, replace(self.sources, labels={JOB: asked.dialog}), report)
 
     def carry_out(
         self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
-    ) -> Outcome:
+    ) -> End | ImageUndecided:
         """Do what was proposed."""
         if not isinstance(proposal, Creation):
-            return carry_out.carry_out(proposal, job_context, self.dependencies, emit, cancellation)
+            return actions.carry_out(proposal, job_context, self.dependencies, emit, cancellation)
         with self.meter.building() as build:
             try:
-                outcome = carry_out.carry_out(proposal, job_context, self.dependencies, emit, cancellation)
+                end = actions.carry_out(proposal, job_context, self.dependencies, emit, cancellation)
             except BuildStopped:
                 build.outcome = "paused" if cancellation.reason is CancelReason.SHUTDOWN else "stopped"
                 raise
             except Problem:
                 build.outcome = "failed"
                 raise
-            build.outcome = type(outcome).__name__.lower()
-            return outcome
+            build.outcome = type(end.outcome).__name__.lower()
+            return end
 
-    def keep(self, proposal: Creation, undecided: Undecided) -> Created:
+    def keep(self, undecided: ImageUndecided) -> ImageCreated:
         """Give an undecided image its name."""
-        return carry_out.keep(proposal, undecided, self.dependencies.engine)
+        return actions.keep(undecided, self.dependencies.engine)
 
     def turn(self, query: Query) -> Listing:
         """Look another page of the list up."""
@@ -66,4 +64,4 @@ class CommandWork:
 
     def clean(self, job: DialogId) -> None:
         """Remove what a job left on the daemon."""
-        carry_out.clean(job, self.dependencies.engine)
+        clean(job, self.dependencies.engine)

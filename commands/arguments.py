@@ -86,6 +86,14 @@ class Grammar:
         return by_alias or tuple(get_close_matches(name, self.names, n=1))
 
 
+class FormError(Exception):
+    """Some fields of a form cannot be read: each fault, as a text, by the name of its field."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(", ".join(faults))
+        self.faults = faults
+
+
 class Mistake(Exception):
     """The text cannot be read. `candidates` are texts that may be what was meant; `offer` introduces the chosen one."""
 
@@ -179,17 +187,40 @@ def read(text: str, grammar: Grammar) -> dict[str, str]:
     return {item.name: item.value for item in items if item.name is not None}
 
 
+def made(make: Callable[[], Request]) -> Request:
+    """Make a request of what a button names; raises `ArgumentError` for a `Mistake`."""
+    try:
+        return make()
+    except Mistake as mistake:
+        raise ArgumentError(mistake.message, hint=mistake.advice) from None
+
+
+def read_field(name: str, value: str, grammar: Grammar) -> str:
+    """Read one argument that was typed into a field of its own; raises `Mistake`."""
+    arguments = read(render({name: value}), grammar)
+    # The grammar knows no fields: it takes `wget name=x` for two arguments.
+    for other in arguments:
+        if other != name:
+            raise Mistake(f"`{other}=` starts another argument", advice="Put it in its own field.")
+    return arguments[name]
+
+
+def refuse_too_long(text: str) -> None:
+    """Raise `Mistake` for a text that is longer than one command may be."""
+    if len(text) > LONGEST_TEXT:
+        raise Mistake(
+            f"{quoted(text)} is too long: {len(text):,} characters",
+            advice=f"Use at most {LONGEST_TEXT:,}. Ask for less, or build one image on another.",
+        )
+
+
 # From typed text to plain text.
 
 
 def _plain(text: str) -> str:
     if text.strip().lower() in HELP:
         return ""
-    if len(text) > LONGEST_TEXT:
-        raise Mistake(
-            f"{quoted(text)} is too long: {len(text):,} characters",
-            advice=f"Use at most {LONGEST_TEXT:,}. Ask for less, or build one image on another.",
-        )
+    refuse_too_long(text)
     for place, character in enumerate(text, start=1):
         if not _is_allowed(character):
             raise _unusual(text, place)

@@ -1,15 +1,20 @@
-"""What every command answers with: a proposal to confirm, a refusal, or what was asked to be seen."""
+"""What commands answer with: proposals to confirm, refusals, and what is only shown; and what a confirmed job ends in.
+
+A proposal's `needs_slot` says whether its job waits for a build slot. An answer's `is_news` says whether its requester
+is called for it. `commands.actions` lists the kinds.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from commands.model.images import Digest, ImageId, ImageSpec, Layer, LocalImage, Mark
+from commands.model.outcomes import Created, Removed, RolledBack, Undecided, Updated
 from commands.model.packages import Inventory
 from commands.model.references import Reference
-from commands.model.requests import Query
+from commands.model.requests import CreateImage, Query
 
 
 class Severity(StrEnum):
@@ -47,6 +52,7 @@ class Creation:
     `dockerfile` is what will be built, word for word; `steps` are the titles of its instructions, FROM first.
     """
 
+    needs_slot: ClassVar[bool] = True
     title: str
     spec: ImageSpec
     dockerfile: str
@@ -138,6 +144,7 @@ class Candidate:
 class Update:
     """Which images would be brought up to date, and how; at least one of them would change."""
 
+    needs_slot: ClassVar[bool] = True
     title: str
     images: tuple[Candidate, ...]
     findings: tuple[Finding, ...] = ()
@@ -152,6 +159,7 @@ class Update:
 class NothingToDo:
     """An update was asked for, and nothing is to be done: every image with the reason."""
 
+    is_news: ClassVar[bool] = True
     title: str
     images: tuple[Candidate, ...]
     findings: tuple[Finding, ...] = ()
@@ -178,6 +186,8 @@ class Move:
 class RollBack:
     """Which names would go back to which images. `others` are further earlier images to choose from."""
 
+    # Done in a moment: it need not wait behind builds.
+    needs_slot: ClassVar[bool] = False
     title: str
     moves: tuple[Move, ...]
     others: tuple[Move, ...] = ()
@@ -188,14 +198,12 @@ class RollBack:
 class Removal:
     """An image that would be removed, with all its names."""
 
+    # Done in a moment: it need not wait behind builds.
+    needs_slot: ClassVar[bool] = False
     title: str
     image: Mark
     names: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
-
-
-Proposal = Creation | Update | RollBack | Removal
-"""What would be done, exactly. A person confirms it, then `carry_out` does it."""
 
 
 # ── What is only shown ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -249,12 +257,15 @@ class Origin:
     line: str | None
     """The command that would ask for it again."""
     base: str | None
+    request: CreateImage | None = None
+    """What that command asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """All there is to know of one image."""
 
+    is_news: ClassVar[bool] = False
     name: str
     image: LocalImage
     mark: Mark
@@ -270,11 +281,64 @@ class Card:
 class Refusal:
     """Why nothing is offered. It holds no specification, so it cannot be run."""
 
+    is_news: ClassVar[bool] = True
     title: str
     message: str
     hint: str
     details: tuple[str, ...] = ()
 
 
-Answer = Proposal | NothingToDo | Listing | Card | Refusal
-"""What a command says to a request."""
+# ── What a job ends in ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCreated:
+    """The image is ready."""
+
+    proposal: Creation
+    outcome: Created
+    kind: Literal["created"] = "created"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUndecided:
+    """Everything is installed but some modules do not import: a person keeps or discards the image. This is no end."""
+
+    proposal: Creation
+    outcome: Undecided
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReused:
+    """Nothing was built: the image that exists already is taken."""
+
+    proposal: Creation
+    outcome: ExistingImage
+    kind: Literal["reused"] = "reused"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesUpdated:
+    """The update is over, as each image's result says."""
+
+    proposal: Update
+    outcome: Updated
+    kind: Literal["updated"] = "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class TagsRolledBack:
+    """The roll back is over, as each name's result says."""
+
+    proposal: RollBack
+    outcome: RolledBack
+    kind: Literal["rolled back"] = "rolled back"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRemoved:
+    """The image is gone."""
+
+    proposal: Removal
+    outcome: Removed
+    kind: Literal["removed"] = "removed"

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from packaging.utils import canonicalize_name
 
-from commands.arguments import Argument, Grammar, Mistake, read, render, request
-from commands.command import Answer, Refusal
-from commands.errors import ArgumentError
+from commands.arguments import Argument, FormError, Grammar, Mistake, read_field, refuse_too_long, render, request
+from commands.command import Creation, Refusal
+from commands.host.origin import arguments_of
 from commands.model.images import ImageSpec
 from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
@@ -39,7 +39,7 @@ def _create_image(arguments: Mapping[str, str]) -> CreateImage:
         raise _name_is_missing(arguments)
     return CreateImage(
         name=_value(arguments, "name", _repository),
-        base=_value(arguments, "base", _base) if arguments.get("base") else None,
+        base=_value(arguments, "base", _base),
         dependencies=_value(arguments, "dependencies", parse_dependencies),
         packages=_value(arguments, "packages", parse_packages),
     )
@@ -56,7 +56,9 @@ def _value(arguments: Mapping[str, str], name: str, parse_value: Callable[[str],
         raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
 
 
-def _base(text: str) -> Reference:
+def _base(text: str) -> Reference | None:
+    if not text:
+        return None
     reference = Reference.parse(text)
     refuse_name_of_tools(reference)
     return reference
@@ -101,24 +103,40 @@ def _without(arguments: Mapping[str, str], name: str) -> dict[str, str]:
 # ── The same from a form ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def line_of(fields: Mapping[str, str]) -> str:
-    """Write the fields of a form, in which there are no faults, as the line that somebody could have typed."""
-    wanted = request(render(_filled(fields)), GRAMMAR, _create_image)
-    arguments = {
-        "name": wanted.name,
-        # Without spaces: the shortest there is, since a line has a limit.
-        "dependencies": ",".join(map(str, wanted.dependencies)),
-        "packages": ",".join(map(str, wanted.packages)),
-        "base": str(wanted.base or ""),
-    }
-    return f"{GRAMMAR.command} {render({name: value for name, value in arguments.items() if value})}"
+def _form_name(text: str) -> str:
+    if not text:
+        raise _name_is_missing({})
+    return _repository(text)
 
 
-def faults_in(fields: Mapping[str, str]) -> dict[str, str]:
-    """Say what is wrong with which field; every field is looked at, so that one answer has all of it."""
-    filled = _filled(fields)
-    faults = {name: _fault(name, filled.get(name, "")) for name in GRAMMAR.names}
-    return {name: fault for name, fault in faults.items() if fault} or _faults_together(filled)
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "name": _form_name,
+    "dependencies": parse_dependencies,
+    "packages": parse_packages,
+    "base": _base,
+}
+
+
+def read_form(fields: Mapping[str, str]) -> CreateImage:
+    """Read the fields of a form; raises `FormError` with every fault that there is."""
+    values, faults = dict[str, Any](), dict[str, str]()
+    for name, parse_value in _PARSERS.items():
+        # Without the spaces behind commas, which would count for the line's limit.
+        tight = ",".join(part.strip() for part in fields.get(name, "").split(","))
+        try:
+            values[name] = parse_value(read_field(name, tight, GRAMMAR))
+        except (Mistake, Malformed) as error:
+            faults[name] = f"{error.message}. {error.advice}"
+    if faults:
+        raise FormError(faults)
+    wanted = CreateImage(**values)
+    try:
+        refuse_too_long(arguments_of(wanted))
+    except Mistake as mistake:
+        # What is right in every field can only be too long as a whole.
+        longest = max(fields, key=lambda name: len(fields[name]))
+        raise FormError({longest: f"{mistake.message}. {mistake.advice}"}) from None
+    return wanted
 
 
 def fields_of(spec: ImageSpec) -> dict[str, str]:
@@ -131,42 +149,15 @@ def fields_of(spec: ImageSpec) -> dict[str, str]:
     }
 
 
-def _filled(fields: Mapping[str, str]) -> dict[str, str]:
-    # Without the spaces behind commas, which would count for the line's limit.
-    tight = {name: ",".join(part.strip() for part in fields.get(name, "").split(",")) for name in GRAMMAR.names}
-    return {name: value for name, value in tight.items() if value}
-
-
-def _fault(name: str, value: str) -> str:
-    alone = {"name": EXAMPLE["name"], name: value}
-    try:
-        arguments = read(render(alone), GRAMMAR)
-        _create_image(arguments)
-    except Mistake as mistake:
-        return _told(mistake)
-    # The grammar knows no fields: it takes `wget name=x` for two arguments.
-    others = [f"`{other}=`" for other in arguments if other not in alone]
-    return f"{others[0]} starts another argument. Put it in its own field." if others else ""
-
-
-def _faults_together(fields: Mapping[str, str]) -> dict[str, str]:
-    try:
-        parse(line_of(fields).removeprefix(GRAMMAR.command))
-    except ArgumentError as error:
-        # What is right in every field can only be too long as a line.
-        longest = max(fields, key=lambda name: len(fields[name]))
-        return {longest: f"{error.message}. {error.hint}"}
-    return {}
-
-
-def _told(mistake: Mistake) -> str:
-    return f"{mistake.message}. {mistake.advice}"
+def line_of(wanted: CreateImage) -> str:
+    """Write a request as the line that somebody could have typed."""
+    return f"{GRAMMAR.command} {arguments_of(wanted)}"
 
 
 # ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def answer(request: CreateImage, sources: Sources, report: Callable[[str], None]) -> Answer:
+def answer(request: CreateImage, sources: Sources, report: Callable[[str], None]) -> Creation | Refusal:
     """Look the facts up and propose exactly one image, or refuse.
 
     `report` is told what is being done, in a few words. Raises `Problem` where daemon or index fail.

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from commands.arguments import Argument, Grammar, Mistake, read, render, request
+from commands.arguments import Argument, FormError, Grammar, Mistake, made, read_field, render, request
 from commands.available_updates.search import Checked, check_all, check_one
-from commands.command import Answer, Finding, NothingToDo, Refusal, Unchecked, Update
+from commands.command import Finding, NothingToDo, Refusal, Unchecked, Update
 from commands.errors import ArgumentError, EngineUnavailable, Problem
 from commands.host.origin import holders_of
 from commands.host.plans import (
@@ -106,52 +106,46 @@ def _wanted(text: str) -> Wanted:
 # ── The same from a form ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def line_of(fields: Mapping[str, str]) -> str:
-    """Write the fields of a form, in which there are no faults, as the line that somebody could have typed."""
-    wanted = request(render(_filled(fields)), GRAMMAR, _update_images)
-    return _line(ALL if wanted.image is None else {"image": _filled(fields)["image"]})
-
-
-def line_for(name: str) -> str:
-    """Write the line that asks for one image, by a name or ID of the host."""
-    return _line({"image": name})
-
-
-def faults_in(fields: Mapping[str, str]) -> dict[str, str]:
-    """Say what is wrong with which field; every field is looked at, so that one answer has all of it."""
-    filled = _filled(fields)
-    faults = {name: fault for name in GRAMMAR.names if (fault := _fault(name, filled.get(name, "")))}
-    # What is right in every field can only contradict each other.
-    return faults or ({"image": fault} if (fault := _told(filled)) else {})
-
-
-def _filled(fields: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name in GRAMMAR.names if (value := fields.get(name, "").strip())}
-
-
-def _fault(name: str, value: str) -> str:
-    if not value:
-        return ""
-    is_no = name == "all" and value.lower() in _NO
-    return "" if is_no else _told({name: value})
-
-
-def _told(fields: Mapping[str, str]) -> str:
+def read_form(fields: Mapping[str, str]) -> UpdateImages:
+    """Read the fields of a form; raises `FormError` with every fault that there is."""
+    filled = {name: value for name in GRAMMAR.names if (value := fields.get(name, "").strip())}
+    arguments, faults = dict[str, str](), dict[str, str]()
+    for name, value in filled.items():
+        try:
+            arguments[name] = _field(name, read_field(name, value, GRAMMAR))
+        except Mistake as mistake:
+            faults[name] = f"{mistake.message}. {mistake.advice}"
+    if faults:
+        raise FormError(faults)
     try:
-        arguments = read(render(fields), GRAMMAR)
-        # The grammar knows no fields: it takes `a all=true` for two arguments.
-        if others := [f"`{other}=`" for other in arguments if other not in fields]:
-            return f"{others[0]} starts another argument. Put it in its own field."
-        _update_images(arguments)
+        return _update_images(arguments)
     except Mistake as mistake:
-        return f"{mistake.message}. {mistake.advice}"
-    return ""
+        # What is right in every field can only contradict each other.
+        raise FormError({"image": f"{mistake.message}. {mistake.advice}"}) from None
+
+
+def _field(name: str, value: str) -> str:
+    if name == "image":
+        _wanted(value)
+    else:
+        _everything({name: value})
+    return value
+
+
+def line_of(wanted: UpdateImages) -> str:
+    """Write a request as the line that somebody could have typed."""
+    return _line(ALL if wanted.image is None else {"image": str(wanted.image)})
+
+
+def request_for(name: str) -> UpdateImages:
+    """Ask for one image, by a name or ID of the host; raises `ArgumentError`."""
+    return made(lambda: UpdateImages(_wanted(name)))
 
 
 # ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None]) -> Answer:
+def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None]) -> Update | NothingToDo | Refusal:
     """Find out what is newer, and propose it; a request for one image that cannot be checked is refused.
 
     `report` is told what is being done, in a few words. Raises `Problem` where the daemon fails.
@@ -177,7 +171,7 @@ def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None
 
 def _answer_one(
     subject: Found, holders: Mapping[str, ImageId], sources: Sources, report: Callable[[str], None]
-) -> Answer:
+) -> Update | NothingToDo | Refusal:
     try:
         checked = check_one(subject, holders, sources, report)
     except EngineUnavailable:

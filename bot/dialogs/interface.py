@@ -6,11 +6,11 @@ from typing import Protocol
 
 from bot.dialogs.lists import ListWork
 from bot.dialogs.stages import Asked, DialogId
+from commands.actions import Answer, End, Proposal
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
-from commands.command import Answer, Creation, Proposal
+from commands.command import ImageCreated, ImageUndecided
 from commands.model.events import Event
-from commands.model.outcomes import Created, Outcome, Undecided
 
 
 class Work(ListWork, Protocol):
@@ -22,11 +22,11 @@ class Work(ListWork, Protocol):
 
     def carry_out(
         self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
-    ) -> Outcome:
+    ) -> End | ImageUndecided:
         """Do what was confirmed. Raises `ReviewVoid`, `BuildStopped` once it was cancelled, or another `Problem`."""
         ...
 
-    def keep(self, proposal: Creation, undecided: Undecided) -> Created:
+    def keep(self, undecided: ImageUndecided) -> ImageCreated:
         """Give an undecided image its name. Raises `Problem`."""
         ...
 

@@ -30,11 +30,13 @@ from bot.dialogs.stages import (
     Running,
     Screen,
     UnderReview,
+    proposal_of,
 )
 from bot.dialogs.starting import RunnerFactory, Starter
 from bot.dialogs.supervision import Supervisor
 from bot.dialogs.tasks import Tasks
-from bot.dialogs.transitions import Button, Press, after_press, stopping
+from bot.dialogs.transitions import Decision, Press, after_press, stopping
+from commands.actions import Proposal
 from commands.errors import ShuttingDown
 from commands.model.requests import Query
 
@@ -140,18 +142,23 @@ class Jobs:
         """
         self._refuse_while_closing()
         # First this: the review may have been confirmed meanwhile, and one of the two must not be made.
-        press = self.press(dialog, Button.CANCEL, asked.user)
+        press = self.press(dialog, Decision.CANCEL, asked.user)
         if press is Press.TAKEN:
             self.accept(asked, trigger=trigger, response_url=response_url)
         return press
 
-    def press(self, dialog: DialogId, button: Button, user: str) -> Press:
-        """Take a click; it is stored when this returns `TAKEN`. Raises `StateUnwritable`."""
+    def press(self, dialog: DialogId, decision: Decision, user: str, *, of: type[Proposal] | None = None) -> Press:
+        """Take a decision; it is stored when this returns `TAKEN`. Raises `StateUnwritable`.
+
+        `of` is the kind of proposal that the pressed button belongs to: on one of another kind it is late.
+        """
         now = self._mover.dialog(dialog)
         if now is None:
             return Press.GONE
-        press = self._press(now, button, user)
-        log.info("button_pressed", job=dialog, button=button, user=user, press=press)
+        proposal = proposal_of(now)
+        is_another = of is not None and proposal is not None and not isinstance(proposal, of)
+        press = Press.LATE if is_another else self._press(now, decision, user)
+        log.info("button_pressed", job=dialog, decision=decision, user=user, press=press)
         return press
 
     def turn(self, dialog: DialogId, query: Query) -> Press:
@@ -165,8 +172,8 @@ class Jobs:
             case _:
                 return Press.LATE
 
-    def _press(self, dialog: Dialog, button: Button, user: str) -> Press:
-        to = after_press(dialog, button, user, now=self._clock(), next_place=self._next_place)
+    def _press(self, dialog: Dialog, decision: Decision, user: str) -> Press:
+        to = after_press(dialog, decision, user, now=self._clock(), next_place=self._next_place)
         match to:
             case Press():
                 if isinstance(dialog, UnderReview) and to is Press.EXPIRED:
@@ -175,14 +182,14 @@ class Jobs:
             case Running():
                 return self._stop(dialog.asked.dialog, user)
             case _:
-                return self._take(dialog, to, button, user)
+                return self._take(dialog, to, decision, user)
 
-    def _take(self, before: Dialog, to: Dialog, button: Button, user: str) -> Press:
+    def _take(self, before: Dialog, to: Dialog, decision: Decision, user: str) -> Press:
         if self._mover.move(to, after=(type(before),)):
             self._starter.start_soon(to)
             return Press.TAKEN
         # A job that waited may have started since it was read.
-        return self._stop(before.asked.dialog, user) if button is Button.STOP else Press.LATE
+        return self._stop(before.asked.dialog, user) if decision is Decision.STOP else Press.LATE
 
     def _stop(self, job: DialogId, user: str) -> Press:
         """Store the request to stop: the process that runs the job reads it there."""

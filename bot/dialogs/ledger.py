@@ -17,7 +17,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, prepare
-from bot.dialogs.stages import FINAL, SHOWN_ONLY, UNFINISHED, Dialog, DialogId
+from bot.dialogs.stages import FINAL, UNFINISHED, Dialog, DialogId, is_shown_only
 from commands.errors import ShuttingDown, StateUnwritable
 
 log = structlog.get_logger()
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 _STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
 _CONNECTIONS = 40
 """Kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening one takes long."""
-_WORD_FOR_WORD = ("asked", "proposal")
-"""What was typed and what was proposed is acted upon as it stands; neither can hold a secret, by its grammar."""
+_WORD_FOR_WORD = (("asked",), ("proposal",), ("undecided", "proposal"))
+"""What was asked and what is proposed is acted upon as it stands; neither can hold a secret, by its grammar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Ledger:
             "response_url": entry.response_url,
             "message": entry.message,
             "shown": entry.shown,
-            "announced": entry.announced,
+            "announced": entry.announced or is_shown_only(entry.dialog),
             "attached": _joined(entry.attached),
             **self._claim,
         }
@@ -152,7 +152,7 @@ class Ledger:
             .where(DIALOGS.c.id == to.asked.dialog, DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
             .where(self._is_present, *([is_ours] if role is Role.OWNER else []))
             .values(**self._stage_of(to), changes=DIALOGS.c.changes + 1, since=now, deadline=deadline)
-            .values(**(self._claim if role is Role.CLAIM else {}))
+            .values(**(self._claim if role is Role.CLAIM else {}), **({"announced": True} if is_shown_only(to) else {}))
         )
         with self._writing() as connection:
             return connection.execute(change).rowcount == 1
@@ -203,7 +203,7 @@ class Ledger:
 
     def unshown(self) -> tuple[Entry, ...]:
         """Those whose present stage Slack has not got, or whose end was not announced."""
-        ended = DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL if stage not in SHOWN_ONLY])
+        ended = DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL])
         return self._select(
             self._is_own, sa.or_(DIALOGS.c.shown != DIALOGS.c.changes, sa.and_(ended, ~DIALOGS.c.announced))
         )
@@ -234,9 +234,7 @@ class Ledger:
     def _stage_of(self, dialog: Dialog) -> dict[str, str]:
         stage = type(dialog).__name__
         dumped = _STAGES[stage].dump_python(dialog, mode="json")
-        kept = {
-            key: value if key in _WORD_FOR_WORD else _redacted(value, self._redact) for key, value in dumped.items()
-        }
+        kept = _redacted(dumped, self._redact)
         # Half a character (the text of an exception may hold one) must not keep a dialog from its end.
         return {"stage": stage, "value": json.dumps(kept, ensure_ascii=False).encode(errors="replace").decode()}
 
@@ -257,14 +255,16 @@ class Ledger:
             return connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial)).all()
 
 
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - any piece of JSON
+def _redacted(value: Any, redact: Callable[[str], str], path: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - any piece of JSON
+    if path in _WORD_FOR_WORD:
+        return value
     match value:
         case str():
             return redact(value)
         case dict():
-            return {key: _redacted(inner, redact) for key, inner in value.items()}
+            return {key: _redacted(inner, redact, (*path, key)) for key, inner in value.items()}
         case list():
-            return [_redacted(inner, redact) for inner in value]
+            return [_redacted(inner, redact, (*path, "")) for inner in value]
         case _:
             return value
 

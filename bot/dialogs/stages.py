@@ -5,20 +5,8 @@ from datetime import datetime
 from typing import NewType, Protocol
 
 from bot.dialogs.progress import Progress
-from commands.command import (
-    Card,
-    Creation,
-    ExistingImage,
-    Listing,
-    NothingToDo,
-    Proposal,
-    Refusal,
-    Removal,
-    RollBack,
-    Update,
-)
-from commands.model.images import ImageId
-from commands.model.outcomes import Created, ImportFailure, Removed, RolledBack, Updated
+from commands.actions import End, Proposal, Request, Shown
+from commands.command import Creation, ImageUndecided, Listing
 
 DialogId = NewType("DialogId", str)
 """An opaque id: the value of every button, the id of the job, the label on the image."""
@@ -26,16 +14,21 @@ DialogId = NewType("DialogId", str)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who typed what, where and when. `user` and `channel` are Slack ids, `line` the whole command as typed.
+    """Who asked for what, where and when. `user`, `channel` and `team` are Slack ids.
 
-    `round` counts its reviews: there is another one where the facts had changed when the first was confirmed.
+    `command` is the name of the command or button, and `line` the whole text as typed or as a button stands for it: it
+    is shown and never parsed. `round` counts the reviews: another one follows if the facts had changed by the time the
+    first was confirmed.
     """
 
     dialog: DialogId
+    request: Request
+    command: str
     line: str
     user: str
     channel: str
     at: datetime
+    team: str | None = None
     round: int = 1
 
 
@@ -92,16 +85,14 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
-    """All is installed, some modules do not import: keep the image or discard it?
+    """Everything is installed, some modules do not import: keep the image or discard it?
 
-    `image_id` is the image, which has no name yet; `by` confirmed the build, `progress` is how that went.
+    The image has no name yet; `by` confirmed the build, `progress` is how that went.
     """
 
     asked: Asked
-    proposal: Creation
     by: str
-    image_id: ImageId
-    failures: tuple[ImportFailure, ...]
+    undecided: ImageUndecided
     progress: Progress
     expires: datetime
 
@@ -111,42 +102,33 @@ class Settling:
     """The undecided image is being kept or removed, as `by` decided (None: nobody did in time)."""
 
     asked: Asked
-    proposal: Creation
     by: str | None
+    undecided: ImageUndecided
     keep: bool
-    image_id: ImageId
-    failures: tuple[ImportFailure, ...]
     progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """The image is ready. `finished` minus the progress's start is how long it took."""
+class Finished:
+    """What was confirmed is done. `at` minus the progress's start is how long it took.
+
+    `progress` is None if nothing had to be run. `stopped_by` is who pressed Stop before the end, if anybody.
+    """
 
     asked: Asked
-    proposal: Creation
     by: str
-    created: Created
-    progress: Progress
-    finished: datetime
+    end: End
+    progress: Progress | None
+    at: datetime
+    stopped_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reused:
-    """Nothing was built: `by` took the image that exists already."""
+class Answered:
+    """The request ends with its answer: nothing is proposed."""
 
     asked: Asked
-    proposal: Creation
-    by: str
-    existing: ExistingImage
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Nothing is offered, and why."""
-
-    asked: Asked
-    refusal: Refusal
+    answer: Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,51 +177,8 @@ class Discarded:
     """The undecided image was removed: by a person, or (`by` None) because nobody decided in time."""
 
     asked: Asked
-    proposal: Creation
     by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ImagesUpdated:
-    """The update is over, as each image's result says. `stopped_by` is who pressed Stop, if anybody."""
-
-    asked: Asked
-    proposal: Update
-    by: str
-    outcome: Updated
-    progress: Progress
-    finished: datetime
-    stopped_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UpToDate:
-    """Nothing is to be done, and why."""
-
-    asked: Asked
-    answer: NothingToDo
-
-
-@dataclass(frozen=True, slots=True)
-class TagsRolledBack:
-    """The roll back is over, as each name's result says."""
-
-    asked: Asked
-    proposal: RollBack
-    by: str
-    outcome: RolledBack
-    finished: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRemoved:
-    """The image is gone."""
-
-    asked: Asked
-    proposal: Removal
-    by: str
-    outcome: Removed
-    finished: datetime
+    proposal: Creation
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,14 +202,6 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """All there is to know of one image, with what can be done with it."""
-
-    asked: Asked
-    card: Card
-
-
-@dataclass(frozen=True, slots=True)
 class Attachment:
     """A text file for the dialog's thread. `kind` tells repeated ones apart: `log`, `packages`, `dockerfile`."""
 
@@ -288,49 +219,43 @@ Dialog = (
     | Paused
     | Deciding
     | Settling
-    | Done
-    | Reused
-    | Refused
+    | Finished
+    | Answered
+    | Listed
     | Failed
     | Cancelled
     | Expired
     | Stopped
     | Discarded
-    | ImagesUpdated
-    | UpToDate
-    | TagsRolledBack
-    | ImageRemoved
-    | Listed
-    | Described
 )
 """One stage of one command's life."""
 
-
-FINAL = (
-    Done,
-    Reused,
-    Refused,
-    Failed,
-    Cancelled,
-    Expired,
-    Stopped,
-    Discarded,
-    ImagesUpdated,
-    UpToDate,
-    TagsRolledBack,
-    ImageRemoved,
-    Described,
-)
+FINAL = (Finished, Answered, Failed, Cancelled, Expired, Stopped, Discarded)
 """The stages that nothing follows."""
 
 AT_REST = (*FINAL, Listed)
 """The stages that nothing follows by itself: a list waits for nobody, but somebody may turn its page."""
 
-SHOWN_ONLY = (Listed, Described)
-"""The stages that the requester is not called for: they are read, and done with."""
-
 UNFINISHED = (Preparing, UnderReview, Queued, Running, Paused, Deciding, Settling)
 """The stages that something follows."""
+
+
+def is_shown_only(dialog: Dialog) -> bool:
+    """Whether the requester is not called for this stage: it is only read."""
+    return isinstance(dialog, Listed) or (isinstance(dialog, Answered) and not dialog.answer.is_news)
+
+
+def proposal_of(dialog: Dialog) -> Proposal | None:
+    """Return what this dialog proposes or has done; None if there is nothing of the kind, or it was not kept."""
+    match dialog:
+        case Preparing() | Answered() | Listed() | Cancelled() | Expired():
+            return None
+        case Finished():
+            return dialog.end.proposal
+        case Deciding() | Settling():
+            return dialog.undecided.proposal
+        case _:
+            return dialog.proposal
 
 
 class Screen(Protocol):

@@ -19,7 +19,7 @@ from bot.dialogs.starting import Starter
 from bot.dialogs.supervision import Supervisor
 from bot.dialogs.transitions import (
     after_answer,
-    after_outcome,
+    after_end,
     after_stop,
     after_void,
     begun,
@@ -31,7 +31,6 @@ from bot.dialogs.transitions import (
 from commands.carry_out import JobContext
 from commands.errors import BuildStopped, ReviewVoid, StateUnwritable
 from commands.model.events import Event, LogLine, StepStarted
-from commands.model.outcomes import Undecided
 
 log = structlog.get_logger()
 
@@ -120,7 +119,7 @@ class Tasks:
         asked, proposal = run.dialog.asked, run.dialog.proposal
         context = JobContext(job=asked.dialog, requester=asked.user, channel=asked.channel)
         try:
-            outcome = self._work.carry_out(proposal, context, lambda event: self._record(run, event), run.cancellation)
+            end = self._work.carry_out(proposal, context, lambda event: self._record(run, event), run.cancellation)
         except BuildStopped as stopped:
             return after_stop(run.dialog, stopped, run.cancellation.reason)
         except ReviewVoid as void:
@@ -128,7 +127,7 @@ class Tasks:
             return after_void(run.dialog, void)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
             return failed(asked, error, proposal, run.dialog.progress)
-        return after_outcome(run.dialog, outcome, now=self._now(), expires=self._review_ends())
+        return after_end(run.dialog, end, now=self._now(), expires=self._review_ends())
 
     def _record(self, run: Run, event: Event) -> None:
         match event:
@@ -160,15 +159,14 @@ class Tasks:
         self._clean_up(job)
 
     def _settled(self, dialog: Settling) -> Dialog:
-        asked, proposal = dialog.asked, dialog.proposal
+        asked, undecided = dialog.asked, dialog.undecided
         try:
             if not dialog.keep:
                 self._supervisor.until_the_engine_answers(lambda: self._work.clean(asked.dialog))
                 return discarded(dialog)
-            undecided = Undecided(dialog.image_id, dialog.failures)
-            created = self._supervisor.until_the_engine_answers(lambda: self._work.keep(proposal, undecided))
+            created = self._supervisor.until_the_engine_answers(lambda: self._work.keep(undecided))
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-            return failed(asked, error, proposal, dialog.progress)
+            return failed(asked, error, undecided.proposal, dialog.progress)
         return kept(dialog, created, self._now())
 
     def clean(self, job: DialogId) -> None:

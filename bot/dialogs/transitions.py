@@ -4,15 +4,15 @@ The stages of `bot.dialogs.stages`, and what leads from one to the next:
 
     (a)             → Preparing             a person types a command
     (b) Preparing   → UnderReview           the facts are there
-    (c) Preparing   → Refused, Failed       they speak against it, or cannot be gathered
+    (c) Preparing   → Answered, Failed      there is nothing to propose, or the facts cannot be gathered
     (d) UnderReview → Queued                a person presses Create
     (e) UnderReview → Cancelled             a person presses Cancel
-    (f) UnderReview → Reused                a person takes the image that exists
+    (f) UnderReview → Finished              a person takes the image that exists
     (g) UnderReview → Expired               nobody presses anything for `review_seconds`
     (h) Queued      → Running               a build slot is free
     (i) Queued      → Stopped               a person presses Stop
     (i) Running     → Running, Stopped      a person presses Stop: the build is told to end, then it has ended
-    (j) Running     → Done                  built, verified, named
+    (j) Running     → Finished              done, as the end says
     (k) Running     → Deciding              built, but a module does not import
     (l) Running     → Failed                a step fails or times out
     (l) Queued      → Failed                the bot itself fails
@@ -20,21 +20,17 @@ The stages of `bot.dialogs.stages`, and what leads from one to the next:
     (n) Paused      → Running               the bot is back
     (n) Running     → Running               the bot is back after it was killed
     (o) Deciding    → Settling              a person presses Keep or Discard, or nobody does in time
-    (p) Settling    → Done                  the image has its name
+    (p) Settling    → Finished              the image has its name
     (q) Settling    → Discarded, Failed     the image is gone, as decided or by itself
-    (r) Preparing   → UpToDate              nothing is to be done
-    (s) Preparing   → Listed, Described     what was asked for is only to be seen
-    (t) Listed      → Listed                a person turns the page, or the daemon has counted
-    (u) Running     → Preparing             the facts have changed since the review, which counts no more
-    (v) Running     → ImagesUpdated         every image of the update has its result
-    (w) Running     → TagsRolledBack        every name of the roll back has its result
-    (x) Running     → ImageRemoved          the image is gone
+    (r) Preparing   → Listed                the list of images is there
+    (s) Listed      → Listed                a person turns the page, or the daemon has counted
+    (t) Running     → Preparing             the facts have changed since the review, which counts no more
 
-    ──a──► Preparing ──c──► Refused, Failed   ──r──► UpToDate   ──s──► Described, Listed ──t──► Listed
+    ──a──► Preparing ──c──► Answered, Failed   ──r──► Listed ──s──► Listed
             ▲  │
-            u  b
+            t  b
             │  ▼
-           UnderReview ──e──► Cancelled   ──f──► Reused   ──g──► Expired
+           UnderReview ──e──► Cancelled   ──f──► Finished   ──g──► Expired
                │
                d
                ▼
@@ -43,10 +39,10 @@ The stages of `bot.dialogs.stages`, and what leads from one to the next:
                h
                ▼
             Running ──i──► Running (stopping) ──i──► Stopped
-             ▲   │  ──j──► Done   ──v──► ImagesUpdated   ──w──► TagsRolledBack   ──x──► ImageRemoved
+             ▲   │  ──j──► Finished
              n   m  ──l──► Failed
-             │   ▼  ──u──► Preparing
-            Paused  ──k──► Deciding ──o──► Settling ──p──► Done
+             │   ▼  ──t──► Preparing
+            Paused  ──k──► Deciding ──o──► Settling ──p──► Finished
                                                     ──q──► Discarded, Failed
 
 Every arrow is one compare-and-set in the ledger, so a double click, a click delivered twice and clicks by two people
@@ -58,106 +54,80 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
 import structlog
 
 from bot.dialogs.progress import Progress
 from bot.dialogs.stages import (
+    Answered,
     Asked,
     Cancelled,
     Deciding,
-    Described,
     Dialog,
     DialogId,
     Discarded,
-    Done,
     Expired,
     Failed,
-    ImageRemoved,
-    ImagesUpdated,
+    Finished,
     JobLine,
     Listed,
     Paused,
     Preparing,
     Queued,
-    Refused,
-    Reused,
     Running,
     Settling,
     Stopped,
-    TagsRolledBack,
     UnderReview,
-    UpToDate,
 )
+from commands.actions import Answer, End, Proposal
 from commands.cancellation import CancelReason
 from commands.command import (
-    Answer,
     Card,
     Creation,
     Finding,
+    ImageCreated,
+    ImageReused,
+    ImageUndecided,
     Listing,
     NothingToDo,
-    Proposal,
     Refusal,
-    Removal,
-    RollBack,
     Severity,
-    Update,
 )
 from commands.errors import BuildStopped, Problem, ReviewVoid
-from commands.model.outcomes import Created, Outcome, Removed, RolledBack, Undecided, Updated
 
 log = structlog.get_logger()
 
 SOURCES: Mapping[type[Any], tuple[type[Any], ...]] = {
     Preparing: (Running,),
     UnderReview: (Preparing,),
-    UpToDate: (Preparing,),
+    Answered: (Preparing,),
     Listed: (Preparing, Listed),
-    Described: (Preparing,),
-    ImagesUpdated: (Running,),
-    TagsRolledBack: (Running,),
-    ImageRemoved: (Running,),
-    Refused: (Preparing,),
+    Finished: (UnderReview, Running, Settling),
     Failed: (Preparing, Queued, Running, Settling),
     Cancelled: (UnderReview,),
     Expired: (UnderReview,),
-    Reused: (UnderReview,),
     Queued: (UnderReview,),
     Running: (Queued, Running, Paused),
     Paused: (Running,),
     Stopped: (Queued, Running),
     Deciding: (Running,),
     Settling: (Deciding,),
-    Done: (Running, Settling),
     Discarded: (Settling,),
 }
 """The arrows of the diagram, by where they lead."""
 
 
-class Button(StrEnum):
-    """What a person may press on a dialog; the values are the action ids in Slack."""
+class Decision(StrEnum):
+    """What a person decides by a press."""
 
-    CREATE = "create"
-    BUILD_ANYWAY = "build_anyway"
+    CONFIRM = "confirm"
     REUSE = "reuse"
+    """Take the image that exists already, instead of what is proposed."""
     CANCEL = "cancel"
     STOP = "stop"
     KEEP = "keep"
     DISCARD = "discard"
-    UPDATE = "update"
-    ROLL_BACK = "roll_back"
-    REMOVE = "remove"
-
-
-_CONFIRMS: Mapping[type[Any], tuple[Button, ...]] = {
-    Creation: (Button.CREATE, Button.BUILD_ANYWAY),
-    Update: (Button.UPDATE,),
-    RollBack: (Button.ROLL_BACK,),
-    Removal: (Button.REMOVE,),
-}
-"""The buttons that say yes, by what is proposed."""
 
 
 class Press(StrEnum):
@@ -195,11 +165,8 @@ def task_of(dialog: Dialog) -> Task | None:
     match dialog:
         case Preparing():
             return Task("prepare", key)
-        case Queued(proposal=RollBack() | Removal()) | Running(proposal=RollBack() | Removal()):
-            # Done in a moment: it need not wait behind builds.
-            return Task("build", key)
         case Queued() | Running() | Paused():
-            return Task("build", key, waits=True)
+            return Task("build", key, waits=dialog.proposal.needs_slot)
         case Settling():
             return Task("settle", key)
         case _:
@@ -215,37 +182,33 @@ def after_answer(dialog: Preparing, answer: Answer, *, expires: datetime, under_
     """Return the stage that an answer leads to; `expires` ends a review, `under_way` are the jobs that a list names."""
     asked = dialog.asked
     match answer:
-        case Creation() | Update() | RollBack() | Removal():
-            proposal = replace(answer, findings=(*_void_findings(dialog), *answer.findings))
-            return UnderReview(asked, proposal, expires)
-        case NothingToDo():
-            return UpToDate(asked, replace(answer, findings=(*_void_findings(dialog), *answer.findings)))
         case Listing():
             return Listed(asked, answer, under_way)
-        case Card():
-            return Described(asked, answer)
-        case Refusal():
-            return Refused(asked, answer)
+        case NothingToDo():
+            return Answered(asked, replace(answer, findings=(*_void_findings(dialog), *answer.findings)))
+        case Card() | Refusal():
+            return Answered(asked, answer)
         case _:
-            assert_never(answer)
+            proposal = replace(answer, findings=(*_void_findings(dialog), *answer.findings))
+            return UnderReview(asked, proposal, expires)
 
 
 def after_press(
-    dialog: Dialog, button: Button, user: str, *, now: datetime, next_place: Callable[[], int]
+    dialog: Dialog, decision: Decision, user: str, *, now: datetime, next_place: Callable[[], int]
 ) -> Dialog | Press:
     """Return the stage that a press leads to, or why it leads nowhere.
 
     `next_place` counts the queue, and is called only if the press leads there.
     """
-    match button, dialog:
-        case Button.STOP, Queued():
+    match decision, dialog:
+        case Decision.STOP, Queued():
             return Stopped(dialog.asked, dialog.proposal, user, progress=None)
-        case Button.STOP, Running():
+        case Decision.STOP, Running():
             return stopping(dialog, user) or Press.LATE
-        case ((Button.KEEP | Button.DISCARD), Deciding()):
-            return decided(dialog, keep=button is Button.KEEP, user=user)
+        case ((Decision.KEEP | Decision.DISCARD), Deciding()):
+            return decided(dialog, keep=decision is Decision.KEEP, user=user)
         case _, UnderReview():
-            return _after_review(dialog, button, user, now=now, next_place=next_place)
+            return _after_review(dialog, decision, user, now=now, next_place=next_place)
         case _, Expired():
             return Press.EXPIRED
         case _:
@@ -253,17 +216,17 @@ def after_press(
 
 
 def _after_review(
-    dialog: UnderReview, button: Button, user: str, *, now: datetime, next_place: Callable[[], int]
+    dialog: UnderReview, decision: Decision, user: str, *, now: datetime, next_place: Callable[[], int]
 ) -> Dialog | Press:
     asked, proposal = dialog.asked, dialog.proposal
     if now >= dialog.expires:
         return Press.EXPIRED
-    match button:
-        case Button.CANCEL:
+    match decision:
+        case Decision.CANCEL:
             return Cancelled(asked, user)
-        case Button.REUSE if isinstance(proposal, Creation) and proposal.existing:
-            return Reused(asked, proposal, user, proposal.existing)
-        case _ if button in _CONFIRMS[type(proposal)]:
+        case Decision.REUSE if isinstance(proposal, Creation) and proposal.existing:
+            return Finished(asked, user, ImageReused(proposal, proposal.existing), None, now)
+        case Decision.CONFIRM:
             return Queued(asked, proposal, user, position=next_place())
         case _:
             return Press.LATE
@@ -276,7 +239,7 @@ def stopping(dialog: Dialog, user: str) -> Running | None:
 
 def decided(dialog: Deciding, *, keep: bool, user: str | None) -> Settling:
     """Return the stage after a decision; `user` is None if nobody decided in time."""
-    return Settling(dialog.asked, dialog.proposal, user, keep, dialog.image_id, dialog.failures, dialog.progress)
+    return Settling(dialog.asked, user, dialog.undecided, keep, dialog.progress)
 
 
 def begun(dialog: Dialog | None, now: datetime) -> Running | None:
@@ -306,33 +269,21 @@ def after_void(dialog: Running, void: ReviewVoid) -> Preparing:
     return Preparing(again, "Looking again", void=f"{void.message} {void.hint}".strip())
 
 
-def after_outcome(dialog: Running, outcome: Outcome, *, now: datetime, expires: datetime) -> Dialog:
-    """Return the stage that the outcome of a job leads to; `expires` ends the wait for a decision."""
-    asked, proposal, by, progress = dialog.asked, dialog.proposal, dialog.by, dialog.progress
-    match outcome, proposal:
-        case Created(), Creation():
-            return Done(asked, proposal, by, outcome, progress, now)
-        case Undecided(image_id, failures), Creation():
-            return Deciding(asked, proposal, by, image_id, failures, progress, expires)
-        case Updated(), Update():
-            return ImagesUpdated(asked, proposal, by, outcome, progress, now, dialog.stopping_by)
-        case RolledBack(), RollBack():
-            return TagsRolledBack(asked, proposal, by, outcome, now)
-        case Removed(), Removal():
-            return ImageRemoved(asked, proposal, by, outcome, now)
-        case _:
-            raise TypeError(f"{type(outcome).__name__} is no outcome of {type(proposal).__name__}")
+def after_end(dialog: Running, end: End | ImageUndecided, *, now: datetime, expires: datetime) -> Finished | Deciding:
+    """Return the stage that the end of a job leads to; `expires` ends the wait for a decision."""
+    if isinstance(end, ImageUndecided):
+        return Deciding(dialog.asked, dialog.by, end, dialog.progress, expires)
+    return Finished(dialog.asked, dialog.by, end, dialog.progress, now, dialog.stopping_by)
 
 
-def kept(dialog: Settling, created: Created, now: datetime) -> Done:
+def kept(dialog: Settling, end: ImageCreated, now: datetime) -> Finished:
     """Return the end of a dialog whose undecided image was kept."""
-    by = dialog.by or dialog.asked.user
-    return Done(dialog.asked, dialog.proposal, by, created, dialog.progress, now)
+    return Finished(dialog.asked, dialog.by or dialog.asked.user, end, dialog.progress, now)
 
 
 def discarded(dialog: Settling) -> Discarded:
     """Return the end of a dialog whose undecided image was removed."""
-    return Discarded(dialog.asked, dialog.proposal, dialog.by)
+    return Discarded(dialog.asked, dialog.by, dialog.undecided.proposal)
 
 
 def failed(

@@ -67,7 +67,7 @@ def create(
         _tidy(engine, job_context, kept)
 
 
-def keep(proposal: Creation, undecided: Undecided, engine: Engine) -> Created:
+def keep_undecided(proposal: Creation, undecided: Undecided, engine: Engine) -> Created:
     """Name an image although some of its modules do not import."""
     return _name(proposal.spec, undecided.image_id, engine, Verdict(undecided.import_failures))
 

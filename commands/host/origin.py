@@ -47,11 +47,17 @@ def line_again(recorded: Request) -> str | None:
     wanted = wanted_again(recorded)
     if wanted is None:
         return None
+    text = arguments_of(wanted)
+    return f"{CREATE} {text}" if len(text) <= LONGEST_TEXT else None
+
+
+def arguments_of(wanted: CreateImage) -> str:
+    """Write what is wanted as the arguments of the command that asks for it."""
     arguments = {
         "name": wanted.name,
+        # Without spaces: the shortest there is, since a line has a limit.
         "dependencies": ",".join(map(str, wanted.dependencies)),
         "packages": ",".join(map(str, wanted.packages)),
         "base": str(wanted.base or ""),
     }
-    text = render({name: value for name, value in arguments.items() if value})
-    return f"{CREATE} {text}" if len(text) <= LONGEST_TEXT else None
+    return render({name: value for name, value in arguments.items() if value})

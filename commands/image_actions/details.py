@@ -1,46 +1,34 @@
 """The card of one image: what is in it, where it came from, who uses it, what was before it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from commands.arguments import Argument, Grammar, Mistake, render
-from commands.arguments import request as read_request
+from commands.arguments import render
 from commands.command import Card, Move, Origin, Refusal, Row, Users
 from commands.errors import ImageNotFound, Problem
 from commands.host.history import kept_for
-from commands.host.origin import holders_of, is_made_here, line_again
+from commands.host.origin import holders_of, is_made_here, line_again, wanted_again
 from commands.host.plans import listed
 from commands.host.selection import Ambiguous, Found, Unknown, find, is_askable, parse_wanted
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, LocalImage, Mark
 from commands.model.packages import Inventory
-from commands.model.references import Malformed, quoted
+from commands.model.references import quoted
 from commands.model.requests import LookAtImage, Wanted
 from commands.recipe.labels import read_labels
 from commands.sources import Sources
 
-GRAMMAR = Grammar(command="details", arguments=(Argument("image"),))
+NAME = "details"
 
 
-def parse(text: str) -> LookAtImage:
-    """Read what a button asks for; raises `ArgumentError`."""
-    return read_request(text, GRAMMAR, _look_at_image)
+def request_for(row: Row) -> LookAtImage:
+    """Ask for the card of a row."""
+    return LookAtImage(parse_wanted(_askable(row.name, row.image)))
 
 
-def _look_at_image(arguments: Mapping[str, str]) -> LookAtImage:
-    if not arguments.get("image"):
-        raise Mistake("`image` is missing", advice="Name an image.")
-    try:
-        return LookAtImage(parse_wanted(arguments["image"]))
-    except Malformed as error:
-        candidates = (render({"image": error.correction}),) if error.correction else ()
-        raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
-
-
-def line_for(image: Row | str) -> str:
-    """Write the line that asks for the card of a row, or of a name or short ID."""
-    wanted = image if isinstance(image, str) else _askable(image.name, image.image)
-    return f"{GRAMMAR.command} {render({'image': wanted})}"
+def line_of(wanted: LookAtImage) -> str:
+    """Write the request as a line."""
+    return f"{NAME} {render({'image': str(wanted.image)})}"
 
 
 def _askable(name: str, image: ImageId) -> str:
@@ -124,6 +112,7 @@ def _origin(image: LocalImage) -> Origin | None:
         job=made.job,
         line=line_again(made.request) if made.request else None,
         base=made.base_name,
+        request=wanted_again(made.request) if made.request else None,
     )
 
 

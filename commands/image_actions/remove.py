@@ -1,46 +1,31 @@
 """Removing an image with all its names, on request of a button."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from commands.arguments import Argument, Grammar, Mistake, render
-from commands.arguments import request as read_request
+from commands.arguments import render
 from commands.command import Finding, Refusal, Removal, Severity, Users
 from commands.host.history import is_kept, tag_of
 from commands.host.plans import refusal_of_tool
-from commands.host.selection import Ambiguous, Found, Unknown, find, is_tool, parse_wanted
+from commands.host.selection import Ambiguous, Found, Unknown, find, is_tool
 from commands.host.subjects import mark_of
-from commands.model.images import Container, ListedImage
-from commands.model.references import Malformed, Reference, refuse_name_of_tools
-from commands.model.requests import RemoveImage
+from commands.model.images import Container, ImageId, ListedImage
+from commands.model.requests import RemoveImage, ShortId
 from commands.sources import Sources
 
-GRAMMAR = Grammar(command="remove", arguments=(Argument("image"),))
-
+NAME = "remove"
 _MOST_NAMED = 5
 """How many images a sentence names."""
 
 
-def parse(text: str) -> RemoveImage:
-    """Read what a button asks for; raises `ArgumentError`."""
-    return read_request(text, GRAMMAR, _remove_image)
+def request_for(image: ImageId) -> RemoveImage:
+    """Ask to remove an image."""
+    return RemoveImage(ShortId(image.removeprefix("sha256:")))
 
 
-def _remove_image(arguments: Mapping[str, str]) -> RemoveImage:
-    if not arguments.get("image"):
-        raise Mistake("`image` is missing", advice="Name an image.")
-    try:
-        wanted = parse_wanted(arguments["image"])
-        if isinstance(wanted, Reference):
-            refuse_name_of_tools(wanted)
-        return RemoveImage(wanted)
-    except Malformed as error:
-        raise Mistake(error.message, advice=error.advice) from None
-
-
-def line_for(image: str) -> str:
-    """Write the line that asks to remove an image, by a name or an ID."""
-    return f"{GRAMMAR.command} {render({'image': image})}"
+def line_of(wanted: RemoveImage) -> str:
+    """Write the request as a line."""
+    return f"{NAME} {render({'image': str(wanted.image)})}"
 
 
 def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]) -> Removal | Refusal:

@@ -5,37 +5,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from commands.arguments import Argument, Grammar, Mistake, render
-from commands.arguments import request as read_request
+from commands.arguments import Mistake, made, render
 from commands.command import Finding, Move, Refusal, RollBack, Severity, Users
-from commands.host.history import Kept, is_kept, kept_by, kept_for
+from commands.host.history import Kept, kept_by, kept_for
 from commands.host.selection import Found, familiar, is_name_of_tool
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, Mark
-from commands.model.references import DaemonName, Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import DaemonName, Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import RollBackImage, UndoUpdate
 from commands.sources import Sources
 
-GRAMMAR = Grammar(command="roll_back", arguments=(Argument("image"), Argument("to"), Argument("job")))
-
-Request = RollBackImage | UndoUpdate
+NAME = "roll_back"
 
 _TAGGED = re.compile(r"(?:[^@/:]+(?::[0-9]+)?/)?[^@:]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
-def parse(text: str) -> Request:
-    """Read what a button asks for; raises `ArgumentError`."""
-    return read_request(text, GRAMMAR, _request)
+def request_for(name: str, to: str | None = None) -> RollBackImage:
+    """Ask to roll a name back: to the image that is kept by the tag `to`, or to the latest; raises `ArgumentError`."""
+    return made(lambda: RollBackImage(_reference(name), to))
 
 
-def _request(arguments: Mapping[str, str]) -> Request:
-    match arguments:
-        case {"job": job} if set(arguments) == {"job"} and job:
-            return UndoUpdate(job)
-        case {"image": image} if image and "job" not in arguments:
-            return RollBackImage(_reference(image), _kept_tag(arguments.get("to")))
+def line_of(wanted: RollBackImage | UndoUpdate) -> str:
+    """Write the request as a line."""
+    match wanted:
+        case RollBackImage(image, to):
+            return f"{NAME} {render({'image': str(image)} if to is None else {'image': str(image), 'to': to})}"
+        case UndoUpdate(job):
+            return f"{NAME} {render({'job': job})}"
         case _:
-            raise Mistake("Nothing to roll back is named", advice="Give either `image` or `job`.")
+            assert_never(wanted)
 
 
 def _reference(text: str) -> Reference:
@@ -50,28 +48,7 @@ def _reference(text: str) -> Reference:
     return reference
 
 
-def _kept_tag(text: str | None) -> str | None:
-    if text is None or is_kept(text):
-        return text
-    raise Mistake(f"{quoted(text)} is not the tag of an earlier image", advice="Leave out `to` for the latest one.")
-
-
-def line_for(name: str) -> str:
-    """Write the line that rolls a name back to the latest of its earlier images."""
-    return f"{GRAMMAR.command} {render({'image': name})}"
-
-
-def line_to(name: str, tag: str) -> str:
-    """Write the line that rolls a name back to the image that is kept by a tag."""
-    return f"{GRAMMAR.command} {render({'image': name, 'to': tag})}"
-
-
-def line_of_job(job: str) -> str:
-    """Write the line that rolls back every name that a job moved."""
-    return f"{GRAMMAR.command} {render({'job': job})}"
-
-
-def answer(request: Request, sources: Sources, report: Callable[[str], None]) -> RollBack | Refusal:
+def answer(request: RollBackImage | UndoUpdate, sources: Sources, report: Callable[[str], None]) -> RollBack | Refusal:
     """Propose which names go back to which images; raises `Problem` where the daemon fails.
 
     `report` is told what is being done, in a few words.

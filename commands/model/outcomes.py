@@ -115,7 +115,3 @@ class Removed:
 
     names: tuple[str, ...]
     image_id: ImageId
-
-
-Outcome = Created | Undecided | Updated | RolledBack | Removed
-"""What `carry_out` returns."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NoReturn, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -44,6 +44,7 @@ class CreateImage:
     base: Reference | None
     dependencies: tuple[PythonRequirement, ...]
     packages: tuple[OsPackage, ...]
+    kind: Literal["create"] = "create"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class UpdateImages:
     """Images to bring up to date: one, or all of the host where `image` is None."""
 
     image: Wanted | None
+    kind: Literal["update"] = "update"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class ListImages:
 
     query: Query = field(default_factory=Query)
     hint: str = ""
+    kind: Literal["list"] = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class LookAtImage:
     """All there is to know of one image."""
 
     image: Wanted
+    kind: Literal["details"] = "details"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class RollBackImage:
 
     image: Reference
     to: str | None = None
+    kind: Literal["roll back"] = "roll back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ class UndoUpdate:
     """Every name that a job moved is to go back. `job` is the job's id."""
 
     job: str
+    kind: Literal["undo"] = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,7 @@ class RemoveImage:
     """One image to be removed, with all its names."""
 
     image: Wanted
+    kind: Literal["remove"] = "remove"
 
 
 def parse_dependencies(text: str) -> tuple[PythonRequirement, ...]:

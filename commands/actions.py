@@ -1,0 +1,143 @@
+"""Every kind of action: what may be asked, answered, proposed and reached, and who does it; a new kind adds rows.
+
+The type checker holds the rows together: a request without an answer, or a proposal without an end, is an error.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from commands import docker_image_create, docker_image_update, docker_images
+from commands.cancellation import Cancellation
+from commands.carry_out.creating import create, keep_undecided
+from commands.carry_out.dependencies import Dependencies, JobContext
+from commands.carry_out.removing import remove
+from commands.carry_out.rolling_back import roll_back
+from commands.carry_out.updating import update
+from commands.command import (
+    Card,
+    Creation,
+    ImageCreated,
+    ImageRemoved,
+    ImageReused,
+    ImagesUpdated,
+    ImageUndecided,
+    Listing,
+    NothingToDo,
+    Refusal,
+    Removal,
+    RollBack,
+    TagsRolledBack,
+    Update,
+)
+from commands.engine.interface import Engine
+from commands.image_actions import details
+from commands.image_actions import remove as removal
+from commands.image_actions import roll_back as way_back
+from commands.model.events import Event
+from commands.model.outcomes import Created, Undecided
+from commands.model.requests import (
+    CreateImage,
+    ListImages,
+    LookAtImage,
+    RemoveImage,
+    RollBackImage,
+    UndoUpdate,
+    UpdateImages,
+)
+from commands.sources import Sources
+
+Request = CreateImage | UpdateImages | ListImages | LookAtImage | RollBackImage | UndoUpdate | RemoveImage
+"""What a person asks for. `kind` tells the classes apart where a request is stored."""
+
+Proposal = Creation | Update | RollBack | Removal
+"""What would be done, exactly. A person confirms it, then `carry_out` does it."""
+
+Shown = NothingToDo | Card | Refusal
+"""An answer that ends its dialog."""
+
+Answer = Proposal | Shown | Listing
+"""What a request is answered with."""
+
+End = ImageCreated | ImageReused | ImagesUpdated | TagsRolledBack | ImageRemoved
+"""What a confirmed proposal has led to, if not to a `Problem`: each kind with its own outcome."""
+
+
+def answer(request: Request, sources: Sources, report: Callable[[str], None]) -> Answer:
+    """Look the facts up and propose, refuse, or show what was asked for; raises `Problem`.
+
+    `report` is told what is being done, in a few words.
+    """
+    match request:
+        case CreateImage():
+            return docker_image_create.answer(request, sources, report)
+        case UpdateImages():
+            return docker_image_update.answer(request, sources, report)
+        case ListImages():
+            return docker_images.answer(request, sources, report)
+        case LookAtImage():
+            return details.answer(request, sources, report)
+        case RollBackImage() | UndoUpdate():
+            return way_back.answer(request, sources, report)
+        case RemoveImage():
+            return removal.answer(request, sources, report)
+        case _:
+            assert_never(request)
+
+
+def line_of(request: Request) -> str:
+    """Write a request as a line: of a command as people type it, of a button by the button's name."""
+    match request:
+        case CreateImage():
+            return docker_image_create.line_of(request)
+        case UpdateImages():
+            return docker_image_update.line_of(request)
+        case ListImages():
+            return docker_images.GRAMMAR.command
+        case LookAtImage():
+            return details.line_of(request)
+        case RollBackImage() | UndoUpdate():
+            return way_back.line_of(request)
+        case RemoveImage():
+            return removal.line_of(request)
+        case _:
+            assert_never(request)
+
+
+def carry_out(
+    proposal: Proposal,
+    job_context: JobContext,
+    dependencies: Dependencies,
+    emit: Callable[[Event], None],
+    cancellation: Cancellation,
+) -> End | ImageUndecided:
+    """Do what was proposed; may be called again for the same job, and then continues.
+
+    Raises `ReviewVoid` if the facts changed since the review, `BuildStopped` if it was cancelled without a result,
+    or another `Problem`.
+    """
+    match proposal:
+        case Creation():
+            return _created(proposal, create(proposal, job_context, dependencies, emit, cancellation))
+        case Update():
+            return ImagesUpdated(proposal, update(proposal, job_context, dependencies, emit, cancellation))
+        case RollBack():
+            return TagsRolledBack(proposal, roll_back(proposal, job_context, dependencies))
+        case Removal():
+            return ImageRemoved(proposal, remove(proposal, dependencies))
+        case _:
+            assert_never(proposal)
+
+
+def keep(undecided: ImageUndecided, engine: Engine) -> ImageCreated:
+    """Name an image although some of its modules do not import; raises `Problem`."""
+    return ImageCreated(undecided.proposal, keep_undecided(undecided.proposal, undecided.outcome, engine))
+
+
+def _created(proposal: Creation, outcome: Created | Undecided) -> ImageCreated | ImageUndecided:
+    match outcome:
+        case Created():
+            return ImageCreated(proposal, outcome)
+        case Undecided():
+            return ImageUndecided(proposal, outcome)
+        case _:
+            assert_never(outcome)
