@@ -4,51 +4,40 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.dialogs.stages import (
+    Answered,
     Cancelled,
     Deciding,
-    Described,
     Dialog,
     Discarded,
-    Done,
     Expired,
     Failed,
-    ImageRemoved,
-    ImagesUpdated,
+    Finished,
     Listed,
     Paused,
     Preparing,
     Queued,
-    Refused,
-    Reused,
     Running,
     Settling,
     Stopped,
-    TagsRolledBack,
     UnderReview,
-    UpToDate,
 )
-from bot.slack.views.card import described
-from bot.slack.views.deciding import deciding
-from bot.slack.views.ended import cancelled, discarded, expired, stopped
-from bot.slack.views.listing import listed
-from bot.slack.views.moves import removed, rolled_back
+from bot.slack.views.create.deciding import deciding, discarded, settling
+from bot.slack.views.ended import cancelled, expired, stopped
+from bot.slack.views.images.list import listed
+from bot.slack.views.kinds import of_answer, of_end, of_proposal
 from bot.slack.views.parts import Message
-from bot.slack.views.problem import failed, refused
-from bot.slack.views.result import done, reused
-from bot.slack.views.review import review
+from bot.slack.views.problem import failed
 from bot.slack.views.running import running
-from bot.slack.views.update_review import up_to_date
-from bot.slack.views.updated import images_updated
-from bot.slack.views.waiting import paused, preparing, queued, settling
+from bot.slack.views.waiting import paused, preparing, queued
 
 
-def render(dialog: Dialog, now: datetime) -> Message:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
+def render(dialog: Dialog, now: datetime) -> Message:  # noqa: C901, PLR0911, PLR0912 - one line for each stage
     """Show a dialog as it is at `now`."""
     match dialog:
         case Preparing():
             return preparing(dialog)
         case UnderReview():
-            return review(dialog, now)
+            return of_proposal(dialog.proposal).review(dialog, now)
         case Queued():
             return queued(dialog)
         case Running():
@@ -59,12 +48,10 @@ def render(dialog: Dialog, now: datetime) -> Message:  # noqa: C901, PLR0911, PL
             return deciding(dialog)
         case Settling():
             return settling(dialog)
-        case Done():
-            return done(dialog, now)
-        case Reused():
-            return reused(dialog, now)
-        case Refused():
-            return refused(dialog)
+        case Finished():
+            return of_end(dialog.end).result(dialog, now)
+        case Answered():
+            return of_answer(dialog).message(dialog, now)
         case Failed():
             return failed(dialog)
         case Cancelled():
@@ -75,17 +62,7 @@ def render(dialog: Dialog, now: datetime) -> Message:  # noqa: C901, PLR0911, PL
             return stopped(dialog)
         case Discarded():
             return discarded(dialog)
-        case ImagesUpdated():
-            return images_updated(dialog)
-        case UpToDate():
-            return up_to_date(dialog)
-        case TagsRolledBack():
-            return rolled_back(dialog)
-        case ImageRemoved():
-            return removed(dialog)
         case Listed():
             return listed(dialog, now)
-        case Described():
-            return described(dialog, now)
         case _:
             assert_never(dialog)

@@ -1,20 +1,18 @@
-"""Dialogs of commands that ended without a result: cancelled, expired, stopped or discarded."""
+"""Dialogs of commands that ended without a result: cancelled, expired or stopped."""
 
 from bot.dialogs.progress import Progress
-from bot.dialogs.stages import Asked, Cancelled, Discarded, Expired, Stopped
-from bot.slack.views import actions
+from bot.dialogs.stages import Asked, Cancelled, Expired, Stopped
 from bot.slack.views.amounts import duration
-from bot.slack.views.parts import FIELD, NAME, Message, context, message, section
-from bot.slack.views.parts import actions as buttons
+from bot.slack.views.buttons import LOG
+from bot.slack.views.kinds import of_proposal, words_of
+from bot.slack.views.parts import FIELD, Message, actions, context, message, section
 from bot.slack.views.steps import steps_done
-from bot.slack.views.subject import of_line, subject
 from bot.slack.views.text import Markup, escaped, markup, mention
-from commands.command import Creation
 
 
 def cancelled(dialog: Cancelled) -> Message:
     """Say that the review was cancelled."""
-    words = of_line(dialog.asked.line)
+    words = words_of(dialog.asked.request)
     said = markup(
         "Cancelled by {}. {}. To run it after all, {}.",
         mention(dialog.by),
@@ -26,7 +24,7 @@ def cancelled(dialog: Cancelled) -> Message:
 
 def expired(dialog: Expired) -> Message:
     """Say that nobody decided."""
-    words = of_line(dialog.asked.line)
+    words = words_of(dialog.asked.request)
     said = markup(
         "No decision within {}. {}. For a new proposal, {}.",
         escaped(duration(dialog.waited_seconds), FIELD),
@@ -38,31 +36,21 @@ def expired(dialog: Expired) -> Message:
 
 def stopped(dialog: Stopped) -> Message:
     """Say who stopped the job and what is left of it."""
-    about = subject(dialog.proposal)
+    about = of_proposal(dialog.proposal).subject
     said = markup(
         "Stopped by {}{}. {} To start over, {}.",
         mention(dialog.by),
         _extent(dialog.progress),
         _remainder(dialog),
-        escaped(of_line(dialog.asked.line).again, FIELD),
+        escaped(words_of(dialog.asked.request).again, FIELD),
     )
-    log = [] if dialog.progress is None else [actions.LOG]
+    log = [] if dialog.progress is None else [LOG]
     return message(
         f"{about.job_first} was stopped",
         (section("summary", said),),
         context(dialog.asked),
-        buttons(dialog.asked.dialog, *log),
+        actions(dialog.asked.dialog, *log),
     )
-
-
-def discarded(dialog: Discarded) -> Message:
-    """Say that the undecided image is gone."""
-    if dialog.by is None:
-        why = markup("No decision was made in time, so the image was removed.")
-    else:
-        why = markup("Discarded by {}. The image was removed.", mention(dialog.by))
-    said = markup("{} To try other versions, change `dependencies` and type the command again.", why)
-    return _message(f"{dialog.proposal.spec.name[:NAME]} was discarded", dialog.asked, said)
 
 
 def _message(title: str, asked: Asked, said: Markup) -> Message:
@@ -70,11 +58,9 @@ def _message(title: str, asked: Asked, said: Markup) -> Message:
 
 
 def _remainder(dialog: Stopped) -> Markup:
-    if isinstance(dialog.proposal, Creation):
-        return markup("No image was created.")
-    if dialog.progress is None:
-        return markup("Nothing was changed.")
-    return markup("Completed steps are kept; see the log.")
+    view = of_proposal(dialog.proposal)
+    left = view.left_by_stop if dialog.progress is not None else view.left_before_start
+    return escaped(left, FIELD)
 
 
 def _extent(progress: Progress | None) -> Markup:

@@ -1,4 +1,4 @@
-"""The form of a new image, which Edit opens filled in; and the pieces that all forms are made of."""
+"""The pieces that all forms are made of."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,10 @@ from bot.slack import limits
 from bot.slack.views.parts import Block, plain_text
 from bot.slack.views.text import visible
 
-CREATE_FORM: Final = "create_form"
-"""The `callback_id` of the form."""
 VALUE: Final = "value"
 """The `action_id` of every input; its `block_id` is the argument's name."""
 TICKED: Final = "true"
 """The value of a box that is ticked."""
-LOCAL_BASE: Final = "local_base"
-"""The `block_id` of the menu of bases that are on the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +45,6 @@ class FormContext:
 _CONTEXT = TypeAdapter(FormContext)
 
 
-def create_form(context: FormContext, values: Mapping[str, str], bases: Sequence[str]) -> Block:
-    """Make the modal; `values` by argument fill it in, `bases` are the local candidates, the default one first."""
-    title = "Edit the image" if context.edits else "New image"
-    blocks = [*_names_and_packages(values), *_base(values.get("base", ""), bases)]
-    return modal(CREATE_FORM, context, title, "Review", blocks)
-
-
 def modal(callback: str, context: FormContext, title: str, submit: str, blocks: Sequence[Block]) -> Block:
     """Make a form of its fields; it is sent with the button that is called `submit`."""
     return {
@@ -67,39 +56,6 @@ def modal(callback: str, context: FormContext, title: str, submit: str, blocks: 
         "close": plain_text("Close", limits.MODAL_TITLE),
         "blocks": list(blocks),
     }
-
-
-def _names_and_packages(values: Mapping[str, str]) -> list[Block]:
-    return [
-        text_field("name", "Name", "my/tool", "Lower case. The bot assigns the tag.", values, optional=False),
-        text_field(
-            "dependencies",
-            "Python packages",
-            "requests>=2.31, ldap3",
-            "Like requirements.txt, comma-separated. Exact versions are resolved for you.",
-            values,
-        ),
-        text_field(
-            "packages", "OS packages", "wget, libxml2", "From the base's distribution, comma-separated.", values
-        ),
-    ]
-
-
-def _base(chosen: str, bases: Sequence[str]) -> list[Block]:
-    """Make the menu of bases, and the field for one that is not in it, which wins over the menu."""
-    # What was chosen is always among them: else it would stand in the field below, and win over a choice made here.
-    menu = offered([*bases[:1], chosen, *bases[1:]] if bases else [])
-    typed = {} if chosen in menu else {"base": chosen}
-    example = "demisto/python3-deb:3.12.13.11694875"
-    if not menu:
-        hint = "Leave empty for the default. Pulled if not on the Docker host."
-        return [text_field("base", "Base", example, hint, typed)]
-    usual = f"Images on the Docker host. Default: {bases[0]}."
-    hint = "Overrides the choice above. Pulled if not on the Docker host."
-    return [
-        menu_field(LOCAL_BASE, "Base", usual, menu, chosen),
-        text_field("base", "Another base", example, hint, typed),
-    ]
 
 
 def offered(names: Sequence[str]) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Final
 
 from bot.dialogs.stages import Asked, DialogId, UnderReview
 from bot.slack import limits
-from bot.slack.views.actions import Button, Menu, Question
 from bot.slack.views.amounts import moment, moment_beside
+from bot.slack.views.buttons import Button, Control, Menu, Question
 from bot.slack.views.text import ELLIPSIS, NOTHING, Markup, code, cost, escaped, markup, mention, middle, plain
 
 Block = dict[str, object]
@@ -92,7 +92,7 @@ def _expiry(dialog: UnderReview) -> str:
     return moment_beside(dialog.expires, dialog.asked.at)
 
 
-def actions(dialog: DialogId, *buttons: Button | Menu) -> Block | None:
+def actions(dialog: DialogId, *buttons: Control) -> Block | None:
     """Make the row of buttons and menus, or nothing where there are none."""
     if not buttons:
         return None
@@ -112,7 +112,7 @@ def _people(asked: Asked, confirmed_by: str | None) -> Markup:
 def _button(dialog: DialogId, button: Button) -> Block:
     made: Block = {
         "type": "button",
-        "action_id": button.action.value,
+        "action_id": button.action,
         "text": plain_text(button.label, limits.BUTTON_TEXT),
         "value": dialog,
     }
@@ -134,7 +134,7 @@ def _menu(dialog: DialogId, menu: Menu) -> Block:
     ]
     return {
         "type": "static_select",
-        "action_id": menu.action.value,
+        "action_id": menu.action,
         "placeholder": plain_text(menu.placeholder, limits.PLACEHOLDER),
         "options": options,
     }

@@ -1,26 +1,43 @@
-"""The way back and away: reviews of a roll back and of a removal, and what came of them."""
+"""The way back, as dialogs show it: names that go back to earlier images."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from bot.dialogs.stages import ImageRemoved, TagsRolledBack, UnderReview
-from bot.slack.views import actions
-from bot.slack.views.amounts import age, moment, size
+from bot.dialogs.stages import Dialog, Finished, UnderReview
+from bot.dialogs.transitions import Decision
+from bot.slack.views import standing
+from bot.slack.views.amounts import age
+from bot.slack.views.buttons import CANCEL, Begin, Button, Decide, Menu
 from bot.slack.views.findings import findings
-from bot.slack.views.parts import FIELD, Block, Message, context, message, review_context, review_summary, section
-from bot.slack.views.parts import actions as buttons
-from bot.slack.views.plans import user_names
+from bot.slack.views.images.controls import chosen
+from bot.slack.views.marks import earlier_line, first_lines, mark_facts, still_used_line
+from bot.slack.views.parts import (
+    FIELD,
+    NAME,
+    Block,
+    Message,
+    actions,
+    context,
+    message,
+    review_context,
+    review_summary,
+    section,
+)
 from bot.slack.views.specs import REFERENCE
-from bot.slack.views.subject import subject
-from bot.slack.views.text import Markup, code, escaped, markup, prose, several
-from commands.command import Move, Removal, RollBack
-from commands.model.images import Mark
+from bot.slack.views.standing import Standing
+from bot.slack.views.subject import ASK_AGAIN, Fallback, Subject, one_or_several
+from bot.slack.views.text import Markup, code, escaped, markup, prose
+from bot.slack.views.update.plans import user_names
+from commands.command import Move, RollBack, TagsRolledBack
+from commands.host.history import tag_of
+from commands.image_actions import roll_back
 from commands.model.outcomes import MoveResult
+from commands.model.requests import RollBackImage
 
 _RESULTS: Final = 2_400
 _FINDINGS: Final = 2_000
-_NAMES: Final = 900
 _REASON: Final = 400
 _LABEL: Final = 75
 _MOST_MOVES: Final = 8
@@ -28,12 +45,86 @@ _MOST_OTHERS: Final = 20
 """Earlier images in the menu: many more than are kept of one repository."""
 
 
-def review_of_roll_back(dialog: UnderReview, proposal: RollBack, now: datetime) -> Message:
-    """Ask whether the names shall go back."""
+def _to_another(dialog: Dialog, choice: str) -> RollBackImage | None:
+    match dialog:
+        case UnderReview(proposal=RollBack(others=others)):
+            place = chosen(choice, len(others))
+            return None if place is None else _to(others[place])
+        case _:
+            return None
+
+
+def _to(other: Move) -> RollBackImage:
+    return roll_back.request_for(other.name, tag_of(other.earlier_tag))
+
+
+ROLL_BACK: Final = Button("roll_back", "Roll back", Decide(Decision.CONFIRM, RollBack), "primary")
+# The choice takes the place of what is under review.
+ROLL_BACK_TO: Final = Menu("roll_back_to", "Another earlier image…", Begin(_to_another))
+
+CONTROLS: Final = (ROLL_BACK, ROLL_BACK_TO)
+WORDS: Final = Fallback("Nothing was rolled back", "nothing was rolled back", ASK_AGAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class RollBackView:
+    """The names that would go back."""
+
+    roll_back: RollBack
+
+    @property
+    def subject(self) -> Subject:
+        """Name or count them."""
+        names = [move.name for move in self.roll_back.moves]
+        return one_or_several(names, "names", doing="Rolling back", done="rolled back", noun="roll back")
+
+    @property
+    def left_by_stop(self) -> str:
+        """Say that some names may have gone back."""
+        return "Completed steps are kept; see the log."
+
+    @property
+    def left_before_start(self) -> str:
+        """Say that nothing was done."""
+        return "Nothing was changed."
+
+    def review(self, dialog: UnderReview, now: datetime) -> Message:
+        """Ask whether the names shall go back."""
+        return _review(dialog, self.roll_back, now)
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBackView:
+    """What became of every name."""
+
+    end: TagsRolledBack
+
+    def result(self, dialog: Finished, now: datetime) -> Message:
+        """Say for each name where it is now."""
+        del now
+        return _rolled_back(dialog, self.end)
+
+    def announcement(self, dialog: Finished) -> Markup:
+        """Say in one line how it ended."""
+        del dialog
+        return markup("{}.", escaped(_title(self.end), 2 * NAME))
+
+    def standing(self, dialog: Finished) -> Standing:
+        """List the names; `failed` if one did not move."""
+        del dialog
+        results = self.end.outcome.results
+        problem = next((result.problem for result in results if result.problem), None)
+        known = standing.several([_known(result) for result in results])
+        if problem is None:
+            return Standing("rolled_back", succeeded=True, known=known)
+        return Standing("failed", known={**standing.problem(problem, ""), **known})
+
+
+def _review(dialog: UnderReview, proposal: RollBack, now: datetime) -> Message:
     return message(
         proposal.title,
         [
-            section("moves", *_first_lines([_move(move, now) for move in proposal.moves], _MOST_MOVES)),
+            section("moves", *first_lines([_move(move, now) for move in proposal.moves], _MOST_MOVES)),
             *findings(proposal.findings, _FINDINGS),
             section(
                 "notice",
@@ -42,80 +133,35 @@ def review_of_roll_back(dialog: UnderReview, proposal: RollBack, now: datetime) 
             ),
         ],
         review_context(dialog),
-        buttons(dialog.asked.dialog, actions.ROLL_BACK, actions.CANCEL, *_others(proposal.others, now)),
+        actions(dialog.asked.dialog, ROLL_BACK, CANCEL, *_others(proposal.others, now)),
         summary=review_summary(dialog),
     )
 
 
-def review_of_removal(dialog: UnderReview, proposal: Removal, now: datetime) -> Message:
-    """Ask whether the image shall go."""
-    named = several(proposal.names, _NAMES, lambda name: code(name, REFERENCE))
-    names = markup("*Names:* {}", named) if proposal.names else markup("*Names:* none")
+def _rolled_back(dialog: Finished, end: TagsRolledBack) -> Message:
+    results = end.outcome.results
     return message(
-        proposal.title,
+        _title(end),
         [
-            section(
-                "summary",
-                markup("*Image:* {}", _mark(proposal.image, now)),
-                names,
-                markup(
-                    "This deletes {} and cannot be undone. Layers shared with other images are kept.",
-                    _tags(proposal.names),
-                ),
-            ),
-            *findings(proposal.findings, _FINDINGS),
-        ],
-        review_context(dialog),
-        buttons(dialog.asked.dialog, actions.REMOVE, actions.CANCEL),
-        summary=review_summary(dialog),
-    )
-
-
-def _tags(names: Sequence[str]) -> Markup:
-    match len(names):
-        case 0:
-            return markup("the image")
-        case 1:
-            return markup("the tag and its image")
-        case 2:
-            return markup("both tags")
-        case count:
-            return markup("all {} tags", escaped(f"{count:,}", FIELD))
-
-
-def rolled_back(dialog: TagsRolledBack) -> Message:
-    """Say for each name where it is now."""
-    results = dialog.outcome.results
-    return message(
-        title_of_roll_back(dialog),
-        [
-            section("results", *_first_lines([_result(result) for result in results]), most=_RESULTS),
+            section("results", *first_lines([_result(result) for result in results]), most=_RESULTS),
             *_still_used(results),
         ],
         context(dialog.asked, confirmed_by=dialog.by),
     )
 
 
-def removed(dialog: ImageRemoved) -> Message:
-    """Say what is gone."""
-    about, gone = subject(dialog.proposal), dialog.outcome
-    names = several(gone.names, _NAMES, lambda name: code(name, REFERENCE))
-    named = markup(" with its names: {}", names) if gone.names else markup("; it had no name")
-    short = code(gone.image_id.removeprefix("sha256:")[:12], FIELD)
-    return message(
-        f"✓ {about.name} was removed",
-        [section("summary", markup("Image {} was deleted{}.", short, named))],
-        context(dialog.asked, confirmed_by=dialog.by),
-    )
-
-
-def earlier_line(move: Move, now: datetime) -> Markup:
-    """Say which earlier image there is, and by which name it was kept."""
-    return markup("{} · kept as {}", _mark(move.earlier, now), code(move.earlier_tag, REFERENCE))
+def _title(end: TagsRolledBack) -> str:
+    about, results = RollBackView(end.proposal).subject, end.outcome.results
+    failed = sum(bool(result.problem) for result in results)
+    if not failed:
+        return f"✓ {about.name} {about.were} rolled back"
+    if failed == len(results):
+        return f"✗ {about.not_done}"
+    return f"⚠ {failed:,} of {len(results):,} names {'was' if failed == 1 else 'were'} not rolled back"
 
 
 def _move(move: Move, now: datetime) -> Markup:
-    present = markup("missing: its image was deleted") if move.present is None else _mark(move.present, now)
+    present = markup("missing: its image was deleted") if move.present is None else mark_facts(move.present, now)
     return markup(
         "{}\n*Now:* {}\n*Back to:* {}\n*Used by:* {}",
         code(move.name, REFERENCE),
@@ -125,7 +171,7 @@ def _move(move: Move, now: datetime) -> Markup:
     )
 
 
-def _others(others: Sequence[Move], now: datetime) -> list[actions.Menu]:
+def _others(others: Sequence[Move], now: datetime) -> list[Menu]:
     if not others:
         return []
     choices = tuple(
@@ -133,18 +179,7 @@ def _others(others: Sequence[Move], now: datetime) -> list[actions.Menu]:
         (f"{move.earlier.short} · {age(move.earlier.created, now)} · {move.earlier_tag}"[:_LABEL], str(number))
         for number, move in enumerate(others[:_MOST_OTHERS])
     )
-    return [actions.Menu(actions.Action.ROLL_BACK_TO, "Another earlier image…", choices)]
-
-
-def title_of_roll_back(dialog: TagsRolledBack) -> str:
-    """Say in one line how it ended."""
-    about, results = subject(dialog.proposal), dialog.outcome.results
-    failed = sum(bool(result.problem) for result in results)
-    if not failed:
-        return f"✓ {about.name} {about.were} rolled back"
-    if failed == len(results):
-        return f"✗ {about.not_done}"
-    return f"⚠ {failed:,} of {len(results):,} names {'was' if failed == 1 else 'were'} not rolled back"
+    return [replace(ROLL_BACK_TO, choices=choices)]
 
 
 def _result(result: MoveResult) -> Markup:
@@ -162,23 +197,11 @@ def _still_used(results: Sequence[MoveResult]) -> list[Block]:
     return [section("users", still_used_line(users))] if users else []
 
 
-def still_used_line(containers: Sequence[str]) -> Markup:
-    """Say which containers still use the old image."""
-    names = several(containers, _NAMES, lambda name: code(name, FIELD))
-    them = markup("it") if len(containers) == 1 else markup("them")
-    return markup("*Still on the old image:* {}. Recreate {} to use the new one.", names, them)
-
-
-def _mark(mark: Mark, now: datetime) -> Markup:
-    return markup(
-        "{} · created {} ({}) · {}",
-        code(mark.short, FIELD),
-        escaped(moment(mark.created), FIELD),
-        escaped(age(mark.created, now), FIELD),
-        escaped(size(mark.size), FIELD),
+def _known(result: MoveResult) -> dict[str, Any]:
+    return standing.short(
+        name=result.name,
+        ending="failed" if result.problem else "rolled_back",
+        after=result.now.short if result.now else None,
+        kept_as=result.kept_as,
+        reason=result.problem,
     )
-
-
-def _first_lines(lines: Sequence[Markup], most: int = 10) -> list[Markup]:
-    rest = len(lines) - most
-    return [*lines[:most], *([markup("… and {} more", escaped(f"{rest:,}", FIELD))] if rest > 0 else [])]

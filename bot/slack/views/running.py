@@ -5,12 +5,11 @@ from typing import Final
 
 from bot.dialogs.progress import Progress, StepState
 from bot.dialogs.stages import Running
-from bot.slack.views import actions
 from bot.slack.views.amounts import duration
-from bot.slack.views.parts import FIELD, NAME, Block, Message, context, message, section
-from bot.slack.views.parts import actions as buttons
+from bot.slack.views.buttons import STOP
+from bot.slack.views.kinds import subject
+from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, message, section
 from bot.slack.views.steps import bar, step_lines, steps_done
-from bot.slack.views.subject import subject
 from bot.slack.views.text import code, escaped, markup, mention, visible
 
 _LAST_LINE: Final = 200
@@ -23,7 +22,7 @@ def running(dialog: Running, now: datetime) -> Message:
         f"Stopping {about.job}" if stopping else about.under_way,
         [*_stop_notice(dialog.stopping_by), *_body(dialog, now)],
         context(dialog.asked, confirmed_by=dialog.by),
-        None if stopping else buttons(dialog.asked.dialog, actions.STOP),
+        None if stopping else actions(dialog.asked.dialog, STOP),
         summary=_summary(dialog.progress),
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, LiteralString, assert_never
 
 from bot.dialogs.progress import Progress, Step, StepState, Transfer
+from bot.dialogs.stages import Finished
 from bot.slack.views.amounts import duration, size
 from bot.slack.views.text import Markup, escaped, joined, markup, several
 
@@ -126,3 +127,8 @@ def _time(step: Step) -> Markup:
     if step.state is StepState.CACHED:
         return markup("cached")
     return escaped(duration(step.seconds or 0.0), _FEW)
+
+
+def seconds_taken(dialog: Finished) -> float:
+    """Say how long the whole job took; 0 if nothing had to be run."""
+    return 0.0 if dialog.progress is None else (dialog.at - dialog.progress.started).total_seconds()

@@ -1,11 +1,11 @@
-"""What a proposal is about, in words: its name, and the verbs that go with it in every stage."""
+"""What a dialog is about, in words: the name of a proposal's images, and the verbs that go with it in every stage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
 from bot.slack.views.parts import NAME
-from bot.slack.views.text import Markup, code, escaped, middle
-from commands.command import Creation, Proposal, Removal, RollBack, Update
+from bot.slack.views.text import Markup, code, escaped, markup, middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Subject:
         return f"The {self.noun} of {self.name}" if self.noun else self.name
 
     @property
+    def job_shown(self) -> Markup:
+        """Show the job in mid-sentence, with its name as code."""
+        return markup("the {} of {}", escaped(self.noun, NAME), self.shown) if self.noun else self.shown
+
+    @property
     def not_done(self) -> str:
         """Say that it was not done: `demisto/python3:latest was not updated`."""
         return f"{self.name} {self.were} not {self.done}"
@@ -54,7 +59,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """The words for a line without a proposal.
+    """The words for a request that has no proposal.
 
     `nothing` follows a colon: `nothing was built`. `again` says how to ask once more.
     """
@@ -69,42 +74,12 @@ class Fallback:
         return f"{self.nothing[:1].upper()}{self.nothing[1:]}"
 
 
-_ASK: Final = "ask for it again"
-_BY_COMMAND: Final = {
-    "/docker_image_create": Fallback("The image was not created", "nothing was built"),
-    "/docker_image_update": Fallback("Nothing was updated", "nothing was updated"),
-    "/docker_images": Fallback("The images were not listed", "nothing was listed"),
-    "details": Fallback("The image was not shown", "nothing was shown", _ASK),
-    "roll_back": Fallback("Nothing was rolled back", "nothing was rolled back", _ASK),
-    "remove": Fallback("Nothing was removed", "nothing was removed", _ASK),
-}
-_UNKNOWN: Final = Fallback("That did not work", "nothing was done")
+ASK_AGAIN: Final = "ask for it again"
+"""How to repeat what a button began."""
 
 
-def subject(proposal: Proposal) -> Subject:
-    """Find the words for a proposal."""
-    match proposal:
-        case Creation():
-            return Subject(proposal.spec.name[:NAME], "Creating", "created")
-        case Update():
-            names = [image.name for image in proposal.changing]
-            return _one_or_several(names, "images", Subject("", "Updating", "updated", "update"))
-        case RollBack():
-            names = [move.name for move in proposal.moves]
-            return _one_or_several(names, "names", Subject("", "Rolling back", "rolled back", "roll back"))
-        case Removal():
-            name = proposal.names[0] if proposal.names else proposal.image.short
-            return Subject(middle(name, NAME), "Removing", "removed", "removal")
-        case _:
-            assert_never(proposal)
-
-
-def of_line(line: str) -> Fallback:
-    """Find the words for a line of which there is no proposal."""
-    return _BY_COMMAND.get(line.partition(" ")[0], _UNKNOWN)
-
-
-def _one_or_several(names: list[str], plural: str, verbs: Subject) -> Subject:
+def one_or_several(names: Sequence[str], plural: str, *, doing: str, done: str, noun: str) -> Subject:
+    """Make the subject of a job on some images: the only one by its name, several by their number."""
     if len(names) == 1:
-        return Subject(middle(names[0], NAME), verbs.doing, verbs.done, verbs.noun)
-    return Subject(f"{len(names):,} {plural}", verbs.doing, verbs.done, verbs.noun, is_plural=True)
+        return Subject(middle(names[0], NAME), doing, done, noun)
+    return Subject(f"{len(names):,} {plural}", doing, done, noun, is_plural=True)

@@ -26,6 +26,9 @@ _FENCE: Final = re.compile(r"`{3,}")
 _CHANNEL_ID: Final = re.compile(r"[CDG][A-Z0-9]{1,30}")
 _USER_ID: Final = re.compile(r"[UW][A-Z0-9]{1,30}")
 
+_REASON: Final = 400
+"""Characters of a reason that stands in one line."""
+
 
 def visible(text: str) -> str:
     """Keep what a reader would see on a terminal: no controls, no colours, no invisible or reordering characters."""
@@ -193,3 +196,8 @@ def _lines_from_the_end(texts: Sequence[str]) -> Iterator[str]:
 def _code_block(lines: Iterable[str]) -> Markup:
     inside = "\n".join(_FENCE.sub(lambda run: "'" * len(run[0]), line) for line in lines)
     return Markup(f"```\n{_escape(inside)}\n```")
+
+
+def because(what: Markup, reason: str) -> Markup:
+    """Say what happened and why, in one line."""
+    return markup("{}: {}", what, prose(reason, _REASON))

@@ -1,14 +1,12 @@
-"""Dialogs shown before and after a build: preparing, queued, paused, settling."""
+"""Dialogs shown before and after a build: preparing, queued, paused."""
 
-from bot.dialogs.stages import Paused, Preparing, Queued, Settling
-from bot.slack.views import actions
+from bot.dialogs.stages import Paused, Preparing, Queued
 from bot.slack.views.amounts import ordinal
-from bot.slack.views.parts import FIELD, NAME, Message, context, message, section
-from bot.slack.views.parts import actions as buttons
-from bot.slack.views.specs import REFERENCE
-from bot.slack.views.subject import subject
-from bot.slack.views.text import Markup, code, escaped, markup, mention
-from commands.command import Proposal
+from bot.slack.views.buttons import STOP
+from bot.slack.views.kinds import subject
+from bot.slack.views.parts import FIELD, Message, actions, context, message, section
+from bot.slack.views.text import escaped, markup
+from commands.actions import Proposal
 
 
 def preparing(dialog: Preparing) -> Message:
@@ -24,7 +22,7 @@ def queued(dialog: Queued) -> Message:
         f"{subject(dialog.proposal).job_first} is queued",
         (section("summary", markup("In the queue: *{}*.", escaped(place, FIELD))),),
         context(dialog.asked, confirmed_by=dialog.by),
-        buttons(dialog.asked.dialog, actions.STOP),
+        actions(dialog.asked.dialog, STOP),
         summary=place,
     )
 
@@ -42,22 +40,6 @@ def paused(dialog: Paused) -> Message:
     return message(title, (body,), context(dialog.asked, confirmed_by=dialog.by))
 
 
-def settling(dialog: Settling) -> Message:
-    """Say that the undecided image is being kept or removed."""
-    name, reference = dialog.proposal.spec.name[:NAME], code(dialog.proposal.spec.reference, REFERENCE)
-    if dialog.keep:
-        title, said = f"Keeping {name}", markup("{} The image is being tagged {}.", _decision(dialog), reference)
-    else:
-        title, said = f"Discarding {name}", markup("{} The image is being removed.", _decision(dialog))
-    return message(title, (section("summary", said),), context(dialog.asked))
-
-
 def _job(proposal: Proposal) -> str:
     noun = subject(proposal).noun
     return f"The {noun or 'build'}"
-
-
-def _decision(dialog: Settling) -> Markup:
-    if dialog.by is None:
-        return markup("No decision was made in time.")
-    return markup("{} decided.", mention(dialog.by))

@@ -3,40 +3,43 @@
 from datetime import datetime
 from typing import Final
 
-from bot.dialogs.stages import Done, Reused
-from bot.slack.views import actions
+from bot.dialogs.stages import Finished
 from bot.slack.views.amounts import duration, size
-from bot.slack.views.deciding import failure_lines
-from bot.slack.views.parts import FIELD, NAME, Block, Message, context, message, section
-from bot.slack.views.parts import actions as buttons
+from bot.slack.views.buttons import LOG, Button
+from bot.slack.views.create.controls import PACKAGES
+from bot.slack.views.create.deciding import failure_lines
+from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, message, section
 from bot.slack.views.specs import base_line, image_fields, is_empty, package_lines
-from bot.slack.views.steps import times
+from bot.slack.views.steps import seconds_taken, times
 from bot.slack.views.text import Markup, copyable, escaped, markup
+from commands.command import ImageCreated, ImageReused
 from commands.model.images import ImageSpec
+from commands.model.outcomes import Created
 
 _KEY_LINE: Final = 400
 """Characters of the line to copy: the key and a name of at most 255 characters and its tag."""
 
 
-def done(dialog: Done, now: datetime) -> Message:
+def created(dialog: Finished, end: ImageCreated, now: datetime) -> Message:
     """Show the new image, what is in it and how long it took."""
-    created, name = dialog.created, dialog.proposal.spec.name[:NAME]
+    made, spec = end.outcome, end.proposal.spec
+    name = spec.name[:NAME]
     return message(
-        f"⚠ {name} is ready, but some modules do not import" if created.import_failures else f"✓ {name} is ready",
+        f"⚠ {name} is ready, but some modules do not import" if made.import_failures else f"✓ {name} is ready",
         [
-            _key_line(created.reference, _kept_failures(dialog)),
-            image_fields(created.reference, created.image, now),
-            section("added", *_content_lines(dialog), *_time_lines(dialog)),
+            _key_line(made.reference, _kept_failures(made)),
+            image_fields(made.reference, made.image, now),
+            section("added", *_content_lines(end), *_time_lines(dialog, made)),
         ],
         context(dialog.asked, confirmed_by=dialog.by),
-        buttons(dialog.asked.dialog, actions.LOG, *_packages(dialog.proposal.spec)),
-        summary=created.reference,
+        actions(dialog.asked.dialog, LOG, *_packages(spec)),
+        summary=made.reference,
     )
 
 
-def reused(dialog: Reused, now: datetime) -> Message:
+def reused(dialog: Finished, end: ImageReused, now: datetime) -> Message:
     """Show the image that exists already and is used as it is."""
-    existing, spec = dialog.existing, dialog.proposal.spec
+    existing, spec = end.outcome, end.proposal.spec
     return message(
         f"✓ {spec.name[:NAME]} is ready: it already existed",
         [
@@ -47,7 +50,7 @@ def reused(dialog: Reused, now: datetime) -> Message:
             section("added", base_line(spec.base), *package_lines(spec)),
         ],
         context(dialog.asked, confirmed_by=dialog.by),
-        buttons(dialog.asked.dialog, *_packages(spec)),
+        actions(dialog.asked.dialog, *_packages(spec)),
         summary=existing.reference,
     )
 
@@ -56,34 +59,31 @@ def _key_line(reference: str, beneath: list[Markup]) -> Block:
     return section("dockerimage", copyable(f"dockerimage: {reference}", _KEY_LINE), *beneath)
 
 
-def _kept_failures(dialog: Done) -> list[Markup]:
-    failures = dialog.created.import_failures
-    if not failures:
+def _kept_failures(made: Created) -> list[Markup]:
+    if not made.import_failures:
         return []
-    return [markup("*Kept although these modules do not import:*"), *failure_lines(failures)]
+    return [markup("*Kept although these modules do not import:*"), *failure_lines(made.import_failures)]
 
 
-def _content_lines(dialog: Done) -> list[Markup]:
-    spec, more = dialog.proposal.spec, dialog.created.added_bytes
+def _content_lines(end: ImageCreated) -> list[Markup]:
+    spec, more = end.proposal.spec, end.outcome.added_bytes
     if is_empty(spec) or more <= 0:
         return [base_line(spec.base), *package_lines(spec)]
     added = markup("*Added:* {} on top of the base", escaped(size(more), FIELD))
     return [base_line(spec.base), *package_lines(spec), added]
 
 
-def _time_lines(dialog: Done) -> list[Markup]:
-    total = escaped(duration(_seconds(dialog)), FIELD)
-    if not dialog.progress.steps:
+def _time_lines(dialog: Finished, made: Created) -> list[Markup]:
+    progress = dialog.progress
+    if progress is None:
+        return []
+    # An image that was kept by hand waited for a person, which nobody wants to know: only its steps count.
+    took = sum(step.seconds or 0.0 for step in progress.steps) if made.import_failures else seconds_taken(dialog)
+    total = escaped(duration(took), FIELD)
+    if not progress.steps:
         return [markup("*Took:* {}", total)]
-    return [markup("*Took:* {} · {}", total, times(dialog.progress))]
+    return [markup("*Took:* {} · {}", total, times(progress))]
 
 
-def _seconds(dialog: Done) -> float:
-    if dialog.created.import_failures:
-        # It waited for somebody to keep it, which nobody wants to know: only the steps count.
-        return sum(step.seconds or 0.0 for step in dialog.progress.steps)
-    return (dialog.finished - dialog.progress.started).total_seconds()
-
-
-def _packages(spec: ImageSpec) -> list[actions.Button]:
-    return [] if is_empty(spec) else [actions.PACKAGES]
+def _packages(spec: ImageSpec) -> list[Button]:
+    return [] if is_empty(spec) else [PACKAGES]

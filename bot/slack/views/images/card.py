@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from bot.dialogs.stages import Described
-from bot.slack.views import actions
+from bot.dialogs.stages import Answered
 from bot.slack.views.amounts import age, moment, size
-from bot.slack.views.moves import earlier_line
-from bot.slack.views.parts import LINE, NAME, Block, Message, context, fields, message, section
-from bot.slack.views.parts import actions as buttons
-from bot.slack.views.plans import user_names
+from bot.slack.views.buttons import Button
+from bot.slack.views.images.controls import PACKAGES, REMOVE, ROLL_BACK, RUN_AGAIN, UPDATE, is_worth_a_file
+from bot.slack.views.parts import LINE, NAME, Block, Message, actions, context, fields, message, section
+from bot.slack.views.marks import earlier_line
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.text import (
     NOTHING,
@@ -25,6 +24,7 @@ from bot.slack.views.text import (
     prose,
     several,
 )
+from bot.slack.views.update.plans import user_names
 from commands.command import Card, Origin
 from commands.model.images import Layer
 from commands.model.packages import Inventory
@@ -47,9 +47,8 @@ _FEW: Final = 60
 _SHORT_ID: Final = 12
 
 
-def described(dialog: Described, now: datetime) -> Message:
+def described(dialog: Answered, card: Card, now: datetime) -> Message:
     """Show the card."""
-    card = dialog.card
     return message(
         card.name[: 2 * NAME],
         [
@@ -62,14 +61,9 @@ def described(dialog: Described, now: datetime) -> Message:
             *_labels(card.labels),
         ],
         context(dialog.asked),
-        buttons(dialog.asked.dialog, *_buttons(card)),
+        actions(dialog.asked.dialog, *_buttons(card)),
         summary=f"{size(card.mark.size)}, created {age(card.mark.created, now)}",
     )
-
-
-def is_worth_a_file(packages: Inventory) -> bool:
-    """Tell whether there are packages to list."""
-    return bool(packages.python or packages.os_packages)
 
 
 def _fields(card: Card, now: datetime) -> Block:
@@ -154,11 +148,11 @@ def _labels(labels: Mapping[str, str]) -> list[Block]:
     return [section("labels", markup("*Labels:* {}", named), most=_LABELS + _FIELD)]
 
 
-def _buttons(card: Card) -> list[actions.Button]:
+def _buttons(card: Card) -> list[Button]:
     return [
-        actions.IMAGE_UPDATE,
-        *([actions.IMAGE_ROLL_BACK] if card.earlier else []),
-        *([actions.IMAGE_RUN_AGAIN] if card.origin is not None and card.origin.line else []),
-        *([actions.IMAGE_PACKAGES] if is_worth_a_file(card.packages) else []),
-        actions.IMAGE_REMOVE,
+        UPDATE,
+        *([ROLL_BACK] if card.earlier else []),
+        *([RUN_AGAIN] if card.origin is not None and card.origin.request else []),
+        *([PACKAGES] if is_worth_a_file(card.packages) else []),
+        REMOVE,
     ]

@@ -1,15 +1,15 @@
 """The list of images: a page of it as a table, with a menu to act on a row, and buttons to turn and to filter it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from bot.dialogs.stages import JobLine, Listed
-from bot.slack.views import actions
 from bot.slack.views.amounts import age, size
-from bot.slack.views.parts import FIELD, LINE, Block, Message, context, message, section
-from bot.slack.views.parts import actions as buttons
+from bot.slack.views.buttons import Control
+from bot.slack.views.images.controls import DETAILS, FILTER, NEXT_PAGE, PREVIOUS_PAGE, REFRESH, row_choice
+from bot.slack.views.parts import FIELD, LINE, Block, Message, actions, context, message, section
 from bot.slack.views.tables import Column, fitted, table
 from bot.slack.views.text import Markup, code, escaped, joined, markup, mention, middle, prose
 from commands.command import Listing, Row
@@ -20,8 +20,6 @@ _NONE: Final = "<none>"
 """As `docker images` writes a name that is not there."""
 _JOBS: Final = 5
 _SENTENCE: Final = 400
-_SURE: Final = 4
-"""Digits of an ID by which the rows of a page are told apart from those of another."""
 _SHORT_ID: Final = 12
 
 
@@ -65,7 +63,7 @@ def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
             section("page", escaped(_place(listing), FIELD) if rows else _nothing(listing)),
         ],
         context(dialog.asked),
-        buttons(dialog.asked.dialog, *_buttons(listing, room)),
+        actions(dialog.asked.dialog, *_buttons(listing, room)),
         summary=f"{_images(listing.images)}, page {listing.query.page:,} of {listing.pages:,}",
     )
 
@@ -156,24 +154,16 @@ def _nothing(listing: Listing) -> Markup:
     return markup("No images on this Docker host. Create one with `/docker_image_create`.")
 
 
-def _buttons(listing: Listing, room: _Room) -> list[actions.Button | actions.Menu]:
+def _buttons(listing: Listing, room: _Room) -> list[Control]:
     page = listing.query.page
     choices = tuple((_choice(row, room.choice), row_choice(number, row)) for number, row in enumerate(listing.rows))
     return [
-        *([actions.Menu(actions.Action.IMAGE_DETAILS, "Details and actions…", choices)] if choices else []),
-        *([actions.PREVIOUS_PAGE] if page > 1 else []),
-        *([actions.NEXT_PAGE] if page < listing.pages else []),
-        actions.FILTER,
-        actions.REFRESH,
+        *([replace(DETAILS, choices=choices)] if choices else []),
+        *([PREVIOUS_PAGE] if page > 1 else []),
+        *([NEXT_PAGE] if page < listing.pages else []),
+        FILTER,
+        REFRESH,
     ]
-
-
-def row_choice(number: int, row: Row) -> str:
-    """Write a row as a menu sends it: its number, and the beginning of its image's ID.
-
-    Somebody else may have turned the page since; the number alone would then mean another row.
-    """
-    return f"{number}-{''.join(filter(str.isalnum, row.image.removeprefix('sha256:')[:_SURE]))}"
 
 
 def _choice(row: Row, width: int) -> str:

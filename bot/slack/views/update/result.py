@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
-from bot.dialogs.stages import ImagesUpdated
-from bot.slack.views import actions
+from bot.dialogs.stages import Finished
 from bot.slack.views.amounts import duration, size
-from bot.slack.views.changes import counts, difference_lines, size_change
-from bot.slack.views.moves import still_used_line
-from bot.slack.views.parts import FIELD, NAME, Block, Message, context, fields, message, section
-from bot.slack.views.parts import actions as buttons
-from bot.slack.views.plans import problem_lines
+from bot.slack.views.buttons import LOG, Button
+from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, fields, message, section
+from bot.slack.views.marks import still_used_line
 from bot.slack.views.specs import REFERENCE
+from bot.slack.views.steps import seconds_taken
 from bot.slack.views.tables import Column, fitted, table
 from bot.slack.views.text import (
     NOTHING,
@@ -28,7 +26,12 @@ from bot.slack.views.text import (
     prose,
     several,
 )
-from commands.model.outcomes import Ending, ImageResult
+from bot.slack.views.update.changes import counts, difference_lines, size_change
+from bot.slack.views.update.controls import CHANGES, UNDO
+from bot.slack.views.update.files import has_changes
+from bot.slack.views.update.plans import problem_lines
+from commands.command import ImagesUpdated
+from commands.model.outcomes import Ending, ImageResult, Updated
 
 _KEY_LINE: Final = 400
 _PROBLEMS: Final = 2_000
@@ -66,20 +69,14 @@ _ROOMS: Final = (
 )
 
 
-def images_updated(dialog: ImagesUpdated) -> Message:
+def result(dialog: Finished, end: ImagesUpdated) -> Message:
     """Say what became of every image."""
-    return fitted(lambda room: _result(dialog, room), _ROOMS)
+    return fitted(lambda room: _result(dialog, end, room), _ROOMS)
 
 
-def has_changes(dialog: ImagesUpdated) -> bool:
-    """Tell whether there is anything to put into the file of changes."""
-    return any(result.difference is not None for result in dialog.outcome.results)
-
-
-def title_of(dialog: ImagesUpdated) -> str:
+def title_of(outcome: Updated) -> str:
     """Say in one line how it ended: nothing is called a success that is none."""
-    results = dialog.outcome.results
-    concerned = [result for result in results if result.ending is not Ending.UNCHANGED]
+    concerned = [result for result in outcome.results if result.ending is not Ending.UNCHANGED]
     changed = sum(result.ending in CHANGED for result in concerned)
     if any(result.ending is Ending.STOPPED for result in concerned):
         return f"Stopped after {changed:,} of {_images(len(concerned))}"
@@ -100,8 +97,8 @@ def by_weight(results: Sequence[ImageResult]) -> list[ImageResult]:
     return sorted(results, key=lambda result: _WEIGHTS[result.ending])
 
 
-def _result(dialog: ImagesUpdated, room: _Room) -> Message:
-    outcome, title = dialog.outcome, title_of(dialog)
+def _result(dialog: Finished, end: ImagesUpdated, room: _Room) -> Message:
+    outcome, title = end.outcome, title_of(end.outcome)
     results = by_weight(outcome.results)
     is_only = len(results) == 1
     return message(
@@ -112,13 +109,13 @@ def _result(dialog: ImagesUpdated, room: _Room) -> Message:
             *(_of_one(results[0]) if is_only else _table(results, room)),
             *([] if is_only else _key_line(results)),
             *_problems(results),
-            *_not_needed(dialog),
+            *_not_needed(end),
             *_differences(results, room),
             *_still_used(results),
-            section("notes", *_notes(dialog), most=_NOTES + _KEPT),
+            section("notes", *_notes(dialog, outcome), most=_NOTES + _KEPT),
         ],
         context(dialog.asked, confirmed_by=dialog.by),
-        buttons(dialog.asked.dialog, *_buttons(dialog)),
+        actions(dialog.asked.dialog, *_buttons(outcome)),
         summary=_summary(results),
     )
 
@@ -151,7 +148,7 @@ def _summary(results: Sequence[ImageResult]) -> str:
     return ", ".join(f"{count:,} {word}" for count, word in said if count)
 
 
-def _stop_notice(dialog: ImagesUpdated) -> list[Block]:
+def _stop_notice(dialog: Finished) -> list[Block]:
     if dialog.stopped_by is None:
         return []
     said = markup("Stopped by {}. Images that were already updated stay updated.", mention(dialog.stopped_by))
@@ -256,10 +253,10 @@ def _evidence(results: Sequence[ImageResult]) -> list[Block]:
     return [section("details", log_block(lines, limit=_EVIDENCE, line_limit=_EVIDENCE_LINE))]
 
 
-def _not_needed(dialog: ImagesUpdated) -> list[Block]:
+def _not_needed(end: ImagesUpdated) -> list[Block]:
     """Say why what was confirmed was not done; why the others were left alone stood in the review."""
-    confirmed = {candidate.name for candidate in dialog.proposal.changing}
-    results = [result for result in dialog.outcome.results if result.ending is Ending.UNCHANGED and result.reason]
+    confirmed = {candidate.name for candidate in end.proposal.changing}
+    results = [result for result in end.outcome.results if result.ending is Ending.UNCHANGED and result.reason]
     lines = problem_lines(markup("✓"), [(one.name, one.reason, one.hint) for one in results if one.name in confirmed])
     return [section("not_needed", *lines, most=_PROBLEMS)] if lines else []
 
@@ -278,15 +275,15 @@ def _still_used(results: Sequence[ImageResult]) -> list[Block]:
     return [section("users", still_used_line(users), most=_USERS)] if users else []
 
 
-def _notes(dialog: ImagesUpdated) -> list[Markup]:
-    kept = [result.kept_as for result in dialog.outcome.results if result.kept_as]
+def _notes(dialog: Finished, outcome: Updated) -> list[Markup]:
+    kept = [result.kept_as for result in outcome.results if result.kept_as]
     names = several(kept, _KEPT, lambda name: code(name, REFERENCE))
     before = [markup("*Kept for a roll back:* {}", names)] if kept else []
-    took = escaped(duration((dialog.finished - dialog.progress.started).total_seconds()), FIELD)
-    return [*before, *(prose(note, _NOTE) for note in dialog.outcome.notes), markup("*Took:* {}", took)]
+    took = escaped(duration(seconds_taken(dialog)), FIELD)
+    return [*before, *(prose(note, _NOTE) for note in outcome.notes), markup("*Took:* {}", took)]
 
 
-def _buttons(dialog: ImagesUpdated) -> list[actions.Button]:
-    undo = [actions.UNDO_UPDATE] if dialog.outcome.can_be_undone else []
-    changes = [actions.CHANGES] if has_changes(dialog) else []
-    return [*undo, *changes, actions.LOG]
+def _buttons(outcome: Updated) -> list[Button]:
+    undo = [UNDO] if outcome.can_be_undone else []
+    changes = [CHANGES] if has_changes(outcome) else []
+    return [*undo, *changes, LOG]

@@ -4,15 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.dialogs.stages import UnderReview, UpToDate
-from bot.slack.views import actions
+from bot.dialogs.stages import Answered, UnderReview
+from bot.slack.views.buttons import CANCEL
 from bot.slack.views.findings import findings
-from bot.slack.views.parts import FIELD, Block, Message, context, message, review_context, review_summary, section
-from bot.slack.views.parts import actions as buttons
-from bot.slack.views.plans import by_weight, in_a_cell, remote, unchecked_lines, used_by
+from bot.slack.views.parts import (
+    FIELD,
+    Block,
+    Message,
+    actions,
+    context,
+    message,
+    review_context,
+    review_summary,
+    section,
+)
 from bot.slack.views.tables import Column, fitted, table
 from bot.slack.views.text import Markup, escaped, markup
-from commands.command import Candidate, Keep, NoSource, Rebuild, Unchecked, Update
+from bot.slack.views.update.controls import IMAGES, confirm
+from bot.slack.views.update.plans import by_weight, in_a_cell, remote, unchecked_lines, used_by
+from commands.command import Candidate, Keep, NoSource, NothingToDo, Rebuild, Unchecked, Update
 
 _MOST: Final = 1_200
 """Characters of the findings, and of the images that could not be checked."""
@@ -37,20 +47,20 @@ _ROOMS: Final = (
 )
 
 
-def review_of_update(dialog: UnderReview, proposal: Update) -> Message:
+def review(dialog: UnderReview, proposal: Update) -> Message:
     """Ask whether to update, with all that would change."""
     return fitted(lambda room: _review(dialog, proposal, room), _ROOMS)
 
 
-def up_to_date(dialog: UpToDate) -> Message:
+def nothing_to_do(dialog: Answered, answer: NothingToDo) -> Message:
     """Say that nothing is to be done, and why, for each image."""
-    return fitted(lambda room: _nothing_to_do(dialog, room), _ROOMS)
+    return fitted(lambda room: _nothing_to_do(dialog, answer, room), _ROOMS)
 
 
 def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
     weighty = [image for image in by_weight(proposal.images) if image.is_changed or isinstance(image.plan, Unchecked)]
     shown = weighty[: room.rows]
-    images = [actions.IMAGES] if len(shown) < len(proposal.images) else []
+    images = [IMAGES] if len(shown) < len(proposal.images) else []
     return message(
         proposal.title,
         [
@@ -61,15 +71,14 @@ def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
             section("notice", *_notices(proposal)),
         ],
         review_context(dialog),
-        buttons(dialog.asked.dialog, actions.update(len(proposal.changing)), actions.CANCEL, *images),
+        actions(dialog.asked.dialog, confirm(len(proposal.changing)), CANCEL, *images),
         summary=review_summary(dialog),
     )
 
 
-def _nothing_to_do(dialog: UpToDate, room: _Room) -> Message:
-    answer = dialog.answer
+def _nothing_to_do(dialog: Answered, answer: NothingToDo, room: _Room) -> Message:
     shown = by_weight(answer.images)[: room.rows]
-    images = [actions.IMAGES] if len(shown) < len(answer.images) else []
+    images = [IMAGES] if len(shown) < len(answer.images) else []
     said = said_of(answer.images)
     return message(
         answer.title,
@@ -81,7 +90,7 @@ def _nothing_to_do(dialog: UpToDate, room: _Room) -> Message:
             *findings(answer.findings, _MOST),
         ],
         context(dialog.asked),
-        buttons(dialog.asked.dialog, *images),
+        actions(dialog.asked.dialog, *images),
         summary=said,
     )
 

@@ -1,0 +1,92 @@
+"""A new image, as dialogs show it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bot.dialogs.stages import Finished, UnderReview
+from bot.slack.views import standing
+from bot.slack.views.create.result import created, reused
+from bot.slack.views.create.review import review
+from bot.slack.views.parts import NAME, Message
+from bot.slack.views.specs import REFERENCE
+from bot.slack.views.standing import Standing
+from bot.slack.views.steps import seconds_taken
+from bot.slack.views.subject import Fallback, Subject
+from bot.slack.views.text import Markup, code, markup
+from commands.command import Creation, ImageCreated, ImageReused
+
+WORDS: Final = Fallback("The image was not created", "nothing was built")
+
+
+@dataclass(frozen=True, slots=True)
+class CreationView:
+    """The image that would be built."""
+
+    creation: Creation
+
+    @property
+    def subject(self) -> Subject:
+        """Name the image."""
+        return Subject(self.creation.spec.name[:NAME], "Creating", "created")
+
+    @property
+    def left_by_stop(self) -> str:
+        """Say that there is no image."""
+        return "No image was created."
+
+    @property
+    def left_before_start(self) -> str:
+        """Say that nothing was done."""
+        return "No image was created."
+
+    def review(self, dialog: UnderReview, now: datetime) -> Message:
+        """Ask whether to build it."""
+        return review(dialog, self.creation, now)
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedView:
+    """The image that was built."""
+
+    end: ImageCreated
+
+    def result(self, dialog: Finished, now: datetime) -> Message:
+        """Show the image, what is in it and how long it took."""
+        return created(dialog, self.end, now)
+
+    def announcement(self, dialog: Finished) -> Markup:
+        """Say that it is ready."""
+        del dialog
+        return markup("{} is ready.", code(self.end.outcome.reference, REFERENCE))
+
+    def standing(self, dialog: Finished) -> Standing:
+        """Name the image, and how long each step took."""
+        made = self.end.outcome
+        took = {} if dialog.progress is None else standing.seconds(dialog.progress)
+        whole = {"build": round(seconds_taken(dialog), 3)}
+        known = standing.image(made.reference, made.image.id, made.image.repo_digests)
+        return Standing("done", succeeded=True, known={**known, "seconds": {**took, **whole}})
+
+
+@dataclass(frozen=True, slots=True)
+class ReusedView:
+    """The image that existed already."""
+
+    end: ImageReused
+
+    def result(self, dialog: Finished, now: datetime) -> Message:
+        """Show the image."""
+        return reused(dialog, self.end, now)
+
+    def announcement(self, dialog: Finished) -> Markup:
+        """Say that it existed already."""
+        del dialog
+        return markup("{} is ready: it already existed.", code(self.end.outcome.reference, REFERENCE))
+
+    def standing(self, dialog: Finished) -> Standing:
+        """Name the image."""
+        del dialog
+        image = self.end.outcome.image
+        known = standing.image(self.end.outcome.reference, image.id, image.repo_digests)
+        return Standing("reused", succeeded=True, known=known)
