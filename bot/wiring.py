@@ -12,6 +12,7 @@ from time import time
 import structlog
 import uv
 
+from bot.access.rules import Access
 from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.jobs import Jobs
@@ -30,7 +31,7 @@ from bot.settings import Settings, environment, secrets_of
 from bot.slack.channel import Channel
 from bot.slack.connection import Connection, respond, web_client
 from bot.slack.forms import Forms
-from bot.slack.listeners import Audience, Listeners
+from bot.slack.listeners import Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
 from bot.slack.views.facts import facts
@@ -69,7 +70,7 @@ class Credentials:
     bot_token: str
     app_token: str
     api_url: str | None
-    audience: Audience
+    access: Access
 
 
 class Bot:
@@ -166,7 +167,7 @@ def make_bot(
         listeners = Listeners(
             jobs,
             router,
-            credentials.audience,
+            credentials.access,
             forms,
             whisper=channel.whisper,
             new_id=_new_id,

@@ -1,9 +1,9 @@
 """`warroom room`: the bot in a war room in the browser."""
 
+from bot.access.rules import Access
 from bot.cli.common import problems_in_words, run_until_signal, settings_and_logs
 from bot.room.server.room import Room
 from bot.router import COMMANDS
-from bot.slack.listeners import Audience
 from bot.wiring import Credentials, health_page, make_bot
 
 
@@ -22,5 +22,5 @@ def run(port: int) -> None:
 
 def credentials_of(opened: Room) -> Credentials:
     """Return how a bot gets into a room, and that everybody there may use it."""
-    audience = Audience(frozenset(channel.id for channel in opened.workspace.channels))
-    return Credentials(opened.bot_token, opened.app_token, opened.api_url, audience)
+    access = Access(frozenset(channel.id for channel in opened.workspace.channels))
+    return Credentials(opened.bot_token, opened.app_token, opened.api_url, access)

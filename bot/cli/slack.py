@@ -1,8 +1,8 @@
 """`warroom slack`: the bot in Slack."""
 
+from bot.access.rules import Access
 from bot.cli.common import problems_in_words, run_until_signal, settings_and_logs
 from bot.settings import Settings
-from bot.slack.listeners import Audience
 from bot.wiring import Credentials, health_page, make_bot
 from commands.errors import Misconfigured
 
@@ -25,9 +25,9 @@ def _credentials(settings: Settings) -> Credentials:
             f"`{missing}` is not set.",
             hint="Make an app from `warroom manifest`, then set SLACK_BOT_TOKEN (xoxb-…) and SLACK_APP_TOKEN (xapp-…).",
         )
-    audience = Audience(
+    access = Access(
         channels=frozenset(settings.allowed_channels),
         users=frozenset(settings.allowed_users),
         teams=frozenset(settings.allowed_teams),
     )
-    return Credentials(bot_token.get_secret_value(), app_token.get_secret_value(), settings.slack_api_url, audience)
+    return Credentials(bot_token.get_secret_value(), app_token.get_secret_value(), settings.slack_api_url, access)

@@ -4,14 +4,14 @@ Nothing here waits for Docker, an index or Slack's Web API.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 import structlog
 from pydantic import ValidationError
 from slack_bolt import Ack, App
 
+from bot.access.rules import Access, Act, Actor, OpenForm, PressButton, SendForm, TypeCommand
 from bot.dialogs.jobs import Jobs
 from bot.dialogs.stages import Asked, DialogId, Refused
 from bot.meter import Meter
@@ -35,36 +35,6 @@ _LONGEST_FAULT = 1_000
 """Characters of what is said beside one field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Who may use the bot, by id, and where: nobody anywhere unless a channel is named; no users means everybody.
-
-    A channel may be shared with other workspaces: only people of `teams` are heard, the bot's own among them.
-    """
-
-    channels: frozenset[str]
-    users: frozenset[str] = frozenset()
-    teams: frozenset[str] = frozenset()
-
-    def with_own(self, teams: frozenset[str]) -> Self:
-        """Let in the people of the bot's own workspace."""
-        return replace(self, teams=self.teams | teams)
-
-    def refusal(self, user: str, channel: str, *, team: str | None) -> str | None:
-        """Say why not and what to do, or None when it is allowed."""
-        if channel not in self.channels:
-            return f"This channel takes no commands. To allow them, add `{channel}` to `WARROOM_ALLOWED_CHANNELS`."
-        if team is None:
-            return "Slack does not say which workspace you are in. Try again in a minute."
-        if team not in self.teams:
-            return (
-                f"Commands from your workspace are not allowed. To allow them, add `{team}` to `WARROOM_ALLOWED_TEAMS`."
-            )
-        if self.users and user not in self.users:
-            return f"You are not allowed to use this command. To get access, add `{user}` to `WARROOM_ALLOWED_USERS`."
-        return None
-
-
 class Listeners:
     """The listeners of one Bolt app."""
 
@@ -72,7 +42,7 @@ class Listeners:
         self,
         jobs: Jobs,
         router: Router,
-        audience: Audience,
+        access: Access,
         forms: Forms,
         *,
         whisper: Callable[[str, str, str], None],
@@ -83,7 +53,7 @@ class Listeners:
     ) -> None:
         self._jobs = jobs
         self._router = router
-        self._audience = audience
+        self._access = access
         self._forms = forms
         self._whisper = whisper
         self._new_id = new_id
@@ -95,7 +65,7 @@ class Listeners:
 
     def register(self, app: App, own_teams: frozenset[str]) -> None:
         """Bind them to the app of a workspace: to every slash command, button, menu and form."""
-        self._audience = self._audience.with_own(own_teams)
+        self._access = self._access.with_own(own_teams)
         for name in self._router.names:
             app.command(name)(self._on_command)
         for action in ACTIONS:
@@ -130,20 +100,14 @@ class Listeners:
         except ValidationError as error:
             log.warning("click_not_understood", errors=error.errors(include_input=False, include_url=False))
             return
-        note = self._refusal(click) or self._note(click)
+        note = self._note(click)
         if note:
             self._whisper(click.channel.id, click.user.id, note)
 
-    def _refusal(self, click: Click) -> str | None:
-        user, channel, team = click.user.id, click.channel.id, click.user.team_id
-        refusal = self._audience.refusal(user, channel, team=team)
-        if refusal:
-            log.info("click_not_allowed", user=user, channel=channel, team=team, action=click.action.action_id)
-        return refusal
-
     def _note(self, click: Click) -> str | None:
+        actor = Actor(click.user.id, click.channel.id, click.user.team_id)
         try:
-            return self._clicks.take(click)
+            return self._access.refusal(actor, PressButton(click.action.action_id)) or self._clicks.take(click)
         except Problem as problem:
             return f"{problem.message} {problem.hint}"
         except Exception:
@@ -167,19 +131,23 @@ class Listeners:
         except ValidationError as error:
             log.warning("command_not_understood", errors=error.errors(include_input=False, include_url=False))
             return _only_you("The command could not be read. Type it again.")
-        user, channel, team = command.user_id, command.channel_id, command.team_id
-        refusal = self._audience.refusal(user, channel, team=team)
+        actor, act = Actor(command.user_id, command.channel_id, command.team_id), self._act(command)
+        refusal = self._access.refusal(actor, act)
         if refusal:
-            log.info("command_not_allowed", user=user, channel=channel, team=team)
             self._meter.command_ended(command.command, "not_allowed")
             return _only_you(refusal)
-        known, text = self._router.command(command.command), command.text.strip()
-        if known and text.lower() in HELP:
+        known = self._router.command(command.command)
+        if known and command.text.strip().lower() in HELP:
             return _only_you(_usage(known))
-        if known and known.has_form and not text:
+        if isinstance(act, OpenForm):
             self._forms.open_empty(command)
             return {}
-        return self._accept(self._new_request(command.line, user, channel), command)
+        return self._accept(self._new_request(command.line, actor.user, actor.channel), command)
+
+    def _act(self, command: SlashCommand) -> Act:
+        known = self._router.command(command.command)
+        opens_form = known is not None and known.has_form and not command.text.strip()
+        return OpenForm(command.command) if opens_form else TypeCommand(command.command)
 
     def _accept(self, asked: Asked, command: SlashCommand) -> dict[str, Any]:
         try:
@@ -220,9 +188,9 @@ class Listeners:
         if context is None:
             log.warning("form_not_understood")
             return self._error(submission, STRANGE_FORM)
-        refusal = self._audience.refusal(sent.user.id, context.channel, team=sent.user.team_id)
+        actor = Actor(sent.user.id, context.channel, sent.user.team_id)
+        refusal = self._access.refusal(actor, SendForm(submission.command))
         if refusal:
-            log.info("form_not_allowed", user=sent.user.id, channel=context.channel, team=sent.user.team_id)
             self._meter.command_ended(submission.command, "not_allowed")
             return self._error(submission, refusal)
         faults = submission.take(sent, context)

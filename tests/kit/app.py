@@ -13,6 +13,7 @@ from slack_bolt import App, BoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.access.rules import Access
 from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.jobs import Jobs
@@ -21,7 +22,7 @@ from bot.dialogs.runner import Runner
 from bot.dialogs.stages import Asked, Dialog, DialogId
 from bot.router import Router
 from bot.slack.forms import Forms
-from bot.slack.listeners import Audience, Listeners
+from bot.slack.listeners import Listeners
 from bot.slack.views.form import CREATE_FORM, FormContext
 from commands.command import Answer, Creation, Listing
 from commands.model.outcomes import Created, Outcome, Undecided
@@ -156,7 +157,7 @@ class Desk:
 
     folder: Path
     work: Pages = field(default_factory=Pages)
-    audience: Audience = field(default_factory=lambda: Audience(frozenset({HERE})))
+    access: Access = field(default_factory=lambda: Access(frozenset({HERE})))
     screen: FakeScreen = field(default_factory=FakeScreen)
     whispers: list[tuple[str, str, str]] = field(default_factory=list)
     now: datetime = NOW
@@ -187,7 +188,7 @@ class Desk:
         self.listeners = Listeners(
             self.jobs,
             Router(),
-            self.audience,
+            self.access,
             self.forms,
             whisper=self._whisper,
             new_id=lambda: DialogId(f"new-{next(numbers)}"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
+from bot.access.rules import Access
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.stages import FINAL, Deciding
 from bot.room.blocks import clickables, options_of
@@ -33,7 +34,6 @@ from bot.room.server.sources import Sources
 from bot.room.workspace import ALICE, BOB, BOT, WAR_ROOM, Workspace
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.slack.listeners import Audience
 from bot.slack.pace import Pace
 from bot.wiring import Bot, Credentials, make_bot
 from commands.engine.interface import Engine
@@ -61,7 +61,7 @@ HASTE = Pace(
     log_seconds=0.02,
 )
 """For tests about something else than Slack's rate limits; the room's are off too."""
-EVERYWHERE = Audience(frozenset({WAR_ROOM.id}))
+EVERYWHERE = Access(frozenset({WAR_ROOM.id}))
 EXAMPLE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"
 
 
@@ -402,7 +402,7 @@ class Stage:
     host: Host
     resolver: Resolver
     room: Room
-    audience: Audience = EVERYWHERE
+    access: Access = EVERYWHERE
     pace: Pace = HASTE
     bot: Bot | None = None
     registries: FakeRegistries = field(default_factory=FakeRegistries)
@@ -421,7 +421,7 @@ class Stage:
         """Put a bot together as the program does; it is not started."""
         state = self.settings.state_dir
         fresh_state(state, shelf=state.parent.parent)
-        credentials = Credentials(self.room.bot_token, self.room.app_token, self.room.api_url, self.audience)
+        credentials = Credentials(self.room.bot_token, self.room.app_token, self.room.api_url, self.access)
         return make_bot(
             self.settings,
             credentials,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.access.rules import Access
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
 from bot.room.workspace import Workspace
-from bot.slack.listeners import Audience
 from bot.slack.pace import Pace
 from tests.fakes.host import Host
 from tests.fakes.resolver import FakeResolver
@@ -32,15 +32,13 @@ def set_stage(tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], objec
         *,
         limits: RateLimits | None = None,
         workspace: Workspace | None = None,
-        audience: Audience = EVERYWHERE,
+        access: Access = EVERYWHERE,
         pace: Pace = HASTE,
         start: bool = True,
         **settings: object,
     ) -> Stage:
         room = open_room(limits, workspace)
-        stage = Stage(
-            make_settings(tmp_path / "state", cache, **settings), Host(), FakeResolver(), room, audience, pace
-        )
+        stage = Stage(make_settings(tmp_path / "state", cache, **settings), Host(), FakeResolver(), room, access, pace)
         stages.append(stage)
         if start:
             stage.start_bot()

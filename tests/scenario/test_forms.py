@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bot.access.rules import Access
 from bot.room.workspace import BOB
-from bot.slack.listeners import Audience
 from tests.fakes.host import DEFAULT_BASE
 from tests.kit.driver import EVERYWHERE, EXAMPLE, Form, Stage, buttons, title, words
 
@@ -89,7 +89,7 @@ def test_a_daemon_that_is_away_leaves_a_form_without_a_menu(stage: Stage) -> Non
 
 
 def test_who_may_not_gets_no_form(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(audience=Audience(EVERYWHERE.channels, frozenset({BOB.id})))
+    stage = set_stage(access=Access(EVERYWHERE.channels, frozenset({BOB.id})))
 
     stage.alice.type(COMMAND)
 

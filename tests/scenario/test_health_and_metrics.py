@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from bot.access.rules import Access
 from bot.doctor.report import Fault, Report
 from bot.doctor.running import run
-from bot.slack.listeners import Audience
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.kit.driver import Stage, eventually
 from tests.unit.test_meter import numbers
@@ -106,7 +106,7 @@ def test_a_bot_that_is_not_connected_yet_is_not_ready(set_stage: Callable[..., S
 
 
 def test_a_command_where_none_is_allowed_is_counted(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(audience=Audience(frozenset({"C0ELSEWHERE"})))
+    stage = set_stage(access=Access(frozenset({"C0ELSEWHERE"})))
     stage.alice.type("/docker_image_create name=tool")
     stage.alice.until_whispered("This channel takes no commands")
     not_allowed = f'warroom_commands_total{{{COMMAND},outcome="not_allowed"}}'

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from contextlib import closing
 
+from bot.access.rules import Access
 from bot.room.workspace import ALICE, BOB, TEAM, WAR_ROOM, Channel, Team, Workspace
 from bot.room.workspace import Person as Member
-from bot.slack.listeners import Audience
 from tests.kit.driver import EXAMPLE, Person, Stage, options
 
 ELSEWHERE = Channel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
@@ -13,7 +13,7 @@ WORKSPACE = Workspace(channels=(WAR_ROOM, ELSEWHERE))
 
 
 def test_a_channel_that_is_not_allowed_is_named_in_the_refusal(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(audience=Audience(frozenset({"C0OTHER"})))
+    stage = set_stage(access=Access(frozenset({"C0OTHER"})))
     stage.alice.type(EXAMPLE)
     stage.alice.until_whispered(
         "This channel takes no commands. To allow them, add `C0WARROOM` to `WARROOM_ALLOWED_CHANNELS`."
@@ -22,7 +22,7 @@ def test_a_channel_that_is_not_allowed_is_named_in_the_refusal(set_stage: Callab
 
 
 def test_a_person_who_is_not_allowed_can_neither_type_nor_click(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(audience=Audience(frozenset({WAR_ROOM.id}), frozenset({ALICE.id})))
+    stage = set_stage(access=Access(frozenset({WAR_ROOM.id}), frozenset({ALICE.id})))
     refusal = "You are not allowed to use this command. To get access, add `U0BOB` to `WARROOM_ALLOWED_USERS`."
     stage.bob.type(EXAMPLE)
     stage.bob.until_whispered(refusal)
@@ -67,22 +67,20 @@ def test_a_person_of_another_workspace_can_neither_type_nor_press_nor_choose(set
 
 
 def test_a_form_that_was_open_when_its_workspace_was_shut_out_is_refused(set_stage: Callable[..., Stage]) -> None:
-    open_to_them = Audience(frozenset({WAR_ROOM.id}), teams=frozenset({OTHERS.id}))
-    stage = set_stage(workspace=SHARED, audience=open_to_them)
+    open_to_them = Access(frozenset({WAR_ROOM.id}), teams=frozenset({OTHERS.id}))
+    stage = set_stage(workspace=SHARED, access=open_to_them)
     with closing(Person(stage.room, CAROL.id)) as carol:
         carol.type("/docker_image_create")
         form = carol.until_form()
         stage.close_bot()
-        stage.audience = Audience(frozenset({WAR_ROOM.id}))
+        stage.access = Access(frozenset({WAR_ROOM.id}))
         stage.start_bot()
         assert form.send(name="my/tool", dependencies="mechanize") == {"name": STRANGER}
     assert stage.stages() == []
 
 
 def test_a_workspace_that_is_named_is_let_in(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(
-        workspace=SHARED, audience=Audience(frozenset({WAR_ROOM.id}), teams=frozenset({OTHERS.id, TEAM.id}))
-    )
+    stage = set_stage(workspace=SHARED, access=Access(frozenset({WAR_ROOM.id}), teams=frozenset({OTHERS.id, TEAM.id})))
     with closing(Person(stage.room, CAROL.id)) as carol:
         dialog = carol.type(EXAMPLE)
         dialog.until("review")
@@ -92,7 +90,7 @@ def test_a_workspace_that_is_named_is_let_in(set_stage: Callable[..., Stage]) ->
 
 
 def test_in_a_channel_without_the_bot_it_asks_to_be_invited(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(workspace=WORKSPACE, audience=Audience(frozenset({WAR_ROOM.id, ELSEWHERE.id})))
+    stage = set_stage(workspace=WORKSPACE, access=Access(frozenset({WAR_ROOM.id, ELSEWHERE.id})))
     # Its dialog can be shown nowhere.
     stage.is_left_as_it_is = True
     outside = Person(stage.room, BOB.id, channel=ELSEWHERE.id)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.access.rules import Access
 from bot.dialogs.follow_ups import FollowUp
 from bot.dialogs.stages import (
     Asked,
@@ -20,7 +21,6 @@ from bot.dialogs.stages import (
 )
 from bot.dialogs.transitions import Button
 from bot.slack.clicks import ACTIONS, FILTER, Taken, Turn
-from bot.slack.listeners import Audience
 from bot.slack.views.filter_form import FILTER_FORM, filter_form
 from bot.slack.views.form import FormContext
 from bot.slack.views.listing import row_choice
@@ -202,7 +202,7 @@ def test_a_card_whose_line_the_host_made_up_begins_nothing(desk: Desk) -> None:
 
 @pytest.mark.parametrize("action", [FollowUp.DETAILS, Turn.NEXT, FILTER])
 def test_who_may_not_click_begins_and_changes_nothing(open_desk: Callable[..., Desk], action: str) -> None:
-    desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
+    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(LIST)
 
     assert "`WARROOM_ALLOWED_USERS`" in desk.clicks(action, choice="0", user="U0MALLORY")
@@ -409,7 +409,7 @@ def test_a_filter_that_is_not_understood_is_told_in_it(desk: Desk, state: object
 
 
 def test_a_filter_of_somebody_who_may_not_is_refused(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
+    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(LIST)
 
     assert "`WARROOM_ALLOWED_USERS`" in narrowed(desk, "a")["text"]

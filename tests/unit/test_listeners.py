@@ -1,12 +1,13 @@
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from slack_bolt import Ack, BoltRequest, BoltResponse
 
+from bot.access.rules import Access, Act, Actor, OpenForm, PressButton, SendForm, TypeCommand
 from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.stages import (
     Asked,
@@ -22,8 +23,9 @@ from bot.dialogs.stages import (
 from bot.dialogs.transitions import Button
 from bot.router import BUTTONS, COMMANDS, Command, Router
 from bot.slack.clicks import ACTIONS, EDIT, SHOW
-from bot.slack.listeners import Audience
-from bot.slack.views.form import FormContext, create_form
+from bot.slack.views.filter_form import FILTER_FORM
+from bot.slack.views.form import CREATE_FORM, FormContext, create_form
+from bot.slack.views.update_form import UPDATE_FORM
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage
 from tests.kit.app import BASES, CONTEXT, HERE, TEAM, Desk, click, form
@@ -69,7 +71,7 @@ def test_a_line_that_is_no_command_is_refused_to_the_person_alone_with_a_dialog(
 def test_who_may_not_is_told_what_to_do_by_id(
     open_desk: Callable[..., Desk], fields: dict[str, str], named: str, setting: str
 ) -> None:
-    desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
+    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
 
     answer = desk.types(LINE, **fields)
 
@@ -77,46 +79,6 @@ def test_who_may_not_is_told_what_to_do_by_id(
     assert f"`{named}`" in answer["text"]
     assert f"`{setting}`" in answer["text"]
     assert desk.stored == ()
-
-
-@pytest.mark.parametrize(
-    ("audience", "user", "channel", "is_allowed"),
-    [
-        (Audience(frozenset()), ALICE, HERE, False),
-        (Audience(frozenset(), frozenset({ALICE})), ALICE, HERE, False),
-        (Audience(frozenset({HERE})), "U0ANYBODY", HERE, True),
-        (Audience(frozenset({HERE}), frozenset({ALICE})), ALICE, HERE, True),
-        (Audience(frozenset({HERE}), frozenset({ALICE})), BOB, HERE, False),
-        (Audience(frozenset({HERE}), frozenset({ALICE})), ALICE, "C0ELSEWHERE", False),
-    ],
-    ids=str,
-)
-def test_nobody_may_anything_anywhere_unless_it_is_allowed(
-    audience: Audience, user: str, channel: str, *, is_allowed: bool
-) -> None:
-    assert (audience.with_own(frozenset({TEAM})).refusal(user, channel, team=TEAM) is None) is is_allowed
-
-
-@pytest.mark.parametrize(
-    ("own", "allowed", "team", "is_allowed"),
-    [
-        ({"T0"}, (), "T0", True),
-        ({"T0"}, (), "T0OTHER", False),
-        ({"T0"}, (), None, False),
-        ({"T0"}, ("T0OTHER",), "T0OTHER", True),
-        ({"T0"}, ("T0OTHER",), "T0", True),
-        ({"T0"}, ("T0OTHER",), "T0THIRD", False),
-        ({"T0", "E0"}, (), "E0", True),
-        ({"T0", "E0"}, (), "E0OTHER", False),
-        ((), (), "T0", False),
-    ],
-)
-def test_people_of_other_workspaces_are_let_in_by_name_only(
-    own: set[str], allowed: tuple[str, ...], team: str | None, *, is_allowed: bool
-) -> None:
-    audience = Audience(frozenset({HERE}), frozenset({ALICE}), frozenset(allowed)).with_own(frozenset(own))
-
-    assert (audience.refusal(ALICE, HERE, team=team) is None) is is_allowed
 
 
 def test_a_command_of_another_workspace_is_refused_with_what_the_operator_may_do(desk: Desk) -> None:
@@ -182,7 +144,7 @@ def test_a_workspace_that_cannot_be_read_is_not_let_through(desk: Desk, team: ob
 
 
 def test_in_a_shared_channel_the_persons_workspace_counts_and_not_the_messages(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(audience=Audience(frozenset({HERE}), teams=frozenset({STRANGERS})))
+    desk = open_desk(access=Access(frozenset({HERE}), teams=frozenset({STRANGERS})))
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     desk.sends({**click("create", team="T0THIRD"), "team": {"id": TEAM}, "team_id": TEAM})
@@ -257,6 +219,102 @@ def test_the_acknowledgement_comes_once_and_after_everything_else(desk: Desk) ->
     assert found == [(2, 1, 0), (2, 1, 1)]
 
 
+# ── Access ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+NOWHERE = "This channel takes no commands. To allow them, add `C0WARROOM` to `WARROOM_ALLOWED_CHANNELS`."
+UNREADABLE = RuntimeError("every look into the ledger ends here")
+GOOD_FIELDS: dict[str, dict[str, dict[str, object]]] = {
+    CREATE_FORM: {"name": {"value": {"type": "plain_text_input", "value": "my/tool"}}},
+    UPDATE_FORM: {"image": {"value": {"type": "plain_text_input", "value": "debian:12"}}},
+    FILTER_FORM: {"text": {"value": {"type": "plain_text_input", "value": "python"}}},
+}
+"""What each form is sent with, by its callback."""
+FORM_COMMANDS = {
+    CREATE_FORM: "/docker_image_create",
+    UPDATE_FORM: "/docker_image_update",
+    FILTER_FORM: "/docker_images",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAccess(Access):
+    """Access that remembers what it was asked."""
+
+    asked: list[tuple[Actor, Act]] = field(default_factory=list)
+
+    def refusal(self, actor: Actor, act: Act) -> str | None:
+        """See `Access`."""
+        self.asked.append((actor, act))
+        return Access.refusal(self, actor, act)
+
+
+def guarded(open_desk: Callable[..., Desk], *, is_allowed: bool) -> tuple[Desk, list[tuple[Actor, Act]]]:
+    """Open a desk whose jobs break at every look into the ledger; return it with the questions that access gets."""
+    access = AskedAccess(frozenset({HERE}) if is_allowed else frozenset())
+    desk = open_desk(access=access)
+    desk.ledger.trouble = UNREADABLE
+    return desk, access.asked
+
+
+def nothing_moved(desk: Desk) -> bool:
+    """Tell whether no dialog, file, form or list was touched."""
+    desk.ledger.trouble = None
+    desk.forms.close()
+    return (desk.stored, desk.screen.shown, desk.screen.files, desk.views, desk.work.asked) == ((), [], [], [], [])
+
+
+@pytest.mark.parametrize("choice", [None, "0"], ids=["button", "menu"])
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(("is_allowed", "told"), [(False, NOWHERE), (True, BROKEN)], ids=["refused", "allowed"])
+def test_no_button_and_no_menu_reaches_the_jobs_unless_access_allows_it(
+    open_desk: Callable[..., Desk], action: str, choice: str | None, told: str, *, is_allowed: bool
+) -> None:
+    desk, asked = guarded(open_desk, is_allowed=is_allowed)
+
+    assert desk.clicks(action, choice=choice) == told
+    assert asked == [(Actor(BOB, HERE, TEAM), PressButton(action))]
+    assert nothing_moved(desk)
+
+
+@pytest.mark.parametrize(
+    ("callback", "edits"),
+    [(CREATE_FORM, None), (CREATE_FORM, DialogId("d-1")), (UPDATE_FORM, None), (FILTER_FORM, DialogId("d-1"))],
+)
+@pytest.mark.parametrize(("is_allowed", "told"), [(False, NOWHERE), (True, BROKEN)], ids=["refused", "allowed"])
+def test_no_form_reaches_the_jobs_unless_access_allows_it(
+    open_desk: Callable[..., Desk], callback: str, edits: DialogId | None, told: str, *, is_allowed: bool
+) -> None:
+    desk, asked = guarded(open_desk, is_allowed=is_allowed)
+
+    answer = desk.sends(form(GOOD_FIELDS[callback], FormContext(HERE, edits=edits), callback=callback))
+
+    assert list(answer["errors"].values()) == [told]
+    assert asked == [(Actor(BOB, HERE, TEAM), SendForm(FORM_COMMANDS[callback]))]
+    assert nothing_moved(desk)
+
+
+def test_access_is_tested_with_every_form(desk: Desk) -> None:
+    known = {submission.callback: submission.command for submission in desk.listeners._submissions}
+
+    assert known == FORM_COMMANDS
+    assert set(GOOD_FIELDS) == set(known)
+
+
+@pytest.mark.parametrize("text", ["", "help", "name=a", "image=a"])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_no_command_gets_form_or_help_or_jobs_unless_access_allows_it(
+    open_desk: Callable[..., Desk], command: Command[Any], text: str
+) -> None:
+    desk, asked = guarded(open_desk, is_allowed=False)
+    opens_form = command.has_form and not text
+
+    assert desk.types(text, command=command.name) == {"response_type": "ephemeral", "text": NOWHERE}
+    assert asked == [
+        (Actor(ALICE, HERE, TEAM), OpenForm(command.name) if opens_form else TypeCommand(command.name)),
+    ]
+    assert nothing_moved(desk)
+
+
 # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -301,7 +359,7 @@ def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Button) 
 
 @pytest.mark.parametrize("button", ["create", "log", EDIT])
 def test_a_click_by_somebody_who_may_not_changes_nothing(open_desk: Callable[..., Desk], button: str) -> None:
-    desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
+    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     note = desk.clicks(button, user="U0MALLORY")
@@ -525,7 +583,7 @@ def test_what_is_told_beside_a_field_holds_no_secret_and_is_not_endless(open_des
 def test_a_form_of_somebody_who_may_not_is_refused(
     open_desk: Callable[..., Desk], user: str, channel: str, setting: str
 ) -> None:
-    desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
+    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
 
     errors = desk.fills_in(FILLED, FormContext(channel), user=user)
 

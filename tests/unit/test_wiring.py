@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.access.rules import Access
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.stages import Dialog, Done, Running, UnderReview
 from bot.logs import MASK
@@ -15,7 +16,6 @@ from bot.room.client.say import Conversation
 from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.slack.listeners import Audience
 from bot.state import StateFolder, scratch_state
 from bot.wiring import Credentials, make_bot, redactor
 from commands.errors import Misconfigured, StateUnwritable
@@ -40,8 +40,8 @@ def room() -> Iterator[Room]:
 
 
 def credentials(room: Room, *, bot_token: str | None = None, app_token: str | None = None) -> Credentials:
-    audience = Audience(frozenset(channel.id for channel in room.workspace.channels))
-    return Credentials(bot_token or room.bot_token, app_token or room.app_token, room.api_url, audience)
+    access = Access(frozenset(channel.id for channel in room.workspace.channels))
+    return Credentials(bot_token or room.bot_token, app_token or room.app_token, room.api_url, access)
 
 
 # ── The state folder ────────────────────────────────────────────────────────────────────────────────────────────────
