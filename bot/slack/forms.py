@@ -9,10 +9,10 @@ from typing import Any, Final
 import structlog
 
 from bot.slack.payloads import Click, FormSent, SlashCommand
-from bot.slack.views.filter_form import filter_form
+from bot.slack.views.images.filter_form import filter_form
 from bot.slack.views.form import CREATE_FORM, LOCAL_BASE, FormContext, create_form
 from bot.slack.views.parts import Block
-from bot.slack.views.update_form import LOCAL_IMAGE, UPDATE_FORM, update_form
+from bot.slack.views.update.form import LOCAL_IMAGE, UPDATE_FORM, update_form
 from commands import docker_image_create, docker_image_update
 from commands.command import Creation
 from commands.errors import Problem

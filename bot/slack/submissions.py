@@ -12,7 +12,7 @@ from bot.router import Router
 from bot.slack.forms import COMMAND_FORMS, CommandForm
 from bot.slack.notes import note_of
 from bot.slack.payloads import FormSent
-from bot.slack.views.filter_form import FILTER_FORM, LONGEST_TEXT, MADE_HERE, TEXT
+from bot.slack.views.images.filter_form import FILTER_FORM, LONGEST_TEXT, MADE_HERE, TEXT
 from bot.slack.views.form import TICKED, FormContext
 from commands import docker_images
 from commands.model.requests import Query
