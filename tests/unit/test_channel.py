@@ -31,7 +31,8 @@ from bot.dialogs.stages import (
     UnderReview,
 )
 from bot.logs import MASK, Redactor
-from bot.slack.channel import EVENT_TYPE, Channel
+from bot.slack.channel import Channel
+from bot.slack.messages import EVENT_TYPE
 from bot.slack.pace import Pace
 from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
