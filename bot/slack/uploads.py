@@ -42,7 +42,7 @@ class Uploads:
                 "thread_ts": entry.message,
                 "filename": self._clean(file.name),
                 "title": self._clean(file.title),
-                "content": self._clean(file.content),
+                "content": self._content(file),
             }
             if not self._calls.may(box, self._window):
                 return
@@ -54,6 +54,9 @@ class Uploads:
             box.files = [waiting for waiting in box.files if waiting is not file]
             box.attempts = 0
         self._boxes.settle(entry.dialog, box)
+
+    def _content(self, file: Attachment) -> str | bytes:
+        return self._clean(file.content) if isinstance(file.content, str) else file.content
 
     def _clean(self, text: str) -> str:
         # In this order: a secret that an invisible character cuts in two would not be known.

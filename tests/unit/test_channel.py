@@ -884,6 +884,17 @@ def test_a_file_hides_nothing_and_no_secret_is_cut_in_two_in_it(stage: Stage) ->
     assert (file["filename"], file["title"], file["content"]) == ("a.log", f"Log {MASK}", f"a\tb\n{MASK}\n")
 
 
+def test_a_file_of_bytes_is_sent_as_it_is_under_a_masked_name(stage: Stage) -> None:
+    stage.asked(PREPARING)
+    stage.passes(1)
+    content = bytes(range(256)) + SECRET.encode()
+    stage.channel.attach(DialogId("d-1"), Attachment("context", f"{SECRET}.zip", f"Context {SECRET}", content))
+    stage.passes()
+
+    (file,) = [call.body for call in stage.slack.calls if call.method == "files"]
+    assert (file["filename"], file["title"], file["content"]) == (f"{MASK}.zip", f"Context {MASK}", content)
+
+
 @pytest.mark.parametrize("before", range(160, 205, 3))
 def test_a_secret_that_a_view_shortens_does_not_leave_in_part(stage: Stage, before: int) -> None:
     url = "https://someone:s3cret-of-the-index@index.invalid/simple"
