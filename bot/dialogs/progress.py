@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import assert_never
 
 from commands.model.events import (
+    PLANNED,
     Event,
     ImageBuilt,
     LogLine,
     PullAdvanced,
     StepDone,
     StepFailed,
+    StepKey,
     StepNoted,
     StepsPlanned,
     StepStarted,
@@ -27,6 +29,8 @@ class StepState(StrEnum):
     DONE = "done"
     CACHED = "cached"
     FAILED = "failed"
+    STOPPED = "stopped"
+    """The failure of another step ended it."""
 
 
 _SMOOTHING = 0.3
@@ -64,7 +68,8 @@ class Transfer:
 class Step:
     """One step of a job. `seconds` is set once it ended, `started` once it began.
 
-    `note` is what it is doing right now, `transfer` how far its download is.
+    `note` is what it is doing right now, `transfer` how far its download is. `number` counts in its `stage`, from 1;
+    0 stands for its place among the planned ones.
     """
 
     title: str
@@ -73,6 +78,8 @@ class Step:
     seconds: float | None = None
     note: str = ""
     transfer: Transfer | None = None
+    stage: str = PLANNED
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +92,26 @@ class Progress:
 
 
 def after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa: PLR0911 - one line for each kind
-    """Say how far the job is once `event` has happened at `now`; steps that were never planned are ignored."""
+    """Say how far the job is once `event` has happened at `now`.
+
+    A step of another stage than the planned one is added when it starts; every other unknown step is ignored.
+    """
     match event:
         case StepsPlanned(titles):
             return replace(progress, steps=tuple(Step(title) for title in titles))
-        case StepStarted(number):
-            return _with_step(progress, number, StepState.RUNNING, started=now)
-        case StepDone(number, seconds, cached):
-            return _with_step(progress, number, StepState.CACHED if cached else StepState.DONE, seconds=seconds)
-        case StepFailed(number, seconds):
-            return _with_step(progress, number, StepState.FAILED, seconds=seconds)
-        case LogLine(_, text):
+        case StepStarted(key=key, title=title):
+            return _with_step(_with_place_for(progress, key, title), key, StepState.RUNNING, started=now)
+        case StepDone(key=key, seconds=seconds, cached=cached):
+            return _with_step(progress, key, StepState.CACHED if cached else StepState.DONE, seconds=seconds)
+        case StepFailed(key=key, seconds=seconds, interrupted=interrupted):
+            return _with_step(progress, key, StepState.STOPPED if interrupted else StepState.FAILED, seconds=seconds)
+        case LogLine(text=text):
             # A blank line tells a reader nothing: what was there stays.
             return replace(progress, last_line=text) if text.strip() else progress
-        case StepNoted(number, note):
-            return _changed(progress, number, lambda step: replace(step, note=note))
-        case PullAdvanced(number):
-            return _changed(progress, number, lambda step: replace(step, transfer=_advanced(step.transfer, event, now)))
+        case StepNoted(key=key, note=note):
+            return _changed(progress, key, lambda step: replace(step, note=note))
+        case PullAdvanced(key=key):
+            return _changed(progress, key, lambda step: replace(step, transfer=_advanced(step.transfer, event, now)))
         case ImageBuilt():
             return progress
         case _:
@@ -109,20 +119,38 @@ def after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa:
 
 
 def _with_step(
-    progress: Progress, number: int, state: StepState, *, started: datetime | None = None, seconds: float | None = None
+    progress: Progress, key: StepKey, state: StepState, *, started: datetime | None = None, seconds: float | None = None
 ) -> Progress:
     def changed(old: Step) -> Step:
         return replace(old, state=state, started=started or old.started, seconds=seconds, note="")
 
-    return _changed(progress, number, changed)
+    return _changed(progress, key, changed)
 
 
-def _changed(progress: Progress, number: int, change: Callable[[Step], Step]) -> Progress:
-    """Change step `number`; the first is 1."""
-    if not 1 <= number <= len(progress.steps):
+def _with_place_for(progress: Progress, key: StepKey, title: str) -> Progress:
+    """Add a step of another stage before the steps that wait."""
+    if key.stage == PLANNED or _place(progress, key) is not None:
         return progress
-    new = change(progress.steps[number - 1])
-    return replace(progress, steps=(*progress.steps[: number - 1], new, *progress.steps[number:]))
+    steps = progress.steps
+    place = next((place for place, step in enumerate(steps) if step.state is StepState.WAITING), len(steps))
+    added = Step(f"{key.stage}: {title}", stage=key.stage, number=key.number)
+    return replace(progress, steps=(*steps[:place], added, *steps[place:]))
+
+
+def _changed(progress: Progress, key: StepKey, change: Callable[[Step], Step]) -> Progress:
+    place = _place(progress, key)
+    if place is None:
+        return progress
+    new = change(progress.steps[place])
+    return replace(progress, steps=(*progress.steps[:place], new, *progress.steps[place + 1 :]))
+
+
+def _place(progress: Progress, key: StepKey) -> int | None:
+    """Find a step by its stage and number; None if it is unknown."""
+    places = [place for place, step in enumerate(progress.steps) if step.stage == key.stage]
+    if key.stage == PLANNED:
+        return places[key.number - 1] if 1 <= key.number <= len(places) else None
+    return next((place for place in places if progress.steps[place].number == key.number), None)
 
 
 def _advanced(before: Transfer | None, event: PullAdvanced, now: datetime) -> Transfer:

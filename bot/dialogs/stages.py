@@ -203,12 +203,15 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A text file for the dialog's thread. `kind` tells repeated ones apart: `log`, `packages`, `dockerfile`."""
+    """A file for the dialog's thread: text, in which secrets are masked, or bytes, which are sent as they are.
+
+    `kind` tells repeated ones apart: `log`, `packages`, `dockerfile`.
+    """
 
     kind: str
     name: str
     title: str
-    content: str
+    content: str | bytes
 
 
 Dialog = (

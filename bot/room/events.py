@@ -16,12 +16,13 @@ Failure = Literal["operation_timeout", "dispatch_failed", "invalid_command_respo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedFile:
-    """A file in a channel or thread; its bytes are fetched separately."""
+    """A file in a channel or thread; its bytes are fetched separately. A file that `is_text` can be read in place."""
 
     id: str
     name: str
     title: str
     size: int
+    is_text: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

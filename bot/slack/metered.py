@@ -8,7 +8,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.meter import Meter
 from bot.slack.answers import Meaning, meaning
-from bot.slack.channel import SlackClient
+from bot.slack.calls import SlackClient
 
 
 class MeteredClient:

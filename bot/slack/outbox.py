@@ -1,12 +1,20 @@
-"""What one dialog still owes to Slack, and what is remembered of it in between."""
+"""What the dialogs still owe to Slack, and what is remembered of them in between."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from bot.dialogs.stages import FINAL, Attachment, Dialog, Running
+import structlog
+
+from bot.dialogs.stages import AT_REST, FINAL, Attachment, Dialog, DialogId, Running
 from bot.slack.pace import SlidingWindow
 
+log = structlog.get_logger()
+
+_ATTEMPTS = 5
+"""After so many refusals in a row a message is given up; refusals for the rate or the network do not count."""
 _NEVER = float("-inf")
 
 Look = tuple[type[Any], str | None]
@@ -102,3 +110,42 @@ class Outbox:
             del self.files[0]
         else:
             self.unannounced = False
+
+
+class Outboxes:
+    """The outboxes of all dialogs. `changed` guards them, and is notified when something is put into one."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.changed = threading.Condition()
+        self._monotonic = monotonic
+        self._boxes: dict[DialogId, Outbox] = {}
+
+    def of(self, dialog: DialogId) -> Outbox:
+        """Return a dialog's outbox; make an empty one if there is none."""
+        return self._boxes.setdefault(dialog, Outbox())
+
+    def owing(self) -> list[tuple[DialogId, Outbox]]:
+        """List the outboxes in which something waits."""
+        return [(dialog, box) for dialog, box in self._boxes.items() if box.owes]
+
+    def settle(self, stage: Dialog, box: Outbox) -> None:
+        """Forget a dialog that nothing follows by itself, once it owes nothing more; `stage` is the stored one."""
+        with self.changed:
+            if isinstance(stage, AT_REST) and not box.owes:
+                self._boxes.pop(stage.asked.dialog, None)
+
+    def postpone(self, dialog: DialogId, box: Outbox, seconds: float, *, counts: bool = False) -> None:
+        """Send the same part again later; where `counts`, give it up after too many attempts."""
+        with self.changed:
+            box.not_before = self._monotonic() + seconds
+            box.attempts += counts
+            if box.attempts >= _ATTEMPTS:
+                log.error("message_given_up", job=dialog)
+                box.give_up()
+                if not box.owes:
+                    self._boxes.pop(dialog, None)
+
+    def forget(self, dialog: DialogId) -> None:
+        """Drop a dialog's outbox."""
+        with self.changed:
+            self._boxes.pop(dialog, None)

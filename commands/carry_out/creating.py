@@ -13,7 +13,7 @@ from commands.command import Creation
 from commands.engine.interface import BuildOrder, Engine
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, EngineUnavailable, Problem
 from commands.host.history import LATEST, is_kept, kept_tag, repository_of, tag_of
-from commands.model.events import Event, ImageBuilt, StepFailed, StepNoted, StepsPlanned
+from commands.model.events import PLANNED, Event, ImageBuilt, StepFailed, StepKey, StepNoted, StepsPlanned
 from commands.model.images import ImageId, ImageSpec, LocalImage
 from commands.model.outcomes import Created, Undecided, Verdict
 from commands.model.packages import PackageFile
@@ -21,7 +21,7 @@ from commands.recipe.advice import explain
 from commands.recipe.context import context_for, files_for
 from commands.recipe.dockerfile import Recipe
 from commands.recipe.labels import JOB, REF_NAME, container_labels, make_labels
-from commands.recipe.steps import kinds_of
+from commands.recipe.steps import StepKind, kinds_of, triggers_of
 from commands.recipe.tags import BuildNumbers, build_number
 from commands.recipe.verification import verify
 
@@ -105,8 +105,7 @@ def _fetched(
     files = proposal.spec.files
     if not files:
         return {}
-    # In BuildKit's count the base is 1, then come the OS packages, if there are any.
-    number = 3 if proposal.spec.os_packages else 2
+    number = _first_with_files(proposal.spec)
     numbers = count(1)
 
     def report(name: str) -> None:
@@ -121,6 +120,11 @@ def _fetched(
     emit(StepNoted(number, ""))
     log.info("packages_fetched", files=len(paths))
     return paths
+
+
+def _first_with_files(spec: ImageSpec) -> int:
+    kinds = kinds_of(spec)
+    return next(place for place, kind in enumerate(kinds, 1) if kind in (StepKind.WHEELS, StepKind.SOURCES))
 
 
 def _order(
@@ -150,14 +154,14 @@ def _build(
 ) -> ImageId:
     raise_if_stopped(cancellation)
     image_id: ImageId | None = None
-    failed = 0
+    failed: StepKey | None = None
     try:
         for event in engine.build(order):
             emit(event)
             if isinstance(event, ImageBuilt):
                 image_id = event.image_id
-            elif isinstance(event, StepFailed):
-                failed = event.step
+            elif isinstance(event, StepFailed) and not event.interrupted:
+                failed = failed or event.key
     except BuildFailed as problem:
         explained = _explained(problem, spec, failed)
         if explained is problem:
@@ -274,12 +278,15 @@ def _why(problem: Problem, cancellation: Cancellation, dependencies: Dependencie
             return BuildStopped("The build was stopped.", hint="Type the command again to start over.")
 
 
-def _explained(problem: BuildFailed, spec: ImageSpec, failed: int) -> BuildFailed:
+def _explained(problem: BuildFailed, spec: ImageSpec, failed: StepKey | None) -> BuildFailed:
     """Say in plain words what the decisive lines of the failed step mean, where they are known."""
-    kinds = kinds_of(spec)
-    if not 1 <= failed <= len(kinds):
+    kinds, triggers = kinds_of(spec), triggers_of(spec.base)
+    if failed is None or failed.stage != PLANNED or not 1 <= failed.number <= len(kinds):
         return problem
-    advice = explain(problem.details, kinds[failed - 1], sources=[package.name for package in spec.from_source])
+    kind, sources = kinds[failed.number - 1], [package.name for package in spec.from_source]
+    # The base is step 1, then come its triggers.
+    trigger = triggers[failed.number - 2] if kind is StepKind.TRIGGER else ""
+    advice = explain(problem.details, kind, sources=sources, trigger=trigger)
     if advice is None:
         return problem
     return BuildFailed(advice.message, hint=advice.hint, details=problem.details)

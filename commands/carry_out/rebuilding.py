@@ -13,6 +13,7 @@ from commands.errors import Problem, VerificationFailed
 from commands.host.history import LATEST, kept_name
 from commands.host.origin import line_again
 from commands.model.events import (
+    PLANNED,
     Event,
     ImageBuilt,
     LogLine,
@@ -92,9 +93,11 @@ def _as_one_step(step: int, emit: Callable[[Event], None]) -> Callable[[Event], 
         match event:
             case StepsPlanned(planned):
                 titles[:] = planned
-            case StepStarted(number):
+            case StepStarted(number) if event.stage == PLANNED:
                 title = titles[number - 1] if 0 < number <= len(titles) else ""
                 emit(StepNoted(step, f"Step {number} of {len(titles)}: {title}".rstrip(": ")))
+            case StepStarted(stage=stage, title=title):
+                emit(StepNoted(step, f"{stage}: {title}"))
             case LogLine(_, text):
                 emit(LogLine(step, text))
             case StepNoted(_, note) if note:

@@ -18,7 +18,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, json_format, messag
 from google.protobuf.message import DecodeError, Message
 
 from commands.engine.streams import Lines, Malformed
-from commands.model.events import LogLine, StepDone, StepFailed, StepStarted
+from commands.model.events import PLANNED, LogLine, StepDone, StepFailed, StepKey, StepStarted
 from commands.model.images import ImageId
 
 EVIDENCE_LINES = 20
@@ -131,7 +131,11 @@ def last_stage(dockerfile: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A vertex that is an instruction of the Dockerfile, as in `[2/4] RUN …` or `[stage-1 2/4] RUN …`."""
+    """A vertex that is an instruction of the Dockerfile, as in `[2/4] RUN …` or `[stage-1 2/4] RUN …`.
+
+    The instructions of a base's `ONBUILD` come after FROM and are counted with the others. The total does not count
+    them in some versions, and counts too many in others; newer ones write `[2/4] ONBUILD RUN …`.
+    """
 
     stage: str | None
     number: int
@@ -160,23 +164,28 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a build failed: BuildKit's `error`, the operation that failed (empty if it named none), its last lines."""
+    """Why a build failed: BuildKit's `error`, the operation that failed (empty if it named none), its last lines.
+
+    `count` is how many steps BuildKit has named in that operation's stage; 0 if it is unknown.
+    """
 
     error: str
     operation: str = ""
     tail: tuple[str, ...] = ()
+    count: int = 0
 
 
 class BuildStory:
     """Folds the records of one build: `hear` gives the events; afterwards `image_id` or `failure` is set, or neither.
 
-    Every step of the stage is told as started once and as ended once, however often BuildKit repeats itself. A step
-    that it shares with another stage (the same FROM) is not told: BuildKit names it after the other.
+    Every step starts once and ends once, however often BuildKit repeats itself. Steps of `stage`, which becomes the
+    image, are those of the plan. BuildKit names a step that two stages share (the same FROM) after one of them.
     """
 
     def __init__(self, stage: str) -> None:
         self._stage = stage.casefold()
         self._known: dict[str, _Known] = {}
+        self._cancelled: list[_Known] = []
         self.image_id: ImageId | None = None
         self.failure: Failure | None = None
 
@@ -185,6 +194,7 @@ class BuildStory:
         match record:
             case {"error": str(error)}:
                 self.failure = self._failure(error)
+                yield from self._end_cancelled()
             case {"id": "moby.buildkit.trace", "aux": aux}:
                 yield from self._follow(decode_trace(aux))
             case {"id": "moby.image.id", "aux": {"ID": str(image_id)}}:
@@ -197,6 +207,7 @@ class BuildStory:
         for known in self._known.values():
             if known.started and not known.ended:
                 yield from self._end(replace(known.vertex, completed=now, error=known.vertex.error or "broken off"))
+        yield from self._end_cancelled()
 
     def _follow(self, trace: Trace) -> Iterator[StepEvent]:
         # One report may hold the start, output and end of several steps, each kind in a list of its own.
@@ -214,10 +225,12 @@ class BuildStory:
     def _start(self, vertex: Vertex) -> Iterator[StepEvent]:
         known = self._known.setdefault(vertex.digest, _Known(vertex))
         known.vertex = vertex
-        number = self._number(vertex.name)
-        if number is not None and vertex.started is not None and not known.started:
+        step = step_of(vertex.name)
+        if step is not None and vertex.started is not None and not known.started:
             known.started = True
-            yield StepStarted(number)
+            key = self._key(step)
+            title = "" if key.stage == PLANNED else " ".join(step.instruction.split())
+            yield StepStarted(key.number, stage=key.stage, title=title)
 
     def _print(self, log: VertexLog) -> Iterator[StepEvent]:
         known = self._known.setdefault(log.vertex, _Known(Vertex(log.vertex, name="")))
@@ -231,30 +244,58 @@ class BuildStory:
         known.ended = True
         for stream in known.streams.values():
             yield from self._lines(known, stream.end())
-        number = self._number(vertex.name)
-        if number is not None and known.started:
-            seconds = max((vertex.completed or 0) - (vertex.started or 0), 0.0)
-            yield StepFailed(number, seconds) if vertex.error else StepDone(number, seconds, cached=vertex.cached)
+        if CANCELLED in vertex.error:
+            # Whether another step is the cause may be reported later.
+            self._cancelled.append(known)
+        else:
+            yield from self._ending(known, interrupted=False)
+
+    def _end_cancelled(self) -> Iterator[StepEvent]:
+        ended, self._cancelled = self._cancelled, []
+        interrupted = bool(self._causes())
+        for known in ended:
+            yield from self._ending(known, interrupted=interrupted)
+
+    def _ending(self, known: _Known, *, interrupted: bool) -> Iterator[StepEvent]:
+        vertex, step = known.vertex, step_of(known.vertex.name)
+        if step is None or not known.started:
+            return
+        stage, number = self._key(step)
+        seconds = max((vertex.completed or 0) - (vertex.started or 0), 0.0)
+        if vertex.error:
+            yield StepFailed(number, seconds, stage=stage, interrupted=interrupted)
+        else:
+            yield StepDone(number, seconds, cached=vertex.cached, stage=stage)
 
     def _lines(self, known: _Known, lines: tuple[str, ...]) -> Iterator[StepEvent]:
         known.tail.extend(lines)
-        number = self._number(known.vertex.name)
-        if number is not None:
-            yield from (LogLine(number, line) for line in lines)
+        step = step_of(known.vertex.name)
+        if step is not None:
+            stage, number = self._key(step)
+            yield from (LogLine(number, line, stage=stage) for line in lines)
 
-    def _number(self, name: str) -> int | None:
-        step = step_of(name)
-        if step is None or (step.stage or self._stage).casefold() != self._stage:
-            return None
-        return step.number
+    def _key(self, step: Step) -> StepKey:
+        if step.stage is None or step.stage.casefold() == self._stage:
+            return StepKey(PLANNED, step.number)
+        return StepKey(step.stage, step.number)
+
+    def _causes(self) -> list[_Known]:
+        # What fails drags others along that were running beside it: those say that they were cancelled.
+        return [known for known in self._failed() if CANCELLED not in known.vertex.error]
+
+    def _failed(self) -> list[_Known]:
+        return [known for known in self._known.values() if known.vertex.error]
 
     def _failure(self, error: str) -> Failure:
-        failed = [known for known in self._known.values() if known.vertex.error]
-        # What fails drags others along that were running beside it: those say that they were cancelled.
-        causes = [known for known in failed if CANCELLED not in known.vertex.error] or failed
+        causes = self._causes() or self._failed()
         if not causes:
             return Failure(error)
-        return Failure(error, causes[0].vertex.name, tuple(causes[0].tail))
+        operation = causes[0].vertex.name
+        return Failure(error, operation, tuple(causes[0].tail), self._count(step_of(operation)))
+
+    def _count(self, step: Step | None) -> int:
+        named = (step_of(known.vertex.name) for known in self._known.values())
+        return max((other.number for other in named if step and other and other.stage == step.stage), default=0)
 
 
 def _when_started(vertex: Vertex) -> float:

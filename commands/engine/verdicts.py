@@ -31,7 +31,7 @@ def build_failed(failure: Failure) -> BuildFailed:
             details=failure.tail,
         )
     return BuildFailed(
-        f"Step {step.number} of {step.count}, `{_short(step.instruction)}`, {_end(reason)}",
+        f"Step {step.number} of {failure.count or step.count}, `{_short(step.instruction)}`, {_end(reason)}",
         hint=_READ_LOG if failure.tail else "Change what it asks for, then try again.",
         details=failure.tail or (reason,),
     )

@@ -131,6 +131,7 @@ class BaseImage:
 
     `digest` is the registry's, None for an image that never was in one. `user` is the image's own, empty for root.
     `maker` is there where the image carries the labels of one that a bot made: it is that one, or stands on it.
+    `on_build` are the instructions that run in every build on it.
     """
 
     reference: Reference
@@ -142,6 +143,7 @@ class BaseImage:
     platform: Platform
     layers: tuple[str, ...]
     maker: Maker | None = None
+    on_build: tuple[str, ...] = ()
 
     @property
     def pinned(self) -> str:

@@ -167,16 +167,22 @@ _ITS_OWN_WORDS = (
     "The last lines are the package's own words. Often a compiler or header files are missing (`gcc,python3-dev` in "
     "`packages`), or a version with wheels for this Python is the way out."
 )
+_TRIGGER = (
+    "The base runs this instruction (`ONBUILD`) in every build on it. Choose another base, or have the instruction "
+    "changed in this one. The last lines are the instruction's own words."
+)
 
 
-def explain(details: Sequence[str], kind: StepKind, *, sources: Sequence[str] = ()) -> Advice | None:
+def explain(details: Sequence[str], kind: StepKind, *, sources: Sequence[str] = (), trigger: str = "") -> Advice | None:
     """Say what the last lines of a failed step mean; None where no line is known.
 
-    `sources` are the packages that the step was to build.
+    `sources` are the packages that the step was to build, `trigger` is the base's instruction that it is.
     """
     match kind:
         case StepKind.BASE:
             return None
+        case StepKind.TRIGGER:
+            return Advice(f"A trigger of the base failed: `{_quotable(' '.join(trigger.split()))}`.", _TRIGGER)
         case StepKind.OS_PACKAGES:
             return _first(_OS_SIGNS, details)
         case StepKind.WHEELS:

@@ -107,6 +107,7 @@ def look_at(
         platform=image.platform,
         layers=image.layers,
         maker=_maker(image.labels),
+        on_build=image.on_build,
     )
 
 

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from commands.model.images import ImageId, ImageSpec, PackageManager
+from commands.model.images import BaseImage, ImageId, ImageSpec, PackageManager
+from commands.recipe.steps import triggers_of
 
 RECIPE_FORMAT = 2
 """Goes into the hash of a specification: raise it whenever the same packages would give another image."""
@@ -30,7 +31,7 @@ _PYTHON_MOUNT = "--mount=type=bind,source=python,target=/mnt"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A Dockerfile and what its steps are called, in BuildKit's count: FROM is 1, then each RUN."""
+    """A Dockerfile and what its steps are called, in BuildKit's count: FROM is 1, then triggers, then each RUN."""
 
     text: str
     steps: tuple[str, ...]
@@ -124,8 +125,12 @@ def write_dockerfile(spec: ImageSpec, *, uv_image: str, ca_bundle: bool = False)
         *_as_root(base.user, [str(step) for step in steps]),
         f"# How the image can tell its own name.\nENV DOCKER_IMAGE={image_name(spec)}",
     ]
-    titles = (f"Base {base.reference}", *(step.title for step in steps))
+    titles = (f"Base {base.reference}", *_trigger_titles(base), *(step.title for step in steps))
     return Recipe(text="\n\n".join(parts).replace("\n\nFROM", "\nFROM") + "\n", steps=titles)
+
+
+def _trigger_titles(base: BaseImage) -> tuple[str, ...]:
+    return tuple(f"Trigger of the base: {' '.join(trigger.split())}" for trigger in triggers_of(base))
 
 
 def image_name(spec: ImageSpec) -> str:

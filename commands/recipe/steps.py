@@ -1,14 +1,20 @@
 """What kind of work each step of a build is: whose programs run in it decides whose words count."""
 
+import re
 from enum import StrEnum
+from posixpath import normpath
 
-from commands.model.images import ImageSpec
+from commands.model.images import BaseImage, ImageSpec
+
+_COUNTED = re.compile(r"\s*(?P<instruction>RUN|COPY|WORKDIR)\s+(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 
 
 class StepKind(StrEnum):
-    """A step of a Dockerfile that we wrote."""
+    """A step of a build."""
 
     BASE = "base"
+    TRIGGER = "trigger"
+    """An `ONBUILD` instruction of the base: the base's own programs, which print what they like."""
     OS_PACKAGES = "OS packages"
     """The base's installer, and the scripts of the distribution's packages."""
     WHEELS = "wheels"
@@ -21,8 +27,22 @@ def kinds_of(spec: ImageSpec) -> tuple[StepKind, ...]:
     """List the kinds of a build's steps, in their order; the first is step 1."""
     present = (
         (StepKind.BASE, True),
+        *((StepKind.TRIGGER, True) for _ in triggers_of(spec.base)),
         (StepKind.OS_PACKAGES, spec.os_packages),
         (StepKind.WHEELS, spec.from_wheels),
         (StepKind.SOURCES, spec.from_source),
     )
     return tuple(kind for kind, is_there in present if is_there)
+
+
+def triggers_of(base: BaseImage) -> tuple[str, ...]:
+    """List the `ONBUILD` instructions of a base that are steps: BuildKit runs and counts them directly after FROM."""
+    return tuple(trigger for trigger in base.on_build if _is_step(trigger))
+
+
+def _is_step(trigger: str) -> bool:
+    counted = _COUNTED.fullmatch(trigger)
+    if counted is None:
+        return False
+    # BuildKit makes no step of a change to the root, which needs no folder.
+    return counted["instruction"].upper() != "WORKDIR" or normpath(counted["rest"].strip()) not in ("/", "//")

@@ -208,6 +208,18 @@ def test_a_file_in_a_thread_is_opened_and_downloaded(page: Page) -> None:
     expect(thread).to_be_visible()
 
 
+def test_a_file_that_is_no_text_can_only_be_downloaded(house: House, page: Page) -> None:
+    content = bytes(range(256))
+    house.web.files_upload_v2(channel=WAR_ROOM.id, filename="context.zip", title="Context", content=content)
+    file = page.locator(".file", has_text="Context")
+    expect(file.locator(".file-icon")).to_have_text("BIN")
+    expect(file.get_by_role("button", name="Open")).to_have_count(0)
+    with page.expect_download() as saved:
+        file.get_by_role("link", name="Download").click()
+    assert saved.value.suggested_filename == "context.zip"
+    assert saved.value.path().read_bytes() == content
+
+
 def test_a_reload_in_mid_build_shows_the_build(house: House, page: Page) -> None:
     building(house, page)
     page.reload()

@@ -32,6 +32,7 @@ from bot.room.events import (
     MessagePosted,
     Metadata,
     RoomEvent,
+    SharedFile,
     Submitted,
     Undelivered,
     ViewClosed,
@@ -379,6 +380,30 @@ def test_a_file_is_uploaded_into_a_thread_and_read_back(room: Room, web: WebClie
     assert web.files_info(file=shared.file.id)["file"]["size"] == len(content.encode())
     assert reply["file"]["id"] == shared.file.id
     assert alice.messages()[-1].files == (shared.file,)
+
+
+def test_bytes_are_uploaded_and_read_back_as_they_are(room: Room, web: WebClient) -> None:
+    content = bytes(range(256))
+
+    file = uploaded(room, web, content)
+
+    assert person(room).file(file.id) == content
+    assert (file.size, file.is_text) == (256, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_text"),
+    [(b"plain\n", True), ("✓".encode(), True), (b"a\0b", False), (b"\xff", False), ("✓".encode()[:2], False)],
+)
+def test_a_file_is_text_if_it_can_be_read_as_text(room: Room, web: WebClient, content: bytes, is_text: bool) -> None:
+    assert uploaded(room, web, content).is_text == is_text
+
+
+def uploaded(room: Room, web: WebClient, content: bytes) -> SharedFile:
+    """Upload a file, and return it as people see it."""
+    reply = web.files_upload_v2(channel=WAR_ROOM.id, filename="context.zip", title="Context", content=content)
+    seen = {file.id: file for message in person(room).messages() for file in message.files}
+    return seen[reply["file"]["id"]]
 
 
 def test_an_upload_of_another_length_than_announced_is_refused(room: Room, web: WebClient) -> None:

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from commands.model.packages import LockedPackage, OsPackage, PackageFile
 from commands.recipe.advice import Advice, explain
-from commands.recipe.steps import StepKind, kinds_of
-from tests.kit.build_specs import a_spec
+from commands.recipe.steps import StepKind, kinds_of, triggers_of
+from tests.kit.build_specs import a_base, a_spec
 
 RECORDED: dict[str, list[str]] = json.loads(
     (Path(__file__).parents[1] / "recordings" / "build_failures.json").read_text(encoding="utf-8")
@@ -165,8 +166,39 @@ def test_the_kinds_of_steps_are_those_of_the_dockerfile() -> None:
     wheel = PackageFile("a-1-py3-none-any.whl", "https://index.example/a.whl", "1" * 64)
     source = PackageFile("b-1.tar.gz", "https://index.example/b.tar.gz", "2" * 64)
     locked = (LockedPackage("a", "1", wheel, requested=True), LockedPackage("b", "1", source, requested=True))
-    base, os, wheels, sources = StepKind
+    base, trigger, os, wheels, sources = StepKind
     assert kinds_of(a_spec(locked=locked, os_packages=(OsPackage("wget"),))) == (base, os, wheels, sources)
     assert kinds_of(a_spec(locked=locked[:1], os_packages=())) == (base, wheels)
     assert kinds_of(a_spec(locked=locked[1:], os_packages=())) == (base, sources)
     assert kinds_of(a_spec(locked=(), os_packages=())) == (base,)
+    ordering = replace(a_base(), on_build=("ENV A=1", "RUN true", "WORKDIR /", "copy a /b"))
+    assert kinds_of(a_spec(base=ordering, locked=locked[:1], os_packages=())) == (base, trigger, trigger, wheels)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "is_step"),
+    [
+        ("RUN true", True),
+        (" run\ttrue", True),
+        ("COPY a /b", True),
+        ("WORKDIR /srv", True),
+        ("WORKDIR /srv/../", False),
+        ("WORKDIR /", False),
+        ("ENV A=1", False),
+        ('SHELL ["/bin/sh", "-c"]', False),
+        ("HEALTHCHECK CMD RUN", False),
+    ],
+)
+def test_a_trigger_is_a_step_where_buildkit_counts_it(trigger: str, is_step: bool) -> None:
+    assert triggers_of(replace(a_base(), on_build=(trigger,))) == ((trigger,) if is_step else ())
+
+
+def test_a_failed_trigger_is_the_bases_whatever_it_prints() -> None:
+    advice = explain(
+        ("E: Unable to locate package wgett",), StepKind.TRIGGER, trigger="RUN  echo `x`\u202e " + 80 * "y"
+    )
+
+    assert advice
+    assert advice.message == f"A trigger of the base failed: `RUN echo x {69 * 'y'}`."
+    assert "ONBUILD" in advice.hint
+    assert "Choose another base" in advice.hint

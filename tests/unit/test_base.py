@@ -234,7 +234,8 @@ def test_the_program_answers_under_the_word_on_this_very_python() -> None:
 def test_a_base_may_order_what_stays_within_its_own_build(trigger: str) -> None:
     engine = FakeEngine(run_script=lambda _: answer())
     image = replace(engine.add_image("x"), on_build=(trigger,))
-    assert look_at(engine, image, REFERENCE, labels={}, word=lambda: WORD).python.version == "3.11.2"
+    base = look_at(engine, image, REFERENCE, labels={}, word=lambda: WORD)
+    assert (base.python.version, base.on_build) == ("3.11.2", (trigger,))
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from commands.engine.buildkit import BuildStory, Failure, Step, StepEvent, decode_trace, last_stage, step_of
 from commands.engine.streams import LINE_LIMIT, Lines, Malformed, records
 from commands.engine.verdicts import build_failed
-from commands.model.events import LogLine, StepDone, StepFailed, StepStarted
+from commands.model.events import PLANNED, LogLine, StepDone, StepFailed, StepStarted
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("buildkit_*.json"))
 ENGINES = pytest.mark.parametrize("engine", RECORDINGS, ids=[path.stem for path in RECORDINGS])
+STAGES = RECORDINGS[0].parent / "stages_20.10.json"
+"""Stages that run in parallel, and bases with `ONBUILD`."""
 
 
 def recorded(engine: Path, name: str) -> tuple[str, bytes]:
@@ -44,7 +46,7 @@ def unstamped(events: list[StepEvent]) -> list[StepEvent]:
     for event in events:
         if isinstance(event, LogLine):
             words = ("N" if word.isdigit() and len(word) > 12 else word for word in event.text.split(" "))
-            plain.append(LogLine(event.step, " ".join(words)))
+            plain.append(replace(event, text=" ".join(words)))
         else:
             plain.append(replace(event, seconds=0) if isinstance(event, StepDone | StepFailed) else event)
     return plain
@@ -84,10 +86,27 @@ def test_steps_that_were_done_before_are_cached(engine: Path) -> None:
 
 
 @ENGINES
-def test_only_the_last_stage_is_told(engine: Path) -> None:
+def test_the_steps_of_the_last_stage_are_those_of_the_plan(engine: Path) -> None:
     _, events = story_of(engine, "stages")
 
-    assert unstamped(events) == [StepStarted(2), LogLine(2, "N"), StepDone(2, 0), StepStarted(3), StepDone(3, 0)]
+    assert [event for event in unstamped(events) if event.stage == PLANNED] == [
+        StepStarted(2),
+        LogLine(2, "N"),
+        StepDone(2, 0),
+        StepStarted(3),
+        StepDone(3, 0),
+    ]
+
+
+@ENGINES
+def test_a_step_of_another_stage_is_told_with_its_stage_and_instruction(engine: Path) -> None:
+    _, events = story_of(engine, "stages")
+
+    others = [event for event in unstamped(events) if event.stage == "tool"]
+    started = [event for event in others if isinstance(event, StepStarted)]
+    assert [event.key for event in others] == [("tool", 1), ("tool", 1), ("tool", 2), ("tool", 2)]
+    assert [event.title.split()[0] for event in started] == ["FROM", "RUN"]
+    assert others[-1] == StepDone(2, 0, stage="tool")
 
 
 @ENGINES
@@ -149,10 +168,71 @@ def test_what_fails_before_it_runs_is_named(engine: Path, name: str, message: st
 @ENGINES
 def test_every_step_starts_once_and_ends_once(engine: Path) -> None:
     for name in names(engine):
-        _, events = story_of(engine, name)
-        starts = [event.step for event in events if isinstance(event, StepStarted)]
-        ends = [event.step for event in events if isinstance(event, StepDone | StepFailed)]
-        assert sorted(starts) == sorted(ends) == sorted(set(starts)), name
+        assert_each_starts_and_ends_once(story_of(engine, name)[1], name)
+
+
+@pytest.mark.parametrize("name", names(STAGES))
+def test_every_step_of_every_stage_starts_once_and_ends_once(name: str) -> None:
+    assert_each_starts_and_ends_once(story_of(STAGES, name)[1], name)
+
+
+def assert_each_starts_and_ends_once(events: list[StepEvent], name: str) -> None:
+    starts = [event.key for event in events if isinstance(event, StepStarted)]
+    ends = [event.key for event in events if isinstance(event, StepDone | StepFailed)]
+    assert sorted(starts) == sorted(ends) == sorted(set(starts)), name
+
+
+def test_parallel_stages_with_the_same_numbers_are_kept_apart() -> None:
+    _, events = story_of(STAGES, "parallel_stages")
+
+    lines = [(event.key, event.text) for event in unstamped(events) if isinstance(event, LogLine)]
+    assert sorted(lines) == [((PLANNED, 2), "ours 2 N"), (("tool", 2), "tool 2 N")]
+    done = [event.key for event in events if isinstance(event, StepDone)]
+    assert sorted(done) == [(PLANNED, 2), (PLANNED, 3), ("tool", 1), ("tool", 2), ("tool", 3)]
+
+
+def test_the_stage_that_failed_is_blamed_and_not_the_one_that_it_interrupted() -> None:
+    story, events = story_of(STAGES, "parallel_stage_fails")
+
+    assert [event for event in unstamped(events) if isinstance(event, StepFailed)] == [
+        StepFailed(2, 0, stage="tool"),
+        StepFailed(2, 0, interrupted=True),
+    ]
+    assert story.failure
+    assert story.failure.operation.startswith("[tool 2/2] RUN echo tool 2")
+    assert story.failure.tail[-1] == "bad"
+
+
+def test_a_build_that_is_broken_off_tells_of_what_was_cancelled_before() -> None:
+    dockerfile, stream = recorded(STAGES, "parallel_stage_fails")
+    story = BuildStory(last_stage(dockerfile))
+    heard = [event for record in records([stream]) if "error" not in record for event in story.hear(record)]
+
+    assert not [event for event in heard if isinstance(event, StepFailed) and event.stage == PLANNED]
+    assert unstamped(list(story.broken_off(now=0))) == [StepFailed(2, 0, interrupted=True)]
+
+
+def test_triggers_of_the_base_are_the_steps_after_the_first() -> None:
+    _, events = story_of(STAGES, "triggers_succeed")
+
+    assert [event.key for event in events if isinstance(event, StepDone)] == [(PLANNED, n) for n in (1, 2, 3, 4, 5)]
+    lines = [(event.step, event.text) for event in unstamped(events) if isinstance(event, LogLine)]
+    assert lines == [(2, "trigger N"), (5, "ours N")]
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "number"),
+    [
+        ("trigger_fails", "Step 2 of 5, `RUN echo trigger", 2),
+        ("step_after_triggers_fails", "Step 5 of 6, `RUN echo ours", 5),
+    ],
+)
+def test_a_failed_build_counts_the_triggers_of_the_base(name: str, message: str, number: int) -> None:
+    story, events = story_of(STAGES, name)
+
+    assert [event.key for event in events if isinstance(event, StepFailed)] == [(PLANNED, number)]
+    assert story.failure
+    assert build_failed(story.failure).message.startswith(message)
 
 
 @ENGINES
@@ -245,6 +325,8 @@ def test_the_last_stage_has_buildkits_name(dockerfile: str, stage: str) -> None:
         ("[ 2/14] RUN a [1/2] b", Step(None, 2, 14, "RUN a [1/2] b")),
         ("[stage-1 2/4] RUN a\nb", Step("stage-1", 2, 4, "RUN a\nb")),
         ("[tool  2/14] FROM x", Step("tool", 2, 14, "FROM x")),
+        ("[2/7] ONBUILD RUN a", Step(None, 2, 7, "ONBUILD RUN a")),
+        ("[5/2] RUN a", Step(None, 5, 2, "RUN a")),
         ("[internal] load metadata for x", None),
         ("FROM docker.io/library/x", None),
         ("exporting to image", None),

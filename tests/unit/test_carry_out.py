@@ -30,7 +30,7 @@ from commands.model.outcomes import Created, ImportFailure, Outcome, Undecided
 from commands.recipe.dockerfile import write_dockerfile
 from commands.recipe.labels import JOB, REQUESTER
 from commands.sources import Sources
-from tests.fakes.engine import Control, FakeEngine
+from tests.fakes.engine import BuildScript, Control, FakeEngine
 from tests.fakes.files import FakeFiles
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
 from tests.fakes.logs import logs_to
@@ -393,6 +393,56 @@ def test_a_step_that_fails_for_a_known_reason_says_it_in_plain_words(bench: Benc
         bench.carry_out()
 
     assert raised.value.details == lines
+
+
+def with_triggers(proposal: Creation, *triggers: str) -> Creation:
+    """Propose the same on a base with `ONBUILD`."""
+    spec = replace(proposal.spec, base=replace(proposal.spec.base, on_build=triggers))
+    recipe = write_dockerfile(spec, uv_image="warroom-uv:1")
+    return replace(proposal, spec=spec, dockerfile=recipe.text, steps=recipe.steps)
+
+
+def failing(*failures: StepFailed) -> BuildScript:
+    """Make a build in which these steps fail; its log has a line of apt-get."""
+
+    def build(_order: BuildOrder, _control: Control) -> Iterator[BuildEvent]:
+        yield from failures
+        raise BuildFailed("The step failed.", hint="See below.", details=("E: Unable to locate package wgett",))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("failures", "message"),
+    [
+        ([StepFailed(2, 1.0)], "A trigger of the base failed: `RUN make`."),
+        ([StepFailed(3, 1.0)], "A trigger of the base failed: `COPY a /b`."),
+        ([StepFailed(4, 1.0)], "The base's distribution has no OS package `wgett`."),
+        ([StepFailed(1, 1.0)], "The step failed."),
+        ([StepFailed(4, 1.0, stage="tool")], "The step failed."),
+        ([StepFailed(2, 1.0, interrupted=True), StepFailed(4, 1.0)], "The base's distribution has no"),
+        ([StepFailed(4, 1.0, stage="tool"), StepFailed(4, 1.0, interrupted=True)], "The step failed."),
+    ],
+)
+def test_the_step_is_blamed_that_failed(bench: Bench, failures: list[StepFailed], message: str) -> None:
+    proposal = with_triggers(bench.propose(), "ENV A=1", "RUN make", "COPY a /b")
+    bench.host.engine.build_script = failing(*failures)
+
+    with pytest.raises(BuildFailed) as raised:
+        bench.carry_out(proposal)
+
+    assert raised.value.message.startswith(message)
+
+
+def test_fetched_packages_are_noted_at_the_step_that_installs_them(bench: Bench) -> None:
+    proposal = with_triggers(bench.propose(), "RUN make")
+    bench.host.engine.build_script = failing(StepFailed(2, 1.0))
+
+    with pytest.raises(BuildFailed):
+        bench.carry_out(proposal)
+
+    noted = {event.step for event in bench.emitted if isinstance(event, StepNoted)}
+    assert [proposal.steps[step - 1].partition(":")[0] for step in noted] == ["Python packages"]
 
 
 def test_a_build_that_ends_without_an_image_has_failed(bench: Bench) -> None:

@@ -31,7 +31,8 @@ from bot.dialogs.stages import (
     UnderReview,
 )
 from bot.logs import MASK, Redactor
-from bot.slack.channel import EVENT_TYPE, Channel
+from bot.slack.channel import Channel
+from bot.slack.messages import EVENT_TYPE
 from bot.slack.pace import Pace
 from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
@@ -881,6 +882,17 @@ def test_a_file_hides_nothing_and_no_secret_is_cut_in_two_in_it(stage: Stage) ->
 
     (file,) = [call.body for call in stage.slack.calls if call.method == "files"]
     assert (file["filename"], file["title"], file["content"]) == ("a.log", f"Log {MASK}", f"a\tb\n{MASK}\n")
+
+
+def test_a_file_of_bytes_is_sent_as_it_is_under_a_masked_name(stage: Stage) -> None:
+    stage.asked(PREPARING)
+    stage.passes(1)
+    content = bytes(range(256)) + SECRET.encode()
+    stage.channel.attach(DialogId("d-1"), Attachment("context", f"{SECRET}.zip", f"Context {SECRET}", content))
+    stage.passes()
+
+    (file,) = [call.body for call in stage.slack.calls if call.method == "files"]
+    assert (file["filename"], file["title"], file["content"]) == (f"{MASK}.zip", f"Context {MASK}", content)
 
 
 @pytest.mark.parametrize("before", range(160, 205, 3))

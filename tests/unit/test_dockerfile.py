@@ -80,6 +80,20 @@ def test_the_seeds_example_is_readable_from_top_to_bottom() -> None:
     )
 
 
+def test_triggers_of_the_base_are_steps_after_the_base() -> None:
+    base = replace(a_base(), on_build=("ENV A=1", "RUN  make\tall", "WORKDIR /srv"))
+
+    recipe = write_dockerfile(a_spec(base=base, locked=()), uv_image=UV)
+
+    assert recipe.steps == (
+        "Base demisto/python3-deb:3.12.13.1",
+        "Trigger of the base: RUN make all",
+        "Trigger of the base: WORKDIR /srv",
+        "OS packages: wget",
+    )
+    assert not any("make" in line for line in instructions(recipe.text))
+
+
 def test_nothing_to_install_leaves_a_base_with_a_name() -> None:
     recipe = write_dockerfile(a_spec(locked=(), os_packages=(), base=a_base(user="demisto")), uv_image=UV)
     assert instructions(recipe.text) == [

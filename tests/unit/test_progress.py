@@ -91,6 +91,45 @@ def test_a_blank_line_does_not_hide_the_last_one(blank: str) -> None:
     assert fold(LogLine(1, "Unpacking"), LogLine(1, blank)).last_line == "Unpacking"
 
 
+# ── Stages ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TOOL_BASE = StepStarted(1, stage="tool", title="FROM x")
+TOOL_RUN = StepStarted(2, stage="tool", title="RUN make")
+
+
+def titles_and_states(progress: Progress) -> list[tuple[str, StepState]]:
+    return [(step.title, step.state) for step in progress.steps]
+
+
+def test_a_step_of_another_stage_is_shown_before_those_that_wait() -> None:
+    progress = fold(PLANNED, StepStarted(1), TOOL_BASE, StepDone(1, 1.0, stage="tool"), TOOL_RUN)
+
+    assert titles_and_states(progress) == [
+        ("Base", StepState.RUNNING),
+        ("tool: FROM x", StepState.DONE),
+        ("tool: RUN make", StepState.RUNNING),
+        ("OS packages", StepState.WAITING),
+        ("Check", StepState.WAITING),
+    ]
+
+
+def test_steps_of_two_stages_with_one_number_are_two_steps() -> None:
+    progress = fold(
+        PLANNED, TOOL_RUN, StepStarted(2), StepFailed(2, 3.0, stage="tool"), StepFailed(2, 4.0, interrupted=True)
+    )
+
+    assert titles_and_states(progress) == [
+        ("tool: RUN make", StepState.FAILED),
+        ("Base", StepState.WAITING),
+        ("OS packages", StepState.STOPPED),
+        ("Check", StepState.WAITING),
+    ]
+
+
+def test_a_step_of_another_stage_that_never_started_is_ignored() -> None:
+    assert fold(PLANNED, StepDone(1, 1.0, stage="tool")) == fold(PLANNED)
+
+
 # ── Notes and downloads ─────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -215,6 +215,16 @@ def test_the_thread_is_shown_and_that_of_others_is_not() -> None:
     assert (show.replies, show.files) == (["mine"], ["a.txt"])
 
 
+def test_a_file_that_is_no_text_is_shown_with_its_size() -> None:
+    show = Seen()
+    shared = SharedFile(id="F1", name="context.zip", title="Context", size=1234, is_text=False)
+    event = FileShared(sequence=99, channel="C0", ts="12.2", thread_ts="10.1", file=shared)
+
+    say(FakePerson([dialog("running"), event, dialog("done")]), show=show)
+
+    assert show.files == ["context.zip (binary, 1,234 bytes)"]
+
+
 # ── Buttons ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

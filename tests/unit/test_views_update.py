@@ -127,6 +127,7 @@ def test_of_hundreds_of_images_the_first_are_shown_and_the_others_are_in_the_fil
     assert "75 more would change · 1 image is unchanged." in texts(shown(review))
     assert "Update 100 images" in offered(shown(review)).values()
     assert file is not None
+    assert isinstance(file.content, str)
     assert file.content.startswith("101 images, changes first\n\nimage:0\n")
     assert file.content.count("  pull\n") == 100
 
@@ -201,6 +202,7 @@ def test_a_long_answer_has_all_images_in_a_file() -> None:
     assert offered(shown(dialog)) == {"images": "All images"}
     assert "35 images are unchanged." in texts(shown(dialog))
     assert file is not None
+    assert isinstance(file.content, str)
     assert file.content.count("unchanged: the registry has the same digest") == 60
 
 
@@ -396,6 +398,7 @@ def test_of_many_changes_the_first_are_named_and_all_are_in_the_file() -> None:
     assert int(found[1]) > 200
     assert file is not None
     assert (file.kind, file.name, file.title) == ("changes", "changes.txt", "What changed")
+    assert isinstance(file.content, str)
     assert file.content.startswith(
         f"What changed from {PYTHON} (4f5a0a6c4f5a of 2026-10-14) to {PYTHON} (77aa00bb11cc of 2026-11-22)\n"
     )
@@ -410,6 +413,7 @@ def test_differences_of_many_images_are_named_by_image_and_counted() -> None:
     assert "*a:0*\n*Python packages:*" in texts(shown(dialog))
     assert "… and 3 images more: press *Changes*." in texts(shown(dialog))
     assert file is not None
+    assert isinstance(file.content, str)
     assert file.content.count("What changed from") == 9
 
 

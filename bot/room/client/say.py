@@ -22,6 +22,7 @@ from bot.room.events import (
     MessagePosted,
     OpenView,
     RoomEvent,
+    SharedFile,
     Undelivered,
     ViewShown,
 )
@@ -145,7 +146,7 @@ class Conversation:
             case MessagePosted(message=message) | MessageEdited(message=message):
                 return self._is_over_after_message(message, sent)
             case FileShared(file=file, thread_ts=thread) if self._is_mine(thread):
-                self._show.file(file.name)
+                self._show.file(_name(file))
                 return self._clicked_meaning == "file" and self._is_over_after_effect()
             case Undelivered(trigger_id=trigger, reason=reason) if trigger == sent.trigger_id:
                 return self._end("unanswered", f"The bot did not take the command: {reason}.")
@@ -293,3 +294,7 @@ class Conversation:
         by_hand = tuple(button for button in buttons(message) if not self._facts.means(button, "form"))
         chosen = self._ask(by_hand) if self._ask else None
         return None if chosen is None else Wish(chosen)
+
+
+def _name(file: SharedFile) -> str:
+    return file.name if file.is_text else f"{file.name} (binary, {file.size:,} bytes)"

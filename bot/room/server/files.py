@@ -16,7 +16,10 @@ MOST_BYTES_IN_ALL: Final = 500 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """A file of the room; `has_arrived` once its bytes are here, `is_complete` once it may be shared."""
+    """A file of the room; `has_arrived` once its bytes are here, `is_complete` once it may be shared.
+
+    `is_text` says that its bytes are UTF-8 without NUL.
+    """
 
     id: str
     name: str
@@ -24,11 +27,12 @@ class StoredFile:
     length: int
     has_arrived: bool = False
     is_complete: bool = False
+    is_text: bool = True
 
     @property
     def shared(self) -> SharedFile:
         """How the file appears in a message."""
-        return SharedFile(id=self.id, name=self.name, title=self.title, size=self.length)
+        return SharedFile(id=self.id, name=self.name, title=self.title, size=self.length, is_text=self.is_text)
 
 
 _FILE: Final = TypeAdapter(StoredFile)
@@ -66,7 +70,7 @@ class Files:
         file_id = self._tickets.pop(ticket)
         self._make_room_for(len(content))
         self._store.put_content(file_id, content)
-        self._keep(replace(self._files[file_id], has_arrived=True))
+        self._keep(replace(self._files[file_id], has_arrived=True, is_text=_is_text(content)))
 
     def complete(self, file_id: str, *, title: str | None) -> StoredFile | None:
         """Finish an upload; None if its bytes never arrived or it was finished before."""
@@ -99,3 +103,10 @@ class Files:
                 self._store.drop_content(file.id)
                 self._keep(replace(file, has_arrived=False))
                 there -= file.length
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        return "\0" not in content.decode()
+    except UnicodeDecodeError:
+        return False

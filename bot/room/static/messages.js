@@ -190,6 +190,33 @@ const initial = (name) => (name[0] ?? "?").toUpperCase();
 
 function fileCard(file) {
   const address = `/room/files/${encodeURIComponent(file.id)}`;
+  const [open, preview] = file.is_text ? previewOf(address) : [];
+  return element(
+    "div",
+    { class: "file" },
+    element(
+      "div",
+      { class: "file-line" },
+      element("span", { class: "file-icon", "aria-hidden": "true" }, file.is_text ? "TXT" : "BIN"),
+      element(
+        "div",
+        { class: "file-name" },
+        element("b", {}, file.title || file.name),
+        element("span", { class: "muted" }, file.title && file.title !== file.name ? `${file.name} · ` : "", size(file.size)),
+      ),
+      element(
+        "div",
+        { class: "file-buttons" },
+        open,
+        element("a", { class: "button small", href: address, download: file.name }, "Download"),
+      ),
+    ),
+    preview,
+  );
+}
+
+/** A button that opens a text file in place, and the place. Other files can only be downloaded. */
+function previewOf(address) {
   const preview = element("pre", { class: "code preview", tabindex: 0, hidden: true });
   const open = element(
     "button",
@@ -206,28 +233,7 @@ function fileCard(file) {
     },
     "Open",
   );
-  return element(
-    "div",
-    { class: "file" },
-    element(
-      "div",
-      { class: "file-line" },
-      element("span", { class: "file-icon", "aria-hidden": "true" }, "TXT"),
-      element(
-        "div",
-        { class: "file-name" },
-        element("b", {}, file.title || file.name),
-        element("span", { class: "muted" }, file.title && file.title !== file.name ? `${file.name} · ` : "", size(file.size)),
-      ),
-      element(
-        "div",
-        { class: "file-buttons" },
-        open,
-        element("a", { class: "button small", href: address, download: file.name }, "Download"),
-      ),
-    ),
-    preview,
-  );
+  return [open, preview];
 }
 
 async function read(address) {

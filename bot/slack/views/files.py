@@ -1,4 +1,4 @@
-"""Plain-text files behind the buttons that show more than fits into a dialog: whole, however long."""
+"""Files behind the buttons that show more than fits into a dialog: whole, however long; all of them plain text."""
 
 from collections.abc import Sequence
 

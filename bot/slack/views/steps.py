@@ -41,10 +41,12 @@ def step_lines(progress: Progress, now: datetime) -> list[Markup]:
     behind = sum(step.state is StepState.WAITING for step in rest)
     failed = sum(step.state is StepState.FAILED for step in rest)
     under_way = sum(step.state is StepState.RUNNING for step in rest)
-    before = len(rest) - behind - failed - under_way
+    stopped = sum(step.state is StepState.STOPPED for step in rest)
+    before = len(rest) - behind - failed - stopped - under_way
     return [
         *_count("✓ {} more done", before),
         *_count("✗ {} more failed", failed),
+        *_count("– {} more stopped", stopped),
         *(_line(step, now) for step in shown),
         *_count("▸ {} more in progress", under_way),
         *_count("· {} more to come", behind),
@@ -92,6 +94,8 @@ def _line(step: Step, now: datetime) -> Markup:
             return markup("↺ {} · {}", title, _time(step))
         case StepState.FAILED:
             return markup("✗ *{}* · {}", title, _time(step))
+        case StepState.STOPPED:
+            return markup("– {} · stopped after {}", title, _time(step))
         case _:
             assert_never(step.state)
 

@@ -1,0 +1,134 @@
+"""One call of Slack's Web API for a dialog, and what follows from a refusal."""
+
+from collections.abc import Callable
+from datetime import datetime
+from http.client import HTTPException
+from typing import Any, Protocol
+
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
+
+from bot.dialogs.ledger import Entry, Ledger
+from bot.dialogs.stages import AT_REST
+from bot.slack.answers import Meaning, meaning, seconds_to_wait
+from bot.slack.outbox import Outbox, Outboxes, Picture
+from bot.slack.pace import SlidingWindow
+from bot.slack.views import render
+from bot.slack.views.tables import has_table
+from commands.errors import StateUnwritable
+
+log = structlog.get_logger()
+
+RETRY_SECONDS = 2.0
+MINUTE = 60.0
+
+
+class SlackClient(Protocol):
+    """The part of `slack_sdk.WebClient` that is used here."""
+
+    def api_call(self, api_method: str, *, json: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's own answer type
+        """Call a Web API method."""
+        ...
+
+    def files_upload_v2(self, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's own
+        """Upload a file in Slack's three steps."""
+        ...
+
+
+class Calls:
+    """Makes calls for dialogs, each in its window; postpones, simplifies or gives up what Slack refuses."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        boxes: Outboxes,
+        *,
+        clock: Callable[[], datetime],
+        respond: Callable[[str, str], bool],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._ledger = ledger
+        self._boxes = boxes
+        self._clock = clock
+        self._respond = respond
+        self._monotonic = monotonic
+
+    def may(self, box: Outbox, window: SlidingWindow) -> bool:
+        """Say whether the window is open; a box whose window is shut waits for it."""
+        # A box whose window is shut is not looked at again until it opens: hundreds may wait behind one.
+        box.window = window if window.wait(self._monotonic()) > 0 else None
+        return box.window is None
+
+    def call(self, entry: Entry, box: Outbox, window: SlidingWindow, call: Callable[[], Any]) -> dict[str, Any] | None:
+        """Make a call; None when Slack has not taken it, and what comes next is settled."""
+        window.spend(self._monotonic())
+        try:
+            answer: dict[str, Any] = call()
+        except SlackApiError as error:
+            self._handle_refusal(entry, box, window, error)
+        except SlackRequestError as error:
+            # The server that takes a file's bytes has its own way to refuse them.
+            log.warning("slack_refused", job=entry.id, reason=str(error)[:1000])
+            self._boxes.postpone(entry.id, box, RETRY_SECONDS, counts=True)
+        except (OSError, HTTPException, SlackClientError) as error:
+            log.warning("slack_unreachable", job=entry.id, reason=str(error))
+            self._boxes.postpone(entry.id, box, RETRY_SECONDS)
+        else:
+            return answer
+        return None
+
+    def _handle_refusal(self, entry: Entry, box: Outbox, window: SlidingWindow, error: SlackApiError) -> None:
+        reason, means = str(error.response.get("error"))[:1000], meaning(error)
+        if means is Meaning.TOO_FAST:
+            self._slow_down(entry, box, window, seconds_to_wait(error))
+            return
+        log.warning("slack_refused", job=entry.id, reason=reason, answer=str(error.response.data)[:1000])
+        match means:
+            case Meaning.PASSING:
+                self._boxes.postpone(entry.id, box, RETRY_SECONDS)
+            case Meaning.UNREACHABLE:
+                self._give_up_channel(entry, box, reason)
+            case Meaning.BAD_BLOCKS if box.dialog is not None and box.picture_of(box.dialog) is not Picture.TEXT:
+                box.simplify(box.dialog, has_table=has_table(render(box.dialog, self._clock())))
+            case Meaning.MISSING if not box.reposted:
+                self._post_again(entry, box)
+            case _:
+                self._boxes.postpone(entry.id, box, RETRY_SECONDS, counts=True)
+
+    def _slow_down(self, entry: Entry, box: Outbox, window: SlidingWindow, seconds: float) -> None:
+        log.info("slack_rate_limited", job=entry.id, seconds=seconds)
+        window.close(self._monotonic() + seconds)
+        self._boxes.postpone(entry.id, box, seconds)
+
+    def _post_again(self, entry: Entry, box: Outbox) -> None:
+        self._ledger.set_message(entry.id, None)
+        with self._boxes.changed:
+            box.reposted = True
+            box.unsaved_ts = None
+            box.dialog = box.dialog or entry.dialog
+
+    def _give_up_channel(self, entry: Entry, box: Outbox, reason: str) -> None:
+        """Say once, where it still can be heard, that there is no way into the channel; then be silent about it."""
+        if not box.turned_away:
+            box.turned_away = True
+            told = self._respond(
+                entry.response_url,
+                f"The bot cannot post here (`{reason}`). Invite it with `/invite`, then type the command again.",
+            )
+            log.warning("channel_closed", job=entry.id, reason=reason, told=told)
+        if isinstance(entry.dialog, AT_REST):
+            # Without a way in there is nobody to tell later either.
+            self.store(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
+            self.store(entry, lambda: self._ledger.set_announced(entry.id))
+        with self._boxes.changed:
+            box.dialog, box.files, box.unannounced = None, [], False
+        self._boxes.settle(entry.dialog, box)
+
+    def store(self, entry: Entry, write: Callable[[], object]) -> bool:
+        """Note in the ledger what Slack has; where that fails the message stands, and may be sent again later."""
+        try:
+            write()
+        except StateUnwritable as problem:
+            log.warning("delivery_not_stored", job=entry.id, reason=problem.message)
+            return False
+        return True

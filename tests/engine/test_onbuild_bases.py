@@ -1,0 +1,59 @@
+"""Bases with `ONBUILD` on a real engine, by the way that people go: their triggers are steps of the build."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import docker
+import pytest
+
+from commands.engine.docker_daemon import DockerDaemon
+from tests.kit.attacks import Battlefield, create, said
+
+pytestmark = pytest.mark.engine
+
+HARMLESS = ("ONBUILD ENV A=1", "ONBUILD RUN echo made > /made-by-trigger", "ONBUILD WORKDIR /srv")
+
+
+@pytest.fixture
+def field(
+    daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
+) -> Iterator[Battlefield]:
+    with ExitStack() as stack:
+        yield Battlefield(daemon, raw, base_reference, build_network, tmp_path, stack)
+
+
+def test_triggers_of_the_base_are_named_as_steps(field: Battlefield) -> None:
+    ground = field.ground(*HARMLESS)
+
+    made = create(ground, "image", dependencies="six")
+
+    assert made.state == "done"
+    assert said(ground, made.reference, "cat /made-by-trigger; pwd") == "made\n/srv\n"
+    seconds = made.answer["seconds"]
+    assert isinstance(seconds, dict)
+    assert {title for title in seconds["steps"] if not title.startswith("Base ")} == {
+        "Trigger of the base: RUN echo made > /made-by-trigger",
+        "Trigger of the base: WORKDIR /srv",
+        "Python packages: 1",
+        "Check the result",
+        "build",
+    }
+
+
+def test_a_trigger_that_fails_is_blamed(field: Battlefield) -> None:
+    ground = field.ground("ONBUILD RUN true", "ONBUILD RUN echo E: Unable to locate package x; exit 4")
+
+    told = create(ground, "image", packages="tree")
+
+    assert told.state == "failed"
+    assert told.message == "A trigger of the base failed: `RUN echo E: Unable to locate package x; exit 4`."
+
+
+def test_a_step_after_the_triggers_is_blamed_for_its_own_failure(field: Battlefield) -> None:
+    ground = field.ground(*HARMLESS)
+
+    told = create(ground, "image", packages="no-such-package-here")
+
+    assert told.state == "failed"
+    assert told.message == "The base's distribution has no OS package `no-such-package-here`."
