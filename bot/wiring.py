@@ -140,12 +140,11 @@ def make_bot(
         meter.watch_queue(lambda: len(ledger.queue(Queued)))
         client = web_client(credentials.bot_token, credentials.api_url)
         channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
-        router = Router()
         daemon = engine or stack.enter_context(closing(make_engine(settings)))
         asked = registry or stack.enter_context(closing(make_registry(settings, daemon)))
         index = stack.enter_context(closing(make_index(settings, daemon.run)))
         dependencies = _dependencies(settings, index, engine=daemon, files=files, registry=asked, redact=redact)
-        work = CommandWork(router, _sources(settings, index, dependencies, resolver), dependencies, meter)
+        work = CommandWork(_sources(settings, index, dependencies, resolver), dependencies, meter)
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
@@ -166,7 +165,7 @@ def make_bot(
         stack.callback(forms.close)
         listeners = Listeners(
             jobs,
-            router,
+            Router(),
             credentials.access,
             forms,
             whisper=channel.whisper,
@@ -194,7 +193,7 @@ def _command_observer(meter: Meter) -> Observer:
     def observe(dialog: Dialog) -> None:
         # A list is an end too: what is turned later is not another command.
         if isinstance(dialog, AT_REST):
-            meter.command_ended(dialog.asked.line.split()[0], str(facts(dialog)["state"]))
+            meter.command_ended(dialog.asked.command, str(facts(dialog)["state"]))
 
     return observe
 

@@ -9,11 +9,13 @@ from typing import Any, Final
 import structlog
 
 from bot.slack.payloads import Click, FormSent, SlashCommand
+from bot.slack.views.create.form import CREATE_FORM, LOCAL_BASE, create_form
+from bot.slack.views.form import FormContext
 from bot.slack.views.images.filter_form import filter_form
-from bot.slack.views.form import CREATE_FORM, LOCAL_BASE, FormContext, create_form
 from bot.slack.views.parts import Block
 from bot.slack.views.update.form import LOCAL_IMAGE, UPDATE_FORM, update_form
 from commands import docker_image_create, docker_image_update
+from commands.actions import Request
 from commands.command import Creation
 from commands.errors import Problem
 from commands.model.requests import Query
@@ -34,7 +36,7 @@ _NOT_OPENED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CommandForm:
-    """The form of a command: how it looks, and how what was filled in becomes the line that could have been typed.
+    """The form of a command: how it looks, and how it is read.
 
     `fields` are the ids of its blocks: what concerns none of them is told at the first. What was typed into the field
     `argument` wins over what was picked from `menu`.
@@ -46,8 +48,8 @@ class CommandForm:
     menu: str
     argument: str
     view: Callable[[FormContext, Mapping[str, str], Sequence[str]], Block]
-    faults_in: Callable[[Mapping[str, str]], Mapping[str, str]]
-    line_of: Callable[[Mapping[str, str]], str]
+    read: Callable[[Mapping[str, str]], Request]
+    """Makes the request; raises `FormError` with what is wrong in which field."""
 
     def filled(self, sent: FormSent) -> dict[str, str]:
         """Read the arguments out of the form."""
@@ -63,8 +65,7 @@ CREATE: Final = CommandForm(
     menu=LOCAL_BASE,
     argument="base",
     view=create_form,
-    faults_in=docker_image_create.faults_in,
-    line_of=docker_image_create.line_of,
+    read=docker_image_create.read_form,
 )
 UPDATE: Final = CommandForm(
     command=docker_image_update.GRAMMAR.command,
@@ -73,8 +74,7 @@ UPDATE: Final = CommandForm(
     menu=LOCAL_IMAGE,
     argument="image",
     view=update_form,
-    faults_in=docker_image_update.faults_in,
-    line_of=docker_image_update.line_of,
+    read=docker_image_update.read_form,
 )
 COMMAND_FORMS: Final = (CREATE, UPDATE)
 """Every command that opens a form when it is typed alone."""

@@ -13,18 +13,22 @@ from slack_bolt import Ack, App
 
 from bot.access.rules import Access, Act, Actor, OpenForm, PressButton, SendForm, TypeCommand
 from bot.dialogs.jobs import Jobs
-from bot.dialogs.stages import Asked, DialogId, Refused
+from bot.dialogs.stages import Asked, DialogId
 from bot.meter import Meter
 from bot.router import Command, Router
-from bot.slack.clicks import ACTIONS, Clicks
+from bot.slack.clicks import Clicks
 from bot.slack.forms import Forms
 from bot.slack.masking import masked
 from bot.slack.notes import BROKEN, STRANGE_FORM
 from bot.slack.payloads import Click, FormSent, SlashCommand
 from bot.slack.submissions import Submission, submissions
-from bot.slack.views import Message, render
+from bot.slack.views import Message
 from bot.slack.views.form import FormContext
+from bot.slack.views.kinds import CONTROLS
+from bot.slack.views.parts import context_of
+from bot.slack.views.refusal import refusal_message
 from bot.slack.views.usage import usage
+from commands.actions import Request, line_of
 from commands.arguments import HELP
 from commands.command import Refusal
 from commands.errors import ArgumentError, Problem
@@ -60,16 +64,16 @@ class Listeners:
         self._clock = clock
         self._redact = redact
         self._meter = meter or Meter()
-        self._clicks = Clicks(jobs, router, forms, asked=self._new_request, clock=clock)
-        self._submissions = submissions(jobs, router, self._new_request)
+        self._clicks = Clicks(jobs, forms, asked=self._asked, clock=clock)
+        self._submissions = submissions(jobs, self._asked)
 
     def register(self, app: App, own_teams: frozenset[str]) -> None:
         """Bind them to the app of a workspace: to every slash command, button, menu and form."""
         self._access = self._access.with_own(own_teams)
         for name in self._router.names:
             app.command(name)(self._on_command)
-        for action in ACTIONS:
-            app.action(str(action))(self._on_click)
+        for control in CONTROLS:
+            app.action(control.action)(self._on_click)
         for submission in self._submissions:
             app.view(submission.callback)(self._listener_of(submission))
 
@@ -89,8 +93,10 @@ class Listeners:
 
         return on_form
 
-    def _new_request(self, line: str, user: str, channel: str) -> Asked:
-        return Asked(self._new_id(), line, user, channel, self._clock())
+    def _asked(self, request: Request, actor: Actor, line: str = "") -> Asked:
+        line = line or line_of(request)
+        command = line.split(maxsplit=1)[0]
+        return Asked(self._new_id(), request, command, line, actor.user, actor.channel, self._clock(), team=actor.team)
 
     # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -107,7 +113,7 @@ class Listeners:
     def _note(self, click: Click) -> str | None:
         actor = Actor(click.user.id, click.channel.id, click.user.team_id)
         try:
-            return self._access.refusal(actor, PressButton(click.action.action_id)) or self._clicks.take(click)
+            return self._access.refusal(actor, PressButton(click.action.action_id)) or self._clicks.take(click, actor)
         except Problem as problem:
             return f"{problem.message} {problem.hint}"
         except Exception:
@@ -142,31 +148,32 @@ class Listeners:
         if isinstance(act, OpenForm):
             self._forms.open_empty(command)
             return {}
-        return self._accept(self._new_request(command.line, actor.user, actor.channel), command)
+        return self._accept(command, actor)
 
     def _act(self, command: SlashCommand) -> Act:
         known = self._router.command(command.command)
         opens_form = known is not None and known.has_form and not command.text.strip()
         return OpenForm(command.command) if opens_form else TypeCommand(command.command)
 
-    def _accept(self, asked: Asked, command: SlashCommand) -> dict[str, Any]:
+    def _accept(self, command: SlashCommand, actor: Actor) -> dict[str, Any]:
         try:
-            self._router.parse(command.line)
+            asked = self._asked(self._router.parse(command.line), actor, command.line)
             self._jobs.accept(asked, trigger=command.trigger_id, response_url=command.response_url)
         except ArgumentError as error:
             log.info("command_refused", line=command.line, user=command.user_id, message=error.message)
             self._meter.command_ended(command.command, "refused")
-            return _privately(self._refusal_message(asked, error))
+            return _privately(self._refusal_message(command, error))
         except Problem as problem:
             self._meter.command_ended(command.command, "not_taken")
             return _only_you(f"{problem.message} {problem.hint}")
         # It shows the typed command to the room; the dialog follows as a message that can be edited.
         return {"response_type": "in_channel"}
 
-    def _refusal_message(self, asked: Asked, error: ArgumentError) -> Message:
+    def _refusal_message(self, command: SlashCommand, error: ArgumentError) -> Message:
         refusal = Refusal("Check the command", error.message, error.hint, error.details)
         # An acknowledgement does not pass through the channel, which masks everything else.
-        return render(masked(Refused(asked, refusal), self._redact), self._clock())
+        small_print = context_of(self._redact(command.line), command.user_id, self._clock())
+        return refusal_message(masked(refusal, self._redact), small_print)
 
     # ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -193,7 +200,7 @@ class Listeners:
         if refusal:
             self._meter.command_ended(submission.command, "not_allowed")
             return self._error(submission, refusal)
-        faults = submission.take(sent, context)
+        faults = submission.take(sent, context, actor)
         if not faults:
             return {}
         log.info("form_refused", user=sent.user.id, fields=sorted(faults))
@@ -210,7 +217,7 @@ class Listeners:
         return {"response_action": "errors", "errors": shown}
 
 
-def _usage(command: Command[Any]) -> str:
+def _usage(command: Command) -> str:
     return usage(command.name, command.description, command.usage, command.examples, has_form=command.has_form)
 
 

@@ -9,7 +9,7 @@ SCOPES = ("chat:write", "commands", "files:write")
 """What the bot asks to be allowed in Slack: to write, to be commanded, to put files into threads."""
 
 
-def manifest(commands: tuple[Command[Any], ...]) -> dict[str, Any]:
+def manifest(commands: tuple[Command, ...]) -> dict[str, Any]:
     """Describe the app as Slack's manifest schema, version 2, has it."""
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
@@ -32,12 +32,12 @@ def manifest(commands: tuple[Command[Any], ...]) -> dict[str, Any]:
     }
 
 
-def manifest_json(commands: tuple[Command[Any], ...]) -> str:
+def manifest_json(commands: tuple[Command, ...]) -> str:
     """Write the manifest as it is pasted."""
     return json.dumps(manifest(commands), indent=2)
 
 
-def _slash_command(command: Command[Any]) -> dict[str, Any]:
+def _slash_command(command: Command) -> dict[str, Any]:
     written: dict[str, Any] = {
         "command": command.name,
         "description": command.description,

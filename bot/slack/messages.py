@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import structlog
 
 from bot.dialogs.ledger import Entry, Ledger
-from bot.dialogs.stages import FINAL, SHOWN_ONLY, Deciding, Dialog, Running
+from bot.dialogs.stages import FINAL, Deciding, Dialog, Running
 from bot.slack.calls import MINUTE, Calls, SlackClient
 from bot.slack.masking import masked
 from bot.slack.outbox import Outbox, Outboxes, Picture, look
@@ -149,8 +149,6 @@ def _less(message: Message, picture: Picture) -> Message:
 
 def _owes_an_announcement(entry: Entry) -> bool:
     """Say whether the requester is still to be told of an end, or of a question: edits notify nobody."""
-    if isinstance(entry.dialog, SHOWN_ONLY):
-        return False
     if isinstance(entry.dialog, FINAL):
         return not entry.announced
     return isinstance(entry.dialog, Deciding) and _QUESTION not in entry.attached

@@ -1,20 +1,22 @@
-"""What becomes of a form that is sent: a line that could have been typed, or a list that is narrowed."""
+"""What becomes of a form that is sent: a request, or a list that is narrowed."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import structlog
 
+from bot.access.rules import Actor
 from bot.dialogs.jobs import Jobs
 from bot.dialogs.stages import Asked
 from bot.dialogs.transitions import Press
-from bot.router import Router
 from bot.slack.forms import COMMAND_FORMS, CommandForm
 from bot.slack.notes import note_of
 from bot.slack.payloads import FormSent
-from bot.slack.views.images.filter_form import FILTER_FORM, LONGEST_TEXT, MADE_HERE, TEXT
 from bot.slack.views.form import TICKED, FormContext
+from bot.slack.views.images.filter_form import FILTER_FORM, LONGEST_TEXT, MADE_HERE, TEXT
 from commands import docker_images
+from commands.actions import Request
+from commands.arguments import FormError
 from commands.model.requests import Query
 
 log = structlog.get_logger()
@@ -40,31 +42,29 @@ class Submission(Protocol):
         """The ids of its blocks; what concerns none of them is told at the first."""
         ...
 
-    def take(self, sent: FormSent, context: FormContext) -> Mapping[str, str]:
+    def take(self, sent: FormSent, context: FormContext, actor: Actor) -> Mapping[str, str]:
         """Do what it asks for; gives what is wrong by the ids of its blocks. Raises `Problem`."""
         ...
 
 
-class LineSent:
-    """The form of a command: its line goes through the same door as what is typed."""
+class CommandSent:
+    """The form of a command: what was filled in is read as what is typed would be, and asks for the same."""
 
-    def __init__(self, form: CommandForm, jobs: Jobs, router: Router, asked: Callable[[str, str, str], Asked]) -> None:
+    def __init__(self, form: CommandForm, jobs: Jobs, asked: Callable[[Request, Actor], Asked]) -> None:
         self.command = form.command
         self.callback = form.callback
         self.fields = form.fields
         self._form = form
         self._jobs = jobs
-        self._router = router
         self._asked = asked
 
-    def take(self, sent: FormSent, context: FormContext) -> Mapping[str, str]:
-        """Accept the line, in place of the review that it edits, if any."""
-        values = self._form.filled(sent)
-        if faults := self._form.faults_in(values):
-            return faults
-        line = self._form.line_of(values)
-        self._router.parse(line)
-        asked = self._asked(line, sent.user.id, context.channel)
+    def take(self, sent: FormSent, context: FormContext, actor: Actor) -> Mapping[str, str]:
+        """Accept the request, in place of the review that it edits, if any."""
+        try:
+            request = self._form.read(self._form.filled(sent))
+        except FormError as error:
+            return error.faults
+        asked = self._asked(request, actor)
         if context.edits is None:
             self._jobs.accept(asked, trigger=sent.trigger_id, response_url=context.response_url)
             return {}
@@ -82,8 +82,9 @@ class FilterSent:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
 
-    def take(self, sent: FormSent, context: FormContext) -> Mapping[str, str]:
+    def take(self, sent: FormSent, context: FormContext, actor: Actor) -> Mapping[str, str]:
         """Show the first page of what is looked for."""
+        del actor
         values = sent.values
         text = values.get(TEXT, "")
         if fault := _fault_in(text):
@@ -93,9 +94,9 @@ class FilterSent:
         return _faults_of(press, TEXT)
 
 
-def submissions(jobs: Jobs, router: Router, asked: Callable[[str, str, str], Asked]) -> tuple[Submission, ...]:
+def submissions(jobs: Jobs, asked: Callable[[Request, Actor], Asked]) -> tuple[Submission, ...]:
     """List every form that can be sent."""
-    return (*(LineSent(form, jobs, router, asked) for form in COMMAND_FORMS), FilterSent(jobs))
+    return (*(CommandSent(form, jobs, asked) for form in COMMAND_FORMS), FilterSent(jobs))
 
 
 def _fault_in(text: str) -> str | None:

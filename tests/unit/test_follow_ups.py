@@ -21,8 +21,8 @@ from bot.dialogs.stages import (
 )
 from bot.dialogs.transitions import Button
 from bot.slack.clicks import ACTIONS, FILTER, Taken, Turn
-from bot.slack.views.images.filter_form import FILTER_FORM, filter_form
 from bot.slack.views.form import FormContext
+from bot.slack.views.images.filter_form import FILTER_FORM, filter_form
 from bot.slack.views.images.list import row_choice
 from bot.slack.views.update.form import UPDATE_FORM, update_form
 from commands.command import RollBack

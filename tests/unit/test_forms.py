@@ -12,8 +12,8 @@ from bot.dialogs.stages import DialogId
 from bot.router import COMMANDS
 from bot.slack.forms import COMMAND_FORMS, CREATE, UPDATE, Forms
 from bot.slack.payloads import Click, FormSent, SlashCommand
-from bot.slack.views.images.filter_form import filter_form
 from bot.slack.views.form import FormContext, create_form
+from bot.slack.views.images.filter_form import filter_form
 from bot.slack.views.update.form import update_form
 from commands.docker_image_create import faults_in, fields_of, line_of, parse
 from commands.errors import EngineUnavailable

@@ -23,8 +23,8 @@ from bot.dialogs.stages import (
 from bot.dialogs.transitions import Button
 from bot.router import BUTTONS, COMMANDS, Command, Router
 from bot.slack.clicks import ACTIONS, EDIT, SHOW
-from bot.slack.views.images.filter_form import FILTER_FORM
 from bot.slack.views.form import CREATE_FORM, FormContext, create_form
+from bot.slack.views.images.filter_form import FILTER_FORM
 from bot.slack.views.update.form import UPDATE_FORM
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage

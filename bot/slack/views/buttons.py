@@ -71,13 +71,16 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenForm:
-    """Opens a form: `edit` that of the proposal, `filter` that of the list."""
-
-    form: Literal["edit", "filter"]
+class Edit:
+    """Opens the form of the proposal, filled in."""
 
 
-Does = Decide | ShowFile | ShowLog | Begin | Turn | OpenForm
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Opens the form that narrows the list."""
+
+
+Does = Decide | ShowFile | ShowLog | Begin | Turn | Edit | Filter
 """What a click does."""
 
 
@@ -137,7 +140,7 @@ def meaning(control: Control) -> Meaning:  # noqa: PLR0911 - one line for each m
             return Meaning.BEGIN
         case Turn():
             return Meaning.TURN
-        case OpenForm():
+        case Edit() | Filter():
             return Meaning.FORM
         case _:
             assert_never(control.does)

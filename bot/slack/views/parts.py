@@ -6,6 +6,7 @@ than Slack takes in one message.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from bot.dialogs.stages import Asked, DialogId, UnderReview
@@ -70,7 +71,12 @@ def fields(block_id: str, *pairs: tuple[str, Markup]) -> Block:
 
 def context(asked: Asked, *notes: Markup, confirmed_by: str | None = None) -> Block:
     """Make the small print: what was typed, by whom and when, who confirmed it, and further notes."""
-    elements = [code(asked.line, LINE), _people(asked, confirmed_by), *notes]
+    return context_of(asked.line, asked.user, asked.at, *notes, confirmed_by=confirmed_by)
+
+
+def context_of(line: str, user: str, at: datetime, *notes: Markup, confirmed_by: str | None = None) -> Block:
+    """Make the small print of a line that a person has typed."""
+    elements = [code(line, LINE), _people(user, at, confirmed_by), *notes]
     return {
         "type": "context",
         "block_id": "context",
@@ -100,13 +106,13 @@ def actions(dialog: DialogId, *buttons: Control) -> Block | None:
     return {"type": "actions", "block_id": "actions", "elements": elements}
 
 
-def _people(asked: Asked, confirmed_by: str | None) -> Markup:
-    asker, at = mention(asked.user), escaped(moment(asked.at), FIELD)
+def _people(user: str, at: datetime, confirmed_by: str | None) -> Markup:
+    asker, when = mention(user), escaped(moment(at), FIELD)
     if confirmed_by is None:
-        return markup("Requested by {} · {}", asker, at)
-    if confirmed_by == asked.user:
-        return markup("Requested and confirmed by {} · {}", asker, at)
-    return markup("Requested by {} · {} · confirmed by {}", asker, at, mention(confirmed_by))
+        return markup("Requested by {} · {}", asker, when)
+    if confirmed_by == user:
+        return markup("Requested and confirmed by {} · {}", asker, when)
+    return markup("Requested by {} · {} · confirmed by {}", asker, when, mention(confirmed_by))
 
 
 def _button(dialog: DialogId, button: Button) -> Block:

@@ -24,19 +24,9 @@ class RefusalView:
     words: Fallback
 
     def message(self, dialog: Answered, now: datetime) -> Message:
-        """Say why nothing is offered; a corrected line can be copied."""
+        """Say why nothing is offered."""
         del now
-        refusal = self.refusal
-        return message(
-            f"✗ {refusal.title}",
-            [
-                # The hint last: it may introduce the line to paste that follows.
-                section("problem", prose(refusal.message, SENTENCES), what_to_do(refusal.hint, self.words.again)),
-                *_offer(refusal.details),
-            ],
-            context(dialog.asked),
-            summary=summary(refusal.message, refusal.hint),
-        )
+        return refusal_message(self.refusal, context(dialog.asked), self.words.again)
 
     def announcement(self, dialog: Answered) -> Markup:
         """Say why in one line."""
@@ -47,6 +37,20 @@ class RefusalView:
     def standing(self) -> Standing:
         """Say why, and what to do."""
         return Standing("refused", known=standing.problem(self.refusal.message, self.refusal.hint))
+
+
+def refusal_message(refusal: Refusal, small_print: Block, again: str = "type the command again") -> Message:
+    """Say why nothing is offered; a corrected line can be copied. `again` says how to ask once more."""
+    return message(
+        f"✗ {refusal.title}",
+        [
+            # The hint last: it may introduce the line to paste that follows.
+            section("problem", prose(refusal.message, SENTENCES), what_to_do(refusal.hint, again)),
+            *_offer(refusal.details),
+        ],
+        small_print,
+        summary=summary(refusal.message, refusal.hint),
+    )
 
 
 def _offer(details: tuple[str, ...]) -> list[Block]:

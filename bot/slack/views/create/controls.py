@@ -3,14 +3,14 @@
 from typing import Final
 
 from bot.dialogs.transitions import Decision
-from bot.slack.views.buttons import Button, Decide, OpenForm, Question, ShowFile
+from bot.slack.views.buttons import Button, Decide, Edit, Question, ShowFile
 from bot.slack.views.create.files import dockerfile, packages
 from commands.command import Creation
 
 CREATE: Final = Button("create", "Create image", Decide(Decision.CONFIRM, Creation), "primary")
 BUILD_ANYWAY: Final = Button("build_anyway", "Build anyway", Decide(Decision.CONFIRM, Creation))
 REUSE: Final = Button("reuse", "Use existing", Decide(Decision.REUSE, Creation), "primary")
-EDIT: Final = Button("edit", "Edit", OpenForm("edit"))
+EDIT: Final = Button("edit", "Edit", Edit())
 SHOW_PACKAGES: Final = Button("show_packages", "Packages", ShowFile(packages))
 SHOW_DOCKERFILE: Final = Button("show_dockerfile", "Dockerfile", ShowFile(dockerfile))
 PACKAGES: Final = Button("packages", "Packages", ShowFile(packages))

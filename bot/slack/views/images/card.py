@@ -8,8 +8,8 @@ from bot.dialogs.stages import Answered
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.buttons import Button
 from bot.slack.views.images.controls import PACKAGES, REMOVE, ROLL_BACK, RUN_AGAIN, UPDATE, is_worth_a_file
-from bot.slack.views.parts import LINE, NAME, Block, Message, actions, context, fields, message, section
 from bot.slack.views.marks import earlier_line
+from bot.slack.views.parts import LINE, NAME, Block, Message, actions, context, fields, message, section
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.text import (
     NOTHING,

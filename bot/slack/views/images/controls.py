@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from bot.dialogs.stages import Answered, Attachment, Dialog, Listed
-from bot.slack.views.buttons import Begin, Button, Menu, OpenForm, ShowFile, Turn
+from bot.slack.views.buttons import Begin, Button, Filter, Menu, ShowFile, Turn
 from bot.slack.views.text import visible
 from commands import docker_image_update
 from commands.command import Card, Row
@@ -90,7 +90,7 @@ DETAILS: Final = Menu("image_details", "Details and actions…", Begin(_details)
 PREVIOUS_PAGE: Final = Button("previous_page", "Previous", Turn(lambda now: replace(now, page=max(1, now.page - 1))))
 NEXT_PAGE: Final = Button("next_page", "Next", Turn(lambda now: replace(now, page=now.page + 1)))
 REFRESH: Final = Button("refresh", "Refresh", Turn(lambda now: now))
-FILTER: Final = Button("filter", "Filter", OpenForm("filter"))
+FILTER: Final = Button("filter", "Filter", Filter())
 UPDATE: Final = Button("image_update", "Update", Begin(_update))
 ROLL_BACK: Final = Button("image_roll_back", "Roll back", Begin(_roll_back))
 RUN_AGAIN: Final = Button("image_run_again", "Run again", Begin(_run_again))

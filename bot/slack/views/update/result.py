@@ -8,8 +8,8 @@ from typing import Final, assert_never
 from bot.dialogs.stages import Finished
 from bot.slack.views.amounts import duration, size
 from bot.slack.views.buttons import LOG, Button
-from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, fields, message, section
 from bot.slack.views.marks import still_used_line
+from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, fields, message, section
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.steps import seconds_taken
 from bot.slack.views.tables import Column, fitted, table
