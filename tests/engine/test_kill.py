@@ -36,8 +36,8 @@ MOMENTS = {
     "the packages are there": ("packages_fetched",),
     "the image is being checked": ("step_started", "step=4"),
     "the image has its names": ("image_named",),
-    "the end is stored": ("dialog_moved", "to=Done"),
-    "the end is shown": ("stage_shown", "stage=Done"),
+    "the end is stored": ("dialog_moved", "to=Finished"),
+    "the end is shown": ("stage_shown", "stage=Finished"),
     "the log is in the thread": ("file_attached",),
     "the end is announced": ("end_announced",),
 }

@@ -17,7 +17,7 @@ from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import Dialog, DialogId, UnderReview
-from bot.dialogs.transitions import Button, Press
+from bot.dialogs.transitions import Decision, Press
 from bot.logs import Redactor
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
@@ -143,7 +143,7 @@ class JobsBench:
         asked = replace(asked_as(dialog), at=self.clock())
         self.jobs.accept(asked, trigger=f"t-{dialog}", response_url="http://127.0.0.1/respond")
 
-    def presses(self, button: Button, dialog: str = "d-1", user: str = ALICE) -> Press:
+    def presses(self, button: Decision, dialog: str = "d-1", user: str = ALICE) -> Press:
         """Press a button."""
         return self.jobs.press(DialogId(dialog), button, user)
 
@@ -155,7 +155,7 @@ class JobsBench:
     def confirmed(self, dialog: str = "d-1", user: str = ALICE) -> None:
         """Type the command, wait for its review and press Create."""
         self.reviewed(dialog)
-        assert self.presses(Button.CREATE, dialog, user) is Press.TAKEN
+        assert self.presses(Decision.CONFIRM, dialog, user) is Press.TAKEN
 
     def building(self, *dialogs: str) -> None:
         """Bring each so far that its build waits at the turnstile."""

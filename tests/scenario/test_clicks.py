@@ -13,7 +13,7 @@ def one_image(stage: Stage) -> None:
     assert len(stage.host.engine.builds) == 1
     assert len(stage.host.engine.images({JOB: ""})) == 1
     assert len(stage.tags()) == 2
-    assert stage.stages() == ["Done"]
+    assert stage.stages() == ["Finished"]
 
 
 def test_a_double_click_builds_once(stage: Stage) -> None:

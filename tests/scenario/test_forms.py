@@ -157,7 +157,7 @@ def test_a_form_that_is_sent_after_somebody_decided_is_told_and_makes_nothing(st
 
     assert errors == {"name": "Already decided. The dialog shows the decision. Close this form: it changes nothing."}
     dialog.until_announced()
-    assert stage.stages() == ["Done"]
+    assert stage.stages() == ["Finished"]
 
 
 def test_create_and_a_form_at_once_have_one_outcome(stage: Stage) -> None:
@@ -175,7 +175,7 @@ def test_create_and_a_form_at_once_have_one_outcome(stage: Stage) -> None:
     dialog.until_announced()
     if errors:
         assert title(end) == "✓ example_name is ready"
-        assert stage.stages() == ["Done"]
+        assert stage.stages() == ["Finished"]
     else:
         stage.alice.until_another_dialog(dialog).until("review")
         assert stage.stages() == ["Cancelled", "UnderReview"]

@@ -22,7 +22,7 @@ def ended_once(stage: Stage, dialog: Dialog, message: str) -> None:
     (image,) = stage.host.engine.images({JOB: ""})
     assert image.id == fact(done, "id")
     assert stage.tags() == [f"example_name:{fact(done, 'tag')}", "example_name:latest"]
-    assert stage.stages() == ["Done"]
+    assert stage.stages() == ["Finished"]
     stage.close()
     # A question that waited may have been announced as well.
     assert len([reply for reply in dialog.replies if "is ready" in reply]) == 1
@@ -77,7 +77,7 @@ def test_a_bot_that_ends_says_so_to_those_who_type(set_stage: Callable[..., Stag
     stage.host.steps.open()
     ending.join()
     dialog.until("done")
-    assert stage.stages() == ["Done"]
+    assert stage.stages() == ["Finished"]
 
 
 def test_a_proposal_and_its_queue_outlive_the_bot(set_stage: Callable[..., Stage]) -> None:
@@ -181,7 +181,7 @@ def test_killed_after_the_end_was_stored_and_before_it_was_said(set_stage: Calla
     bot._channel.close(seconds=0)
     stage.host.checks.open()
     assert bot._jobs._supervisor.wait_until_idle(PATIENCE_SECONDS) == ()
-    assert stage.stages() == ["Done"]
+    assert stage.stages() == ["Finished"]
     stage.crash_bot(wire)
     assert dialog.states[-1] == "running"
     stage.start_bot()

@@ -27,7 +27,7 @@ def test_those_who_wait_see_their_place_and_how_it_moves(set_stage: Callable[...
     for dialog in dialogs:
         dialog.until("done")
     assert stage.host.engine.most_builds == 2
-    assert stage.stages() == ["Done"] * 5
+    assert stage.stages() == ["Finished"] * 5
     assert len(stage.tags()) == 10
 
 

@@ -32,7 +32,7 @@ def test_stopped_while_it_waits_for_a_slot(set_stage: Callable[..., Stage]) -> N
     first.until("done")
     dialog.until_announced()
     assert [order.build_id for order in stage.host.engine.builds] == [f"warroom-{first.id}"]
-    assert stage.stages() == ["Done", "Stopped"]
+    assert stage.stages() == ["Finished", "Stopped"]
 
 
 def test_stopped_at_once_after_create(stage: Stage) -> None:

@@ -57,7 +57,7 @@ def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage
     assert dialog.until_file(f"build-{dialog.id}.log") == "Reading package lists...\nDone.\n" * 2
     assert dialog.until_announced() == f"<@U0ALICE> `example_name:{tag}` is ready."
     assert stage.tags() == [f"example_name:{tag}", "example_name:latest"]
-    assert stage.stages() == ["Done"]
+    assert stage.stages() == ["Finished"]
     assert len(stage.bot_messages()) == 1
 
 

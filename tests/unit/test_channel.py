@@ -14,22 +14,8 @@ from slack_sdk.errors import SlackRequestError
 
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import (
-    FINAL,
-    SHOWN_ONLY,
-    Attachment,
-    Deciding,
-    Dialog,
-    DialogId,
-    Done,
-    Failed,
-    ImagesUpdated,
-    Listed,
-    Preparing,
-    Queued,
-    Running,
-    UnderReview,
-)
+from bot.dialogs.stages import Attachment, Deciding, Dialog, DialogId, FINAL, Failed, Finished, Listed, Preparing, Queued, Running, SHOWN_ONLY, UnderReview
+from commands.command import ImageCreated, ImagesUpdated
 from bot.logs import MASK, Redactor
 from bot.slack.channel import Channel
 from bot.slack.messages import EVENT_TYPE
@@ -64,8 +50,8 @@ PREPARING = Preparing(ASKED, "Looking")
 REVIEW = UnderReview(ASKED, PROPOSAL, LATER)
 QUEUED = Queued(ASKED, PROPOSAL, BOB, 1)
 RUNNING = Running(ASKED, PROPOSAL, BOB, PROGRESS)
-DONE = Done(ASKED, PROPOSAL, BOB, CREATED, PROGRESS, NOW)
-UPDATED_IMAGES = ImagesUpdated(ASKED, UPDATE, BOB, UPDATED, PROGRESS, NOW)
+DONE = Finished(ASKED, BOB, ImageCreated(PROPOSAL, CREATED), PROGRESS, NOW)
+UPDATED_IMAGES = Finished(ASKED, BOB, ImagesUpdated(UPDATE, UPDATED), PROGRESS, NOW)
 
 
 class FullDisk(Ledger):
@@ -777,7 +763,7 @@ def test_ends_go_before_progress_and_before_other_stages(stage: Stage) -> None:
     stage.passes(10)
     stage.channel.show(replace(dialogs[0], progress=ticked(PROGRESS, "on")))
     stage.channel.show(replace(dialogs[1], stopping_by=ALICE))
-    end = Done(dialogs[2].asked, PROPOSAL, BOB, CREATED, PROGRESS, NOW)
+    end = Finished(dialogs[2].asked, BOB, ImageCreated(PROPOSAL, CREATED), PROGRESS, NOW)
     stage.goes_to(end)
 
     states = [call.body["metadata"]["event_payload"]["dialog"] for call in stage.passes(0.1)]

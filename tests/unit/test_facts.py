@@ -6,25 +6,8 @@ import pytest
 
 from bot.dialogs.follow_ups import FollowUp
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import (
-    AT_REST,
-    UNFINISHED,
-    Cancelled,
-    Deciding,
-    Described,
-    Dialog,
-    Done,
-    Failed,
-    ImageRemoved,
-    ImagesUpdated,
-    Listed,
-    Refused,
-    Reused,
-    Running,
-    TagsRolledBack,
-    UnderReview,
-    UpToDate,
-)
+from bot.dialogs.stages import AT_REST, Answered, Cancelled, Deciding, Dialog, Failed, Finished, Listed, Running, UNFINISHED, UnderReview
+from commands.command import ImageCreated, ImageReused, ImagesUpdated, TagsRolledBack
 from bot.room.client.dialog_facts import Meaning as KnownMeaning
 from bot.slack.clicks import EDIT, FILTER, SHOW, Turn
 from bot.slack.views.actions import MEANINGS, Action, Meaning
@@ -102,7 +85,7 @@ def test_every_stage_says_whether_it_has_ended_and_whether_it_waits_for_a_person
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
 def test_only_a_command_that_did_what_was_asked_succeeded(dialog: Dialog) -> None:
-    successes = Done | Reused | ImagesUpdated | UpToDate | TagsRolledBack | ImageRemoved | Listed | Described
+    successes = Finished | Finished | Finished | Answered | Finished | Finished | Listed | Answered
     is_partial = facts(dialog)["state"] != STATES[type(dialog).__name__]
 
     assert facts(dialog)["succeeded"] is (isinstance(dialog, successes) and not is_partial)
@@ -145,7 +128,7 @@ def test_the_program_that_follows_dialogs_knows_every_meaning() -> None:
 def test_an_image_that_was_made_is_named_with_its_seconds() -> None:
     image = replace(IMAGE, repo_digests=("other@sha256:1", "example_name@sha256:2"))
 
-    assert details(Done(ASKED, PROPOSAL, BOB, replace(CREATED, image=image), ENDED, NOW)) == {
+    assert details(Finished(ASKED, BOB, ImageCreated(PROPOSAL, replace(CREATED, image=image)), ENDED, NOW)) == {
         "dialog": "d-1",
         "state": "done",
         "image": "example_name",
@@ -159,7 +142,7 @@ def test_an_image_that_was_made_is_named_with_its_seconds() -> None:
 def test_an_image_behind_a_port_keeps_its_registry() -> None:
     existing = replace(EXISTING, reference="localhost:5000/a/b:1.0.0.1")
 
-    known = facts(Reused(ASKED, OFFERED, BOB, existing))
+    known = facts(Finished(ASKED, BOB, ImageReused(OFFERED, existing), None, NOW))
 
     assert (known["image"], known["tag"], known["digest"]) == ("localhost:5000/a/b", "1.0.0.1", None)
 
@@ -169,7 +152,7 @@ def test_a_running_job_lists_the_steps_that_ended() -> None:
 
 
 def test_a_refusal_and_a_failure_say_why_and_what_to_do() -> None:
-    refused = facts(Refused(ASKED, Refusal("No", "There is no `nope`.", "Check the spelling.")))
+    refused = facts(Answered(ASKED, Refusal("No", "There is no `nope`.", "Check the spelling.")))
     failed = facts(Failed(ASKED, "It broke.", "Mend it."))
 
     assert (refused["message"], refused["hint"]) == ("There is no `nope`.", "Check the spelling.")
@@ -178,7 +161,7 @@ def test_a_refusal_and_a_failure_say_why_and_what_to_do() -> None:
 
 def test_absurd_values_stay_small_enough_for_slacks_metadata() -> None:
     steps = tuple(Step(f"{number} {'x' * 10_000}", StepState.DONE, NOW, 1.0) for number in range(1000))
-    done = Done(ASKED, PROPOSAL, BOB, CREATED, replace(ENDED, steps=steps), NOW)
+    done = Finished(ASKED, BOB, ImageCreated(PROPOSAL, CREATED), replace(ENDED, steps=steps), NOW)
 
     assert len(json.dumps(facts(done))) < 8_000
     assert len(json.dumps(facts(Failed(ASKED, "x" * 10_000, "y" * 10_000)))) < 8_000
@@ -187,8 +170,8 @@ def test_absurd_values_stay_small_enough_for_slacks_metadata() -> None:
 # ── Updates and ways back ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def updated(*results: ImageResult, stopped_by: str | None = None) -> ImagesUpdated:
-    return ImagesUpdated(ASKED, UPDATE, BOB, Updated(results), ENDED, NOW, stopped_by)
+def updated(*results: ImageResult, stopped_by: str | None = None) -> Finished:
+    return Finished(ASKED, BOB, ImagesUpdated(UPDATE, Updated(results)), ENDED, NOW, stopped_by)
 
 
 def test_an_update_of_one_image_names_it_as_a_new_one_is_named() -> None:
@@ -264,12 +247,12 @@ def test_what_could_not_be_checked_is_not_called_unchanged() -> None:
         "reason": "`registry.example` does not answer.",
     }
 
-    assert details(UpToDate(ASKED, NothingToDo("", (KEPT,)))) == {
+    assert details(Answered(ASKED, NothingToDo("", (KEPT,)))) == {
         "dialog": "d-1",
         "state": "unchanged",
         "images": [kept],
     }
-    assert details(UpToDate(ASKED, NothingToDo("", (KEPT, UNCHECKED)))) == {
+    assert details(Answered(ASKED, NothingToDo("", (KEPT, UNCHECKED)))) == {
         "dialog": "d-1",
         "state": "unchecked",
         "images": [kept, unchecked],
@@ -280,14 +263,14 @@ def test_a_roll_back_says_where_each_name_is_now() -> None:
     moved = ROLLED_BACK.results[0]
     stuck = MoveResult("a:1", OLD, problem="The image is gone.")
 
-    assert details(TagsRolledBack(ASKED, ROLL_BACK, BOB, ROLLED_BACK, NOW)) == {
+    assert details(Finished(ASKED, BOB, TagsRolledBack(ROLL_BACK, ROLLED_BACK), None, NOW)) == {
         "dialog": "d-1",
         "state": "rolled_back",
         "images": [
             {"name": PYTHON, "ending": "rolled_back", "after": "4f5a0a6c4f5a", "kept_as": "demisto/python3:before-d-2"}
         ],
     }
-    assert details(TagsRolledBack(ASKED, ROLL_BACK, BOB, RolledBack((moved, stuck)), NOW)) == {
+    assert details(Finished(ASKED, BOB, TagsRolledBack(ROLL_BACK, RolledBack((moved, stuck))), None, NOW)) == {
         "dialog": "d-1",
         "state": "failed",
         "message": "The image is gone.",
@@ -303,7 +286,7 @@ def test_hundreds_of_images_stay_small_enough_for_slacks_metadata_and_are_counte
     long = replace(FAIL_RESULT, name="x" * 10_000, reason="🎉" * 10_000, hint="🎉" * 10_000)
     steps = tuple(Step(f"{number} {'x' * 10_000}", StepState.DONE, NOW, 1.0) for number in range(1000))
     progress = replace(ENDED, steps=steps)
-    known = facts(ImagesUpdated(ASKED, UPDATE, BOB, Updated((PULL_RESULT,) + (long,) * 500), progress, NOW))
+    known = facts(Finished(ASKED, BOB, ImagesUpdated(UPDATE, Updated((PULL_RESULT,) + (long,) * 500)), progress, NOW))
     ordinary = facts(updated(*(PULL_RESULT,) * 12))
 
     assert len(json.dumps(known)) < 8_000

@@ -8,18 +8,9 @@ import pytest
 
 from bot.access.rules import Access
 from bot.dialogs.follow_ups import FollowUp
-from bot.dialogs.stages import (
-    Asked,
-    Cancelled,
-    Described,
-    Dialog,
-    DialogId,
-    ImagesUpdated,
-    Listed,
-    Preparing,
-    UnderReview,
-)
-from bot.dialogs.transitions import Button
+from bot.dialogs.stages import Answered, Asked, Cancelled, Dialog, DialogId, Finished, Listed, Preparing, UnderReview
+from commands.command import ImagesUpdated
+from bot.dialogs.transitions import Decision
 from bot.slack.clicks import ACTIONS, FILTER, Taken, Turn
 from bot.slack.views.form import FormContext
 from bot.slack.views.images.filter_form import FILTER_FORM, filter_form
@@ -53,8 +44,8 @@ EARLIER = tuple(
 BACK = UnderReview(ASKED, RollBack("Roll back demisto/python3:latest?", (MOVE,), EARLIER), LATER)
 LIST = Listed(ASKED, LISTING)
 """Its second page of three."""
-DESCRIBED = Described(ASKED, CARD)
-DONE = ImagesUpdated(ASKED, UPDATE, BOB, UPDATED, PULLING, NOW)
+DESCRIBED = Answered(ASKED, CARD)
+DONE = Finished(ASKED, BOB, ImagesUpdated(UPDATE, UPDATED), PULLING, NOW)
 OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
 
 
@@ -113,7 +104,7 @@ def test_another_earlier_image_takes_the_place_of_the_one_under_review(desk: Des
 
 def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(desk: Desk) -> None:
     desk.keep(BACK)
-    desk.clicks(Button.ROLL_BACK)
+    desk.clicks("roll_back")
 
     assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="0") == NOT_HERE
     assert new(desk) == []

@@ -14,26 +14,9 @@ import pytest
 from bot.dialogs import transitions
 from bot.dialogs.ledger import Entry
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import (
-    FINAL,
-    Attachment,
-    Cancelled,
-    Deciding,
-    Dialog,
-    DialogId,
-    Discarded,
-    Done,
-    Expired,
-    Failed,
-    Preparing,
-    Queued,
-    Refused,
-    Reused,
-    Running,
-    Stopped,
-    UnderReview,
-)
-from bot.dialogs.transitions import Button, Press
+from bot.dialogs.stages import Answered, Attachment, Cancelled, Deciding, Dialog, DialogId, Discarded, Expired, FINAL, Failed, Finished, Preparing, Queued, Running, Settling, Stopped, UnderReview
+from commands.command import ImageCreated, ImageReused
+from bot.dialogs.transitions import Decision, Press
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
 from commands.command import Proposal
@@ -177,7 +160,7 @@ def test_what_cannot_be_made_is_refused(bench: JobsBench) -> None:
     bench.work.answer_is = REFUSAL
     bench.types()
 
-    assert bench.until_stored(Refused) == Refused(ASKED, REFUSAL)
+    assert bench.until_stored(Answered) == Answered(ASKED, REFUSAL)
 
 
 def test_facts_that_are_not_to_be_had_end_the_dialog_with_advice(bench: JobsBench) -> None:
@@ -219,9 +202,9 @@ def test_facts_are_gathered_for_a_few_commands_at_once(bench: JobsBench) -> None
 def test_a_confirmed_proposal_is_built_for_those_who_asked(bench: JobsBench) -> None:
     bench.confirmed(user=BOB)
 
-    done = bench.until_stored(Done)
-    assert done == Done(ASKED, PROPOSAL, BOB, CREATED, done.progress, NOW)
-    assert bench.screen.stages() == ["Preparing", "UnderReview", "Queued", "Running", "Done"]
+    done = bench.until_stored(Finished)
+    assert done == Finished(ASKED, BOB, ImageCreated(PROPOSAL, CREATED), done.progress, NOW)
+    assert bench.screen.stages() == ["Preparing", "UnderReview", "Queued", "Running", "Finished"]
     assert bench.work.of("carry_out") == ["d-1"]
 
 
@@ -238,69 +221,69 @@ def test_what_is_built_is_what_was_reviewed_and_whose_it_is(tmp_path: Path) -> N
     bench = JobsBench(tmp_path, work=Watched())
     try:
         bench.confirmed(user=BOB)
-        bench.screen.wait_for(Done)
+        bench.screen.wait_for(Finished)
     finally:
         bench.end()
 
     assert seen == [(PROPOSAL, JobContext(job="d-1", requester=ALICE, channel="C0WARROOM"))]
 
 
-@pytest.mark.parametrize("button", [Button.CREATE, Button.BUILD_ANYWAY])
-def test_an_image_that_exists_already_can_be_built_all_the_same(bench: JobsBench, button: Button) -> None:
+@pytest.mark.parametrize("button", [Decision.CONFIRM, Decision.CONFIRM])
+def test_an_image_that_exists_already_can_be_built_all_the_same(bench: JobsBench, button: Decision) -> None:
     bench.work.answer_is = OFFERED
     bench.reviewed()
 
     assert bench.presses(button) is Press.TAKEN
-    bench.screen.wait_for(Done)
+    bench.screen.wait_for(Finished)
 
 
 def test_an_image_that_exists_already_can_be_taken(bench: JobsBench) -> None:
     bench.work.answer_is = OFFERED
     bench.reviewed()
 
-    assert bench.presses(Button.REUSE, user=BOB) is Press.TAKEN
-    assert bench.until_stored(Reused) == Reused(ASKED, OFFERED, BOB, EXISTING)
+    assert bench.presses(Decision.REUSE, user=BOB) is Press.TAKEN
+    assert bench.until_stored(Finished) == Finished(ASKED, BOB, ImageReused(OFFERED, EXISTING), None, NOW)
     assert bench.work.of("carry_out") == []
 
 
 def test_nothing_is_taken_where_nothing_exists(bench: JobsBench) -> None:
     review = bench.reviewed()
 
-    assert bench.presses(Button.REUSE) is Press.LATE
+    assert bench.presses(Decision.REUSE) is Press.LATE
     assert bench.stage() == review
 
 
 def test_a_proposal_can_be_cancelled(bench: JobsBench) -> None:
     bench.reviewed()
 
-    assert bench.presses(Button.CANCEL, user=BOB) is Press.TAKEN
+    assert bench.presses(Decision.CANCEL, user=BOB) is Press.TAKEN
     assert bench.until_stored(Cancelled) == Cancelled(ASKED, BOB)
 
 
 def test_many_clicks_by_two_people_at_once_start_one_build(bench: JobsBench) -> None:
     bench.reviewed()
-    clicks = [lambda user=user: bench.presses(Button.CREATE, user=user) for user in (ALICE, BOB) * 8]
+    clicks = [lambda user=user: bench.presses(Decision.CONFIRM, user=user) for user in (ALICE, BOB) * 8]
 
     came = at_once(*clicks)
 
-    bench.screen.wait_for(Done)
+    bench.screen.wait_for(Finished)
     assert came.count(Press.TAKEN) == 1
     assert came.count(Press.LATE) == 15
     assert bench.work.of("carry_out") == ["d-1"]
-    assert bench.presses(Button.CREATE) is Press.LATE
+    assert bench.presses(Decision.CONFIRM) is Press.LATE
 
 
 def test_of_create_and_cancel_at_once_one_wins(bench: JobsBench) -> None:
     bench.reviewed()
 
     came = at_once(
-        *(lambda: bench.presses(Button.CREATE) for _ in range(4)),
-        *(lambda: bench.presses(Button.CANCEL) for _ in range(4)),
+        *(lambda: bench.presses(Decision.CONFIRM) for _ in range(4)),
+        *(lambda: bench.presses(Decision.CANCEL) for _ in range(4)),
     )
 
     assert came.count(Press.TAKEN) == 1
     until(lambda: isinstance(bench.stage(), FINAL), "an end")
-    assert isinstance(bench.stage(), Done if Press.TAKEN in came[:4] else Cancelled)
+    assert isinstance(bench.stage(), Finished if Press.TAKEN in came[:4] else Cancelled)
     assert len(bench.screen.ends()) == 1
 
 
@@ -312,7 +295,7 @@ def test_a_proposal_that_nobody_confirms_expires(bench: JobsBench) -> None:
     bench.clock.passes(1)
 
     assert bench.until_stored(Expired) == Expired(ASKED, PATIENCE.review_seconds)
-    assert bench.presses(Button.CREATE) is Press.EXPIRED
+    assert bench.presses(Decision.CONFIRM) is Press.EXPIRED
 
 
 def test_a_click_after_the_time_is_too_late_although_nobody_noticed_yet(tmp_path: Path) -> None:
@@ -321,22 +304,22 @@ def test_a_click_after_the_time_is_too_late_although_nobody_noticed_yet(tmp_path
         bench.reviewed()
         bench.clock.passes(PATIENCE.review_seconds)
 
-        assert bench.presses(Button.CREATE) is Press.EXPIRED
+        assert bench.presses(Decision.CONFIRM) is Press.EXPIRED
         assert bench.until_stored(Expired) == Expired(ASKED, PATIENCE.review_seconds)
-        assert bench.presses(Button.CANCEL) is Press.EXPIRED
+        assert bench.presses(Decision.CANCEL) is Press.EXPIRED
     finally:
         bench.end()
 
 
 def test_a_button_of_an_unknown_dialog_is_told_apart(bench: JobsBench) -> None:
-    assert bench.presses(Button.CREATE, "never-seen") is Press.GONE
+    assert bench.presses(Decision.CONFIRM, "never-seen") is Press.GONE
 
 
 FITTING = {
-    UnderReview: {Button.CREATE, Button.BUILD_ANYWAY, Button.REUSE, Button.CANCEL},
-    Queued: {Button.STOP},
-    Running: {Button.STOP},
-    Deciding: {Button.KEEP, Button.DISCARD},
+    UnderReview: {Decision.CONFIRM, Decision.CONFIRM, Decision.REUSE, Decision.CANCEL},
+    Queued: {Decision.STOP},
+    Running: {Decision.STOP},
+    Deciding: {Decision.KEEP, Decision.DISCARD},
 }
 
 
@@ -363,7 +346,7 @@ def test_no_more_builds_run_at_once_than_there_are_slots(bench: JobsBench) -> No
     bench.work.builds.wait_for(2)
     bench.work.builds.open()
     for name in names:
-        bench.screen.wait_for(Done, name)
+        bench.screen.wait_for(Finished, name)
 
     assert bench.work.most_builds == 2
     assert bench.work.of("carry_out") == names
@@ -388,7 +371,7 @@ def test_those_behind_one_that_is_stopped_move_up(bench: JobsBench) -> None:
     bench.confirmed("d")
     bench.screen.wait_for(Queued, "d", where=lambda queued: queued.position == 2)
 
-    bench.presses(Button.STOP, "c")
+    bench.presses(Decision.STOP, "c")
 
     bench.screen.wait_for(Queued, "d", where=lambda queued: queued.position == 1)
 
@@ -398,7 +381,7 @@ def test_those_confirmed_at_the_same_moment_have_different_places(bench: JobsBen
     names = [f"c-{number}" for number in range(6)]
     for name in names:
         bench.reviewed(name)
-    at_once(*(lambda name=name: bench.presses(Button.CREATE, name) for name in names))
+    at_once(*(lambda name=name: bench.presses(Decision.CONFIRM, name) for name in names))
 
     def places() -> list[int]:
         return sorted(bench.screen.wait_for(Queued, name).position for name in names)
@@ -515,7 +498,7 @@ def test_tidying_up_on_an_engine_that_is_away_keeps_no_build_waiting(tmp_path: P
         bench.work.settles.wait_for()
         bench.confirmed("b")
 
-        bench.screen.wait_for(Done, "b")
+        bench.screen.wait_for(Finished, "b")
     finally:
         bench.end()
 
@@ -534,7 +517,7 @@ def test_a_running_build_is_stopped(bench: JobsBench) -> None:
     bench.building()
     bench.screen.wait_for(Running, where=lambda running: bool(running.progress.last_line))
 
-    assert bench.presses(Button.STOP, user=BOB) is Press.TAKEN
+    assert bench.presses(Decision.STOP, user=BOB) is Press.TAKEN
 
     stopped = bench.until_stored(Stopped)
     assert stopped == Stopped(ASKED, PROPOSAL, BOB, stopped.progress)
@@ -548,7 +531,7 @@ def test_what_was_done_is_still_shown_while_it_is_being_stopped(bench: JobsBench
     bench.building()
     bench.screen.wait_for(Running, where=lambda running: bool(running.progress.last_line))
 
-    bench.presses(Button.STOP, user=BOB)
+    bench.presses(Decision.STOP, user=BOB)
 
     bench.screen.wait_for(Running, where=lambda running: running.stopping_by == BOB and running.progress.steps != ())
 
@@ -557,12 +540,12 @@ def test_a_queued_build_is_stopped_and_never_starts(bench: JobsBench) -> None:
     bench.building("a", "b")
     bench.confirmed("c")
 
-    assert bench.presses(Button.STOP, "c", BOB) is Press.TAKEN
+    assert bench.presses(Decision.STOP, "c", BOB) is Press.TAKEN
     assert bench.until_stored(Stopped, "c").progress is None
 
     bench.confirmed("d")
     bench.work.builds.open()
-    bench.screen.wait_for(Done, "d")
+    bench.screen.wait_for(Finished, "d")
     assert "c" not in bench.work.of("carry_out")
 
 
@@ -572,7 +555,7 @@ def test_a_stop_right_after_create_ends_the_dialog_once(bench: JobsBench) -> Non
         name = f"d-{number}"
         bench.confirmed(name)
 
-        assert bench.presses(Button.STOP, name) is Press.TAKEN
+        assert bench.presses(Decision.STOP, name) is Press.TAKEN
         bench.until_stored(Stopped, name)
     until(lambda: len(bench.screen.shown) == len(list(bench.screen.shown)), "quiet")
 
@@ -581,9 +564,9 @@ def test_a_stop_right_after_create_ends_the_dialog_once(bench: JobsBench) -> Non
 
 def test_stop_after_the_end_is_too_late(bench: JobsBench) -> None:
     bench.confirmed()
-    done = bench.screen.wait_for(Done)
+    done = bench.screen.wait_for(Finished)
 
-    assert bench.presses(Button.STOP) is Press.LATE
+    assert bench.presses(Decision.STOP) is Press.LATE
     assert bench.stage() == done
 
 
@@ -592,23 +575,23 @@ def test_of_many_who_press_stop_at_once_one_stops_it(bench: JobsBench) -> None:
     bench.building()
     users = [f"U{number}" for number in range(12)]
 
-    came = at_once(*(lambda user=user: bench.presses(Button.STOP, user=user) for user in users))
+    came = at_once(*(lambda user=user: bench.presses(Decision.STOP, user=user) for user in users))
 
     assert came.count(Press.TAKEN) == 1
     stage = bench.stage()
     assert isinstance(stage, Running)
     assert stage.stopping_by == users[came.index(Press.TAKEN)]
-    assert bench.presses(Button.STOP) is Press.LATE
+    assert bench.presses(Decision.STOP) is Press.LATE
 
 
 def test_an_image_that_was_ready_before_it_could_be_stopped_is_kept(bench: JobsBench) -> None:
     bench.work.ends_when_told = False
     bench.building()
-    bench.presses(Button.STOP)
+    bench.presses(Decision.STOP)
 
     bench.work.builds.open()
 
-    bench.until_stored(Done)
+    bench.until_stored(Finished)
     assert len(bench.screen.ends()) == 1
 
 
@@ -641,17 +624,17 @@ def test_nothing_is_cleaned_away_while_nobody_has_decided(deciding: JobsBench) -
 
 
 def test_an_undecided_image_is_kept(deciding: JobsBench) -> None:
-    assert deciding.presses(Button.KEEP, user=BOB) is Press.TAKEN
+    assert deciding.presses(Decision.KEEP, user=BOB) is Press.TAKEN
 
-    done = deciding.until_stored(Done)
+    done = deciding.until_stored(Finished)
     assert (done.by, done.created) == (BOB, CREATED)
-    assert deciding.screen.stages()[-3:] == ["Deciding", "Settling", "Done"]
+    assert deciding.screen.stages()[-3:] == ["Deciding", "Settling", "Finished"]
 
 
 def test_an_undecided_image_is_discarded(deciding: JobsBench) -> None:
-    assert deciding.presses(Button.DISCARD, user=BOB) is Press.TAKEN
+    assert deciding.presses(Decision.DISCARD, user=BOB) is Press.TAKEN
 
-    assert deciding.until_stored(Discarded) == Discarded(ASKED, PROPOSAL, BOB)
+    assert deciding.until_stored(Discarded) == Discarded(ASKED, BOB, PROPOSAL)
     assert deciding.work.of("clean")[0] == "d-1"
     assert deciding.work.of("keep") == []
 
@@ -659,22 +642,22 @@ def test_an_undecided_image_is_discarded(deciding: JobsBench) -> None:
 def test_an_image_about_which_nobody_decides_is_discarded(deciding: JobsBench) -> None:
     deciding.clock.passes(PATIENCE.review_seconds)
 
-    assert deciding.until_stored(Discarded) == Discarded(ASKED, PROPOSAL, None)
+    assert deciding.until_stored(Discarded) == Discarded(ASKED, None, PROPOSAL)
 
 
 def test_of_keep_and_discard_at_once_one_wins(deciding: JobsBench) -> None:
     came = at_once(
-        *(lambda: deciding.presses(Button.KEEP) for _ in range(4)),
-        *(lambda: deciding.presses(Button.DISCARD) for _ in range(4)),
+        *(lambda: deciding.presses(Decision.KEEP) for _ in range(4)),
+        *(lambda: deciding.presses(Decision.DISCARD) for _ in range(4)),
     )
 
     assert came.count(Press.TAKEN) == 1
     until(lambda: isinstance(deciding.stage(), FINAL), "an end")
-    assert isinstance(deciding.stage(), Done if Press.TAKEN in came[:4] else Discarded)
+    assert isinstance(deciding.stage(), Finished if Press.TAKEN in came[:4] else Discarded)
 
 
-@pytest.mark.parametrize(("button", "end"), [(Button.KEEP, Done), (Button.DISCARD, Discarded)])
-def test_a_decision_waits_for_an_engine_that_is_away(deciding: JobsBench, button: Button, end: type[Dialog]) -> None:
+@pytest.mark.parametrize(("button", "end"), [(Decision.KEEP, Finished), (Decision.DISCARD, Discarded)])
+def test_a_decision_waits_for_an_engine_that_is_away(deciding: JobsBench, button: Decision, end: type[Dialog]) -> None:
     deciding.work.engine_troubles = [GONE, GONE]
     deciding.presses(button)
 
@@ -685,7 +668,7 @@ def test_a_decision_waits_for_an_engine_that_is_away(deciding: JobsBench, button
 def test_an_image_that_cannot_be_kept_is_not_left_lying_about(deciding: JobsBench) -> None:
     deciding.work.kept_is = CREATED
     deciding.work.engine_troubles = [Problem("The image is gone.", hint="Type the command again.")]
-    deciding.presses(Button.KEEP)
+    deciding.presses(Decision.KEEP)
 
     assert deciding.until_stored(Failed).message == "The image is gone."
     deciding.work.wait_for("clean", "d-1")
@@ -709,33 +692,33 @@ def test_a_click_that_cannot_be_stored_is_not_taken(bench: JobsBench) -> None:
     bench.fill_the_disk(Queued)
 
     with pytest.raises(StateUnwritable, match="disk is full"):
-        bench.presses(Button.CREATE)
+        bench.presses(Decision.CONFIRM)
 
     assert bench.stage() == review
     bench.free_the_disk(Queued)
-    assert bench.presses(Button.CREATE) is Press.TAKEN
+    assert bench.presses(Decision.CONFIRM) is Press.TAKEN
 
 
-@pytest.mark.parametrize("stage", [UnderReview, Running, Done, Failed])
+@pytest.mark.parametrize("stage", [UnderReview, Running, Finished, Failed])
 def test_what_cannot_be_stored_is_told_and_stored_once_it_can_be(bench: JobsBench, stage: type[Dialog]) -> None:
     bench.work.outcome_is = BROKEN_STEP if stage is Failed else CREATED
     bench.fill_the_disk(stage)
     bench.types()
     if stage is not UnderReview:
         bench.screen.wait_for(UnderReview)
-        bench.presses(Button.CREATE)
+        bench.presses(Decision.CONFIRM)
     told = bench.screen.wait_for(Failed, where=lambda failed: "disk is full" in failed.message)
     assert "free some space" in told.hint
 
     bench.free_the_disk(stage)
 
-    goes_on = Done if stage is Running else stage
+    goes_on = Finished if stage is Running else stage
     until(lambda: isinstance(bench.stage(), goes_on), f"{goes_on.__name__} to be stored")
     assert bench.work.of("carry_out") == ([] if stage is UnderReview else ["d-1"])
 
 
 def test_a_state_that_cannot_be_written_is_told_once(bench: JobsBench) -> None:
-    bench.fill_the_disk(Done)
+    bench.fill_the_disk(Finished)
     bench.confirmed()
     bench.screen.wait_for(Failed)
     retries = threading.Event()
@@ -748,9 +731,9 @@ def test_a_state_that_cannot_be_written_is_told_once(bench: JobsBench) -> None:
 def test_a_task_that_falls_over_ends_its_dialog(bench: JobsBench) -> None:
     bench.reviewed()
     bench.screen.breaks_at = Running
-    bench.presses(Button.CREATE)
+    bench.presses(Decision.CONFIRM)
 
     assert bench.until_stored(Failed).message == "Something went wrong inside the bot."
     bench.screen.breaks_at = None
     bench.confirmed("d-2")
-    bench.screen.wait_for(Done, "d-2")
+    bench.screen.wait_for(Finished, "d-2")

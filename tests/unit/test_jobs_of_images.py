@@ -6,24 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.dialogs.stages import (
-    Dialog,
-    DialogId,
-    Done,
-    Failed,
-    ImageRemoved,
-    ImagesUpdated,
-    Listed,
-    Preparing,
-    Queued,
-    Refused,
-    Running,
-    Stopped,
-    TagsRolledBack,
-    UnderReview,
-    UpToDate,
-)
-from bot.dialogs.transitions import Button, Press
+from bot.dialogs.stages import Answered, Dialog, DialogId, Failed, Finished, Listed, Preparing, Queued, Running, Stopped, UnderReview
+from bot.dialogs.transitions import Decision, Press
 from commands.command import (
     Answer,
     Candidate,
@@ -80,7 +64,7 @@ def bench(tmp_path: Path) -> Iterator[JobsBench]:
     made.end()
 
 
-def confirmed(bench: JobsBench, answer: Answer, outcome: Outcome | BaseException, button: Button) -> None:
+def confirmed(bench: JobsBench, answer: Answer, outcome: Outcome | BaseException, button: Decision) -> None:
     """Bring a command to its confirmation."""
     bench.work.answer_is, bench.work.outcome_is = answer, outcome
     bench.reviewed()
@@ -94,18 +78,18 @@ def test_where_nothing_is_to_be_done_the_dialog_ends_at_once(bench: JobsBench) -
     bench.work.answer_is = NOTHING
     bench.types()
 
-    assert bench.until_stored(UpToDate) == UpToDate(ASKED, NOTHING)
+    assert bench.until_stored(Answered) == Answered(ASKED, NOTHING)
     assert bench.work.of("carry_out") == []
 
 
 # ── (d): each proposal has its own button ───────────────────────────────────────────────────────────────────────────
 
 CONFIRMS: dict[Button, Proposal] = {
-    Button.CREATE: PROPOSAL,
-    Button.BUILD_ANYWAY: PROPOSAL,
-    Button.UPDATE: UPDATE,
-    Button.ROLL_BACK: ROLL_BACK,
-    Button.REMOVE: REMOVAL,
+    Decision.CONFIRM: PROPOSAL,
+    Decision.CONFIRM: PROPOSAL,
+    Decision.CONFIRM: UPDATE,
+    Decision.CONFIRM: ROLL_BACK,
+    Decision.CONFIRM: REMOVAL,
 }
 
 
@@ -113,7 +97,7 @@ CONFIRMS: dict[Button, Proposal] = {
 def test_a_review_is_confirmed_by_its_own_button_alone(bench: JobsBench, proposal: Proposal) -> None:
     bench.work.answer_is = proposal
     review = bench.reviewed()
-    others = set(Button) - {button for button, one in CONFIRMS.items() if one is proposal} - {Button.CANCEL}
+    others = set(Button) - {button for button, one in CONFIRMS.items() if one is proposal} - {Decision.CANCEL}
 
     assert {bench.presses(button) for button in others} == {Press.LATE}
     assert bench.stage() == review
@@ -125,25 +109,25 @@ def test_a_review_is_confirmed_by_its_own_button_alone(bench: JobsBench, proposa
 @pytest.mark.parametrize(
     ("proposal", "button", "outcome", "end"),
     [
-        (UPDATE, Button.UPDATE, UPDATED, ImagesUpdated),
-        (ROLL_BACK, Button.ROLL_BACK, ROLLED_BACK, TagsRolledBack),
-        (REMOVAL, Button.REMOVE, REMOVED, ImageRemoved),
+        (UPDATE, Decision.CONFIRM, UPDATED, Finished),
+        (ROLL_BACK, Decision.CONFIRM, ROLLED_BACK, Finished),
+        (REMOVAL, Decision.CONFIRM, REMOVED, Finished),
     ],
     ids=["update", "roll back", "removal"],
 )
 def test_what_was_confirmed_is_done_and_told(
-    bench: JobsBench, proposal: Proposal, button: Button, outcome: Outcome, end: type[Dialog]
+    bench: JobsBench, proposal: Proposal, button: Decision, outcome: Outcome, end: type[Dialog]
 ) -> None:
     confirmed(bench, proposal, outcome, button)
 
     ended = bench.until_stored(end)
-    assert isinstance(ended, ImagesUpdated | TagsRolledBack | ImageRemoved)
+    assert isinstance(ended, Finished | Finished | Finished)
     assert (ended.proposal, ended.by, ended.outcome, ended.finished) == (proposal, BOB, outcome, NOW)
     bench.work.wait_for("clean")
 
 
 def test_an_outcome_of_something_else_is_a_defect_that_the_person_is_told_of(bench: JobsBench) -> None:
-    confirmed(bench, UPDATE, CREATED, Button.UPDATE)
+    confirmed(bench, UPDATE, CREATED, Decision.CONFIRM)
 
     assert bench.until_stored(Failed).message == "Something went wrong inside the bot."
 
@@ -151,45 +135,45 @@ def test_an_outcome_of_something_else_is_a_defect_that_the_person_is_told_of(ben
 def test_what_takes_a_moment_does_not_wait_behind_builds(bench: JobsBench) -> None:
     bench.building("a", "b")
     bench.work.builds.open()
-    bench.screen.wait_for(Done, "a")
-    bench.screen.wait_for(Done, "b")
+    bench.screen.wait_for(Finished, "a")
+    bench.screen.wait_for(Finished, "b")
     bench.building("c", "d")
 
     bench.work.answer_is, bench.work.outcome_is = ROLL_BACK, ROLLED_BACK
     bench.reviewed("e")
-    bench.presses(Button.ROLL_BACK, "e")
+    bench.presses(Decision.CONFIRM, "e")
     bench.work.wait_for("carry_out", "e")
     bench.work.builds.open()
 
-    bench.screen.wait_for(TagsRolledBack, "e")
+    bench.screen.wait_for(Finished, "e")
 
 
 def test_an_update_that_is_stopped_tells_what_was_done(bench: JobsBench) -> None:
     bench.work.ends_when_told = False
     bench.work.builds.shut()
-    confirmed(bench, UPDATE, STOPPED, Button.UPDATE)
+    confirmed(bench, UPDATE, STOPPED, Decision.CONFIRM)
     bench.screen.wait_for(Running, where=lambda running: bool(running.progress.last_line))
 
-    assert bench.presses(Button.STOP, user=ALICE) is Press.TAKEN
+    assert bench.presses(Decision.STOP, user=ALICE) is Press.TAKEN
     bench.work.builds.open()
 
-    ended = bench.until_stored(ImagesUpdated)
+    ended = bench.until_stored(Finished)
     assert (ended.stopped_by, ended.outcome) == (ALICE, STOPPED)
 
 
 def test_an_update_that_waits_is_stopped_before_it_has_begun(bench: JobsBench) -> None:
     bench.building("a", "b")
-    confirmed(bench, UPDATE, UPDATED, Button.UPDATE)
+    confirmed(bench, UPDATE, UPDATED, Decision.CONFIRM)
     bench.screen.wait_for(Queued)
 
-    bench.presses(Button.STOP, user=BOB)
+    bench.presses(Decision.STOP, user=BOB)
 
     assert bench.until_stored(Stopped) == Stopped(ASKED, UPDATE, BOB, None)
 
 
 def test_an_update_that_was_killed_goes_on_in_the_next_process(bench: JobsBench) -> None:
     bench.work.builds.shut()
-    confirmed(bench, UPDATE, UPDATED, Button.UPDATE)
+    confirmed(bench, UPDATE, UPDATED, Decision.CONFIRM)
     bench.work.wait_for("carry_out")
     bench.kill()
     after = FakeWork()
@@ -197,7 +181,7 @@ def test_an_update_that_was_killed_goes_on_in_the_next_process(bench: JobsBench)
 
     bench.open(work=after)
 
-    assert bench.until_stored(ImagesUpdated).outcome == UPDATED
+    assert bench.until_stored(Finished).outcome == UPDATED
     assert after.of("carry_out") == ["d-1"]
 
 
@@ -213,7 +197,7 @@ def in_round(bench: JobsBench, number: int) -> UnderReview:
 
 
 def test_a_review_whose_facts_have_changed_is_offered_anew(bench: JobsBench) -> None:
-    confirmed(bench, UPDATE, VOID, Button.UPDATE)
+    confirmed(bench, UPDATE, VOID, Decision.CONFIRM)
 
     review = in_round(bench, 2)
     assert review.asked == AGAIN
@@ -221,27 +205,27 @@ def test_a_review_whose_facts_have_changed_is_offered_anew(bench: JobsBench) -> 
     assert bench.screen.stages() == ["Preparing", "UnderReview", "Queued", "Running", "Preparing", "UnderReview"]
 
     bench.work.outcome_is = UPDATED
-    assert bench.presses(Button.UPDATE, user=BOB) is Press.TAKEN
-    assert bench.until_stored(ImagesUpdated).outcome == UPDATED
+    assert bench.presses(Decision.CONFIRM, user=BOB) is Press.TAKEN
+    assert bench.until_stored(Finished).outcome == UPDATED
     assert bench.work.of("carry_out") == ["d-1", "d-1"]
 
 
 def test_facts_may_change_again_and_again(bench: JobsBench) -> None:
-    confirmed(bench, UPDATE, VOID, Button.UPDATE)
+    confirmed(bench, UPDATE, VOID, Decision.CONFIRM)
     for number in (2, 3, 4):
         in_round(bench, number)
-        assert bench.presses(Button.UPDATE) is Press.TAKEN
+        assert bench.presses(Decision.CONFIRM) is Press.TAKEN
 
     in_round(bench, 5)
     assert bench.work.of("carry_out") == ["d-1"] * 4
 
 
-@pytest.mark.parametrize(("answer", "end"), [(NOTHING, UpToDate), (REFUSAL, Refused)], ids=["nothing", "refusal"])
+@pytest.mark.parametrize(("answer", "end"), [(NOTHING, Answered), (REFUSAL, Answered)], ids=["nothing", "refusal"])
 def test_a_void_review_may_leave_nothing_to_offer(bench: JobsBench, answer: Answer, end: type[Dialog]) -> None:
     bench.work.answer_is, bench.work.outcome_is = UPDATE, VOID
     bench.reviewed()
     bench.work.answer_is = answer
-    bench.presses(Button.UPDATE)
+    bench.presses(Decision.CONFIRM)
 
     assert bench.until_stored(end).asked == AGAIN
 
@@ -250,7 +234,7 @@ def test_a_process_that_dies_while_it_looks_again_leaves_that_to_the_next(bench:
     bench.work.answer_is, bench.work.outcome_is = UPDATE, VOID
     bench.reviewed()
     bench.work.answers.shut()
-    bench.presses(Button.UPDATE)
+    bench.presses(Decision.CONFIRM)
     bench.screen.wait_for(Preparing, where=lambda preparing: bool(preparing.void))
     bench.work.wait_for("answer", times=2)
     bench.kill()
@@ -267,7 +251,7 @@ def test_a_void_review_that_cannot_be_looked_at_again_ends_with_the_reason(bench
     bench.work.answer_is, bench.work.outcome_is = UPDATE, VOID
     bench.reviewed()
     bench.work.answer_is = GONE
-    bench.presses(Button.UPDATE)
+    bench.presses(Decision.CONFIRM)
 
     assert bench.until_stored(Failed).message == GONE.message
 
@@ -379,7 +363,7 @@ def test_only_a_list_has_pages(bench: JobsBench) -> None:
 
 
 def test_a_failed_update_says_what_failed(bench: JobsBench) -> None:
-    confirmed(bench, UPDATE, BuildFailed("It broke.", hint="Mend it."), Button.UPDATE)
+    confirmed(bench, UPDATE, BuildFailed("It broke.", hint="Mend it."), Decision.CONFIRM)
 
     assert bench.until_stored(Failed).proposal == UPDATE
 
@@ -387,4 +371,4 @@ def test_a_failed_update_says_what_failed(bench: JobsBench) -> None:
 def test_a_creation_is_still_what_create_confirms(bench: JobsBench) -> None:
     bench.confirmed()
 
-    assert isinstance(bench.until_stored(Done).proposal, Creation)
+    assert isinstance(bench.until_stored(Finished).proposal, Creation)

@@ -9,23 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.dialogs.ledger import Entry
-from bot.dialogs.stages import (
-    FINAL,
-    Cancelled,
-    Deciding,
-    Dialog,
-    Discarded,
-    Done,
-    Failed,
-    Paused,
-    Preparing,
-    Queued,
-    Running,
-    Settling,
-    Stopped,
-    UnderReview,
-)
-from bot.dialogs.transitions import Button, Press
+from bot.dialogs.stages import Cancelled, Deciding, Dialog, Discarded, FINAL, Failed, Finished, Paused, Preparing, Queued, Running, Settling, Stopped, UnderReview
+from commands.command import ImageUndecided
+from commands.model.outcomes import Undecided
+from bot.dialogs.transitions import Decision, Press
 from commands.errors import BuildStopped, EngineUnavailable, ShuttingDown, StateUnwritable
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.work import FakeWork
@@ -97,7 +84,7 @@ def test_no_thread_is_left_of_a_closed_bot(bench: JobsBench) -> None:
     before = set(threading.enumerate())
     bench.open()
     bench.confirmed()
-    bench.screen.wait_for(Done)
+    bench.screen.wait_for(Finished)
     bench.close()
 
     for thread in set(threading.enumerate()) - before:
@@ -113,7 +100,7 @@ def test_a_build_is_given_its_grace(patient: JobsBench) -> None:
     patient.work.builds.open()
     closing.wait()
 
-    assert patient.screen.stages()[-1] == "Done"
+    assert patient.screen.stages()[-1] == "Finished"
 
 
 def test_nothing_new_starts_while_others_have_their_grace(patient: JobsBench) -> None:
@@ -124,7 +111,7 @@ def test_nothing_new_starts_while_others_have_their_grace(patient: JobsBench) ->
 
     with pytest.raises(ShuttingDown):
         patient.types("e")
-    assert patient.presses(Button.CREATE, "d") is Press.TAKEN
+    assert patient.presses(Decision.CONFIRM, "d") is Press.TAKEN
     patient.work.builds.let_pass()
     until(lambda: ("build", "c") in patient.started, "the runner to take the next one")
     patient.work.builds.open()
@@ -132,9 +119,9 @@ def test_nothing_new_starts_while_others_have_their_grace(patient: JobsBench) ->
     ended = [patient.screen.stages(name)[-1] for name in ("a", "b", "c", "d")]
     patient.open()
 
-    assert ended == ["Done", "Done", "Queued", "Queued"]
+    assert ended == ["Finished", "Finished", "Queued", "Queued"]
     for name in ("c", "d"):
-        patient.screen.wait_for(Done, name)
+        patient.screen.wait_for(Finished, name)
     assert patient.work.of("carry_out") == ["c", "d"]
 
 
@@ -145,8 +132,8 @@ def test_when_the_grace_is_over_a_build_is_paused_and_the_next_process_goes_on_w
 
     bench.open()
 
-    assert bench.until_stored(Done).by == ALICE
-    assert bench.screen.stages() == ["Paused", "Running", "Done"]
+    assert bench.until_stored(Finished).by == ALICE
+    assert bench.screen.stages() == ["Paused", "Running", "Finished"]
     assert bench.work.of("carry_out") == ["d-1"]
 
 
@@ -169,7 +156,7 @@ def test_a_build_that_was_to_be_stopped_is_not_taken_up_again(bench: JobsBench) 
     bench.building()
     bench.work.outcome_is = BuildStopped("The build was stopped.", hint="Type it again.")
     closing = Closing(bench)
-    assert bench.presses(Button.STOP, user=BOB) is Press.TAKEN
+    assert bench.presses(Decision.STOP, user=BOB) is Press.TAKEN
     bench.work.builds.open()
     closing.wait()
 
@@ -214,26 +201,26 @@ def test_a_decision_that_waits_for_the_engine_is_carried_out_by_the_next_process
     bench.confirmed()
     bench.screen.wait_for(Deciding)
     bench.work.engine_troubles = [GONE] * 10_000
-    bench.presses(Button.KEEP)
+    bench.presses(Decision.KEEP)
     bench.work.wait_for("keep", UNDECIDED.image_id, times=2)
     bench.close()
 
     bench.open()
 
-    assert bench.until_stored(Done).created == CREATED
+    assert bench.until_stored(Finished).created == CREATED
 
 
 def test_a_build_whose_end_cannot_be_stored_is_ended_by_the_next_process(bench: JobsBench) -> None:
-    bench.fill_the_disk(Done)
+    bench.fill_the_disk(Finished)
     bench.confirmed()
     bench.screen.wait_for(Failed)
     bench.close()
     assert isinstance(bench.screen.shown[-1], Failed)
-    bench.free_the_disk(Done)
+    bench.free_the_disk(Finished)
 
     bench.open()
 
-    bench.until_stored(Done)
+    bench.until_stored(Finished)
 
 
 def test_a_build_that_cannot_be_paused_goes_on_in_the_next_process_all_the_same(bench: JobsBench) -> None:
@@ -244,7 +231,7 @@ def test_a_build_that_cannot_be_paused_goes_on_in_the_next_process_all_the_same(
 
     bench.open()
 
-    bench.until_stored(Done)
+    bench.until_stored(Finished)
 
 
 # ── Killed ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -270,8 +257,8 @@ def test_a_dialog_under_review(bench: JobsBench) -> None:
     bench.open()
 
     assert bench.stage() == review
-    assert bench.presses(Button.CREATE) is Press.TAKEN
-    bench.until_stored(Done)
+    assert bench.presses(Decision.CONFIRM) is Press.TAKEN
+    bench.until_stored(Finished)
 
 
 def test_a_review_that_expired_meanwhile(bench: JobsBench) -> None:
@@ -297,7 +284,7 @@ def test_queued_builds_in_their_order_with_their_places(bench: JobsBench) -> Non
     work.builds.wait_for(2)
     work.builds.open()
     for name in ("a", "b", "c", "d", "e"):
-        bench.until_stored(Done, name)
+        bench.until_stored(Finished, name)
     # Whether one that was interrupted or one that waited comes first is up to dbos; neither loses its place otherwise.
     assert [job for job in work.of("carry_out") if job not in {"a", "b"}] == ["c", "d", "e"]
     assert sorted(work.of("carry_out")) == ["a", "b", "c", "d", "e"]
@@ -308,7 +295,7 @@ def test_places_in_the_queue_that_are_no_longer_true(bench: JobsBench) -> None:
     bench.building("a", "b")
     for name in ("c", "d"):
         bench.confirmed(name)
-    bench.presses(Button.STOP, "c")
+    bench.presses(Decision.STOP, "c")
     bench.kill()
     work = FakeWork()
     work.builds.shut()
@@ -324,7 +311,7 @@ def test_a_running_build(bench: JobsBench) -> None:
 
     bench.open()
 
-    assert bench.until_stored(Done).by == ALICE
+    assert bench.until_stored(Finished).by == ALICE
     assert bench.work.of("carry_out") == ["d-1"]
     assert len(bench.screen.ends()) == 1
 
@@ -332,7 +319,7 @@ def test_a_running_build(bench: JobsBench) -> None:
 def test_a_running_build_that_is_being_stopped(bench: JobsBench) -> None:
     bench.work.ends_when_told = False
     bench.building()
-    bench.presses(Button.STOP, user=BOB)
+    bench.presses(Decision.STOP, user=BOB)
     bench.kill()
     work = FakeWork()
     work.builds.shut()
@@ -353,15 +340,15 @@ def test_a_build_that_is_stopped_while_the_next_process_has_not_taken_it_up_yet(
     first = work.of("carry_out")[0]
     other = "b" if first == "a" else "a"
 
-    assert bench.presses(Button.STOP, other, BOB) is Press.TAKEN
+    assert bench.presses(Decision.STOP, other, BOB) is Press.TAKEN
     work.builds.open()
 
     assert bench.until_stored(Stopped, other).by == BOB
-    bench.until_stored(Done, first)
+    bench.until_stored(Finished, first)
 
 
-@pytest.mark.parametrize(("button", "end"), [(Button.KEEP, Done), (Button.DISCARD, Discarded)])
-def test_a_decision_that_is_being_carried_out(bench: JobsBench, button: Button, end: type[Dialog]) -> None:
+@pytest.mark.parametrize(("button", "end"), [(Decision.KEEP, Finished), (Decision.DISCARD, Discarded)])
+def test_a_decision_that_is_being_carried_out(bench: JobsBench, button: Decision, end: type[Dialog]) -> None:
     bench.work.outcome_is = UNDECIDED
     bench.confirmed()
     bench.screen.wait_for(Deciding)
@@ -384,8 +371,8 @@ def test_a_dialog_that_waits_for_a_decision(bench: JobsBench) -> None:
 
     bench.open()
 
-    assert bench.presses(Button.KEEP) is Press.TAKEN
-    bench.until_stored(Done)
+    assert bench.presses(Decision.KEEP) is Press.TAKEN
+    bench.until_stored(Finished)
 
 
 @pytest.mark.parametrize("times", [3])
@@ -400,19 +387,19 @@ def test_a_build_that_is_killed_again_and_again(bench: JobsBench, times: int) ->
 
     bench.work.builds.open()
 
-    bench.until_stored(Done)
+    bench.until_stored(Finished)
 
 
 # ── Between two steps ───────────────────────────────────────────────────────────────────────────────────────────────
 
 GOES_ON: tuple[tuple[Dialog, type[Dialog]], ...] = (
     (Preparing(ASKED, "Reading the command"), UnderReview),
-    (Queued(ASKED, PROPOSAL, BOB, 1), Done),
-    (Running(ASKED, PROPOSAL, BOB, PROGRESS), Done),
+    (Queued(ASKED, PROPOSAL, BOB, 1), Finished),
+    (Running(ASKED, PROPOSAL, BOB, PROGRESS), Finished),
     (Running(ASKED, PROPOSAL, BOB, PROGRESS, stopping_by=ALICE), Stopped),
-    (Paused(ASKED, PROPOSAL, BOB), Done),
-    (Settling(ASKED, PROPOSAL, BOB, True, UNDECIDED.image_id, (), PROGRESS), Done),
-    (Settling(ASKED, PROPOSAL, None, False, UNDECIDED.image_id, (), PROGRESS), Discarded),
+    (Paused(ASKED, PROPOSAL, BOB), Finished),
+    (Settling(ASKED, BOB, ImageUndecided(PROPOSAL, Undecided(UNDECIDED.image_id, ())), keep=True, progress=PROGRESS), Finished),
+    (Settling(ASKED, None, ImageUndecided(PROPOSAL, Undecided(UNDECIDED.image_id, ())), keep=False, progress=PROGRESS), Discarded),
 )
 
 
@@ -432,13 +419,13 @@ def test_what_was_stored_but_not_started(bench: JobsBench, stored: Dialog, end: 
 def test_a_dialog_of_which_only_the_task_has_ended(bench: JobsBench) -> None:
     # After a power failure the ledger may have lost its last change, and the job database not.
     bench.confirmed()
-    bench.screen.wait_for(Done)
+    bench.screen.wait_for(Finished)
     bench.close()
-    _store(bench, Running(ASKED, PROPOSAL, BOB, PROGRESS), after=Done)
+    _store(bench, Running(ASKED, PROPOSAL, BOB, PROGRESS), after=Finished)
 
     bench.open()
 
-    bench.until_stored(Done)
+    bench.until_stored(Finished)
     assert bench.work.of("carry_out") == ["d-1"]
 
 
@@ -450,7 +437,7 @@ def test_a_bot_without_its_job_database(bench: JobsBench) -> None:
 
     bench.open()
 
-    bench.until_stored(Done)
+    bench.until_stored(Finished)
 
 
 def test_an_ended_build_whose_leftovers_were_not_removed(bench: JobsBench) -> None:
@@ -513,12 +500,12 @@ def test_no_end_is_shown_twice_in_one_process(bench: JobsBench) -> None:
     for number in range(6):
         bench.confirmed(f"d-{number}")
     for number in range(6):
-        bench.screen.wait_for(Done, f"d-{number}")
+        bench.screen.wait_for(Finished, f"d-{number}")
     bench.kill()
 
     bench.open()
     bench.confirmed("last")
-    bench.screen.wait_for(Done, "last")
+    bench.screen.wait_for(Finished, "last")
 
     assert [len(bench.screen.ends(f"d-{number}")) for number in range(6)] == [1] * 6
     assert [isinstance(bench.screen.of(f"d-{number}")[-1], FINAL) for number in range(6)] == [True] * 6

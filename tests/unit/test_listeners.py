@@ -20,7 +20,7 @@ from bot.dialogs.stages import (
     Running,
     UnderReview,
 )
-from bot.dialogs.transitions import Button
+from bot.dialogs.transitions import Decision
 from bot.router import BUTTONS, COMMANDS, Command, Router
 from bot.slack.clicks import ACTIONS, EDIT, SHOW
 from bot.slack.views.form import CREATE_FORM, FormContext, create_form
@@ -346,7 +346,7 @@ def test_a_click_on_a_dialog_that_nobody_knows_says_so(desk: Desk, button: str) 
 
 
 @pytest.mark.parametrize("button", Button)
-def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Button) -> None:
+def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Decision) -> None:
     for number, dialog in enumerate(EVERY_KIND):
         desk.keep(_renamed(dialog, f"k-{number}"))
         note = desk.clicks(button, f"k-{number}")

@@ -11,7 +11,7 @@ from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Entry, Ledger, Role, sqlite_url
 from bot.dialogs.stages import Paused, Preparing, Queued, Running, Stopped
-from bot.dialogs.transitions import Button, Press
+from bot.dialogs.transitions import Decision, Press
 from commands.errors import ShuttingDown
 from tests.fakes.screen import FakeScreen
 from tests.fakes.work import FakeWork
@@ -113,7 +113,7 @@ def test_stop_in_one_process_ends_a_job_that_runs_in_another(bench: JobsBench, t
             runner=lambda tasks: NoRunner(database_url="", slots=1, tasks=tasks),
         )
 
-        assert another.press(asked_as("d-1").dialog, Button.STOP, BOB) is Press.TAKEN
+        assert another.press(asked_as("d-1").dialog, Decision.STOP, BOB) is Press.TAKEN
         stopped = bench.until_stored(Stopped)
 
     assert stopped.by == BOB
@@ -173,6 +173,6 @@ def test_what_an_older_version_left_on_the_daemon_is_removed(tmp_path: Path) -> 
     bench.open()
     try:
         bench.work.wait_for("clean", "d-old")
-        assert bench.presses(Button.STOP, "d-old") is Press.GONE
+        assert bench.presses(Decision.STOP, "d-old") is Press.GONE
     finally:
         bench.end()

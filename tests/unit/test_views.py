@@ -6,34 +6,9 @@ from typing import get_args
 import pytest
 
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import (
-    FINAL,
-    SHOWN_ONLY,
-    Asked,
-    Cancelled,
-    Deciding,
-    Described,
-    Dialog,
-    DialogId,
-    Discarded,
-    Done,
-    Expired,
-    Failed,
-    ImageRemoved,
-    ImagesUpdated,
-    Listed,
-    Paused,
-    Preparing,
-    Queued,
-    Refused,
-    Reused,
-    Running,
-    Settling,
-    Stopped,
-    TagsRolledBack,
-    UnderReview,
-    UpToDate,
-)
+from bot.dialogs.stages import Answered, Asked, Cancelled, Deciding, Dialog, DialogId, Discarded, Expired, FINAL, Failed, Finished, Listed, Paused, Preparing, Queued, Running, SHOWN_ONLY, Settling, Stopped, UnderReview
+from commands.command import ImageCreated, ImageReused, ImageUndecided
+from commands.model.outcomes import Undecided
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.amounts import age, duration, moment, ordinal, size
@@ -128,18 +103,18 @@ EVERY_KIND: tuple[Dialog, ...] = (
     Queued(ASKED, PROPOSAL, "U0BOB", 3),
     Running(ASKED, PROPOSAL, "U0BOB", BEGUN),
     Paused(ASKED, PROPOSAL, "U0BOB"),
-    Deciding(ASKED, PROPOSAL, "U0BOB", IMAGE.id, FAILURES, ENDED, LATER),
-    Settling(ASKED, PROPOSAL, "U0BOB", keep=True, image_id=IMAGE.id, failures=FAILURES, progress=ENDED),
-    Done(ASKED, PROPOSAL, "U0BOB", CREATED, ENDED, NOW),
-    Reused(ASKED, OFFERED, "U0BOB", EXISTING),
-    Refused(ASKED, Refusal("Check the command", "`A` is no name", "Paste this instead:", ("/x name=a",))),
+    Deciding(ASKED, "U0BOB", ImageUndecided(PROPOSAL, Undecided(IMAGE.id, FAILURES)), ENDED, LATER),
+    Settling(ASKED, "U0BOB", ImageUndecided(PROPOSAL, Undecided(IMAGE.id, FAILURES)), keep=True, progress=ENDED),
+    Finished(ASKED, "U0BOB", ImageCreated(PROPOSAL, CREATED), ENDED, NOW),
+    Finished(ASKED, "U0BOB", ImageReused(OFFERED, EXISTING), None, NOW),
+    Answered(ASKED, Refusal("Check the command", "`A` is no name", "Paste this instead:", ("/x name=a",))),
     Failed(ASKED, "The daemon does not answer.", "Start it, then type the command again."),
     Cancelled(ASKED, "U0BOB"),
     Expired(ASKED, 1800.0),
     Stopped(ASKED, PROPOSAL, "U0BOB", BEGUN),
-    Discarded(ASKED, PROPOSAL, "U0BOB"),
-    *(each for each in examples.EVERY_KIND if isinstance(each, ImagesUpdated | UpToDate | TagsRolledBack)),
-    *(each for each in examples.EVERY_KIND if isinstance(each, ImageRemoved | Listed | Described)),
+    Discarded(ASKED, "U0BOB", PROPOSAL),
+    *(each for each in examples.EVERY_KIND if isinstance(each, Finished | Answered | Finished)),
+    *(each for each in examples.EVERY_KIND if isinstance(each, Finished | Listed | Answered)),
 )
 IDS = [type(dialog).__name__ for dialog in EVERY_KIND]
 
@@ -230,7 +205,7 @@ def test_a_review_shows_exactly_what_would_be_made() -> None:
 
 
 def test_a_result_shows_the_image_with_the_columns_of_docker_images_and_the_line_to_copy() -> None:
-    assert render(Done(ASKED, PROPOSAL, "U0BOB", CREATED, ENDED, NOW), NOW) == Message(
+    assert render(Finished(ASKED, "U0BOB", ImageCreated(PROPOSAL, CREATED), ENDED, NOW), NOW) == Message(
         text="✓ example_name is ready · example_name:1.0.0.1763925000",
         blocks=(
             header("✓ example_name is ready"),
@@ -391,7 +366,7 @@ def test_a_queued_build_shows_its_place(position: int, words: str) -> None:
 
 
 def test_a_decision_shows_what_does_not_import_and_asks_before_it_discards() -> None:
-    message = render(Deciding(ASKED, PROPOSAL, "U0BOB", IMAGE.id, FAILURES, ENDED, LATER), NOW)
+    message = render(Deciding(ASKED, "U0BOB", ImageUndecided(PROPOSAL, Undecided(IMAGE.id, FAILURES)), ENDED, LATER), NOW)
 
     assert "• `cv2` of `opencv-python`: `ImportError: libGL.so.1: cannot open shared object file`" in texts(message)
     assert "Without a decision it is removed at 20:20 UTC." in texts(message)
@@ -407,7 +382,7 @@ def _buttons(block: Block) -> list[Block]:
 
 
 def test_an_image_that_was_kept_says_what_does_not_import_and_counts_no_waiting() -> None:
-    kept = Done(ASKED, PROPOSAL, "U0BOB", replace(CREATED, import_failures=FAILURES), ENDED, LATER)
+    kept = Finished(ASKED, "U0BOB", ImageCreated(PROPOSAL, replace(CREATED, import_failures=FAILURES)), ENDED, LATER)
     message = render(kept, LATER)
 
     assert message.text.startswith("⚠ example_name is ready, but some modules do not import")
@@ -416,7 +391,7 @@ def test_an_image_that_was_kept_says_what_does_not_import_and_counts_no_waiting(
 
 
 def test_a_reused_image_says_that_nothing_was_built() -> None:
-    message = render(Reused(ASKED, OFFERED, "U0BOB", EXISTING), NOW)
+    message = render(Finished(ASKED, "U0BOB", ImageReused(OFFERED, EXISTING), None, NOW), NOW)
 
     assert "```\ndockerimage: example_name:1.0.0.1763900000\n```\nNothing was built" in texts(message)
     assert "Took" not in texts(message)
@@ -425,7 +400,7 @@ def test_a_reused_image_says_that_nothing_was_built() -> None:
 
 def test_the_port_of_a_registry_is_no_tag() -> None:
     created = replace(CREATED, reference="registry:5000/demo/x:1.0.0.7")
-    message = render(Done(ASKED, PROPOSAL, "U0BOB", created, ENDED, NOW), NOW)
+    message = render(Finished(ASKED, "U0BOB", ImageCreated(PROPOSAL, created), ENDED, NOW), NOW)
 
     assert "*Repository*\n`registry:5000/demo/x`" in texts(message)
     assert "*Tag*\n`1.0.0.7`" in texts(message)
@@ -435,7 +410,7 @@ def test_a_refusal_offers_no_buttons_and_a_line_to_paste_behind_the_hint() -> No
     digest = "a" * 64
     line = f"/docker_image_create name=a base=x@sha256:{digest}"
     refusal = Refusal("Check the command", "`Demo/A` is not a name", "Paste this instead:", (line,))
-    message = render(Refused(ASKED, refusal), NOW)
+    message = render(Answered(ASKED, refusal), NOW)
 
     assert f"`Demo/A` is not a name\n*What to do:* Paste this instead:\n```\n{line}\n```" in texts(message)
     assert offered(message) == []
@@ -456,8 +431,8 @@ def test_a_failure_without_advice_still_says_what_to_do() -> None:
         (Expired(ASKED, 1800.0), "No decision within 30 min. Nothing was built."),
         (Stopped(ASKED, PROPOSAL, "U0BOB", BEGUN), "Stopped by <@U0BOB> after 2 of 4 steps. No image was created"),
         (Stopped(ASKED, PROPOSAL, "U0BOB", None), "Stopped by <@U0BOB> before it started. No image was created"),
-        (Discarded(ASKED, PROPOSAL, "U0BOB"), "Discarded by <@U0BOB>. The image was removed."),
-        (Discarded(ASKED, PROPOSAL, None), "No decision was made in time, so the image was removed."),
+        (Discarded(ASKED, "U0BOB", PROPOSAL), "Discarded by <@U0BOB>. The image was removed."),
+        (Discarded(ASKED, None, PROPOSAL), "No decision was made in time, so the image was removed."),
     ],
 )
 def test_every_end_without_an_image_says_why_and_how_to_go_on(dialog: Dialog, sentence: str) -> None:
@@ -501,7 +476,7 @@ def test_only_an_end_or_a_question_is_announced_and_mentions_who_asked(dialog: D
 
 
 def test_a_result_is_announced_by_its_reference() -> None:
-    done = Done(ASKED, PROPOSAL, "U0BOB", CREATED, ENDED, NOW)
+    done = Finished(ASKED, "U0BOB", ImageCreated(PROPOSAL, CREATED), ENDED, NOW)
 
     assert announcement(done) == "<@U0ALICE> `example_name:1.0.0.1763925000` is ready."
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.dialogs.stages import Described
+from bot.dialogs.stages import Answered
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.files import attachment
@@ -28,7 +28,7 @@ FOREIGN = replace(
 
 
 def shown(card: Card) -> Message:
-    return render(Described(CARD_LINE, card), NOW)
+    return render(Answered(CARD_LINE, card), NOW)
 
 
 def test_a_card_of_an_image_that_was_made_here_tells_how_it_came_about() -> None:
@@ -133,7 +133,7 @@ def test_only_layers_that_weigh_something_are_named() -> None:
 
 
 def test_the_file_of_packages_lists_all() -> None:
-    file = attachment(Action.IMAGE_PACKAGES, Described(CARD_LINE, CARD))
+    file = attachment(Action.IMAGE_PACKAGES, Answered(CARD_LINE, CARD))
 
     assert file is not None
     assert (file.kind, file.name, file.title) == (
@@ -149,8 +149,8 @@ def test_the_file_of_packages_lists_all() -> None:
 
 
 def test_without_packages_there_is_no_file() -> None:
-    assert attachment(Action.IMAGE_PACKAGES, Described(CARD_LINE, FOREIGN)) is None
+    assert attachment(Action.IMAGE_PACKAGES, Answered(CARD_LINE, FOREIGN)) is None
 
 
 def test_a_card_calls_nobody() -> None:
-    assert announcement(Described(CARD_LINE, CARD)) is None
+    assert announcement(Answered(CARD_LINE, CARD)) is None

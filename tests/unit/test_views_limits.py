@@ -19,33 +19,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bot.dialogs.progress import Progress, Step, StepState, Transfer
-from bot.dialogs.stages import (
-    Asked,
-    Cancelled,
-    Deciding,
-    Described,
-    Dialog,
-    DialogId,
-    Discarded,
-    Done,
-    Expired,
-    Failed,
-    ImageRemoved,
-    ImagesUpdated,
-    JobLine,
-    Listed,
-    Paused,
-    Preparing,
-    Queued,
-    Refused,
-    Reused,
-    Running,
-    Settling,
-    Stopped,
-    TagsRolledBack,
-    UnderReview,
-    UpToDate,
-)
+from bot.dialogs.stages import Answered, Asked, Cancelled, Deciding, Dialog, DialogId, Discarded, Expired, Failed, Finished, JobLine, Listed, Paused, Preparing, Queued, Running, Settling, Stopped, UnderReview
+from commands.command import ImageCreated, ImageReused, ImagesUpdated, TagsRolledBack, ImageRemoved, ImageUndecided
+from commands.model.outcomes import Undecided
 from bot.room.blocks import are_too_long, block_errors
 from bot.room.client.terminal import to_rich
 from bot.slack.views import Message, announcement, render
@@ -261,10 +237,10 @@ def results_of(
     candidates = candidates_of(texts, st.nothing())
     nothing = st.builds(NothingToDo, texts, many(candidates, 300), st.just(()))
     return st.one_of(
-        st.builds(ImagesUpdated, askeds, updates, users, updated, progresses, moments, st.none() | users),
-        st.builds(UpToDate, askeds, nothing),
-        st.builds(TagsRolledBack, askeds, roll_backs, users, rolled_back, moments),
-        st.builds(ImageRemoved, askeds, removals, users, st.builds(Removed, names, texts.map(ImageId)), moments),
+        st.builds(Finished, askeds, updates, users, updated, progresses, moments, st.none() | users),
+        st.builds(Answered, askeds, nothing),
+        st.builds(Finished, askeds, roll_backs, users, rolled_back, moments),
+        st.builds(Finished, askeds, removals, users, st.builds(Removed, names, texts.map(ImageId)), moments),
     )
 
 
@@ -300,7 +276,7 @@ def shown_of(
         st.builds(Inventory, inventories, st.none() | inventories, texts, texts),
         inventories,
     )
-    return st.one_of(st.builds(Listed, askeds, listings, jobs, texts), st.builds(Described, askeds, cards))
+    return st.one_of(st.builds(Listed, askeds, listings, jobs, texts), st.builds(Answered, askeds, cards))
 
 
 def dialogs_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Dialog]:
@@ -337,9 +313,9 @@ def dialogs_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Dialog]:
         st.builds(Paused, askeds, proposals, users),
         st.builds(Deciding, askeds, creations, users, images, failures, progresses, moments),
         st.builds(Settling, askeds, creations, st.none() | users, st.booleans(), images, failures, progresses),
-        st.builds(Done, askeds, creations, users, created, progresses, moments),
-        st.builds(Reused, askeds, creations, users, existing),
-        st.builds(Refused, askeds, st.builds(Refusal, texts, texts, texts, lines)),
+        st.builds(Finished, askeds, creations, users, created, progresses, moments),
+        st.builds(Finished, askeds, creations, users, existing),
+        st.builds(Answered, askeds, st.builds(Refusal, texts, texts, texts, lines)),
         st.builds(Failed, askeds, texts, texts, lines, st.none() | proposals, st.none() | progresses),
         st.builds(Cancelled, askeds, users),
         st.builds(Expired, askeds, st.floats()),
@@ -383,17 +359,17 @@ def largest(text: str) -> tuple[Dialog, ...]:
         Queued(asked, proposal, text, 10**20),
         Running(asked, proposal, text, progress, text),
         Paused(asked, proposal, text),
-        Deciding(asked, proposal, text, image.id, failures, progress, NOW),
-        Settling(asked, proposal, text, keep=True, image_id=image.id, failures=failures, progress=progress),
-        Done(asked, proposal, text, Created(text, image, 10**20, failures), progress, NOW),
-        Reused(asked, proposal, text, existing),
-        Refused(asked, Refusal(text, text, text, (text,))),
-        Refused(asked, Refusal(text, text, text, (text,) * 1_000)),
+        Deciding(asked, text, ImageUndecided(proposal, Undecided(image.id, failures)), progress, NOW),
+        Settling(asked, text, ImageUndecided(proposal, Undecided(image.id, failures)), keep=True, progress=progress),
+        Finished(asked, text, ImageCreated(proposal, Created(text, image, 10**20, failures)), progress, NOW),
+        Finished(asked, text, ImageReused(proposal, existing), None, NOW),
+        Answered(asked, Refusal(text, text, text, (text,))),
+        Answered(asked, Refusal(text, text, text, (text,) * 1_000)),
         Failed(asked, text, text, (text,) * 1_000, proposal, progress),
         Cancelled(asked, text),
         Expired(asked, 1e20),
         Stopped(asked, proposal, text, progress),
-        Discarded(asked, proposal, text),
+        Discarded(asked, text, proposal),
         *_largest_changes(asked, proposal, findings, progress),
         *_largest_shown(asked, image),
     )
@@ -431,10 +407,10 @@ def _largest_changes(
         Running(asked, update, text, progress, text),
         Failed(asked, text, text, (text,) * 1_000, update, progress),
         Stopped(asked, update, text, progress),
-        *(ImagesUpdated(asked, update, text, Updated(each, (text,) * 9), progress, NOW, text) for each in outcomes),
-        UpToDate(asked, NothingToDo(text, candidates, findings)),
-        TagsRolledBack(asked, roll_back, text, RolledBack((MoveResult(text, mark, text, text, (text,)),) * 99), NOW),
-        ImageRemoved(asked, removal, text, Removed((text,) * 99, ImageId(text)), NOW),
+        *(Finished(asked, text, ImagesUpdated(update, Updated(each, (text,) * 9)), progress, NOW, text) for each in outcomes),
+        Answered(asked, NothingToDo(text, candidates, findings)),
+        Finished(asked, text, TagsRolledBack(roll_back, RolledBack((MoveResult(text, mark, text, text, (text,)),) * 99)), None, NOW),
+        Finished(asked, text, ImageRemoved(removal, Removed((text,) * 99, ImageId(text))), None, NOW),
     )
 
 
@@ -457,7 +433,7 @@ def _largest_shown(asked: Asked, image: LocalImage) -> tuple[Dialog, ...]:
         Inventory(installed, installed, text, text),
         installed,
     )
-    return Listed(asked, listing, jobs, text), Described(asked, card)
+    return Listed(asked, listing, jobs, text), Answered(asked, card)
 
 
 # ── The judge of this file ──────────────────────────────────────────────────────────────────────────────────────────

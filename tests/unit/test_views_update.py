@@ -8,23 +8,9 @@ import pytest
 
 from bot.dialogs.follow_ups import FollowUp, line_after
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import (
-    Cancelled,
-    Dialog,
-    Expired,
-    Failed,
-    ImageRemoved,
-    ImagesUpdated,
-    Paused,
-    Queued,
-    Refused,
-    Running,
-    Stopped,
-    TagsRolledBack,
-    UnderReview,
-    UpToDate,
-)
-from bot.dialogs.transitions import Button
+from bot.dialogs.stages import Answered, Cancelled, Dialog, Expired, Failed, Finished, Paused, Queued, Running, Stopped, UnderReview
+from commands.command import ImagesUpdated, TagsRolledBack, ImageRemoved
+from bot.dialogs.transitions import Decision
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.files import attachment
@@ -79,8 +65,8 @@ def shown(dialog: Dialog) -> Message:
     return render(dialog, NOW)
 
 
-def updated(*results: ImageResult, stopped_by: str | None = None, notes: tuple[str, ...] = ()) -> ImagesUpdated:
-    return ImagesUpdated(ALL, UPDATE, BOB, Updated(results, notes), PULLING, NOW, stopped_by)
+def updated(*results: ImageResult, stopped_by: str | None = None, notes: tuple[str, ...] = ()) -> Finished:
+    return Finished(ALL, BOB, ImagesUpdated(UPDATE, Updated(results, notes)), PULLING, NOW, stopped_by)
 
 
 def title(dialog: Dialog) -> str:
@@ -161,7 +147,7 @@ def test_who_uses_an_image_is_said_in_a_few_words(users: Users, words: str) -> N
 
 
 def test_where_nothing_is_to_be_done_that_is_said_first_and_there_are_no_buttons() -> None:
-    message = shown(UpToDate(ALL, NOTHING_TO_DO))
+    message = shown(Answered(ALL, NOTHING_TO_DO))
 
     assert texts(message).splitlines()[:2] == ["Every image is up to date", "Nothing to do: everything is up to date."]
     assert [row[3] for row in rows(message)[1:]] == [
@@ -182,7 +168,7 @@ def test_where_nothing_is_to_be_done_that_is_said_first_and_there_are_no_buttons
     ],
 )
 def test_what_could_not_be_checked_is_never_called_up_to_date(images: tuple[object, ...], sentence: str) -> None:
-    dialog = UpToDate(ALL, NothingToDo("Nothing to update", images))  # type: ignore[arg-type]  # candidates, as above
+    dialog = Answered(ALL, NothingToDo("Nothing to update", images))  # type: ignore[arg-type]  # candidates, as above
 
     assert texts(shown(dialog)).splitlines()[1] == sentence
     assert announcement(dialog) == f"<@{ALICE}> {sentence}"
@@ -190,13 +176,13 @@ def test_what_could_not_be_checked_is_never_called_up_to_date(images: tuple[obje
 
 def test_one_reason_for_many_images_is_one_line() -> None:
     images = tuple(replace(UNCHECKED, name=f"a:{number}") for number in range(3))
-    message = shown(UpToDate(ALL, NothingToDo("Nothing to update", images)))
+    message = shown(Answered(ALL, NothingToDo("Nothing to update", images)))
 
     assert "⚠ Not checked: `a:0`, `a:1`, `a:2`: `registry.example` does not answer." in texts(message)
 
 
 def test_a_long_answer_has_all_images_in_a_file() -> None:
-    dialog = UpToDate(ALL, NothingToDo("", tuple(replace(KEPT, name=f"a:{number}") for number in range(60))))
+    dialog = Answered(ALL, NothingToDo("", tuple(replace(KEPT, name=f"a:{number}") for number in range(60))))
     file = attachment(Action.IMAGES, dialog)
 
     assert offered(shown(dialog)) == {"images": "All images"}
@@ -207,7 +193,7 @@ def test_a_long_answer_has_all_images_in_a_file() -> None:
 
 
 def test_the_file_tells_of_what_could_not_be_checked_and_what_to_do() -> None:
-    file = attachment(Action.IMAGES, UpToDate(ALL, NothingToDo("", (UNCHECKED,))))
+    file = attachment(Action.IMAGES, Answered(ALL, NothingToDo("", (UNCHECKED,))))
 
     assert file is not None
     assert file.content == (
@@ -467,14 +453,14 @@ STUCK = MoveResult(LOST, OLD, problem="The earlier image is gone.")
     ],
 )
 def test_a_roll_back_says_how_it_ended(results: tuple[MoveResult, ...], said: str) -> None:
-    dialog = TagsRolledBack(ASKED, ROLL_BACK, BOB, RolledBack(results), NOW)
+    dialog = Finished(ASKED, BOB, TagsRolledBack(ROLL_BACK, RolledBack(results)), None, NOW)
 
     assert title(dialog) == said
     assert announcement(dialog) == f"<@{ALICE}> {said}."
 
 
 def test_a_roll_back_says_what_each_name_is_now_and_who_goes_on_as_before() -> None:
-    dialog = TagsRolledBack(ASKED, ROLL_BACK, BOB, RolledBack((*ROLLED_BACK.results, STUCK)), NOW)
+    dialog = Finished(ASKED, BOB, TagsRolledBack(ROLL_BACK, RolledBack((*ROLLED_BACK.results, STUCK))), None, NOW)
 
     assert texts(shown(dialog)).splitlines()[1:4] == [
         f"✓ `{PYTHON}` is `4f5a0a6c4f5a` again. The previous image is kept as `demisto/python3:before-d-2`.",
@@ -495,8 +481,8 @@ def test_a_review_of_a_removal_names_all_that_goes() -> None:
 
 
 def test_a_removal_says_what_is_gone() -> None:
-    named = ImageRemoved(ASKED, REMOVAL, BOB, Removed((SPEC.reference, TOOL), OWN.id), NOW)
-    nameless = ImageRemoved(ASKED, replace(REMOVAL, names=()), BOB, Removed((), OWN.id), NOW)
+    named = Finished(ASKED, BOB, ImageRemoved(REMOVAL, Removed((SPEC.reference, TOOL), OWN.id)), None, NOW)
+    nameless = Finished(ASKED, BOB, ImageRemoved(replace(REMOVAL, names=()), Removed((), OWN.id)), None, NOW)
 
     assert f"Image `9c1e6b20d7f3` was deleted with its names: `{SPEC.reference}`, `{TOOL}`." in texts(shown(named))
     assert "Image `9c1e6b20d7f3` was deleted; it had no name." in texts(shown(nameless))
@@ -564,8 +550,8 @@ def test_every_end_speaks_of_what_was_asked_for(dialog: Dialog, sentence: str) -
         (Failed(ALL, "It broke.", "", proposal=ONE), "`demisto/python3:latest` was not updated: It broke."),
         (Failed(ALL, "It broke.", ""), "nothing was updated: It broke."),
         (Failed(ASKED, "It broke.", "", proposal=PROPOSAL), "`example_name` was not created: It broke."),
-        (Refused(ALL, Refusal("", "There is none.", "")), "nothing was updated: There is none."),
-        (Refused(ASKED, Refusal("", "There is none.", "")), "nothing was created: There is none."),
+        (Answered(ALL, Refusal("", "There is none.", "")), "nothing was updated: There is none."),
+        (Answered(ASKED, Refusal("", "There is none.", "")), "nothing was created: There is none."),
         (Stopped(ALL, UPDATE, BOB, None), "the update of 2 images was stopped by <@U0BOB>."),
         (Stopped(ASKED, PROPOSAL, BOB, None), "`example_name` was stopped by <@U0BOB>."),
     ],
@@ -622,6 +608,6 @@ def test_a_choice_of_a_menu_names_what_stands_in_its_label() -> None:
 def test_what_the_daemon_itself_said_of_a_failure_is_shown_once() -> None:
     failed = replace(FAIL_RESULT, details=("toomanyrequests: You have reached your pull rate limit.",))
     other = replace(failed, name="another/thing:2")
-    message = render(ImagesUpdated(ASKED, UPDATE, BOB, Updated((failed, other)), PULLING, NOW), NOW)
+    message = render(Finished(ASKED, BOB, ImagesUpdated(UPDATE, Updated((failed, other))), PULLING, NOW), NOW)
 
     assert texts(message).count("toomanyrequests: You have reached your pull rate limit.") == 1

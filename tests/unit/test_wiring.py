@@ -8,7 +8,8 @@ import pytest
 
 from bot.access.rules import Access
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
-from bot.dialogs.stages import Dialog, Done, Running, UnderReview
+from bot.dialogs.stages import Dialog, Finished, Running, UnderReview
+from commands.command import ImageCreated
 from bot.logs import MASK
 from bot.room.client.console import Silent
 from bot.room.client.room_client import RoomClient
@@ -112,7 +113,7 @@ def test_the_state_of_one_command_is_gone_after_it(settings: Settings) -> None:
 def test_what_killed_bots_left_is_cleared_from_disk_and_daemon(settings: Settings) -> None:
     running = Running(asked_as("d-1"), PROPOSAL, BOB, PROGRESS)
     review = UnderReview(asked_as("d-2"), PROPOSAL, LATER)
-    done = Done(asked_as("d-3"), PROPOSAL, BOB, CREATED, PROGRESS, NOW)
+    done = Finished(asked_as("d-3"), BOB, ImageCreated(PROPOSAL, CREATED), PROGRESS, NOW)
     left_behind(settings, "old", running, review, done)
     engine = FakeEngine()
     for job in ("d-1", "d-3", "another"):
