@@ -15,6 +15,7 @@ from commands.errors import (
     RegistryLimited,
     RegistryUnreachable,
 )
+from commands.memory import Memory
 from commands.model.images import Digest
 from commands.model.references import HUB, Malformed, Reference, quoted
 from commands.registry.access import Access, Grant, Question, Standing
@@ -78,7 +79,7 @@ class HttpRegistry:
         self._waits = Waits(monotonic)
         self._access = Access(self._wire, self._trust, login, self._problem_of, monotonic)
         self._known_ways: dict[Site, Way] = {}
-        self._rules: tuple[float, RegistryRules] | None = None
+        self._rules = Memory[None, RegistryRules](1, _RULES_SECONDS, monotonic)
 
     def close(self) -> None:
         """Close the connections that are kept open; it can be used again afterwards."""
@@ -111,10 +112,7 @@ class HttpRegistry:
     def _current_rules(self, host: str) -> RegistryRules:
         if is_loopback(host):  # Nothing that the daemon says would change the way there.
             return RegistryRules(hub="")
-        kept = self._rules
-        if kept is None or kept[0] <= self._monotonic():
-            kept = self._rules = (self._monotonic() + _RULES_SECONDS, self._read_rules())
-        return kept[1]
+        return self._rules.get_or_make(None, self._read_rules)
 
     def _look_up(self, reference: Reference, site: Site) -> Remote:
         if left := self._waits.left(site.host):
