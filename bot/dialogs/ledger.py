@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, prepare
 from bot.dialogs.stages import FINAL, SHOWN_ONLY, UNFINISHED, Dialog, DialogId
+from bot.redaction import redacted
 from commands.errors import ShuttingDown, StateUnwritable
 
 log = structlog.get_logger()
@@ -235,7 +236,8 @@ class Ledger:
         stage = type(dialog).__name__
         dumped = _STAGES[stage].dump_python(dialog, mode="json")
         kept = {
-            key: value if key in _WORD_FOR_WORD else _redacted(value, self._redact) for key, value in dumped.items()
+            key: value if key in _WORD_FOR_WORD else redacted(value, self._redact, keys=False)
+            for key, value in dumped.items()
         }
         # Half a character (the text of an exception may hold one) must not keep a dialog from its end.
         return {"stage": stage, "value": json.dumps(kept, ensure_ascii=False).encode(errors="replace").decode()}
@@ -255,18 +257,6 @@ class Ledger:
     def _rows(self, *where: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
         with _using(self._url), self._engine.connect() as connection:
             return connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial)).all()
-
-
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - any piece of JSON
-    match value:
-        case str():
-            return redact(value)
-        case dict():
-            return {key: _redacted(inner, redact) for key, inner in value.items()}
-        case list():
-            return [_redacted(inner, redact) for inner in value]
-        case _:
-            return value
 
 
 def sqlite_url(path: Path) -> str:

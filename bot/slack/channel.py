@@ -19,8 +19,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 from bot.characters import without_hidden
 from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.stages import AT_REST, FINAL, SHOWN_ONLY, Attachment, Deciding, Dialog, DialogId, Preparing, Running
+from bot.redaction import redacted
 from bot.slack.answers import Meaning, meaning, seconds_to_wait
-from bot.slack.masking import masked
 from bot.slack.outbox import Outbox, Picture, look
 from bot.slack.pace import LeakyBucket, Pace, SlidingWindow
 from bot.slack.views import Message, announcement, render
@@ -161,7 +161,7 @@ class Channel:
     def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
         """Open a modal now, on the caller's thread: a trigger is good for three seconds. Say whether Slack took it."""
         try:
-            self._client.api_call("views.open", json={"trigger_id": trigger, "view": masked(view, self._redact)})
+            self._client.api_call("views.open", json={"trigger_id": trigger, "view": redacted(view, self._redact)})
         except (OSError, HTTPException, SlackClientError) as error:
             log.warning("view_not_opened", reason=str(error))
             return False
@@ -316,7 +316,7 @@ class Channel:
         return self._redact(without_hidden(text))
 
     def _announce(self, entry: Entry, box: Outbox) -> None:
-        text = announcement(masked(entry.dialog, self._redact))
+        text = announcement(redacted(entry.dialog, self._redact))
         if text is not None and _owes_an_announcement(entry):
             window = self._posts_in(entry)
             if not self._may(box, window):
@@ -337,7 +337,7 @@ class Channel:
             self._ledger.set_attached(entry.id, _QUESTION)
 
     def _body(self, entry: Entry, newest: Dialog, picture: Picture) -> dict[str, Any]:
-        shown = masked(newest, self._redact)
+        shown = redacted(newest, self._redact)
         message = _less(render(shown, self._clock()), picture)
         body: dict[str, Any] = {
             "channel": entry.dialog.asked.channel,
@@ -346,7 +346,7 @@ class Channel:
             "metadata": {"event_type": EVENT_TYPE, "event_payload": {**facts(shown), "trigger": entry.trigger}},
             **({"ts": entry.message} if entry.message else {}),
         }
-        return masked(body, self._redact)
+        return redacted(body, self._redact)
 
     def _posts_in(self, entry: Entry) -> SlidingWindow:
         return self._posts.setdefault(

@@ -15,10 +15,10 @@ from slack_bolt import Ack, App
 from bot.dialogs.jobs import Jobs
 from bot.dialogs.stages import Asked, DialogId, Refused
 from bot.meter import Meter
+from bot.redaction import redacted
 from bot.router import Command, Router
 from bot.slack.clicks import ACTIONS, Clicks
 from bot.slack.forms import Forms
-from bot.slack.masking import masked
 from bot.slack.notes import BROKEN, STRANGE_FORM
 from bot.slack.payloads import Click, FormSent, SlashCommand
 from bot.slack.submissions import Submission, submissions
@@ -198,7 +198,7 @@ class Listeners:
     def _refusal_message(self, asked: Asked, error: ArgumentError) -> Message:
         refusal = Refusal("Check the command", error.message, error.hint, error.details)
         # An acknowledgement does not pass through the channel, which masks everything else.
-        return render(masked(Refused(asked, refusal), self._redact), self._clock())
+        return render(redacted(Refused(asked, refusal), self._redact), self._clock())
 
     # ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────
 
