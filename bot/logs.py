@@ -12,9 +12,9 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from bot.characters import spelled_out
 from bot.encodings import Disguises, Views
 from bot.redaction import redacted
+from commands.text import spelled_out
 
 MASK = "[redacted]"
 

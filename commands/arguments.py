@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TypeVar
 
 from commands.errors import ArgumentError
-from commands.model.references import quoted
+from commands.text import quoted
 
 LONGEST_TEXT = 2_000
 """Characters behind one command."""

@@ -10,10 +10,11 @@ from commands.arguments import Argument, Grammar, Mistake, read, render, request
 from commands.command import Answer, Refusal
 from commands.errors import ArgumentError
 from commands.model.images import ImageSpec
-from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
 from commands.proposing import SPEAKS_AGAINST, propose
 from commands.sources import Sources
+from commands.text import quoted
 
 GRAMMAR = Grammar(
     command="/docker_image_create",

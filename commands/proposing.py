@@ -14,11 +14,12 @@ from commands.errors import (
 )
 from commands.model.images import BaseImage, ImageSpec, Maker
 from commands.model.packages import LockedPackage
-from commands.model.references import DaemonName, Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import DaemonName, Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import CreateImage
 from commands.recipe.base import made_by, refuse_default_made_here
 from commands.recipe.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.sources import Sources
+from commands.text import quoted
 
 SPEAKS_AGAINST = (
     ImageNotFound,

@@ -16,7 +16,6 @@ from typing import Any, Protocol, assert_never
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
-from bot.characters import without_hidden
 from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.stages import AT_REST, FINAL, SHOWN_ONLY, Attachment, Deciding, Dialog, DialogId, Preparing, Running
 from bot.redaction import redacted
@@ -27,6 +26,7 @@ from bot.slack.views import Message, announcement, render
 from bot.slack.views.facts import facts
 from bot.slack.views.tables import has_table, without_tables
 from commands.errors import StateUnwritable
+from commands.text import without_hidden
 
 log = structlog.get_logger()
 

@@ -13,12 +13,13 @@ from commands.host.origin import wanted_again
 from commands.host.selection import Found
 from commands.host.subjects import Registered, Sourceless, digests_of, registered
 from commands.model.images import BaseImage, Digest, ImageId, ImageSpec, LocalImage
-from commands.model.references import Reference, quoted
+from commands.model.references import Reference
 from commands.model.requests import CreateImage
 from commands.proposing import propose, told_of_pull
 from commands.recipe.labels import SPEC, MadeBy, read_labels, spec_hash
 from commands.registry.interface import Remote
 from commands.sources import Sources
+from commands.text import quoted
 
 MOST_CHANGES = 12
 """How many changes of one image a review lists."""

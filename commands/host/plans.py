@@ -9,8 +9,9 @@ from commands.command import Candidate, Finding, Keep, NoSource, Plan, Pull, Reb
 from commands.host.selection import Found
 from commands.host.subjects import Registered, digests_of
 from commands.model.images import Digest
-from commands.model.references import Reference, quoted
+from commands.model.references import Reference
 from commands.registry.interface import Remote
+from commands.text import quoted
 
 FEW_PULLS = 10
 """When so few pulls, or fewer, would be left to everybody afterwards, people should know."""

@@ -12,9 +12,10 @@ from commands.host.history import Kept, is_kept, kept_by, kept_for
 from commands.host.selection import Found, familiar, is_name_of_tool
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, Mark
-from commands.model.references import DaemonName, Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import DaemonName, Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import RollBackImage, UndoUpdate
 from commands.sources import Sources
+from commands.text import quoted
 
 GRAMMAR = Grammar(command="roll_back", arguments=(Argument("image"), Argument("to"), Argument("job")))
 

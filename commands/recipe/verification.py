@@ -22,6 +22,7 @@ from commands.errors import VerificationFailed
 from commands.inside import answers, inline
 from commands.model.images import ImageId, ImageSpec
 from commands.model.outcomes import ImportFailure, Verdict
+from commands.text import one_line
 
 log = structlog.get_logger()
 
@@ -254,5 +255,5 @@ def _count(number: int) -> str:
 
 def _shown(text: str, *, most: int = 300) -> str:
     """Make one short line of what an image said: without control characters, its beginning and its end."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = one_line(text)
     return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"

@@ -17,7 +17,7 @@ from commands.errors import (
 )
 from commands.memory import Memory
 from commands.model.images import Digest
-from commands.model.references import HUB, Malformed, Reference, quoted
+from commands.model.references import HUB, Malformed, Reference
 from commands.registry.access import Access, Grant, Question, Standing
 from commands.registry.challenge import challenge_in
 from commands.registry.interface import Remote
@@ -26,6 +26,7 @@ from commands.registry.problems import limited, nonsense, not_found, odd_status,
 from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback, site_in, site_of, ways_to
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Trouble, Unanswered, Wire
+from commands.text import quoted
 
 # Not `oras`: its requests have no timeouts, and its session reads `.netrc`.
 

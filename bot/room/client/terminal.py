@@ -15,8 +15,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bot.characters import without_hidden
 from bot.room.client.tables import Grid
+from commands.text import without_hidden
 
 Block = Mapping[str, JsonValue]
 
