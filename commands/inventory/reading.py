@@ -13,6 +13,7 @@ from commands.inventory.gathering import MOST, Gathering
 from commands.memory import Memory
 from commands.model.images import ImageId
 from commands.model.packages import Inventory
+from commands.text import counted
 
 REMEMBERED = 64
 """Of how many images the packages are remembered."""
@@ -70,12 +71,11 @@ def _gaps(python: Gathering, found: tuple[Database, ...]) -> Iterator[str]:
         yield from _left_out(database.gathering, f"entry {of}", f"entries {of}")
     for database in found[1:]:
         if count := len(database.gathering):
-            packages = "1 package" if count == 1 else f"{count} packages"
-            yield f"There is a database of {database.manager} as well ({packages}), not shown."
+            yield f"There is a database of {database.manager} as well ({counted(count, 'package')}), not shown."
 
 
 def _left_out(gathering: Gathering, one: str, several: str) -> Iterator[str]:
     if gathering.left_out:
-        yield f"{gathering.left_out} {one if gathering.left_out == 1 else several} could not be read."
+        yield f"{counted(gathering.left_out, one, several)} could not be read."
     if gathering.is_full:
         yield f"There are more than {MOST} {several}; the others are not shown."

@@ -17,6 +17,7 @@ from bot.slack.views.text import Markup, code, escaped, markup, prose, several
 from commands.command import Move, Removal, RollBack
 from commands.model.images import Mark
 from commands.model.outcomes import MoveResult
+from commands.text import plural
 
 _RESULTS: Final = 2_400
 _FINDINGS: Final = 2_000
@@ -144,7 +145,7 @@ def title_of_roll_back(dialog: TagsRolledBack) -> str:
         return f"✓ {about.name} {about.were} rolled back"
     if failed == len(results):
         return f"✗ {about.not_done}"
-    return f"⚠ {failed:,} of {len(results):,} names {'was' if failed == 1 else 'were'} not rolled back"
+    return f"⚠ {failed:,} of {len(results):,} names {plural(failed, 'was', 'were')} not rolled back"
 
 
 def _result(result: MoveResult) -> Markup:
