@@ -22,6 +22,7 @@ from bot.doctor.report import Report
 from bot.doctor.running import Check, run
 from bot.hosts import host_name, is_address, is_loopback
 from commands.errors import Misconfigured
+from commands.memory import Memory
 
 log = structlog.get_logger()
 
@@ -59,18 +60,11 @@ class Readiness:
     ) -> None:
         self._checks = checks
         self._seconds = seconds
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._asked = float("-inf")
-        self._report = Report(())
+        self._seen = Memory[None, Report](1, seconds, clock)
 
     def report(self) -> Report:
         """Look, or tell what was seen a moment ago."""
-        with self._lock:
-            if self._clock() - self._asked >= self._seconds:
-                self._report = run(self._checks, seconds=self._seconds)
-                self._asked = self._clock()
-            return self._report
+        return self._seen.get_or_make(None, lambda: run(self._checks, seconds=self._seconds))
 
 
 def pages(readiness: Readiness, metrics: Callable[[], bytes], *, metrics_kind: str) -> Pages:

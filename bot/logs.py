@@ -12,8 +12,9 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from bot.characters import spelled_out
 from bot.encodings import Disguises, Views
+from bot.redaction import redacted
+from commands.text import spelled_out
 
 MASK = "[redacted]"
 
@@ -66,20 +67,16 @@ class Redactor:
 
     def processor(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Mask every string of a log event, nested ones too (a structlog processor)."""
-        return {self(key): self._clean(value) for key, value in event.items()}
+        return redacted(event, self, rest=self._told)
 
-    def _clean(self, value: object) -> object:
+    def _told(self, value: object) -> object:
         match value:
-            case str():
-                return self(value)
-            case bytes():
-                return self(value.decode(errors="replace"))
-            case dict():
-                return {self(str(key)): self._clean(inner) for key, inner in value.items()}
-            case list() | tuple() | set() | frozenset():
-                return [self._clean(inner) for inner in value]
             case None | bool() | int() | float():
                 return value
+            case bytes():
+                return self(value.decode(errors="replace"))
+            case set() | frozenset():
+                return redacted(list(value), self, rest=self._told)
             case _:
                 return self(str(value))
 

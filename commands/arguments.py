@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TypeVar
 
 from commands.errors import ArgumentError
-from commands.model.references import quoted
+from commands.text import code_spans, quoted
 
 LONGEST_TEXT = 2_000
 """Characters behind one command."""
@@ -377,7 +377,7 @@ def _stray(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
         candidates = (*_appended(items, place, grammar), *named, _with(items, place))
     return Mistake(
         f"I don't know what {quoted(word)} belongs to",
-        advice=f"Write {quoted(form)}. Known arguments: {_listed(grammar.names)}.{commas}",
+        advice=f"Write {quoted(form)}. Known arguments: {code_spans(grammar.names)}.{commas}",
         candidates=candidates,
     )
 
@@ -391,7 +391,7 @@ def _unknown(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
     meant = f"Did you mean `{nearest[0]}`? " if nearest else ""
     return Mistake(
         f"{quoted(item.name or '')} is not an argument of `{grammar.command}`",
-        advice=f"{meant}Known arguments: {_listed(grammar.names)}.",
+        advice=f"{meant}Known arguments: {code_spans(grammar.names)}.",
         candidates=(*renamed, *version, _with(items, place)),
     )
 
@@ -410,7 +410,3 @@ def _twice(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
         advice="Give it once.",
         candidates=candidates,
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -10,10 +10,11 @@ from commands.arguments import Argument, FormError, Grammar, Mistake, read_field
 from commands.command import Creation, Refusal
 from commands.host.origin import arguments_of
 from commands.model.images import ImageSpec
-from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
 from commands.proposing import SPEAKS_AGAINST, propose
 from commands.sources import Sources
+from commands.text import quoted
 
 GRAMMAR = Grammar(
     command="/docker_image_create",

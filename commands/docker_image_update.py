@@ -20,9 +20,10 @@ from commands.host.plans import (
 from commands.host.selection import Ambiguous, Found, Unknown, find, is_tool, parse_wanted
 from commands.host.subjects import subjects_of
 from commands.model.images import ImageId
-from commands.model.references import Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import ShortId, UpdateImages, Wanted
 from commands.sources import Sources
+from commands.text import quoted
 
 GRAMMAR = Grammar(
     command="/docker_image_update",

@@ -10,9 +10,10 @@ from commands.command import Listing, Row
 from commands.host.history import is_kept
 from commands.host.origin import holders_of, is_made_here
 from commands.model.images import ImageId, ListedImage
-from commands.model.references import DaemonName, quoted
+from commands.model.references import DaemonName
 from commands.model.requests import ListImages, Query
 from commands.sources import Sources
+from commands.text import quoted
 
 GRAMMAR = Grammar(command="/docker_images")
 

@@ -14,11 +14,12 @@ from commands.errors import (
 )
 from commands.model.images import BaseImage, ImageSpec, Maker
 from commands.model.packages import LockedPackage
-from commands.model.references import DaemonName, Malformed, Reference, quoted, refuse_name_of_tools
+from commands.model.references import DaemonName, Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import CreateImage
 from commands.recipe.base import made_by, refuse_default_made_here
 from commands.recipe.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.sources import Sources
+from commands.text import counted, quoted
 
 SPEAKS_AGAINST = (
     ImageNotFound,
@@ -81,8 +82,7 @@ def _specify(
         )
     locked: tuple[LockedPackage, ...] = ()
     if request.dependencies:
-        count = len(request.dependencies)
-        report(f"Resolving {count} Python package{'' if count == 1 else 's'}")
+        report(f"Resolving {counted(len(request.dependencies), 'Python package')}")
         locked = sources.resolver.resolve(request.dependencies, base, labels=sources.labels)
     return ImageSpec(
         name=request.name,

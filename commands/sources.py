@@ -8,6 +8,7 @@ from commands.host.history import is_kept, tag_of
 from commands.host.selection import is_askable, is_name_of_tool
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
+from commands.memory import Memory
 from commands.model.images import BaseImage, ImageId, ImageSpec, LocalImage
 from commands.model.references import Reference
 from commands.packages.interface import Resolver
@@ -16,21 +17,24 @@ from commands.recipe.dockerfile import Recipe
 from commands.recipe.tags import BuildNumbers
 from commands.registry.interface import Registry
 
+_REMEMBERED = 256
+"""Of how many bases it is remembered what is in them."""
+
 
 class Bases:
     """Looks into bases, and remembers what it saw: what is in an image never changes under its ID."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[tuple[ImageId, Reference], BaseImage] = {}
+        self._known = Memory[tuple[ImageId, Reference], BaseImage](_REMEMBERED)
 
     def look_at(self, image: LocalImage, reference: Reference, labels: Mapping[str, str]) -> BaseImage:
         """Tell what can be built on an image; the container that looks carries `labels`. Raises `UnusableBase`."""
-        key = (image.id, reference)
-        if key not in self._known:
-            self._known[key] = look_at(self._engine, image, reference, labels=labels)
+        known = self._known.get_or_make(
+            (image.id, reference), lambda: look_at(self._engine, image, reference, labels=labels)
+        )
         # The registry's digest is not in the image: it comes with a pull and goes with the name.
-        return replace(self._known[key], digest=digest_of(image, reference))
+        return replace(known, digest=digest_of(image, reference))
 
 
 @dataclass(frozen=True, slots=True)

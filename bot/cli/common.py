@@ -11,7 +11,6 @@ from typing import Literal
 
 import click
 
-from bot.characters import without_hidden
 from bot.logs import set_up_logs
 from bot.room.client.room_client import RoomError
 from bot.room.client.say import Said
@@ -19,6 +18,7 @@ from bot.room.server.store import RoomNotOpenedError
 from bot.settings import Settings, load_settings
 from bot.wiring import Bot, redactor
 from commands.errors import Problem
+from commands.text import without_hidden
 
 _LOOK_SECONDS = 1.0
 """How often the loop checks for a signal."""

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import click
 
-from bot.characters import without_hidden
 from bot.cli.common import problems_in_words, settings_and_logs
 from bot.cli.room import credentials_of
 from bot.room.client.console import LiveDialog, Silent, choose
@@ -23,6 +22,7 @@ from bot.settings import environment
 from bot.state import scratch_state
 from bot.wiring import make_bot, make_engine
 from commands.errors import Misconfigured
+from commands.text import without_hidden
 
 
 def run(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_url: str | None, user: str) -> None:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from os import SEEK_END, SEEK_SET
 from pathlib import Path
 
-from bot.characters import without_hidden, without_terminal_sequences
 from bot.dialogs.stages import Attachment, DialogId
 from commands.errors import StateUnwritable
+from commands.text import without_hidden, without_terminal_sequences
 
 LONGEST = 20_000_000
 """Bytes of one log that are read back; what is older is cut, and the file says so."""

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, prepare
 from bot.dialogs.stages import FINAL, UNFINISHED, Dialog, DialogId, is_shown_only
+from bot.redaction import redacted
 from commands.errors import ShuttingDown, StateUnwritable
 
 log = structlog.get_logger()
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 _STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
 _CONNECTIONS = 40
 """Kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening one takes long."""
-_WORD_FOR_WORD = (("asked",), ("proposal",), ("undecided", "proposal"))
+_WORD_FOR_WORD = ("asked", "proposal")
 """What was asked and what is proposed is acted upon as it stands; neither can hold a secret, by its grammar."""
 
 
@@ -234,7 +235,12 @@ class Ledger:
     def _stage_of(self, dialog: Dialog) -> dict[str, str]:
         stage = type(dialog).__name__
         dumped = _STAGES[stage].dump_python(dialog, mode="json")
-        kept = _redacted(dumped, self._redact)
+        kept = {
+            key: value if key in _WORD_FOR_WORD else redacted(value, self._redact, keys=False)
+            for key, value in dumped.items()
+        }
+        if "undecided" in dumped:
+            kept["undecided"]["proposal"] = dumped["undecided"]["proposal"]
         # Half a character (the text of an exception may hold one) must not keep a dialog from its end.
         return {"stage": stage, "value": json.dumps(kept, ensure_ascii=False).encode(errors="replace").decode()}
 
@@ -253,20 +259,6 @@ class Ledger:
     def _rows(self, *where: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
         with _using(self._url), self._engine.connect() as connection:
             return connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial)).all()
-
-
-def _redacted(value: Any, redact: Callable[[str], str], path: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - any piece of JSON
-    if path in _WORD_FOR_WORD:
-        return value
-    match value:
-        case str():
-            return redact(value)
-        case dict():
-            return {key: _redacted(inner, redact, (*path, key)) for key, inner in value.items()}
-        case list():
-            return [_redacted(inner, redact, (*path, "")) for inner in value]
-        case _:
-            return value
 
 
 def sqlite_url(path: Path) -> str:

@@ -2,12 +2,13 @@
 
 from bot.doctor.report import Good, Verdict
 from bot.settings import Settings
+from commands.text import counted
 
 
 def limits_in_force(settings: Settings) -> Verdict:
     """Name them in people's units."""
     return Good(
-        f"{settings.builds_at_once} build{'' if settings.builds_at_once == 1 else 's'} at once; a build ends after "
+        f"{counted(settings.builds_at_once, 'build')} at once; a build ends after "
         f"{_time(settings.build_seconds)}, or {_time(settings.idle_seconds)} of silence; a proposal waits "
         f"{_time(settings.review_seconds)}; stopping waits {_time(settings.grace_seconds)}"
     )

@@ -1,9 +1,10 @@
 """What a check-up says: a verdict for each thing, and whether the bot can work with them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
+from bot.redaction import redacted
 from commands.errors import Problem
 
 
@@ -60,15 +61,11 @@ class Report:
 
     def clean(self, redact: Callable[[str], str]) -> Self:
         """Mask what must not be shown: a daemon's or a database's own words may hold anything."""
-        return replace(self, lines=tuple(replace(line, verdict=_clean(line.verdict, redact)) for line in self.lines))
+        return redacted(self, redact)
 
     def as_json(self) -> dict[str, Any]:
         """Write it for a program."""
         return {"ok": self.ok, "lines": [line.as_json() for line in self.lines]}
-
-
-def _clean(verdict: Verdict, redact: Callable[[str], str]) -> Verdict:
-    return replace(verdict, says=redact(verdict.says))
 
 
 def fault_of(problem: Problem) -> Fault:

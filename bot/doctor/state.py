@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 from bot.dialogs.ledger import Ledger
 from bot.doctor.daemon import gigabytes
 from bot.doctor.report import Caution, Fault, Good, Verdict
+from commands.text import counted
 
 _ENOUGH = 1 << 30
 """Build logs and a database: less is used up within weeks."""
@@ -55,7 +56,7 @@ def database_answers(url: str, *, shown: str) -> Verdict:
         unfinished = len(ledger.unfinished())
     finally:
         ledger.close()
-    return Good(f"{shown}, {unfinished} unfinished dialog{'' if unfinished == 1 else 's'}")
+    return Good(f"{shown}, {counted(unfinished, 'unfinished dialog')}")
 
 
 def _nearest(folder: Path) -> Path:

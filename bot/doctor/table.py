@@ -6,8 +6,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bot.characters import without_hidden
 from bot.doctor.report import Caution, Fault, Good, Line, Report, Verdict
+from commands.text import without_hidden
 
 
 def table(report: Report) -> RenderableType:

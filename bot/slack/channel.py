@@ -20,7 +20,6 @@ from bot.dialogs.ledger import Ledger
 from bot.dialogs.stages import Attachment, Dialog, DialogId, Preparing
 from bot.slack.answers import Meaning, meaning, seconds_to_wait
 from bot.slack.calls import MINUTE, RETRY_SECONDS, Calls, SlackClient
-from bot.slack.masking import masked
 from bot.slack.messages import Messages
 from bot.slack.outbox import Outbox, Outboxes
 from bot.slack.pace import Pace, SlidingWindow
@@ -138,7 +137,7 @@ class Channel:
     def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
         """Open a modal now, on the caller's thread: a trigger is good for three seconds. Say whether Slack took it."""
         try:
-            self._client.api_call("views.open", json={"trigger_id": trigger, "view": masked(view, self._redact)})
+            self._client.api_call("views.open", json={"trigger_id": trigger, "view": redacted(view, self._redact)})
         except (OSError, HTTPException, SlackClientError) as error:
             log.warning("view_not_opened", reason=str(error))
             return False

@@ -15,10 +15,10 @@ from bot.access.rules import Access, Act, Actor, OpenForm, PressButton, SendForm
 from bot.dialogs.jobs import Jobs
 from bot.dialogs.stages import Asked, DialogId
 from bot.meter import Meter
+from bot.redaction import redacted
 from bot.router import Command, Router
 from bot.slack.clicks import Clicks
 from bot.slack.forms import Forms
-from bot.slack.masking import masked
 from bot.slack.notes import BROKEN, STRANGE_FORM
 from bot.slack.payloads import Click, FormSent, SlashCommand
 from bot.slack.submissions import Submission, submissions
@@ -173,7 +173,7 @@ class Listeners:
         refusal = Refusal("Check the command", error.message, error.hint, error.details)
         # An acknowledgement does not pass through the channel, which masks everything else.
         small_print = context_of(self._redact(command.line), command.user_id, self._clock())
-        return refusal_message(masked(refusal, self._redact), small_print)
+        return refusal_message(redacted(refusal, self._redact), small_print)
 
     # ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,8 +8,8 @@ import structlog
 
 from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.stages import FINAL, Deciding, Dialog, Running
+from bot.redaction import redacted
 from bot.slack.calls import MINUTE, Calls, SlackClient
-from bot.slack.masking import masked
 from bot.slack.outbox import Outbox, Outboxes, Picture, look
 from bot.slack.pace import LeakyBucket, Pace, SlidingWindow
 from bot.slack.views import Message, announcement, render
@@ -96,7 +96,7 @@ class Messages:
 
     def announce(self, entry: Entry, box: Outbox) -> None:
         """Tell the requester in the thread of an end or a question."""
-        text = announcement(masked(entry.dialog, self._redact))
+        text = announcement(redacted(entry.dialog, self._redact))
         if text is not None and _owes_an_announcement(entry):
             window = self._posts_in(entry)
             if not self._calls.may(box, window):
@@ -118,7 +118,7 @@ class Messages:
             self._ledger.set_attached(entry.id, _QUESTION)
 
     def _body(self, entry: Entry, newest: Dialog, picture: Picture) -> dict[str, Any]:
-        shown = masked(newest, self._redact)
+        shown = redacted(newest, self._redact)
         message = _less(render(shown, self._clock()), picture)
         body: dict[str, Any] = {
             "channel": entry.dialog.asked.channel,
@@ -127,7 +127,7 @@ class Messages:
             "metadata": {"event_type": EVENT_TYPE, "event_payload": {**facts(shown), "trigger": entry.trigger}},
             **({"ts": entry.message} if entry.message else {}),
         }
-        return masked(body, self._redact)
+        return redacted(body, self._redact)
 
     def _posts_in(self, entry: Entry) -> SlidingWindow:
         return self._posts.setdefault(

@@ -7,6 +7,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.doctor.report import Caution, Fault, Good, Verdict
 from bot.slack.connection import web_client
 from bot.slack.manifest import SCOPES
+from commands.text import plural
 
 _SECONDS = 4
 """The SDK asks a second time where the connection fails."""
@@ -75,7 +76,7 @@ def _scopes(headers: object) -> set[str]:
 
 
 def _scope_word(scopes: list[str]) -> str:
-    return "the scope" if len(scopes) == 1 else "the scopes"
+    return plural(len(scopes), "the scope")
 
 
 def _refusal(setting: str, error: SlackApiError) -> Fault:

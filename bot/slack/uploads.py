@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import structlog
 
-from bot.characters import without_hidden
 from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.stages import Attachment
 from bot.slack.calls import MINUTE, Calls, SlackClient
 from bot.slack.outbox import Outbox, Outboxes
 from bot.slack.pace import Pace, SlidingWindow
+from commands.text import without_hidden
 
 log = structlog.get_logger()
 

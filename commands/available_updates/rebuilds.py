@@ -13,12 +13,13 @@ from commands.host.origin import wanted_again
 from commands.host.selection import Found
 from commands.host.subjects import Registered, Sourceless, digests_of, registered
 from commands.model.images import BaseImage, Digest, ImageId, ImageSpec, LocalImage
-from commands.model.references import Reference, quoted
+from commands.model.references import Reference
 from commands.model.requests import CreateImage
 from commands.proposing import propose, told_of_pull
 from commands.recipe.labels import SPEC, MadeBy, read_labels, spec_hash
 from commands.registry.interface import Remote
 from commands.sources import Sources
+from commands.text import counted, quoted
 
 MOST_CHANGES = 12
 """How many changes of one image a review lists."""
@@ -166,8 +167,7 @@ def _short(digest: str) -> str:
 def _package_changes(spec: ImageSpec, before: Mapping[str, str] | None) -> tuple[str, ...]:
     locked = (*spec.requested, *spec.transitive)
     if before is None:
-        count = len(locked)
-        return (f"{count} Python package{'' if count == 1 else 's'} resolved again",) if locked else ()
+        return (f"{counted(len(locked), 'Python package')} resolved again",) if locked else ()
     # What is no longer locked is not told: whether the base brings it is seen only when it is built.
     return tuple(
         f"{package.name} {before[package.name]} → {package.version}"

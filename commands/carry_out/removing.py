@@ -11,6 +11,7 @@ from commands.errors import ImageInUse, Problem, ReviewVoid
 from commands.host.history import repository_of
 from commands.model.images import Container, ImageId, LocalImage
 from commands.model.outcomes import Removed
+from commands.text import plural
 
 
 def remove(proposal: Removal, dependencies: Dependencies) -> Removed:
@@ -48,8 +49,8 @@ def refuse_if_used(containers: Iterable[Container], image: ImageId) -> None:
     if users:
         told = ", ".join(f"`{user.name}` ({user.state})" for user in users)
         raise ImageInUse(
-            f"{'A container uses' if len(users) == 1 else 'Containers use'} the image: {told}.",
-            hint=f"Remove {'it' if len(users) == 1 else 'them'} first: `docker rm`.",
+            f"{plural(len(users), 'A container uses', 'Containers use')} the image: {told}.",
+            hint=f"Remove {plural(len(users), 'it', 'them')} first: `docker rm`.",
         )
 
 

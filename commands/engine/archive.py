@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO, RawIOBase
 
 from commands.engine.interface import FilesRead, ReadOrder
+from commands.text import printable
 
 _LONGEST_READ = 32 << 10
 """Bytes read at once: a part of a content, or all attributes of a file; the kernel's longest path has 4 KB.
@@ -138,6 +139,6 @@ def _normal(path: str) -> str:
 def _left_out(paths: Sequence[str], reason: str) -> str:
     if not paths:
         return ""
-    first = "".join(letter if letter.isprintable() else "?" for letter in paths[0][:80])
+    first = printable(paths[0][:80], instead="?")
     others = f" and {len(paths) - 1} others" if len(paths) > 1 else ""
     return f"'{first}'{others} left out for being {reason}"

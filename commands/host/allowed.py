@@ -12,10 +12,11 @@ from threading import Lock
 
 from commands.errors import RegistryNotAllowed
 from commands.model.images import ListedImage
-from commands.model.references import HUB, Reference, quoted
+from commands.model.references import HUB, Reference
 from commands.recipe.labels import JOB
 from commands.registry.interface import Lookup, Remote
 from commands.registry.sites import is_inside
+from commands.text import quoted
 
 SECONDS = 60.0
 """How long it is remembered which registries the images of the host come from."""

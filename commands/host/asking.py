@@ -9,6 +9,7 @@ from commands.errors import EngineUnavailable, Problem
 from commands.host.selection import familiar
 from commands.model.references import Reference
 from commands.registry.interface import Registry, Remote
+from commands.text import counted
 
 AT_ONCE = 8
 """How many questions are under way at one time, over all registries."""
@@ -123,7 +124,5 @@ class _Round:
 
     def _told(self) -> str:
         registries, images = len(self._waiting), self._count
-        if images == 1:
-            return f"Asking {next(iter(self._waiting))} about 1 image"
-        whom = f"{registries} registries" if registries > 1 else next(iter(self._waiting))
-        return f"Asking {whom} about {images} images"
+        whom = counted(registries, "registry", "registries") if registries > 1 else next(iter(self._waiting))
+        return f"Asking {whom} about {counted(images, 'image')}"

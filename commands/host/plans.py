@@ -9,8 +9,9 @@ from commands.command import Candidate, Finding, Keep, NoSource, Plan, Pull, Reb
 from commands.host.selection import Found
 from commands.host.subjects import Registered, digests_of
 from commands.model.images import Digest
-from commands.model.references import Reference, quoted
+from commands.model.references import Reference
 from commands.registry.interface import Remote
+from commands.text import counted, in_words, plural, quoted
 
 FEW_PULLS = 10
 """When so few pulls, or fewer, would be left to everybody afterwards, people should know."""
@@ -87,7 +88,7 @@ def _not_now(left: int) -> Unchecked:
 
 
 def _pulls(count: int) -> str:
-    return _counted(count, "more pull") if count else "no more pulls"
+    return counted(count, "more pull") if count else "no more pulls"
 
 
 def _quota_finding(registry: str, left: int, planned: int) -> Finding | None:
@@ -111,7 +112,7 @@ def running_finding(candidates: Iterable[Candidate]) -> tuple[Finding, ...]:
     running = sorted({name for each in candidates if each.is_changed for name in each.users.running})
     if not running:
         return ()
-    goes, it = ("keeps", "it") if len(running) == 1 else ("keep", "them")
+    goes, it = plural(len(running), "keeps", "keep"), plural(len(running), "it", "them")
     message = f"{listed(running)} {goes} the old image until you recreate {it}."
     return (Finding("containers-go-on", Severity.WARNING, message),)
 
@@ -120,8 +121,8 @@ def nameless_finding(count: int) -> tuple[Finding, ...]:
     """Say that images without a name were not looked at."""
     if not count:
         return ()
-    have = "has" if count == 1 else "have"
-    message = f"{_counted(count, 'image')} {have} no name and {'is' if count == 1 else 'are'} left out."
+    have, are = plural(count, "has", "have"), plural(count, "is", "are")
+    message = f"{counted(count, 'image')} {have} no name and {are} left out."
     return (Finding("nameless", Severity.NOTE, message),)
 
 
@@ -136,10 +137,7 @@ def refusal_of_tool(name: str) -> Refusal:
 
 def listed(names: Sequence[str], last: str = "and") -> str:
     """Write names as part of a sentence, not more than a few of them; `last` stands before the last one."""
-    shown = [quoted(name) for name in names[:MOST_NAMED]]
-    more = len(names) - len(shown)
-    *others, end = [*shown, f"{more} more"] if more else shown
-    return f"{', '.join(others)} {last} {end}" if others else end
+    return in_words([quoted(name) for name in names], last=last, most=MOST_NAMED)
 
 
 def update_title(candidates: Sequence[Candidate]) -> str:
@@ -163,7 +161,7 @@ def nothing_title(candidates: Sequence[Candidate]) -> str:
     if unchecked:
         return f"{unchecked} of {len(candidates)} images could not be checked" if kept else "Nothing could be checked"
     if kept:
-        return f"{_counted(kept, 'image')} up to date, {len(candidates) - kept} with nothing to update from"
+        return f"{counted(kept, 'image')} up to date, {len(candidates) - kept} with nothing to update from"
     return f"None of {len(candidates)} images has anything to update from"
 
 
@@ -175,7 +173,3 @@ def _one_title(plan: Plan) -> str:
             return "could not be checked"
         case _:
             return "has nothing to update from"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

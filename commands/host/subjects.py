@@ -7,9 +7,10 @@ from commands.host.history import is_kept, repository_of, tag_of
 from commands.host.origin import holders_of, is_made_here
 from commands.host.selection import Found, familiar, is_askable, is_name_of_tool
 from commands.model.images import Digest, ImageId, ListedImage, LocalImage, Mark
-from commands.model.references import Reference, quoted
+from commands.model.references import Reference
 from commands.recipe.labels import REF_NAME
 from commands.recipe.tags import build_number
+from commands.text import quoted
 
 
 @dataclass(frozen=True, slots=True)

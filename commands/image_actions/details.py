@@ -13,10 +13,10 @@ from commands.host.selection import Ambiguous, Found, Unknown, find, is_askable,
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, LocalImage, Mark
 from commands.model.packages import Inventory
-from commands.model.references import quoted
 from commands.model.requests import LookAtImage, Wanted
 from commands.recipe.labels import read_labels
 from commands.sources import Sources
+from commands.text import quoted
 
 NAME = "details"
 

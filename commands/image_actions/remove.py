@@ -12,6 +12,7 @@ from commands.host.subjects import mark_of
 from commands.model.images import Container, ImageId, ListedImage
 from commands.model.requests import RemoveImage, ShortId
 from commands.sources import Sources
+from commands.text import and_more, plural
 
 NAME = "remove"
 _MOST_NAMED = 5
@@ -62,13 +63,12 @@ def _of(found: Found, listing: Sequence[ListedImage], sources: Sources) -> Remov
 
 
 def _in_use(name: str, containers: Sequence[Container]) -> Refusal:
-    one = len(containers) == 1
-    told = ", ".join(f"`{container.name}` ({container.state})" for container in containers[:_MOST_NAMED])
-    more = len(containers) - _MOST_NAMED
+    count = len(containers)
+    told = and_more([f"`{container.name}` ({container.state})" for container in containers], _MOST_NAMED)
     return Refusal(
         f"`{name}` is in use",
-        f"{'A container uses' if one else 'Containers use'} it: {told}{f' and {more} more' if more > 0 else ''}.",
-        f"Remove {'the container' if one else 'the containers'} first; the bot never removes containers.",
+        f"{plural(count, 'A container uses', 'Containers use')} it: {told}.",
+        f"Remove {plural(count, 'the container')} first; the bot never removes containers.",
     )
 
 
@@ -83,7 +83,6 @@ def _findings_on_names(names: Sequence[str]) -> tuple[Finding, ...]:
 def _findings_on_users(users: Users) -> tuple[Finding, ...]:
     if not users.images:
         return ()
-    told = ", ".join(f"`{name}`" for name in users.images[:_MOST_NAMED])
-    more = len(users.images) - _MOST_NAMED
-    message = f"Built on it: {told}{f' and {more} more' if more > 0 else ''}. They keep the shared layers."
+    told = and_more([f"`{name}`" for name in users.images], _MOST_NAMED)
+    message = f"Built on it: {told}. They keep the shared layers."
     return (Finding("built-on-it", Severity.NOTE, message),)

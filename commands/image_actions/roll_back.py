@@ -14,6 +14,7 @@ from commands.model.images import ImageId, ListedImage, Mark
 from commands.model.references import DaemonName, Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import RollBackImage, UndoUpdate
 from commands.sources import Sources
+from commands.text import code_spans, plural
 
 NAME = "roll_back"
 
@@ -137,7 +138,7 @@ def _move(name: str, present: ListedImage | None, kept: Kept, users: Mapping[Ima
 def _findings(moves: Sequence[Move]) -> Iterator[Finding]:
     for move in moves:
         if running := move.users.running:
-            who = ", ".join(f"`{name}`" for name in running)
+            who = code_spans(running)
             present = f"the current image of `{move.name}`"
             one, many = f"runs on {present} and keeps it", f"run on {present} and keep it"
-            yield Finding("running-users", Severity.WARNING, f"{who} {one if len(running) == 1 else many}.")
+            yield Finding("running-users", Severity.WARNING, f"{who} {plural(len(running), one, many)}.")

@@ -4,21 +4,20 @@ What follows the reading itself is quick: 22 distributions and 126 OS packages t
 and a database of 16 MiB that is made to be slow 1 s.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from commands.engine.interface import Engine, FilesRead, ReadOrder
 from commands.inventory.databases import Database, databases, is_database
 from commands.inventory.distributions import distributions, is_metadata
 from commands.inventory.gathering import MOST, Gathering
+from commands.memory import Memory
 from commands.model.images import ImageId
 from commands.model.packages import Inventory
+from commands.text import counted
 
 REMEMBERED = 64
 """Of how many images the packages are remembered."""
 
-_LANES = 64
 _GAP_MOST = 300
 
 
@@ -27,40 +26,18 @@ class Inventories:
 
     def __init__(self, engine: Engine, *, most: int = REMEMBERED) -> None:
         self._engine = engine
-        self._most = most
-        self._known: OrderedDict[ImageId, Inventory] = OrderedDict()
-        self._lock = threading.Lock()
-        # Who asks for an image that is being read waits, and reads it himself where that reading failed.
-        self._lanes = tuple(threading.Lock() for _ in range(_LANES))
+        # What was read in part may be read in full the next time, when the machine has less to do.
+        self._known = Memory[ImageId, Inventory](most, is_lasting=lambda inventory: not inventory.gap)
 
     def of(self, image: ImageId, labels: Mapping[str, str]) -> Inventory:
         """Read what is installed in an image, without running anything of it; `labels` are for what that leaves behind.
 
         Raises what the engine raises; a damaged file in the image is told in `gap`.
         """
-        with self._lanes[hash(image) % _LANES]:
-            known = self._remembered(image)
-            if known is not None:
-                return known
-            read = self._engine.read_files(ReadOrder(image, labels, wanted=is_wanted))
-            inventory = inventory_in(read)
-            # What was read in part may be read in full the next time, when the machine has less to do.
-            if not read.gap:
-                self._remember(image, inventory)
-            return inventory
+        return self._known.get_or_make(image, lambda: self._read(image, labels))
 
-    def _remembered(self, image: ImageId) -> Inventory | None:
-        with self._lock:
-            known = self._known.get(image)
-            if known is not None:
-                self._known.move_to_end(image)
-            return known
-
-    def _remember(self, image: ImageId, inventory: Inventory) -> None:
-        with self._lock:
-            self._known[image] = inventory
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
+    def _read(self, image: ImageId, labels: Mapping[str, str]) -> Inventory:
+        return inventory_in(self._engine.read_files(ReadOrder(image, labels, wanted=is_wanted)))
 
 
 def is_wanted(path: str) -> bool:
@@ -94,12 +71,11 @@ def _gaps(python: Gathering, found: tuple[Database, ...]) -> Iterator[str]:
         yield from _left_out(database.gathering, f"entry {of}", f"entries {of}")
     for database in found[1:]:
         if count := len(database.gathering):
-            packages = "1 package" if count == 1 else f"{count} packages"
-            yield f"There is a database of {database.manager} as well ({packages}), not shown."
+            yield f"There is a database of {database.manager} as well ({counted(count, 'package')}), not shown."
 
 
 def _left_out(gathering: Gathering, one: str, several: str) -> Iterator[str]:
     if gathering.left_out:
-        yield f"{gathering.left_out} {one if gathering.left_out == 1 else several} could not be read."
+        yield f"{counted(gathering.left_out, one, several)} could not be read."
     if gathering.is_full:
         yield f"There are more than {MOST} {several}; the others are not shown."

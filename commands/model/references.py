@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from commands.text import quoted
+
 LONGEST_REPOSITORY = 255
 """Characters of a repository with its registry; Docker's reference package, `NameTotalLengthMax`."""
 
@@ -15,9 +17,6 @@ TOOLS_NAMESPACE = "warroom"
 
 TOOLS_HOST = f"{TOOLS_NAMESPACE}.invalid"
 """The host in the names of the bot's own tools: none can ever be there (RFC 2606)."""
-
-LONGEST_QUOTE = 60
-"""Characters of somebody's text that a message repeats."""
 
 # The grammar is `reference/regexp.go` of the distribution project, with three differences: a separator is never empty
 # (the same language, without its exponential backtracking), a digest is SHA-256, and there are no IPv6 addresses.
@@ -33,19 +32,6 @@ _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCHEME_AND_USER = re.compile(rf"{_SCHEME.pattern}(?:[^/@]*@)?")
 _PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:VERSION|TAG|NAME|IMAGE|BASE|HERE|YOUR|XXX+)(?![A-Za-z])")
-
-
-def quoted(part: str) -> str:
-    """Put something typed between back-ticks: shortened, on one line, without back-ticks or invisible characters."""
-    seen = "".join(_visible(character) for character in part)
-    short = seen if len(seen) <= LONGEST_QUOTE else f"{seen[: LONGEST_QUOTE - 1]}…"
-    return f"`{short}`"
-
-
-def _visible(character: str) -> str:
-    if character == "`":
-        return "'"
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 class Malformed(ValueError):

@@ -10,7 +10,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from commands.model.packages import OsPackage, PythonRequirement
-from commands.model.references import Malformed, Reference, quoted
+from commands.model.references import Malformed, Reference
+from commands.text import quoted
 
 MOST_PACKAGES = 200
 """Entries of one list; the largest image of the reference asks for 66."""

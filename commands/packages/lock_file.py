@@ -13,6 +13,7 @@ from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sd
 
 from commands.errors import ResolutionFailed
 from commands.model.packages import FILE_NAME, LockedPackage, PackageFile
+from commands.text import printable
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCES = (".tar.gz", ".zip")
@@ -44,7 +45,7 @@ def unreadable(line: str) -> ResolutionFailed:
     return ResolutionFailed(
         "The resolver answered with something that is no list of packages.",
         hint="Whoever runs the bot should look at the version of uv that is installed.",
-        details=("".join(letter if letter.isprintable() else " " for letter in line)[:200],),
+        details=(printable(line, instead=" ")[:200],),
     )
 
 

@@ -10,6 +10,7 @@ from threading import Lock
 
 from commands.engine.interface import Engine
 from commands.errors import EngineUnavailable, Misconfigured
+from commands.memory import Memory
 from commands.model.images import LocalImage, Platform
 from commands.model.packages import PythonRequirement
 from commands.packages.platforms import machine
@@ -20,6 +21,8 @@ TOOL_LABEL = "warroom.tool"
 # Top-level names under `.invalid` lead nowhere (RFC 6761): no registry can serve an image of this name.
 _REPOSITORY = "warroom.invalid/uv"
 _SECONDS = 120.0
+_REMEMBERED = 16
+"""Of how many images the layer is remembered: one per version and architecture."""
 _SMALLEST = 1 << 20
 # ELF64 little-endian header and program header, as in elf(5).
 _HEADER = struct.Struct("<4sBB10xHHIQQQIHHHHHH")
@@ -35,7 +38,7 @@ class Toolbox:
         self._program = program
         self._folder = folder
         self._lock = Lock()
-        self._layers: dict[str, str] = {}
+        self._layers = Memory[str, str](_REMEMBERED)
 
     def static_uv(self, platform: Platform) -> Path:
         """Give the path of a static `uv` of our own version; fetched once per version and machine.
@@ -62,9 +65,8 @@ class Toolbox:
         """
         binary = self.static_uv(platform)
         reference = self.reference(platform)
+        layer = self._layers.get_or_make(reference, lambda: _layer_of(one_file_system("uv", binary.read_bytes())))
         with self._lock:
-            layer = self._layers.get(reference) or _layer_of(one_file_system("uv", binary.read_bytes()))
-            self._layers[reference] = layer
             if not _is_made_of(engine.find_image(reference), layer):
                 tag = reference.removeprefix(f"{_REPOSITORY}:")
                 filesystem = one_file_system("uv", binary.read_bytes())

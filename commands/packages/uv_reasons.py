@@ -10,7 +10,8 @@ hint: …
 import re
 from dataclasses import dataclass
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+from commands.text import without_controls
+
 _MARKER = re.compile(r"\{[^{}]*\}")
 _NO_SOLUTION = "error: No solution found when resolving dependencies"
 _LINES = 20
@@ -70,12 +71,6 @@ def read_reason(errors: str) -> Reason:
         needs=tuple(need for clause in clauses for need in _needs(clause)),
         asked=tuple(each for clause in clauses for each in _asked(clause)),
     )
-
-
-def without_controls(text: str) -> str:
-    """Take out everything that could move a cursor, change a colour or turn the writing direction; line ends stay."""
-    spaced = _ESCAPE.sub("", text.replace("\t", " "))
-    return "".join(character for character in spaced if character == "\n" or character.isprintable())
 
 
 def _evidence(body: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from commands.recipe.steps import StepKind
+from commands.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,4 +212,4 @@ def _first(signs: Sequence[_Sign], details: Sequence[str]) -> Advice | None:
 
 def _quotable(text: str, *, most: int = 80) -> str:
     # It came out of a build: nothing that could end the quotation, and not more than a name is long.
-    return "".join(letter for letter in text if letter.isprintable() and letter != "`")[:most]
+    return printable(text).replace("`", "")[:most]

@@ -11,9 +11,10 @@ from commands.engine.interface import Engine, RunOrder, RunOutcome
 from commands.errors import UnusableBase
 from commands.inside import answers, source
 from commands.model.images import BaseImage, Digest, LocalImage, Maker, PackageManager, Platform, PythonRuntime
-from commands.model.references import Reference, quoted
+from commands.model.references import Reference
 from commands.recipe.dockerfile import EXECUTABLE, USER
 from commands.recipe.labels import REF_NAME, read_labels
+from commands.text import quoted
 
 OLDEST_PYTHON = (3, 8)
 """What `uv` installs into, and what the programs in `inside` are written for."""

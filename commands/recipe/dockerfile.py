@@ -10,6 +10,7 @@ from typing import assert_never
 
 from commands.model.images import BaseImage, ImageId, ImageSpec, PackageManager
 from commands.recipe.steps import triggers_of
+from commands.text import and_more
 
 RECIPE_FORMAT = 2
 """Goes into the hash of a specification: raise it whenever the same packages would give another image."""
@@ -21,6 +22,8 @@ USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(:[A-Za-z0-9_][A-Za-z0-9_.-]
 IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 EXECUTABLE = re.compile(r"(/[A-Za-z0-9_+.-]+)+")
 
+_MOST_NAMED = 4
+"""Packages that the title of a step names."""
 _ROOT = frozenset({"", "0", "root", "0:0", "root:root"})
 
 # Every mount lies on or under /mnt. BuildKit leaves a mount point that it had to make behind in the image, as an empty
@@ -152,7 +155,7 @@ def _as_root(user: str, steps: list[str]) -> list[str]:
 def _os_steps(spec: ImageSpec, *, ca_bundle: bool) -> tuple[_Step, ...]:
     if not spec.os_packages:
         return ()
-    title = f"OS packages: {_listed([package.name for package in spec.os_packages])}"
+    title = f"OS packages: {and_more([package.name for package in spec.os_packages], _MOST_NAMED)}"
     match spec.base.package_manager:
         case PackageManager.APT:
             return (_apt_step(title, spec.base.image_id),)
@@ -218,7 +221,7 @@ def _wheels_step(uv: _Uv, count: int) -> _Step:
 
 def _source_step(uv: _Uv, names: list[str], *, ca_bundle: bool) -> _Step:
     step = uv.step(
-        f"Build from source: {_listed(names)}",
+        f"Build from source: {and_more(names, _MOST_NAMED)}",
         (
             "What has no wheel. Code of these packages runs here; what they need to be built is mounted with them, and",
             "there is neither login nor cache.",
@@ -234,8 +237,3 @@ def _checked(grammar: re.Pattern[str], value: str) -> str:
     if not grammar.fullmatch(value):
         raise ValueError(f"{value!r} cannot stand in a Dockerfile")
     return value
-
-
-def _listed(names: list[str], *, most: int = 4) -> str:
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -22,6 +22,7 @@ from commands.errors import VerificationFailed
 from commands.inside import answers, inline
 from commands.model.images import ImageId, ImageSpec
 from commands.model.outcomes import ImportFailure, Verdict
+from commands.text import counted, one_line, plural
 
 log = structlog.get_logger()
 
@@ -249,10 +250,10 @@ def _unfinished(outcome: RunOutcome, seconds: float) -> VerificationFailed:
 
 
 def _count(number: int) -> str:
-    return "one package is" if number == 1 else f"{number} packages are"
+    return plural(number, "one package is", f"{counted(number, 'package')} are")
 
 
 def _shown(text: str, *, most: int = 300) -> str:
     """Make one short line of what an image said: without control characters, its beginning and its end."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = one_line(text)
     return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"

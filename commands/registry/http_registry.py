@@ -15,8 +15,9 @@ from commands.errors import (
     RegistryLimited,
     RegistryUnreachable,
 )
+from commands.memory import Memory
 from commands.model.images import Digest
-from commands.model.references import HUB, Malformed, Reference, quoted
+from commands.model.references import HUB, Malformed, Reference
 from commands.registry.access import Access, Grant, Question, Standing
 from commands.registry.challenge import challenge_in
 from commands.registry.interface import Remote
@@ -25,6 +26,7 @@ from commands.registry.problems import limited, nonsense, not_found, odd_status,
 from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback, site_in, site_of, ways_to
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Trouble, Unanswered, Wire
+from commands.text import quoted
 
 # Not `oras`: its requests have no timeouts, and its session reads `.netrc`.
 
@@ -78,7 +80,7 @@ class HttpRegistry:
         self._waits = Waits(monotonic)
         self._access = Access(self._wire, self._trust, login, self._problem_of, monotonic)
         self._known_ways: dict[Site, Way] = {}
-        self._rules: tuple[float, RegistryRules] | None = None
+        self._rules = Memory[None, RegistryRules](1, _RULES_SECONDS, monotonic)
 
     def close(self) -> None:
         """Close the connections that are kept open; it can be used again afterwards."""
@@ -111,10 +113,7 @@ class HttpRegistry:
     def _current_rules(self, host: str) -> RegistryRules:
         if is_loopback(host):  # Nothing that the daemon says would change the way there.
             return RegistryRules(hub="")
-        kept = self._rules
-        if kept is None or kept[0] <= self._monotonic():
-            kept = self._rules = (self._monotonic() + _RULES_SECONDS, self._read_rules())
-        return kept[1]
+        return self._rules.get_or_make(None, self._read_rules)
 
     def _look_up(self, reference: Reference, site: Site) -> Remote:
         if left := self._waits.left(site.host):

@@ -4,14 +4,38 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.dialogs.progress import Progress, Step, StepState, Transfer
-from bot.dialogs.stages import Answered, Asked, Cancelled, Deciding, Dialog, DialogId, Discarded, Expired, Failed, Finished, JobLine, Listed, Paused, Preparing, Queued, Running, Settling, Stopped, UnderReview
-from commands.command import ImageCreated, ImageReused, ImagesUpdated, TagsRolledBack, ImageRemoved, ImageUndecided
+from bot.dialogs.stages import (
+    Answered,
+    Asked,
+    Cancelled,
+    Deciding,
+    Dialog,
+    DialogId,
+    Discarded,
+    Expired,
+    Failed,
+    Finished,
+    JobLine,
+    Listed,
+    Paused,
+    Preparing,
+    Queued,
+    Running,
+    Settling,
+    Stopped,
+    UnderReview,
+)
 from commands.command import (
     Candidate,
     Card,
     Creation,
     ExistingImage,
     Finding,
+    ImageCreated,
+    ImageRemoved,
+    ImageReused,
+    ImagesUpdated,
+    ImageUndecided,
     Keep,
     Listing,
     Move,
@@ -25,6 +49,7 @@ from commands.command import (
     RollBack,
     Row,
     Severity,
+    TagsRolledBack,
     Unchecked,
     Update,
     Users,

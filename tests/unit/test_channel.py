@@ -14,8 +14,21 @@ from slack_sdk.errors import SlackRequestError
 
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import Attachment, Deciding, Dialog, DialogId, FINAL, Failed, Finished, Listed, Preparing, Queued, Running, SHOWN_ONLY, UnderReview
-from commands.command import ImageCreated, ImagesUpdated
+from bot.dialogs.stages import (
+    FINAL,
+    SHOWN_ONLY,
+    Attachment,
+    Deciding,
+    Dialog,
+    DialogId,
+    Failed,
+    Finished,
+    Listed,
+    Preparing,
+    Queued,
+    Running,
+    UnderReview,
+)
 from bot.logs import MASK, Redactor
 from bot.slack.channel import Channel
 from bot.slack.messages import EVENT_TYPE
@@ -23,6 +36,7 @@ from bot.slack.pace import Pace
 from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
 from bot.slack.views.tables import without_tables
+from commands.command import ImageCreated, ImagesUpdated
 from commands.errors import StateUnwritable
 from tests.fakes.logs import logs_to
 from tests.fakes.slack_client import Call, FakeSlackClient, Refusal, refusal

@@ -6,13 +6,24 @@ import pytest
 
 from bot.dialogs.follow_ups import FollowUp
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import AT_REST, Answered, Cancelled, Deciding, Dialog, Failed, Finished, Listed, Running, UNFINISHED, UnderReview
-from commands.command import ImageCreated, ImageReused, ImagesUpdated, TagsRolledBack
+from bot.dialogs.stages import (
+    AT_REST,
+    UNFINISHED,
+    Answered,
+    Cancelled,
+    Deciding,
+    Dialog,
+    Failed,
+    Finished,
+    Listed,
+    Running,
+    UnderReview,
+)
 from bot.room.client.dialog_facts import Meaning as KnownMeaning
 from bot.slack.clicks import EDIT, FILTER, SHOW, Turn
 from bot.slack.views.actions import MEANINGS, Action, Meaning
 from bot.slack.views.facts import STATES, facts
-from commands.command import NothingToDo, Refusal
+from commands.command import ImageCreated, ImageReused, ImagesUpdated, NothingToDo, Refusal, TagsRolledBack
 from commands.model.outcomes import ImageResult, MoveResult, RolledBack, Updated
 from tests.kit.examples import (
     ALICE,

@@ -9,14 +9,12 @@ import pytest
 from bot.access.rules import Access
 from bot.dialogs.follow_ups import FollowUp
 from bot.dialogs.stages import Answered, Asked, Cancelled, Dialog, DialogId, Finished, Listed, Preparing, UnderReview
-from commands.command import ImagesUpdated
-from bot.dialogs.transitions import Decision
 from bot.slack.clicks import ACTIONS, FILTER, Taken, Turn
 from bot.slack.views.form import FormContext
 from bot.slack.views.images.filter_form import FILTER_FORM, filter_form
 from bot.slack.views.images.list import row_choice
 from bot.slack.views.update.form import UPDATE_FORM, update_form
-from commands.command import RollBack
+from commands.command import ImagesUpdated, RollBack
 from commands.errors import StateUnwritable
 from commands.model.requests import Query
 from tests.kit.app import CONTEXT, HERE, IMAGES, Desk, click, form

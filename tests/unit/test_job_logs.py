@@ -5,11 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.characters import is_hidden
 from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.stages import DialogId
 from bot.logs import MASK, Redactor
 from commands.errors import StateUnwritable
+from commands.text import is_hidden
 
 JOB = DialogId("d-1")
 SECRET = "hunter2-and-more"

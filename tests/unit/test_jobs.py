@@ -14,12 +14,28 @@ import pytest
 from bot.dialogs import transitions
 from bot.dialogs.ledger import Entry
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import Answered, Attachment, Cancelled, Deciding, Dialog, DialogId, Discarded, Expired, FINAL, Failed, Finished, Preparing, Queued, Running, Settling, Stopped, UnderReview
-from commands.command import ImageCreated, ImageReused
+from bot.dialogs.stages import (
+    FINAL,
+    Answered,
+    Attachment,
+    Cancelled,
+    Deciding,
+    Dialog,
+    DialogId,
+    Discarded,
+    Expired,
+    Failed,
+    Finished,
+    Preparing,
+    Queued,
+    Running,
+    Stopped,
+    UnderReview,
+)
 from bot.dialogs.transitions import Decision, Press
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
-from commands.command import Proposal
+from commands.command import ImageCreated, ImageReused, Proposal
 from commands.errors import (
     BuildFailed,
     BuildStopped,

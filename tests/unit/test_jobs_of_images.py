@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from bot.dialogs.stages import Answered, Dialog, DialogId, Failed, Finished, Listed, Preparing, Queued, Running, Stopped, UnderReview
+from bot.dialogs.stages import (
+    Answered,
+    Dialog,
+    DialogId,
+    Failed,
+    Finished,
+    Listed,
+    Preparing,
+    Queued,
+    Running,
+    Stopped,
+    UnderReview,
+)
 from bot.dialogs.transitions import Decision, Press
 from commands.command import (
     Answer,

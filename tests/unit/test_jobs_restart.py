@@ -9,11 +9,26 @@ from pathlib import Path
 import pytest
 
 from bot.dialogs.ledger import Entry
-from bot.dialogs.stages import Cancelled, Deciding, Dialog, Discarded, FINAL, Failed, Finished, Paused, Preparing, Queued, Running, Settling, Stopped, UnderReview
-from commands.command import ImageUndecided
-from commands.model.outcomes import Undecided
+from bot.dialogs.stages import (
+    FINAL,
+    Cancelled,
+    Deciding,
+    Dialog,
+    Discarded,
+    Failed,
+    Finished,
+    Paused,
+    Preparing,
+    Queued,
+    Running,
+    Settling,
+    Stopped,
+    UnderReview,
+)
 from bot.dialogs.transitions import Decision, Press
+from commands.command import ImageUndecided
 from commands.errors import BuildStopped, EngineUnavailable, ShuttingDown, StateUnwritable
+from commands.model.outcomes import Undecided
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.work import FakeWork
 from tests.kit.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, PROGRESS, PROPOSAL, UNDECIDED, asked_as
@@ -398,8 +413,16 @@ GOES_ON: tuple[tuple[Dialog, type[Dialog]], ...] = (
     (Running(ASKED, PROPOSAL, BOB, PROGRESS), Finished),
     (Running(ASKED, PROPOSAL, BOB, PROGRESS, stopping_by=ALICE), Stopped),
     (Paused(ASKED, PROPOSAL, BOB), Finished),
-    (Settling(ASKED, BOB, ImageUndecided(PROPOSAL, Undecided(UNDECIDED.image_id, ())), keep=True, progress=PROGRESS), Finished),
-    (Settling(ASKED, None, ImageUndecided(PROPOSAL, Undecided(UNDECIDED.image_id, ())), keep=False, progress=PROGRESS), Discarded),
+    (
+        Settling(ASKED, BOB, ImageUndecided(PROPOSAL, Undecided(UNDECIDED.image_id, ())), keep=True, progress=PROGRESS),
+        Finished,
+    ),
+    (
+        Settling(
+            ASKED, None, ImageUndecided(PROPOSAL, Undecided(UNDECIDED.image_id, ())), keep=False, progress=PROGRESS
+        ),
+        Discarded,
+    ),
 )
 
 

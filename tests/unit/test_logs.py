@@ -11,8 +11,8 @@ from dbos._logger import init_logger
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.characters import is_hidden
 from bot.logs import MASK, Redactor, set_up_logs
+from commands.text import is_hidden
 
 SECRET = "hunter2-and-more"
 Form = Literal["console", "json"]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.model.references import LONGEST_QUOTE, DaemonName, Malformed, Reference, quoted
+from commands.model.references import DaemonName, Malformed, Reference
+from commands.text import LONGEST_QUOTE, quoted
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

@@ -6,16 +6,44 @@ from typing import get_args
 import pytest
 
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import Answered, Asked, Cancelled, Deciding, Dialog, DialogId, Discarded, Expired, FINAL, Failed, Finished, Listed, Paused, Preparing, Queued, Running, SHOWN_ONLY, Settling, Stopped, UnderReview
-from commands.command import ImageCreated, ImageReused, ImageUndecided
-from commands.model.outcomes import Undecided
+from bot.dialogs.stages import (
+    FINAL,
+    SHOWN_ONLY,
+    Answered,
+    Asked,
+    Cancelled,
+    Deciding,
+    Dialog,
+    DialogId,
+    Discarded,
+    Expired,
+    Failed,
+    Finished,
+    Listed,
+    Paused,
+    Preparing,
+    Queued,
+    Running,
+    Settling,
+    Stopped,
+    UnderReview,
+)
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.amounts import age, duration, moment, ordinal, size
 from bot.slack.views.files import attachment, dockerfile_file, packages_file
 from bot.slack.views.parts import Block
 from bot.slack.views.text import code, copyable, escaped, log_block, mention, plain, prose, several, visible
-from commands.command import Creation, ExistingImage, Finding, Refusal, Severity
+from commands.command import (
+    Creation,
+    ExistingImage,
+    Finding,
+    ImageCreated,
+    ImageReused,
+    ImageUndecided,
+    Refusal,
+    Severity,
+)
 from commands.model.images import (
     BaseImage,
     Digest,
@@ -26,7 +54,7 @@ from commands.model.images import (
     Platform,
     PythonRuntime,
 )
-from commands.model.outcomes import Created, ImportFailure
+from commands.model.outcomes import Created, ImportFailure, Undecided
 from commands.model.packages import LockedPackage, OsPackage, PythonRequirement
 from commands.model.references import Reference
 from tests.fakes.files import a_wheel
@@ -366,7 +394,9 @@ def test_a_queued_build_shows_its_place(position: int, words: str) -> None:
 
 
 def test_a_decision_shows_what_does_not_import_and_asks_before_it_discards() -> None:
-    message = render(Deciding(ASKED, "U0BOB", ImageUndecided(PROPOSAL, Undecided(IMAGE.id, FAILURES)), ENDED, LATER), NOW)
+    message = render(
+        Deciding(ASKED, "U0BOB", ImageUndecided(PROPOSAL, Undecided(IMAGE.id, FAILURES)), ENDED, LATER), NOW
+    )
 
     assert "• `cv2` of `opencv-python`: `ImportError: libGL.so.1: cannot open shared object file`" in texts(message)
     assert "Without a decision it is removed at 20:20 UTC." in texts(message)

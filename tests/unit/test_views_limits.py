@@ -19,9 +19,27 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bot.dialogs.progress import Progress, Step, StepState, Transfer
-from bot.dialogs.stages import Answered, Asked, Cancelled, Deciding, Dialog, DialogId, Discarded, Expired, Failed, Finished, JobLine, Listed, Paused, Preparing, Queued, Running, Settling, Stopped, UnderReview
-from commands.command import ImageCreated, ImageReused, ImagesUpdated, TagsRolledBack, ImageRemoved, ImageUndecided
-from commands.model.outcomes import Undecided
+from bot.dialogs.stages import (
+    Answered,
+    Asked,
+    Cancelled,
+    Deciding,
+    Dialog,
+    DialogId,
+    Discarded,
+    Expired,
+    Failed,
+    Finished,
+    JobLine,
+    Listed,
+    Paused,
+    Preparing,
+    Queued,
+    Running,
+    Settling,
+    Stopped,
+    UnderReview,
+)
 from bot.room.blocks import are_too_long, block_errors
 from bot.room.client.terminal import to_rich
 from bot.slack.views import Message, announcement, render
@@ -33,6 +51,11 @@ from commands.command import (
     Creation,
     ExistingImage,
     Finding,
+    ImageCreated,
+    ImageRemoved,
+    ImageReused,
+    ImagesUpdated,
+    ImageUndecided,
     Keep,
     Listing,
     Move,
@@ -47,6 +70,7 @@ from commands.command import (
     RollBack,
     Row,
     Severity,
+    TagsRolledBack,
     Unchecked,
     Update,
     Users,
@@ -71,6 +95,7 @@ from commands.model.outcomes import (
     MoveResult,
     Removed,
     RolledBack,
+    Undecided,
     Updated,
 )
 from commands.model.packages import (
@@ -407,9 +432,18 @@ def _largest_changes(
         Running(asked, update, text, progress, text),
         Failed(asked, text, text, (text,) * 1_000, update, progress),
         Stopped(asked, update, text, progress),
-        *(Finished(asked, text, ImagesUpdated(update, Updated(each, (text,) * 9)), progress, NOW, text) for each in outcomes),
+        *(
+            Finished(asked, text, ImagesUpdated(update, Updated(each, (text,) * 9)), progress, NOW, text)
+            for each in outcomes
+        ),
         Answered(asked, NothingToDo(text, candidates, findings)),
-        Finished(asked, text, TagsRolledBack(roll_back, RolledBack((MoveResult(text, mark, text, text, (text,)),) * 99)), None, NOW),
+        Finished(
+            asked,
+            text,
+            TagsRolledBack(roll_back, RolledBack((MoveResult(text, mark, text, text, (text,)),) * 99)),
+            None,
+            NOW,
+        ),
         Finished(asked, text, ImageRemoved(removal, Removed((text,) * 99, ImageId(text))), None, NOW),
     )
 

@@ -8,14 +8,24 @@ import pytest
 
 from bot.dialogs.follow_ups import FollowUp, line_after
 from bot.dialogs.progress import Progress, Step, StepState
-from bot.dialogs.stages import Answered, Cancelled, Dialog, Expired, Failed, Finished, Paused, Queued, Running, Stopped, UnderReview
-from commands.command import ImagesUpdated, TagsRolledBack, ImageRemoved
-from bot.dialogs.transitions import Decision
+from bot.dialogs.stages import (
+    Answered,
+    Cancelled,
+    Dialog,
+    Expired,
+    Failed,
+    Finished,
+    Paused,
+    Queued,
+    Running,
+    Stopped,
+    UnderReview,
+)
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.actions import Action
 from bot.slack.views.files import attachment
 from bot.slack.views.steps import transferred
-from commands.command import NothingToDo, Pull, Refusal, Users
+from commands.command import ImageRemoved, ImagesUpdated, NothingToDo, Pull, Refusal, TagsRolledBack, Users
 from commands.model.outcomes import Ending, ImageResult, MoveResult, Removed, RolledBack, Updated
 from commands.model.packages import Change, Difference, PackageChanges
 from commands.model.references import Reference

@@ -9,7 +9,6 @@ import pytest
 from bot.access.rules import Access
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.stages import Dialog, Finished, Running, UnderReview
-from commands.command import ImageCreated
 from bot.logs import MASK
 from bot.room.client.console import Silent
 from bot.room.client.room_client import RoomClient
@@ -19,6 +18,7 @@ from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.state import StateFolder, scratch_state
 from bot.wiring import Credentials, make_bot, redactor
+from commands.command import ImageCreated
 from commands.errors import Misconfigured, StateUnwritable
 from commands.recipe.labels import JOB
 from tests.fakes.engine import FakeEngine

@@ -15,8 +15,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bot.characters import without_hidden
 from bot.room.client.tables import Grid
+from commands.text import and_more, without_hidden
 
 Block = Mapping[str, JsonValue]
 
@@ -113,11 +113,10 @@ def _menu(element: JsonValue) -> Text:
             words = [_visible(_string(option.get("text"), "text")) for option in options if isinstance(option, dict)]
         case _:
             words = []
-    rest = f" and {len(words) - _MOST_OPTIONS} more" if len(words) > _MOST_OPTIONS else ""
     label = _string(element.get("placeholder"), "text") if isinstance(element, dict) else ""
     shown = Text(f"[ {_visible(label) or 'Choose'} ▾ ]")
     shown.append(f" {_visible(_string(element, 'action_id'))}", style="dim")
-    return shown.append(f": {', '.join(words[:_MOST_OPTIONS])}{rest}")
+    return shown.append(f": {and_more(words, _MOST_OPTIONS)}")
 
 
 def _table(rows: Sequence[JsonValue], settings: JsonValue) -> Grid:

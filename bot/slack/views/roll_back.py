@@ -35,6 +35,7 @@ from commands.host.history import tag_of
 from commands.image_actions import roll_back
 from commands.model.outcomes import MoveResult
 from commands.model.requests import RollBackImage
+from commands.text import plural
 
 _RESULTS: Final = 2_400
 _FINDINGS: Final = 2_000
@@ -157,7 +158,7 @@ def _title(end: TagsRolledBack) -> str:
         return f"✓ {about.name} {about.were} rolled back"
     if failed == len(results):
         return f"✗ {about.not_done}"
-    return f"⚠ {failed:,} of {len(results):,} names {'was' if failed == 1 else 'were'} not rolled back"
+    return f"⚠ {failed:,} of {len(results):,} names {plural(failed, 'was', 'were')} not rolled back"
 
 
 def _move(move: Move, now: datetime) -> Markup:

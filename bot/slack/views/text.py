@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, LiteralString, NewType, TypeVar
 
-from bot.characters import without_hidden, without_terminal_sequences
+from commands.text import without_hidden, without_terminal_sequences
 
 Item = TypeVar("Item")
 

@@ -13,6 +13,7 @@ from bot.slack.views.parts import FIELD, LINE, Block, Message, actions, context,
 from bot.slack.views.tables import Column, fitted, table
 from bot.slack.views.text import Markup, code, escaped, joined, markup, mention, middle, prose
 from commands.command import Listing, Row
+from commands.text import counted
 
 TITLE: Final = "Available Docker Images"
 
@@ -64,7 +65,7 @@ def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
         ],
         context(dialog.asked),
         actions(dialog.asked.dialog, *_buttons(listing, room)),
-        summary=f"{_images(listing.images)}, page {listing.query.page:,} of {listing.pages:,}",
+        summary=f"{counted(listing.images, 'image')}, page {listing.query.page:,} of {listing.pages:,}",
     )
 
 
@@ -84,7 +85,7 @@ def _job(job: JobLine, now: datetime) -> Markup:
 
 def _summary(dialog: Listed) -> list[Markup]:
     listing = dialog.listing
-    counts = [f"{_images(listing.images)}", f"{listing.names:,} name{'' if listing.names == 1 else 's'}"]
+    counts = [counted(listing.images, "image"), counted(listing.names, "name")]
     said = joined(" · ", [*(escaped(count, FIELD) for count in counts), _disk(listing)])
     return [
         said,
@@ -110,7 +111,7 @@ def _filter(listing: Listing) -> list[Markup]:
     ]
     if not parts:
         return []
-    found = escaped(f"{listing.matching:,} row{'' if listing.matching == 1 else 's'}", FIELD)
+    found = escaped(counted(listing.matching, "row"), FIELD)
     return [markup("*Filter:* {} · {}", joined(", ", parts), found)]
 
 
@@ -173,7 +174,3 @@ def _choice(row: Row, width: int) -> str:
 
 def _short(row: Row) -> str:
     return middle(row.image.removeprefix("sha256:")[:_SHORT_ID], _SHORT_ID)
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"

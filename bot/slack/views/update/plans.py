@@ -9,6 +9,7 @@ from bot.slack.views.text import NOTHING, Markup, code, escaped, joined, markup,
 from commands.command import Candidate, Keep, NoSource, Plan, Pull, Rebuild, Unchecked, Users
 from commands.model.images import Mark
 from commands.model.references import Reference
+from commands.text import and_more, counted
 
 _NAME: Final = 120
 _REASON: Final = 400
@@ -109,8 +110,7 @@ def _from(source: Reference, name: str) -> str:
 
 
 def _first(changes: Sequence[str]) -> str:
-    rest = len(changes) - _CHANGES
-    return "; ".join(changes[:_CHANGES]) + (f" and {rest:,} more" if rest > 0 else "")
+    return and_more(changes, _CHANGES, separator="; ")
 
 
 def _images(users: Users) -> list[str]:
@@ -118,7 +118,7 @@ def _images(users: Users) -> list[str]:
     if not count:
         return ["possibly more images"] if users.more_images else []
     least = "at least " if users.more_images else ""
-    return [f"{least}{count:,} image{'' if count == 1 else 's'}"]
+    return [f"{least}{counted(count, 'image')}"]
 
 
 def _nobody(users: Users) -> Markup:

@@ -32,6 +32,7 @@ from bot.slack.views.update.files import has_changes
 from bot.slack.views.update.plans import problem_lines
 from commands.command import ImagesUpdated
 from commands.model.outcomes import Ending, ImageResult, Updated
+from commands.text import counted, plural
 
 _KEY_LINE: Final = 400
 _PROBLEMS: Final = 2_000
@@ -89,7 +90,7 @@ def title_of(outcome: Updated) -> str:
         return f"✓ {changed:,} images {_verb(concerned)}"
     if not changed:
         return f"✗ None of {_images(left)} was updated"
-    return f"⚠ {left:,} of {_images(len(concerned))} {'was' if left == 1 else 'were'} not updated"
+    return f"⚠ {left:,} of {_images(len(concerned))} {plural(left, 'was', 'were')} not updated"
 
 
 def by_weight(results: Sequence[ImageResult]) -> list[ImageResult]:
@@ -140,7 +141,7 @@ def _verb(results: Sequence[ImageResult]) -> str:
 
 
 def _images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"
+    return counted(count, "image")
 
 
 def _summary(results: Sequence[ImageResult]) -> str:

@@ -23,6 +23,7 @@ from bot.slack.views.text import Markup, escaped, markup
 from bot.slack.views.update.controls import IMAGES, confirm
 from bot.slack.views.update.plans import by_weight, in_a_cell, remote, unchecked_lines, used_by
 from commands.command import Candidate, Keep, NoSource, NothingToDo, Rebuild, Unchecked, Update
+from commands.text import counted, plural
 
 _MOST: Final = 1_200
 """Characters of the findings, and of the images that could not be checked."""
@@ -132,7 +133,7 @@ def _rest(images: Sequence[Candidate], shown: Sequence[Candidate]) -> list[Marku
         (_count(hidden, NoSource), "image has nothing to update from", "images have nothing to update from"),
         (_count(hidden, Keep), "image is unchanged", "images are unchanged"),
     )
-    said = [f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count]
+    said = [counted(count, one, many) for count, one, many in counts if count]
     return [escaped(f"{' · '.join(said)}.", FIELD)] if said else []
 
 
@@ -141,7 +142,7 @@ def _count(images: Sequence[Candidate], kind: type[Unchecked | NoSource | Keep])
 
 
 def _notices(proposal: Update) -> list[Markup]:
-    kept = "The current image is" if len(proposal.changing) == 1 else "Current images are"
+    kept = plural(len(proposal.changing), "The current image is", "Current images are")
     lines = [
         markup("Containers keep the image they were started from: none is stopped or restarted."),
         markup("{} kept as `before-…`, so you can roll back.", escaped(kept, FIELD)),

@@ -1,8 +1,12 @@
-"""Which characters a reader sees: the only place that says what is kept of foreign text in dialogs, logs and files."""
+"""Text for readers: the only place that says which characters they see, and that quotes, counts and lists words."""
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
+
+LONGEST_QUOTE: Final = 60
+"""Characters of somebody's text that a message repeats."""
 
 _TERMINAL_SEQUENCE: Final = re.compile(
     r"""
@@ -57,6 +61,57 @@ def spelled_out(text: str, *, keep: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if char in keep or _speaks_for_itself(char) else _name(char) for char in text)
+
+
+def without_controls(text: str) -> str:
+    """Keep what a program wrote to a terminal as lines of printable characters."""
+    return printable(without_terminal_sequences(text.replace("\t", " ")), keep="\n")
+
+
+def printable(text: str, *, instead: str = "", keep: str = "") -> str:
+    """Put `instead` in the place of each character that is not printable, except those to `keep`."""
+    return "".join(char if char.isprintable() or char in keep else instead for char in text)
+
+
+def one_line(text: str) -> str:
+    """Put text on one line of printable characters with single spaces."""
+    return " ".join(printable(text, instead=" ").split())
+
+
+def quoted(part: str) -> str:
+    """Put something typed between back-ticks: shortened, on one line, without back-ticks or invisible characters."""
+    seen = "".join(char if char.isprintable() else _name(char) for char in part.replace("`", "'"))
+    short = seen if len(seen) <= LONGEST_QUOTE else f"{seen[: LONGEST_QUOTE - 1]}…"
+    return f"`{short}`"
+
+
+def code_spans(names: Sequence[str]) -> str:
+    """List names, each between back-ticks."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Choose the form of a word, or of several words, for a count; without `many` the plural is regular."""
+    return one if count == 1 else f"{one}s" if many is None else many
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun: `1 image`, `1,200 images`."""
+    return f"{count:,} {plural(count, one, many)}"
+
+
+def and_more(words: Sequence[str], most: int, *, separator: str = ", ") -> str:
+    """List the first words and count the rest: `a, b and 3 more`."""
+    rest = len(words) - most
+    return separator.join(words[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def in_words(words: Sequence[str], *, last: str = "and", most: int | None = None) -> str:
+    """List words as part of a sentence: `a, b and c`; with `most` the rest is counted as one more word."""
+    shown = list(words[:most])
+    rest = len(words) - len(shown)
+    *others, end = [*shown, f"{rest:,} more"] if rest else shown
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def _speaks_for_itself(char: str) -> bool:

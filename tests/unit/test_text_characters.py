@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.characters import is_hidden, spelled_out, without_hidden, without_terminal_sequences
+from commands.text import is_hidden, spelled_out, without_hidden, without_terminal_sequences
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 ZERO_WIDTH = "\u00ad\u034f\u200b\u200c\u200d\u2060\u2064\ufeff"

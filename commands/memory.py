@@ -1,0 +1,65 @@
+"""Remembers answers for many threads within a size and a time: the only place that does."""
+
+import time
+from collections.abc import Callable, Hashable, MutableMapping
+from threading import Condition
+from typing import Generic, TypeVar
+
+from cachetools import LRUCache, TTLCache
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Memory(Generic[Key, Value]):
+    """Keeps the `size` answers that were used last, each for `seconds`, or without a time limit.
+
+    An answer is remembered only if it `is_lasting`. Used by many threads at once.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        seconds: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        is_lasting: Callable[[Value], bool] = lambda _: True,
+    ) -> None:
+        self._known: MutableMapping[Key, Value] = (
+            LRUCache(size) if seconds is None else TTLCache(size, ttl=seconds, timer=clock)
+        )
+        self._is_lasting = is_lasting
+        self._making: set[Key] = set()
+        self._changed = Condition()
+
+    def get_or_make(self, key: Key, make: Callable[[], Value]) -> Value:
+        """Return the remembered answer, or make it: one thread per key at a time, while others of that key wait.
+
+        What `make` raises is not remembered, and the waiting threads make the answer themselves. `make` must not ask
+        for the same key.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: key not in self._making)
+            # Not `in` and then a look: the answer may expire between the two.
+            for known in self._remembered(key):
+                return known
+            self._making.add(key)
+        try:
+            made = make()
+            self._remember(key, made)
+            return made
+        finally:
+            with self._changed:
+                self._making.remove(key)
+                self._changed.notify_all()
+
+    def _remembered(self, key: Key) -> tuple[Value, ...]:
+        try:
+            return (self._known[key],)
+        except KeyError:
+            return ()
+
+    def _remember(self, key: Key, made: Value) -> None:
+        if self._is_lasting(made):
+            with self._changed:
+                self._known[key] = made
