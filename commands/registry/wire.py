@@ -80,7 +80,7 @@ class Wire:
 
         Of `way`, the host says whose certificates are trusted: that of a registry also for its token service.
         """
-        with self._faults_told():
+        with self._translate_faults():
             request = requests.Request(method, url, headers=dict(headers), params=params, data=form).prepare()
             response = self._adapter(way).send(
                 request,
@@ -116,7 +116,7 @@ class Wire:
         return body
 
     @contextmanager
-    def _faults_told(self) -> Iterator[None]:
+    def _translate_faults(self) -> Iterator[None]:
         try:
             yield
         except UnreadableCertificates as fault:
