@@ -85,7 +85,9 @@ def _replied(order: RunOrder, line: str) -> Mapping[str, bytes]:
 
 def _bear(order: BuildOrder, seconds: float) -> None:
     if seconds > order.idle_seconds:
-        raise BuildTimedOut(f"The build printed nothing for {order.idle_seconds:g} s and was ended.", hint="See its log.")
+        raise BuildTimedOut(
+            f"The build printed nothing for {order.idle_seconds:g} s and was ended.", hint="See its log."
+        )
 
 
 def _succeed(code: int, step: str, where: str, said: tuple[str, ...]) -> None:
