@@ -19,7 +19,14 @@ from commands.engine.interface import Login
 from commands.errors import LoginRefused, Problem
 from commands.model.references import Reference
 from commands.registry.challenge import Basic, Bearer, Challenge
-from commands.registry.problems import forbidden, nonsense, refused, token_only, unreachable, withheld
+from commands.registry.problems import (
+    access_denied,
+    invalid_answer,
+    no_access,
+    token_only,
+    unprotected_login,
+    unreachable,
+)
 from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Unanswered, Wire
@@ -93,7 +100,7 @@ class Access:
         self._monotonic = monotonic
         self._grants: dict[_Key, Grant] = {}
 
-    def remembered(self, question: Question) -> Grant | None:
+    def cached_grant(self, question: Question) -> Grant | None:
         """Find what was good for this registry, or for this repository in it, and still is."""
         kept = (self._grants.get(key) for key in _keys(question))
         return next((grant for grant in kept if grant and grant.until > self._monotonic()), None)
@@ -121,13 +128,13 @@ class Access:
         site, reference = question.site, question.reference
         match standing:
             case Standing.WITHHELD:
-                return withheld(site.name, reference, self._trust.folder_of(site.host))
+                return unprotected_login(site.name, reference, self._trust.folder_of(site.host))
             case Standing.UNASKED:
-                return forbidden(site.name, reference)
+                return no_access(site.name, reference)
             case Standing.SOMEBODY | Standing.NOBODY:
-                return refused(site.name, reference, had_login=standing is Standing.SOMEBODY)
+                return access_denied(site.name, reference, had_login=standing is Standing.SOMEBODY)
 
-    def _found(self, question: Question, *, protected: bool) -> tuple[Login | None, Standing]:
+    def _find_login(self, question: Question, *, protected: bool) -> tuple[Login | None, Standing]:
         """Look up the registry's own login, if it may be sent at all."""
         if not protected:
             return None, Standing.WITHHELD
@@ -135,7 +142,7 @@ class Access:
         return login, Standing.SOMEBODY if login else Standing.NOBODY
 
     def _with_password(self, question: Question) -> Grant:
-        login, standing = self._found(question, protected=question.way.is_protected)
+        login, standing = self._find_login(question, protected=question.way.is_protected)
         if login is None:
             raise self.refusal(question, standing)
         if not login.password:
@@ -144,8 +151,8 @@ class Access:
 
     def _with_token(self, challenge: Bearer, question: Question) -> Grant:
         realm = self._realm(challenge, question)
-        way = Way(realm.scheme, realm.netloc, checked=_checked(realm, question.way))
-        login, standing = self._found(question, protected=question.way.is_protected and way.is_protected)
+        way = Way(realm.scheme, realm.netloc, checked=_is_checked(realm, question.way))
+        login, standing = self._find_login(question, protected=question.way.is_protected and way.is_protected)
         answer = self._ask(realm, challenge, question, login)
         if answer.status in _REFUSALS:
             raise self.refusal(question, standing)
@@ -157,16 +164,16 @@ class Access:
     def _realm(self, challenge: Bearer, question: Question) -> SplitResult:
         realm = http_url(challenge.realm)
         if realm is None:
-            raise nonsense(question.site.name, "names a token service that has no address")
+            raise invalid_answer(question.site.name, "names a token service that has no address")
         if realm.scheme == "http" and question.way.scheme == "https":
-            raise nonsense(question.site.name, "names a token service without TLS, which is not asked")
+            raise invalid_answer(question.site.name, "names a token service without TLS, which is not asked")
         if is_inside(realm.netloc) and not is_inside(question.site.host):
-            raise nonsense(question.site.name, "names a token service of the inner network, which is not asked")
+            raise invalid_answer(question.site.name, "names a token service of the inner network, which is not asked")
         return realm
 
     def _ask(self, realm: SplitResult, challenge: Bearer, question: Question, login: Login | None) -> Answer:
         # The registry's own certificates count for its token service too, as for the daemon.
-        way = Way(realm.scheme, question.way.host, checked=_checked(realm, question.way))
+        way = Way(realm.scheme, question.way.host, checked=_is_checked(realm, question.way))
         asked = {"service": challenge.service, "scope": challenge.scope or f"repository:{question.path}:pull"}
         send = partial(self._wire.send, url=realm.geturl(), way=way)
         try:
@@ -186,7 +193,7 @@ def _keys(question: Question) -> tuple[_Key, _Key]:
     return (question.site, question.way, question.path), (question.site, question.way, "")
 
 
-def _checked(realm: SplitResult, way: Way) -> bool:
+def _is_checked(realm: SplitResult, way: Way) -> bool:
     """Say whether the certificate of a token service must be trusted: it need not where the registry's need not."""
     return realm.scheme == "https" and (way.checked or (is_loopback(way.host) and not is_loopback(realm.netloc)))
 
@@ -205,7 +212,7 @@ def _token_in(body: bytes, site: Site) -> tuple[str, float]:
                 case _:
                     return token, _TOKEN_SECONDS
         case _:
-            raise nonsense(site.name, "has a token service that gives no token")
+            raise invalid_answer(site.name, "has a token service that gives no token")
 
 
 def _object(body: bytes) -> object:

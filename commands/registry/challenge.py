@@ -34,11 +34,11 @@ def challenge_in(header: str) -> Challenge | None:
     """Read what the registry asks for, a token rather than a password where it takes both; None for nonsense."""
     if len(header) > _LONGEST:
         return None
-    found = [challenge for challenge in map(_known, _split(header)) if challenge is not None]
+    found = [challenge for challenge in map(_challenge_of, _split(header)) if challenge is not None]
     return min(found, key=lambda challenge: isinstance(challenge, Basic), default=None)
 
 
-def _known(written: tuple[str, Mapping[str, str]]) -> Challenge | None:
+def _challenge_of(written: tuple[str, Mapping[str, str]]) -> Challenge | None:
     match written:
         case ("basic", _):
             return Basic()

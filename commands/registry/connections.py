@@ -15,7 +15,7 @@ _CONNECTIONS = 8
 """Connections to one host that are kept open at most."""
 
 
-_PATIENCE = 60.0
+_DEFAULT_SECONDS = 60.0
 """Seconds for the headers of a connection without a time-out, of which there are none."""
 
 
@@ -23,7 +23,7 @@ class Adapter(requests.adapters.HTTPAdapter):
     """What `requests` sends through. `context` checks certificates; None takes any, so no login may go through."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
-        self._context = context or _unchecked()
+        self._context = context or _unchecked_context()
         encrypted = _EncryptedPool if context else _UncheckedPool
         self._pools = {"http": _PlainPool, "https": encrypted}
         super().__init__(pool_maxsize=_CONNECTIONS)
@@ -44,7 +44,7 @@ class Adapter(requests.adapters.HTTPAdapter):
 
 
 @contextmanager
-def _bounded(connection: urllib3.connection.HTTPConnection) -> Iterator[None]:
+def _limit_headers(connection: urllib3.connection.HTTPConnection) -> Iterator[None]:
     """Raise `TimeoutError` for a host that takes more than twice as long for its headers as it may be silent.
 
     Time-outs end a silence only: one byte now and then would keep them off for days.
@@ -58,7 +58,7 @@ def _bounded(connection: urllib3.connection.HTTPConnection) -> Iterator[None]:
             connection.sock.shutdown(socket.SHUT_RDWR)
 
     timeout = connection.timeout
-    watch = threading.Timer(2 * timeout if isinstance(timeout, int | float) else _PATIENCE, hang_up)
+    watch = threading.Timer(2 * timeout if isinstance(timeout, int | float) else _DEFAULT_SECONDS, hang_up)
     watch.daemon = True
     watch.start()
     try:
@@ -72,13 +72,13 @@ def _bounded(connection: urllib3.connection.HTTPConnection) -> Iterator[None]:
 
 class _Plain(urllib3.connection.HTTPConnection):
     def getresponse(self) -> Any:  # noqa: ANN401  # urllib3 keeps the type to itself
-        with _bounded(self):
+        with _limit_headers(self):
             return super().getresponse()
 
 
 class _Encrypted(urllib3.connection.HTTPSConnection):
     def getresponse(self) -> Any:  # noqa: ANN401  # urllib3 keeps the type to itself
-        with _bounded(self):
+        with _limit_headers(self):
             return super().getresponse()
 
 
@@ -97,7 +97,7 @@ class _UncheckedPool(_EncryptedPool):
             conn.connect()
 
 
-def _unchecked() -> ssl.SSLContext:
+def _unchecked_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -21,7 +21,7 @@ from commands.registry.access import Access, Grant, Question, Standing
 from commands.registry.challenge import challenge_in
 from commands.registry.interface import Remote
 from commands.registry.limits import Waits, quota_in, seconds_to_wait
-from commands.registry.problems import limited, nonsense, not_found, odd_status, unreachable
+from commands.registry.problems import invalid_answer, not_found, odd_status, rate_limited, unreachable
 from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback, site_in, site_of, ways_to
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Trouble, Unanswered, Wire
@@ -44,7 +44,7 @@ _REDIRECTS = (
     HTTPStatus.TEMPORARY_REDIRECT,
     HTTPStatus.PERMANENT_REDIRECT,
 )
-_LONGEST_JOURNEY = 4
+_MOST_REDIRECTS = 4
 _RULES_SECONDS = 60.0
 """How long the daemon's rules are kept: they change when it is started anew."""
 
@@ -117,10 +117,10 @@ class HttpRegistry:
         return kept[1]
 
     def _look_up(self, reference: Reference, site: Site) -> Remote:
-        if left := self._waits.left(site.host):
-            raise limited(site.name, left)
-        question, answer = self._reached(reference, site, *self._ways_to(site))
-        answer = self._let_in(question, answer)
+        if left := self._waits.seconds_left(site.host):
+            raise rate_limited(site.name, left)
+        question, answer = self._first_answer(reference, site, *self._ways_to(site))
+        answer = self._authorize(question, answer)
         match answer.status:
             case HTTPStatus.OK:
                 digest = _digest_in(answer, site)
@@ -143,10 +143,10 @@ class HttpRegistry:
         ways = ways_to(site, self._current_rules(site.host).insecure, has_own_certificates=own)
         return tuple(way for way in ways if way == self._known_ways.get(site)) or ways
 
-    def _reached(self, reference: Reference, site: Site, way: Way, *others: Way) -> tuple[Question, Answer]:
+    def _first_answer(self, reference: Reference, site: Site, way: Way, *others: Way) -> tuple[Question, Answer]:
         question = Question(reference, site, way)
         try:
-            answer = self._head(question, self._access.remembered(question))
+            answer = self._head(question, self._access.cached_grant(question))
         except Unanswered as fault:
             self._known_ways.pop(site, None)
             if fault.trouble is Trouble.SILENT or not others:
@@ -154,24 +154,24 @@ class HttpRegistry:
         else:
             self._known_ways[site] = way
             return question, answer
-        return self._reached(reference, site, *others)
+        return self._first_answer(reference, site, *others)
 
-    def _let_in(self, question: Question, answer: Answer) -> Answer:
+    def _authorize(self, question: Question, answer: Answer) -> Answer:
         """Do what the registry asks for, once."""
-        grant = self._access.remembered(question)
+        grant = self._access.cached_grant(question)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             self._access.forget(question)
             challenge = challenge_in(answer.headers.get("WWW-Authenticate", ""))
             if challenge is None:
-                raise nonsense(question.site.name, "wants a login of a kind that Docker does not know")
+                raise invalid_answer(question.site.name, "wants a login of a kind that Docker does not know")
             grant = self._access.obtain(challenge, question)
-            answer = self._again(question, grant)
+            answer = self._head_or_fail(question, grant)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             self._access.forget(question)
             raise self._access.refusal(question, grant.standing if grant else Standing.UNASKED)
         return answer
 
-    def _again(self, question: Question, grant: Grant) -> Answer:
+    def _head_or_fail(self, question: Question, grant: Grant) -> Answer:
         try:
             return self._head(question, grant)
         except Unanswered as fault:
@@ -181,20 +181,20 @@ class HttpRegistry:
         """Ask, and follow where the registry sends on to; what it may know stays with it."""
         tag = question.reference.tag or question.reference.digest or "latest"
         way, url = question.way, f"{question.way.scheme}://{question.way.host}/v2/{question.path}/manifests/{tag}"
-        for _ in range(_LONGEST_JOURNEY):
+        for _ in range(_MOST_REDIRECTS):
             own = {"Authorization": grant.header} if grant and way == question.way else {}
             answer = self._wire.send("HEAD", url, way, headers=_HEADERS | own)
             if answer.status not in _REDIRECTS:
                 return answer if way == question.way else _of_elsewhere(answer, question.site)
             url, way = _next(url, answer.headers.get("Location", ""), way, question.site)
-        raise nonsense(question.site.name, "sends on and on")
+        raise invalid_answer(question.site.name, "sends on and on")
 
     def _problem_of(self, site: Site, answer: Answer) -> Problem:
         if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
             return odd_status(site.name, answer.status)
         seconds = seconds_to_wait(answer.headers.get("Retry-After"), self._clock())
         self._waits.begin(site.host, seconds)
-        return limited(site.name, seconds)
+        return rate_limited(site.name, seconds)
 
     def _unreachable(self, site: Site, fault: Unanswered) -> RegistryUnreachable:
         return unreachable(site.name, fault, self._trust.folder_of(site.host))
@@ -231,15 +231,15 @@ def _next(url: str, location: str, way: Way, site: Site) -> tuple[str, Way]:
     """
     target = http_url(location, seen_from=url)
     if target is None:
-        raise nonsense(site.name, "sends on to no address")
+        raise invalid_answer(site.name, "sends on to no address")
     if (target.scheme, target.netloc.lower()) == (way.scheme, way.host.lower()):
         return target.geturl(), way
     if target.scheme == "http" and (way.scheme == "https" or not is_loopback(target.netloc)):
-        raise nonsense(site.name, "sends on to a host without TLS")
+        raise invalid_answer(site.name, "sends on to a host without TLS")
     if is_loopback(target.netloc) and not is_loopback(site.host):
-        raise nonsense(site.name, "sends on to this machine")
+        raise invalid_answer(site.name, "sends on to this machine")
     if is_inside(target.netloc) and not is_inside(site.host):
-        raise nonsense(site.name, "sends on to the inner network")
+        raise invalid_answer(site.name, "sends on to the inner network")
     checked = target.scheme == "https" and not is_loopback(target.netloc)
     return target.geturl(), Way(target.scheme, target.netloc, checked=checked)
 
@@ -247,14 +247,14 @@ def _next(url: str, location: str, way: Way, site: Site) -> tuple[str, Way]:
 def _of_elsewhere(answer: Answer, site: Site) -> Answer:
     """Take the answer of a host that the registry sent on to, unless it wants to know who asks."""
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise nonsense(site.name, "sends on to another host that wants a login")
+        raise invalid_answer(site.name, "sends on to another host that wants a login")
     return answer
 
 
 def _digest_in(answer: Answer, site: Site) -> Digest:
     digest = answer.headers.get("Docker-Content-Digest")
     if digest is None:
-        raise nonsense(site.name, "does not tell digests")
+        raise invalid_answer(site.name, "does not tell digests")
     if not _DIGEST.fullmatch(digest):
-        raise nonsense(site.name, "tells a digest that is none")
+        raise invalid_answer(site.name, "tells a digest that is none")
     return Digest(digest)

@@ -59,6 +59,6 @@ class Waits:
         if seconds:
             self._until[host] = self._monotonic() + seconds
 
-    def left(self, host: str) -> float:
+    def seconds_left(self, host: str) -> float:
         """Say how many seconds are left to wait, in whole ones; 0 when it may be asked."""
         return float(max(0, math.ceil(self._until.get(host, 0.0) - self._monotonic()))) if host in self._until else 0.0

@@ -34,14 +34,14 @@ def odd_status(registry: str, status: int) -> RegistryUnreachable:
     )
 
 
-def nonsense(registry: str, what: str) -> RegistryUnreachable:
+def invalid_answer(registry: str, what: str) -> RegistryUnreachable:
     """Tell of an answer that no registry would give; `what` is the rest of the sentence about it."""
     return RegistryUnreachable(
         f"The registry `{registry}` {what}.", hint="Check that the name is that of a registry, or ask who runs it."
     )
 
 
-def limited(registry: str, seconds: float | None) -> RegistryLimited:
+def rate_limited(registry: str, seconds: float | None) -> RegistryLimited:
     """Tell of a registry that wants to be left alone."""
     when = "Wait before you try again" if seconds is None else f"Try again in {_span(seconds)}"
     return RegistryLimited(
@@ -58,7 +58,7 @@ def not_found(registry: str, reference: Reference) -> ImageNotFound:
     )
 
 
-def refused(registry: str, reference: Reference, *, had_login: bool) -> LoginRefused:
+def access_denied(registry: str, reference: Reference, *, had_login: bool) -> LoginRefused:
     """Tell of a registry that shows the image to nobody, or not to the login that the machine has."""
     command = f"`docker login {registry}` as the user that this program runs as"
     if had_login:
@@ -72,7 +72,7 @@ def refused(registry: str, reference: Reference, *, had_login: bool) -> LoginRef
     )
 
 
-def forbidden(registry: str, reference: Reference) -> LoginRefused:
+def no_access(registry: str, reference: Reference) -> LoginRefused:
     """Tell of a registry that does not show the image and asks for no login either."""
     return LoginRefused(
         f"The registry `{registry}` does not show `{reference}`, and asks for no login.",
@@ -80,7 +80,7 @@ def forbidden(registry: str, reference: Reference) -> LoginRefused:
     )
 
 
-def withheld(registry: str, reference: Reference, certificates: Path) -> LoginRefused:
+def unprotected_login(registry: str, reference: Reference, certificates: Path) -> LoginRefused:
     """Tell that a login is wanted but would be sent to a host that has not proved who it is."""
     return LoginRefused(
         f"The registry `{registry}` does not show `{reference}` without a login, which is not sent unprotected.",

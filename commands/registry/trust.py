@@ -46,12 +46,12 @@ class Trust:
 
     def own(self, host: str) -> Authorities:
         """Find the certificates that are there for this host alone."""
-        return _stamped(_certificates(self.folder_of(host)))
+        return _authorities_of(_certificates(self.folder_of(host)))
 
     def authorities(self, host: str) -> Authorities:
         """Find all that is trusted for this host."""
         bundle = (self._bundle,) if self._bundle else ()
-        return _stamped((*bundle, *_certificates(self.folder_of(host))))
+        return _authorities_of((*bundle, *_certificates(self.folder_of(host))))
 
 
 def _certificates(folder: Path) -> tuple[Path, ...]:
@@ -61,11 +61,11 @@ def _certificates(folder: Path) -> tuple[Path, ...]:
         return ()
 
 
-def _stamped(files: tuple[Path, ...]) -> Authorities:
-    return Authorities(tuple((file, _changed(file)) for file in files))
+def _authorities_of(files: tuple[Path, ...]) -> Authorities:
+    return Authorities(tuple((file, _modified_at(file)) for file in files))
 
 
-def _changed(file: Path) -> int:
+def _modified_at(file: Path) -> int:
     try:
         return file.stat().st_mtime_ns
     except OSError:

@@ -122,9 +122,9 @@ class Wire:
         except UnreadableCertificates as fault:
             raise Unanswered(Trouble.UNTRUSTED, f"`{fault.file}` holds no certificates that can be read") from fault
         except _FAULTS as fault:
-            raise self._told(fault) from fault
+            raise self._unanswered(fault) from fault
 
-    def _told(self, fault: Exception) -> Unanswered:
+    def _unanswered(self, fault: Exception) -> Unanswered:
         causes = causes_of(fault)
         if untrusted := next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None):
             return Unanswered(Trouble.UNTRUSTED, untrusted.verify_message.rstrip("."))
