@@ -1,4 +1,4 @@
-"""Connections that trust exactly what they are told to, and that a host cannot hold for ever."""
+"""Connections that trust only the given certificates and that a host cannot keep open for ever."""
 
 import socket
 import ssl
@@ -12,15 +12,15 @@ import urllib3
 import urllib3.connection
 
 _CONNECTIONS = 8
-"""Connections to one host that are kept open at most."""
+"""Maximum number of pooled connections to one host."""
 
 
 _DEFAULT_SECONDS = 60.0
-"""Seconds for the headers of a connection without a time-out, of which there are none."""
+"""Time limit for the headers on a connection without a timeout, which does not occur."""
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """What `requests` sends through. `context` checks certificates; None takes any, so no login may go through."""
+    """The transport of `requests`. `context` verifies certificates; None accepts any, so it must not carry a login."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context or _unchecked_context()
@@ -29,31 +29,31 @@ class Adapter(requests.adapters.HTTPAdapter):
         super().__init__(pool_maxsize=_CONNECTIONS)
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  # as in `requests`
-        """Make what keeps the connections."""
+        """Create the connection pools."""
         super().init_poolmanager(*arguments, **named, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **named: Any) -> Any:  # noqa: ANN401  # as in `requests`
-        """Make what keeps those through a proxy."""
+        """Create the connection pools for a proxy."""
         manager = super().proxy_manager_for(proxy, **named, ssl_context=self._context)
         manager.pool_classes_by_scheme = self._pools
         return manager
 
     def cert_verify(self, *_: object, **__: object) -> None:
-        """Add nothing to the context: `requests` would bring a list of its own."""
+        """Keep the context unchanged: `requests` would add its own CA list."""
 
 
 @contextmanager
 def _limit_headers(connection: urllib3.connection.HTTPConnection) -> Iterator[None]:
-    """Raise `TimeoutError` for a host that takes more than twice as long for its headers as it may be silent.
+    """Raise `TimeoutError` if the headers take more than twice the connection's timeout.
 
-    Time-outs end a silence only: one byte now and then would keep them off for days.
+    A socket timeout only limits a pause: a host that sends single bytes could hold the connection for days.
     """
     is_over = threading.Event()
 
     def hang_up() -> None:
         is_over.set()
-        # The connection may be gone by now.
+        # The connection may already be closed.
         with suppress(OSError, AttributeError):
             connection.sock.shutdown(socket.SHUT_RDWR)
 
@@ -65,7 +65,7 @@ def _limit_headers(connection: urllib3.connection.HTTPConnection) -> Iterator[No
         yield
     finally:
         watch.cancel()
-    # Headers that end in the middle are whole ones to http.client.
+    # http.client accepts truncated headers as complete.
     if is_over.is_set():
         raise TimeoutError
 
@@ -92,7 +92,7 @@ class _EncryptedPool(urllib3.HTTPSConnectionPool):
 
 class _UncheckedPool(_EncryptedPool):
     def _validate_conn(self, conn: Any) -> None:  # noqa: ANN401  # urllib3 keeps the type to itself
-        # urllib3 would warn at each request. It is the daemon's own setting, and no login goes along.
+        # urllib3 would warn at each request. The daemon's settings allow it, and no login is sent.
         if conn.is_closed:
             conn.connect()
 

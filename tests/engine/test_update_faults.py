@@ -41,7 +41,7 @@ LOG_IN = "`docker login REGISTRY` as the user that this program runs as."
 OUTCOMES: Mapping[Play, Told] = {
     faults.limit_at_the_check: Told(
         NOT_CHECKED,
-        "The registry `REGISTRY` has had enough requests for now.\n"
+        "The registry `REGISTRY` allows no more requests for now.\n"
         "*What to do:* Try again in 90 s; with a login (`docker login REGISTRY`) it may allow more.",
         UNTOUCHED,
     ),
@@ -72,7 +72,7 @@ OUTCOMES: Mapping[Play, Told] = {
     faults.wrong_login: Told(
         NOT_CHECKED,
         "The registry `REGISTRY` does not show `IMAGE` to the login that is configured here.\n"
-        f"*What to do:* Log in as somebody who may see it: {LOG_IN}",
+        f"*What to do:* Log in with an account that may see it: {LOG_IN}",
         UNTOUCHED,
     ),
     faults.right_login: Told(IS_UPDATED, COMPARED, UPDATED),
