@@ -18,12 +18,12 @@ from commands.recipe.labels import JOB
 from commands.sources import Sources
 
 DISK_SECONDS = 60.0
-"""How long the daemon may take to count what its images take: on a host with many it takes long."""
+"""Time limit of the daemon to count the bytes of its images, which is slow on a host with many."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandWork:
-    """Binds a job to the command that was typed, the facts it may ask for, and the dependencies it builds in."""
+    """Connects jobs to the typed commands, to the sources of facts, and to the dependencies of builds."""
 
     router: Router
     sources: Sources
@@ -31,13 +31,13 @@ class CommandWork:
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
-        """Look the facts up and propose or refuse."""
+        """Look up the facts, then propose or refuse."""
         return self.router.answer(asked.line, replace(self.sources, labels={JOB: asked.dialog}), report)
 
     def carry_out(
         self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
     ) -> Outcome:
-        """Do what was proposed."""
+        """Carry out a confirmed proposal."""
         if not isinstance(proposal, Creation):
             return carry_out.carry_out(proposal, job_context, self.dependencies, emit, cancellation)
         with self.meter.building() as build:
@@ -53,17 +53,17 @@ class CommandWork:
             return outcome
 
     def keep(self, proposal: Creation, undecided: Undecided) -> Created:
-        """Give an undecided image its name."""
+        """Give an undecided image its tag."""
         return carry_out.keep(proposal, undecided, self.dependencies.engine)
 
     def turn(self, query: Query) -> Listing:
-        """Look another page of the list up."""
+        """Return another page of the list."""
         return docker_images.turn(query, self.sources)
 
     def disk_use(self) -> int:
-        """Ask how much all images take."""
+        """Return the bytes of all images."""
         return self.sources.engine.disk_use(seconds=DISK_SECONDS)
 
     def clean(self, job: DialogId) -> None:
-        """Remove what a job left on the daemon."""
+        """Remove a job's leftovers from the daemon."""
         carry_out.clean(job, self.dependencies.engine)

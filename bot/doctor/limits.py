@@ -1,11 +1,11 @@
-"""Says which limits are in force."""
+"""Reports the configured limits."""
 
 from bot.doctor.report import Good, Verdict
 from bot.settings import Settings
 
 
 def limits_in_force(settings: Settings) -> Verdict:
-    """Name them in people's units."""
+    """List the limits in readable units."""
     return Good(
         f"{settings.builds_at_once} build{'' if settings.builds_at_once == 1 else 's'} at once; a build ends after "
         f"{_time(settings.build_seconds)}, or {_time(settings.idle_seconds)} of silence; a proposal waits "
