@@ -1,8 +1,8 @@
-"""A secret in other clothes: the only place that knows how Base64, hex and the like write it, and finds it there.
+"""Encoded secrets: the only place that knows how Base64, hex and the like encode a secret, and finds it in a text.
 
-What a package prints is its author's choice, so a secret is looked for in every encoding that one call of a standard
-library makes. The text is first reduced to the alphabet of an encoding, which takes wraps and separators out of the
-way, and is searched for what the secret looks like there. Only where it is found is the text itself gone through.
+A package may print anything, so the search covers every encoding that one call of a standard library produces. The
+text is first reduced to the alphabet of an encoding, which removes line breaks and separators, and is searched for the
+encoded secret. Only on a match is the original text searched with a pattern.
 """
 
 import codecs
@@ -19,13 +19,13 @@ from typing import Final, NamedTuple, Self
 _SPACE: Final = b" \t\n\r\x0b\x0c"
 _GAP: Final = r"\s{0,16}"
 _WRAP: Final = r"""(?:\s|\\[nrt]|["',\\]){0,16}"""
-"""What stands in a text that was broken into lines, also where the lines are a list or JSON."""
+"""What separates the lines of a wrapped text, also in a list or in JSON."""
 _BETWEEN_DIGITS: Final = r"[^0-9A-Za-z]{0,16}(?:0?x|u?00)?"
-"""What stands between bytes in hex: `:`, `%`, `\\x`, `0x`, `&#x`, and the half that is zero in UTF-16."""
+"""What separates bytes in hex: `:`, `%`, `\\x`, `0x`, `&#x`, and the zero byte in UTF-16."""
 
 
 class View(IntEnum):
-    """The alphabet to which a text is reduced; the place in `Views`."""
+    """The alphabet of a reduced text; its value is the index in `Views`."""
 
     LETTERS = 0
     HEX = 1
@@ -34,7 +34,7 @@ class View(IntEnum):
 
 
 class Views(NamedTuple):
-    """A text in the alphabets of the encodings, with all else left out; a character for each byte of UTF-8."""
+    """A text reduced to the alphabet of each encoding, with one character per UTF-8 byte."""
 
     letters: str
     hexadecimal: str
@@ -43,24 +43,24 @@ class Views(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Reduce a text to them."""
+        """Reduce a text to each alphabet."""
         raw = text.encode("utf-8", "surrogatepass")
-        # Both ways, as `0x` may also be the end of one byte and a letter behind it.
+        # With and without `0x`, which may also be the end of one byte followed by a letter.
         bare = raw + b"." + raw.replace(b"0x", b"") if b"0x" in raw else raw
-        joined = raw + b"." + _unquoted(raw) if b"\\" in raw or b"%" in raw else raw
+        joined = raw + b"." + _unquote(raw) if b"\\" in raw or b"%" in raw else raw
         return cls(
-            letters=_reduced(raw, _LOWER, _SPACE),
-            hexadecimal=_reduced(bare, _LOWER, _NOT_HEX),
-            base64=_reduced(joined, _ONE_BASE64, _NOT_BASE64),
-            base32=_reduced(joined, _UPPER, _NOT_BASE32),
+            letters=_reduce(raw, _LOWER, _SPACE),
+            hexadecimal=_reduce(bare, _LOWER, _NOT_HEX),
+            base64=_reduce(joined, _ONE_BASE64, _NOT_BASE64),
+            base32=_reduce(joined, _UPPER, _NOT_BASE32),
         )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Disguise:
-    """One look of a secret: `needle` in a view of the text, `pattern` in the text itself.
+    """One encoded form of a secret: `needle` in a view of the text, `pattern` in the text itself.
 
-    `fringe` are the characters that may hold bits of the secret's first and last byte beside it.
+    `fringe` are the adjacent characters that may contain bits of the secret's first and last byte.
     """
 
     view: View
@@ -68,9 +68,9 @@ class Disguise:
     pattern: str
     fringe: str = ""
 
-    def replaced(self, text: str, mask: str) -> str:
-        """Put the mask in its place."""
-        spans = [self._span(match, text) for match in _compiled(self.pattern).finditer(text)]
+    def redact(self, text: str, mask: str) -> str:
+        """Return the text with this form replaced by the mask."""
+        spans = [self._span(match, text) for match in _compile(self.pattern).finditer(text)]
         ends = [(0, 0), *spans, (len(text), len(text))]
         return mask.join(text[end:start] for (_, end), (start, _) in pairwise(ends))
 
@@ -84,10 +84,10 @@ class Disguise:
 
 
 class Disguises:
-    """All looks of all secrets, ordered for the search: it runs on every string that leaves the program."""
+    """All encoded forms of all secrets, arranged for a fast search: it runs on every string that leaves the program."""
 
     def __init__(self, secrets: Iterable[str], *, shortest: int, mask: str) -> None:
-        # What the mask itself holds would be masked for ever.
+        # A form that occurs in the mask itself would be replaced again and again.
         masked = Views.of(mask)
         found = [each for secret in secrets for each in disguises(secret) if each.needle not in masked[each.view]]
         long_enough = [each for each in found if len(each.needle) >= shortest]
@@ -95,29 +95,29 @@ class Disguises:
         self._shortest = shortest
         self._mask = mask
 
-    def masked(self, text: str, views: Views) -> str:
-        """Put the mask in the place of each of them; `views` are those of the text."""
+    def redact(self, text: str, views: Views) -> str:
+        """Return the text with every form replaced by the mask; `views` are the text's views."""
         for needles, seen in zip(self._by_view, views, strict=True):
             if len(seen) >= self._shortest:
                 for disguise in [each for needle, each in needles if needle in seen]:
-                    text = disguise.replaced(text, self._mask)
+                    text = disguise.redact(text, self._mask)
         return text
 
 
 def disguises(secret: str) -> Iterator[Disguise]:
-    """List every look of a secret but the plain ones."""
+    """Yield every encoded form of a secret; the plain ones are not included."""
     yield from map(_as_letters, (secret, secret[::-1], codecs.encode(secret, "rot13")))
     encoded = secret.encode("utf-8", "surrogatepass")
     yield _as_digits(encoded.hex(), encoded.hex())
     if secret.isascii():
-        # Without its first zeros it stands in both orders of bytes.
+        # Without its first zeros it matches both byte orders.
         yield _as_digits(secret.encode("utf-16-be").hex()[2:], encoded.hex())
     yield from _as_base64(encoded)
     yield from _as_base32(encoded)
 
 
 def _as_letters(text: str) -> Disguise:
-    needle = _reduced(text.encode("utf-8", "surrogatepass"), _LOWER, _SPACE)
+    needle = _reduce(text.encode("utf-8", "surrogatepass"), _LOWER, _SPACE)
     chars = [char for char in text if char not in _SPACE.decode()]
     return Disguise(View.LETTERS, needle, f"(?i:{_GAP.join(map(re.escape, chars))})")
 
@@ -129,7 +129,7 @@ def _as_digits(needle: str, shown: str) -> Disguise:
 def _as_base64(secret: bytes) -> Iterator[Disguise]:
     spelled = {"+": r"(?:[+-]|%2[Bb])", "/": r"(?:[/_]|%2[Ff])"}
     for offset in range(3):
-        # Whatever stands before it takes 0, 1 or 2 bytes of a group of three.
+        # The preceding text takes 0, 1 or 2 bytes of a group of three.
         whole = b64encode(bytes(offset) + secret).decode()
         core = whole[-(-offset * 8 // 6) : (offset + len(secret)) * 8 // 6]
         pattern = _WRAP.join(spelled.get(char, char) for char in core)
@@ -144,17 +144,17 @@ def _as_base32(secret: bytes) -> Iterator[Disguise]:
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # When it is first needed: most never are, and together they would take a second at the start.
+def _compile(pattern: str) -> re.Pattern[str]:
+    # On first use: most are never used, and compiling all of them would take a second at the start.
     return re.compile(pattern)
 
 
-def _reduced(raw: bytes, same: bytes, left_out: bytes) -> str:
-    # Bytes are reduced ten times faster than a string is, and a string is searched five times faster than bytes.
+def _reduce(raw: bytes, same: bytes, left_out: bytes) -> str:
+    # Reducing bytes is ten times faster than reducing a string; searching a string is five times faster than bytes.
     return raw.translate(same, left_out).decode("latin-1")
 
 
-def _unquoted(raw: bytes) -> bytes:
+def _unquote(raw: bytes) -> bytes:
     for written, meant in _QUOTED.items():
         raw = raw.replace(written, meant)
     return raw

@@ -1,6 +1,6 @@
-"""The health page: `/live`, `/ready` and `/metrics` over HTTP, for whatever watches over the bot. Read only.
+"""The health page: `/live`, `/ready` and `/metrics` over HTTP, for monitoring. Read-only.
 
-It asks for no token, so it looks at the name by which it is asked for: see `bot.hosts`.
+It requires no token, so it checks the `Host` header: see `bot.hosts`.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ from commands.memory import Memory
 log = structlog.get_logger()
 
 _READY_SECONDS = 2.0
-"""The longest that a question for `/ready` waits, and how long its answer is given to others."""
+"""Maximum duration of a request for `/ready`, and how long its result is cached."""
 _CONNECTION_SECONDS = 10.0
-"""How long one connection may last, whatever it sends meanwhile: a request and its answer."""
+"""Maximum duration of one connection, for the request and its answer."""
 _CONNECTIONS = 16
-"""At once; each has a thread."""
+"""Maximum number of concurrent connections; each has a thread."""
 _OK = 200
 _FORBIDDEN = 403
 _NOT_FOUND = 404
@@ -40,7 +40,7 @@ _UNAVAILABLE = 503
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer."""
+    """One HTTP answer."""
 
     status: int
     kind: str
@@ -53,7 +53,7 @@ Pages = Mapping[str, Callable[[], Page]]
 
 
 class Readiness:
-    """Whether the bot can do its work now, asked at most once in `seconds` and answered within them."""
+    """Whether the bot can work now; the checks run at most once in `seconds` and end within that time."""
 
     def __init__(
         self, checks: Sequence[Check], *, seconds: float = _READY_SECONDS, clock: Callable[[], float] = monotonic
@@ -63,12 +63,12 @@ class Readiness:
         self._seen = Memory[None, Report](1, seconds, clock)
 
     def report(self) -> Report:
-        """Look, or tell what was seen a moment ago."""
+        """Run the checks, or return the cached report."""
         return self._seen.get_or_make(None, lambda: run(self._checks, seconds=self._seconds))
 
 
 def pages(readiness: Readiness, metrics: Callable[[], bytes], *, metrics_kind: str) -> Pages:
-    """Give the pages by path."""
+    """Return the pages by path."""
 
     def ready() -> Page:
         report = readiness.report()
@@ -82,10 +82,10 @@ def pages(readiness: Readiness, metrics: Callable[[], bytes], *, metrics_kind: s
 
 
 class HealthServer:
-    """Serves the pages in threads of its own. The port is taken when it is made: raises `Misconfigured`.
+    """Serves the pages in separate threads. The constructor binds the port; raises `Misconfigured`.
 
-    It answers by loopback names. Where `host` opens it to a network it answers by any address and by `host` too; by
-    `names` it answers in any case.
+    It accepts loopback names and `names` as `Host`. If `host` opens it to a network, it also accepts any address and
+    `host` itself.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class HealthServer:
         self._is_open = not is_loopback(host)
         self._names = frozenset(name.lower() for name in (host, *names) if name)
         try:
-            self._server = _listening(host, port, self._answer, seconds=seconds)
+            self._server = _new_server(host, port, self._answer, seconds=seconds)
         except OSError as error:
             raise Misconfigured(
                 f"The health page cannot be opened at {host}, port {port}: {error.strerror}.",
@@ -105,17 +105,17 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The port that it has."""
+        """The bound port."""
         return int(self._server.server_address[1])
 
     def serve(self, pages: Pages) -> None:
-        """Answer from now on."""
+        """Start answering requests."""
         self._pages = pages
         self._thread.start()
         log.info("health_page_opened", port=self.port)
 
     def __enter__(self) -> Self:
-        """Nothing to do: it listens, and `serve` answers."""
+        """Return the server, which is already bound; `serve` starts it."""
         return self
 
     def __exit__(
@@ -145,7 +145,7 @@ _STRANGE_NAME = (
 
 
 class _Server(ThreadingTCPServer):
-    """Not http.server's own, which asks the DNS for this machine's name before it starts."""
+    """The TCP server. Not http.server's, which resolves this machine's name at the start."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -167,7 +167,7 @@ class _Server(ThreadingTCPServer):
             raise
 
     def process_request_thread(self, request: _Request, client_address: _Address) -> None:
-        # Not a time-out of the socket, which starts again with each byte that arrives.
+        # Not a socket timeout, which restarts with each byte.
         deadline = threading.Timer(self.seconds, _hang_up, (request,))
         deadline.daemon = True
         deadline.start()
@@ -182,7 +182,7 @@ class _Server(ThreadingTCPServer):
 
 
 def _hang_up(request: _Request) -> None:
-    # The client may have hung up meanwhile.
+    # The client may have closed the connection.
     with contextlib.suppress(OSError):
         _socket_of(request).shutdown(socket.SHUT_RDWR)
 
@@ -191,7 +191,7 @@ def _socket_of(request: _Request) -> socket.socket:
     return request if isinstance(request, socket.socket) else request[1]
 
 
-def _listening(host: str, port: int, answer: Callable[[str, str], Page], *, seconds: float) -> _Server:
+def _new_server(host: str, port: int, answer: Callable[[str, str], Page], *, seconds: float) -> _Server:
     class Requests(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = answer(self.path, self.headers.get("Host", ""))
@@ -206,7 +206,7 @@ def _listening(host: str, port: int, answer: Callable[[str, str], Page], *, seco
             return "warroom"
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives
-            """Say nothing: whatever watches asks every few seconds."""
+            """Log nothing: monitoring sends a request every few seconds."""
 
     class Server(_Server):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET

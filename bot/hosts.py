@@ -1,20 +1,20 @@
-"""What the `Host` of a request says: which names mean this machine, and which no web page can have bound to it.
+"""Checks of a request's `Host` header, against DNS rebinding.
 
-A page from anywhere may have its own name answer with this machine's address, and then reads what is served here as
-its own (DNS rebinding). The browser still sends the page's name: what is served has to look at it.
+A malicious page may resolve its own name to this machine's address and then read what is served here as its own. The
+browser still sends the page's name in `Host`, so a server must check it.
 """
 
 from ipaddress import ip_address
 
 
 def host_name(host: str) -> str:
-    """Take the port away, and the brackets of an IPv6 address; names are compared in lower case."""
+    """Return the host in lower case, without the port and without the brackets of an IPv6 address."""
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     return name.lower()
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether this host name or address means this machine only."""
+    """Return whether this host name or address is a loopback one."""
     if host == "localhost":
         return True
     try:
@@ -24,7 +24,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Tell whether this is an address: no page can bind one to another machine."""
+    """Return whether this is an IP address, which no page can rebind."""
     try:
         ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Logs as events with fields, on stderr; and the redaction of secrets, wherever text leaves the program."""
+"""Logs as events with fields on stderr, and the redaction of secrets in all text that leaves the program."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ _SHAPES: Final = (
     (("xox", "xapp-"), re.compile(r"\bx(?:ox[a-z]|app)-[A-Za-z0-9-]{6,}"), MASK),
     # `user:password@` in an address.
     (("@",), re.compile(r"(://)[^\s/'\"]+(?=@)"), rf"\1{MASK}"),
-    # Headers of HTTP, and what Docker's configuration holds of a registry.
+    # HTTP headers, and registry logins in Docker's configuration.
     (
         ("authorization",),
         re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer|token)\s+)?)[^\s,;'\"]+"),
@@ -37,18 +37,18 @@ _SHAPES: Final = (
     ),
     (("passwd", "password"), re.compile(r"(?i)(passw(?:or)?d[\"']?\s*[:=]\s*[\"']?)[^\s,;'\"]+"), rf"\1{MASK}"),
 )
-"""What has the shape of a secret, each with what a text in lower case must hold for it: looking for that is cheap."""
+"""Patterns of secrets, each after the substrings, in lower case, that a text needs for a match: a cheap pre-check."""
 _SHORTEST_SECRET: Final = 6
-"""Shorter values would black out ordinary words."""
+"""Shorter values would mask ordinary words."""
 
 
 class Redactor:
-    """Masks known secrets, however they are quoted or encoded, and everything that has the shape of one."""
+    """Masks known secrets, quoted or encoded in any way, and everything that matches a pattern of secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
         forms = {form for secret in known for form in _forms(secret)}
-        # The longest first: of two secrets that begin alike the longer one is masked whole.
+        # Longest first: of two secrets with a common prefix the longer one is masked completely.
         self._plain = sorted(forms, key=len, reverse=True)
         in_order = sorted(known, key=lambda secret: (-len(secret), secret))
         self._disguises = Disguises(in_order, shortest=_SHORTEST_SECRET, mask=MASK)
@@ -59,7 +59,7 @@ class Redactor:
             if form in text:
                 text = text.replace(form, MASK)
         views = Views.of(text)
-        text = self._disguises.masked(text, views)
+        text = self._disguises.redact(text, views)
         for clues, shape, mask in _SHAPES:
             if any(clue in views.letters for clue in clues):
                 text = shape.sub(mask, text)
@@ -118,20 +118,20 @@ def set_up_logs(
     root.setLevel(level.upper())
     for name, quiet in _QUIET.items():
         logging.getLogger(name).setLevel(max(quiet, root.level))
-    # It has a console of its own otherwise, past our redaction.
+    # Otherwise it logs to its own console handler, without redaction.
     dbos = logging.getLogger("dbos")
     dbos.handlers[:] = [sink]
     dbos.propagate = False
 
 
 def _forms(secret: str) -> set[str]:
-    """List how a value looks once it was quoted for an address, for JSON, for Python or for Slack."""
+    """List the forms of a value quoted for a URL, JSON, Python or Slack."""
     in_json = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
     return {secret, quote(secret, safe=""), quote(secret), *in_json, repr(secret)[1:-1], escape(secret, quote=False)}
 
 
 def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Spell out what hides or commands: what people typed must not pass for another event, or for other words."""
+    """Spell out hidden and control characters, so that typed text cannot imitate another event or other words."""
     return {
         key: spelled_out(value if isinstance(value, str) else repr(value), keep="\n" if key in _TRACES else "")
         for key, value in event.items()
@@ -139,14 +139,14 @@ def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 _TRACES = ("exception", "stack")
-"""Fields that are many lines long."""
+"""Fields with several lines."""
 
 _QUIET = {
-    "dbos": logging.WARNING,  # greets and advertises at INFO
+    "dbos": logging.WARNING,  # prints greetings and advertisements at INFO
     "slack_bolt": logging.WARNING,
     "slack_sdk": logging.WARNING,
     "urllib3": logging.WARNING,
     "uvicorn": logging.WARNING,
     "websockets": logging.WARNING,
 }
-"""Libraries whose ordinary chatter is not news."""
+"""Libraries whose lower levels are noise."""

@@ -1,4 +1,4 @@
-"""What the bot counts and times, for `/metrics`. The only user of prometheus-client; no number is global."""
+"""The bot's metrics for `/metrics`. The only user of prometheus-client; no metric is global."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,21 +11,21 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from commands.errors import Problem
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-"""Of what `text` gives: the exposition format that every scraper reads."""
+"""The content type of `text`: the exposition format that every scraper reads."""
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
 """Seconds; Slack gives up after 3."""
 _BUILD_BUCKETS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 
 
 class Build:
-    """A build that is timed; how it ended is said by whoever knows."""
+    """A timed build; the caller sets its outcome."""
 
     outcome = "broke"
-    """What it is called when nobody has said how it ended."""
+    """The outcome if the caller sets none."""
 
 
 class Meter:
-    """The numbers of one bot. Used by many threads at once."""
+    """The metrics of one bot. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -57,7 +57,7 @@ class Meter:
         )
 
     def command_ended(self, command: str, outcome: str) -> None:
-        """Count a command, once: when its dialog has ended, or it was not taken at all."""
+        """Count a command once: when its dialog has ended, or when it was not accepted."""
         self._commands.labels(command, outcome).inc()
 
     @contextmanager
@@ -81,17 +81,17 @@ class Meter:
             self._builds.labels(build.outcome).observe(self._clock() - start)
 
     def slack_called(self, method: str, result: str, *, limited: bool = False) -> None:
-        """Count a call: `result` is `ok`, Slack's word for why not, or `unreachable`."""
+        """Count a call; `result` is `ok`, Slack's error code, or `unreachable`."""
         self._calls.labels(method, result).inc()
         if limited:
             self._limited.inc()
 
     def watch_queue(self, length: Callable[[], int]) -> None:
-        """Ask for the length of the queue whenever the numbers are read."""
+        """Call `length` for the queue's length at each scrape."""
         self._queue.set_function(lambda: _number(length))
 
     def text(self) -> bytes:
-        """Write all numbers as Prometheus reads them."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
 
@@ -99,5 +99,5 @@ def _number(length: Callable[[], int]) -> float:
     try:
         return length()
     except Problem:
-        # The database is away, as `/ready` says; the other numbers are still given.
+        # The database is down, as `/ready` reports; the other metrics are still valid.
         return math.nan

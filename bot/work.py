@@ -17,25 +17,25 @@ from commands.recipe.labels import JOB
 from commands.sources import Sources
 
 DISK_SECONDS = 60.0
-"""How long the daemon may take to count what its images take: on a host with many it takes long."""
+"""Time limit of the daemon to count the bytes of its images, which is slow on a host with many."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandWork:
-    """Binds a job to its kind of action, the facts it may ask for, and the dependencies it builds in."""
+    """Connects jobs to the typed commands, to the sources of facts, and to the dependencies of builds."""
 
     sources: Sources
     dependencies: Dependencies
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
-        """Look the facts up and propose or refuse."""
+        """Look up the facts, then propose or refuse."""
         return actions.answer(asked.request, replace(self.sources, labels={JOB: asked.dialog}), report)
 
     def carry_out(
         self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
     ) -> End | ImageUndecided:
-        """Do what was proposed."""
+        """Carry out a confirmed proposal."""
         if not isinstance(proposal, Creation):
             return actions.carry_out(proposal, job_context, self.dependencies, emit, cancellation)
         with self.meter.building() as build:
@@ -51,17 +51,17 @@ class CommandWork:
             return end
 
     def keep(self, undecided: ImageUndecided) -> ImageCreated:
-        """Give an undecided image its name."""
+        """Give an undecided image its tag."""
         return actions.keep(undecided, self.dependencies.engine)
 
     def turn(self, query: Query) -> Listing:
-        """Look another page of the list up."""
+        """Return another page of the list."""
         return docker_images.turn(query, self.sources)
 
     def disk_use(self) -> int:
-        """Ask how much all images take."""
+        """Return the bytes of all images."""
         return self.sources.engine.disk_use(seconds=DISK_SECONDS)
 
     def clean(self, job: DialogId) -> None:
-        """Remove what a job left on the daemon."""
+        """Remove a job's leftovers from the daemon."""
         clean(job, self.dependencies.engine)

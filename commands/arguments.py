@@ -140,10 +140,10 @@ def request(text: str, grammar: Grammar, make: Callable[[Mapping[str, str]], Req
 
 def render(arguments: Mapping[str, str]) -> str:
     """Write arguments so that they are read back the same."""
-    return " ".join(_written(_Item(name, value)) for name, value in arguments.items())
+    return " ".join(_render_item(_Item(name, value)) for name, value in arguments.items())
 
 
-def _written(item: _Item) -> str:
+def _render_item(item: _Item) -> str:
     value = f'"{item.value}"' if " " in item.value or not item.value else item.value
     return value if item.name is None else f"{item.name}={value}"
 
@@ -178,7 +178,7 @@ def read(text: str, grammar: Grammar) -> dict[str, str]:
     items = _items(_plain(text), grammar)
     if items and not grammar.arguments:
         raise Mistake(
-            f"{quoted(_written(items[0]))} is not needed: `{grammar.command}` takes no arguments",
+            f"{quoted(_render_item(items[0]))} is not needed: `{grammar.command}` takes no arguments",
             advice="Leave it out.",
             candidates=("",),
         )
@@ -248,13 +248,13 @@ def _unusual(text: str, place: int) -> Mistake:
     name = _CONTROLS.get(character) or unicodedata.name(character, "control character").lower()
     ordinary = "".join(map(_ordinary, text))
     return Mistake(
-        f"{quoted(_around(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
+        f"{quoted(_context_of(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
         advice="Use plain ASCII only, on one line.",
         candidates=(ordinary,) if all(map(_is_allowed, ordinary)) else (),
     )
 
 
-def _around(text: str, place: int) -> str:
+def _context_of(text: str, place: int) -> str:
     before = re.search(r"[^\s=,]{0,20}$", text[: place - 1])
     after = re.match(r"[^\s=,]{0,20}", text[place:])
     return f"{before[0] if before else ''}{text[place - 1]}{after[0] if after else ''}"
@@ -276,10 +276,10 @@ def _ordinary(character: str) -> str:
 
 def _items(text: str, grammar: Grammar) -> list[_Item]:
     starts = list(_start(grammar).finditer(text)) if grammar.arguments else []
-    items = _unnamed(text[: starts[0].start()] if starts else text)
+    items = _items_without_known_name(text[: starts[0].start()] if starts else text)
     for start, following in zip_longest(starts, starts[1:]):
         value, rest = _value(text[start.end() : following.start() if following else len(text)])
-        items += [_Item(start[1].lower(), value), *_unnamed(rest)]
+        items += [_Item(start[1].lower(), value), *_items_without_known_name(rest)]
     return items
 
 
@@ -289,7 +289,7 @@ def _start(grammar: Grammar) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\s,{_QUOTES}])[{_QUOTES}]*-{{0,2}}({names})\s*=", re.IGNORECASE)
 
 
-def _unnamed(text: str) -> list[_Item]:
+def _items_without_known_name(text: str) -> list[_Item]:
     items = []
     while text := text.strip(" ,"):
         found = _ANY_NAME.match(text)
@@ -330,37 +330,37 @@ def _check(items: list[_Item], place: int, grammar: Grammar) -> None:
     if item.name is None:
         raise _stray(items, place, grammar)
     if item.name not in grammar.names:
-        raise _unknown(items, place, grammar)
+        raise _unknown_argument(items, place, grammar)
     if any(other.name == item.name for other in items[:place]):
-        raise _twice(items, place, grammar)
+        raise _duplicate_argument(items, place, grammar)
     if inner := re.match(rf"({'|'.join(map(re.escape, grammar.names))})\s*=(?!=)\s*", item.value, re.IGNORECASE):
         meant = replace(item, value=item.value[inner.end() :])
         raise Mistake(
             f"{quoted(item.value)} in `{item.name}` contains another argument",
             advice="Give each argument once, after a space.",
-            candidates=(_with(items, place, *([meant] if meant.value else [])),),
+            candidates=(_replace_item(items, place, *([meant] if meant.value else [])),),
         )
     if braces := _BRACES.search(item.value):
         rest = _tidy(_BRACED.sub("", item.value))
         raise Mistake(
             f"{quoted(braces[0])} in `{item.name}` is a placeholder",
             advice=f"Replace it with your value for `{item.name}`.",
-            candidates=(_with(items, place, *([replace(item, value=rest)] if rest else [])),),
+            candidates=(_replace_item(items, place, *([replace(item, value=rest)] if rest else [])),),
         )
 
 
-def _with(items: list[_Item], place: int, *instead: _Item) -> str:
+def _replace_item(items: list[_Item], place: int, *instead: _Item) -> str:
     """Write the items with others, or none, in the place of one."""
-    return " ".join(map(_written, (*items[:place], *instead, *items[place + 1 :])))
+    return " ".join(map(_render_item, (*items[:place], *instead, *items[place + 1 :])))
 
 
-def _appended(items: list[_Item], place: int, grammar: Grammar) -> tuple[str, ...]:
+def _append_to_list(items: list[_Item], place: int, grammar: Grammar) -> tuple[str, ...]:
     """Write the items with one made an entry of the list before it, if that is what stands there."""
     if place == 0 or not grammar.takes_many(items[place - 1].name):
         return ()
     before = items[place - 1]
-    longer = replace(before, value=f"{before.value},{_written(items[place])}")
-    return (_with([*items[: place - 1], *items[place:]], place - 1, longer),)
+    longer = replace(before, value=f"{before.value},{_render_item(items[place])}")
+    return (_replace_item([*items[: place - 1], *items[place:]], place - 1, longer),)
 
 
 def _stray(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
@@ -369,12 +369,12 @@ def _stray(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
     commas = " Separate list entries by commas." if any(map(grammar.takes_many, grammar.names)) else ""
     if _SHELL.fullmatch(word):
         # What follows such as `&&` was meant for a shell.
-        candidates: tuple[str, ...] = (_with(items[: place + 1], place),)
+        candidates: tuple[str, ...] = (_replace_item(items[: place + 1], place),)
         form = "argument=value"
     else:
-        form = "argument=value" if any(item.name == first for item in items) else _written(_Item(first, word))
-        named = () if any(item.name == first for item in items) else (_with(items, place, _Item(first, word)),)
-        candidates = (*_appended(items, place, grammar), *named, _with(items, place))
+        form = "argument=value" if any(item.name == first for item in items) else _render_item(_Item(first, word))
+        named = () if any(item.name == first for item in items) else (_replace_item(items, place, _Item(first, word)),)
+        candidates = (*_append_to_list(items, place, grammar), *named, _replace_item(items, place))
     return Mistake(
         f"I don't know what {quoted(word)} belongs to",
         advice=f"Write {quoted(form)}. Known arguments: {code_spans(grammar.names)}.{commas}",
@@ -382,29 +382,29 @@ def _stray(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
     )
 
 
-def _unknown(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
+def _unknown_argument(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
     item = items[place]
     given = {other.name for other in items}
     nearest = sorted(grammar.nearest(item.name or ""), key=lambda name: name in given and not grammar.takes_many(name))
-    renamed = tuple(_with(items, place, replace(item, name=name)) for name in nearest)
-    version = _appended(items, place, grammar) if item.value[:1].isdigit() else ()
+    renamed = tuple(_replace_item(items, place, replace(item, name=name)) for name in nearest)
+    version = _append_to_list(items, place, grammar) if item.value[:1].isdigit() else ()
     meant = f"Did you mean `{nearest[0]}`? " if nearest else ""
     return Mistake(
         f"{quoted(item.name or '')} is not an argument of `{grammar.command}`",
         advice=f"{meant}Known arguments: {code_spans(grammar.names)}.",
-        candidates=(*renamed, *version, _with(items, place)),
+        candidates=(*renamed, *version, _replace_item(items, place)),
     )
 
 
-def _twice(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
+def _duplicate_argument(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
     item = items[place]
     earlier = next(index for index, other in enumerate(items) if other.name == item.name)
     candidates: tuple[str, ...] = ()
     if items[earlier].value == item.value:
-        candidates = (_with(items, place),)
+        candidates = (_replace_item(items, place),)
     elif grammar.takes_many(item.name):
         both = replace(item, value=f"{items[earlier].value},{item.value}".strip(","))
-        candidates = (_with(items[:place] + items[place + 1 :], earlier, both),)
+        candidates = (_replace_item(items[:place] + items[place + 1 :], earlier, both),)
     return Mistake(
         f"`{item.name}` is given twice: {quoted(items[earlier].value)} and {quoted(item.value)}",
         advice="Give it once.",

@@ -12,7 +12,7 @@ from commands.host.origin import arguments_of
 from commands.model.images import ImageSpec
 from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
-from commands.proposing import SPEAKS_AGAINST, propose
+from commands.proposing import REQUEST_FAULTS, propose
 from commands.sources import Sources
 from commands.text import quoted
 
@@ -165,5 +165,5 @@ def answer(request: CreateImage, sources: Sources, report: Callable[[str], None]
     """
     try:
         return propose(request, sources, report)
-    except SPEAKS_AGAINST as problem:
+    except REQUEST_FAULTS as problem:
         return Refusal(f"`{request.name}` cannot be created", problem.message, problem.hint, problem.details)

@@ -10,7 +10,7 @@ from commands.command import Finding, NothingToDo, Refusal, Unchecked, Update
 from commands.errors import ArgumentError, EngineUnavailable, Problem
 from commands.host.origin import holders_of
 from commands.host.plans import (
-    listed,
+    join_names,
     nameless_finding,
     nothing_title,
     refusal_of_tool,
@@ -203,7 +203,7 @@ def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
         if isinstance(wanted, ShortId) and not any(":" in candidate for candidate in candidates)
         else f"{typed} has several tags here, but no `latest`."
     )
-    return Refusal(f"{typed} is not one image", message, f"Choose {listed(candidates, 'or')}.")
+    return Refusal(f"{typed} is not one image", message, f"Choose {join_names(candidates, 'or')}.")
 
 
 def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
@@ -217,7 +217,9 @@ def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
         case [only]:
             return Refusal(title, message, "Paste this instead:", (_line({"image": only}),))
         case _:
-            return Refusal(title, message, f"Did you mean {listed(nearest, 'or')}? `/docker_images` lists the images.")
+            return Refusal(
+                title, message, f"Did you mean {join_names(nearest, 'or')}? `/docker_images` lists the images."
+            )
 
 
 def _line(arguments: Mapping[str, str]) -> str:

@@ -1,10 +1,10 @@
-"""The catalogue of everything that can go wrong on purpose: each says what happened and what to do."""
+"""The catalogue of expected problems: each says what happened and what to do."""
 
 
 class Problem(Exception):
-    """Something a person is told: `message` says what happened, `hint` what to do, `details` are lines of evidence.
+    """An error to show to a person: `message` says what happened, `hint` what to do, `details` are log lines.
 
-    All three are plain text without markup; back-ticks may quote what somebody typed.
+    All three are plain text without markup; backticks may quote what somebody typed.
     """
 
     def __init__(self, message: str, *, hint: str, details: tuple[str, ...] = ()) -> None:
@@ -15,11 +15,11 @@ class Problem(Exception):
 
 
 class ArgumentError(Problem):
-    """What was typed is not a command: `hint` holds a corrected line to paste where one can be made."""
+    """The typed text is not a valid command; `details` contains a corrected line if there is one."""
 
 
 class EngineUnavailable(Problem):
-    """The Docker daemon does not answer, or went away in the middle."""
+    """The Docker daemon does not answer, or the connection was lost."""
 
 
 class DiskFull(Problem):
@@ -31,7 +31,7 @@ class ImageNotFound(Problem):
 
 
 class PullFailed(Problem):
-    """A registry was reached but the image did not arrive."""
+    """The registry answers, but the pull failed."""
 
 
 class PullStopped(Problem):
@@ -39,11 +39,11 @@ class PullStopped(Problem):
 
 
 class RegistryUnreachable(Problem):
-    """The registry does not answer, or not as a registry does."""
+    """The registry does not answer, or its answer is not that of a registry."""
 
 
 class RegistryLimited(Problem):
-    """The registry has had enough requests: `seconds` says how long to wait, None where it does not say."""
+    """The registry's rate limit is reached: `seconds` is the time to wait, None if the registry does not say."""
 
     def __init__(self, message: str, *, hint: str, details: tuple[str, ...] = (), seconds: float | None = None) -> None:
         super().__init__(message, hint=hint, details=details)
@@ -51,19 +51,19 @@ class RegistryLimited(Problem):
 
 
 class LoginRefused(Problem):
-    """The registry wants a login, or does not accept the one that the machine's Docker configuration has."""
+    """The registry requires a login, or rejects the one in the machine's Docker configuration."""
 
 
 class RegistryNotAllowed(Problem):
-    """The operator does not let this registry be asked."""
+    """The operator does not allow requests to this registry."""
 
 
 class NameReserved(Problem):
-    """A name that is asked for is kept for something else."""
+    """The requested name is reserved for something else."""
 
 
 class ReviewVoid(Problem):
-    """What was confirmed is not so any more: the facts have changed since the review."""
+    """The facts have changed since the review, so the confirmed proposal no longer applies."""
 
 
 class ImageInUse(Problem):
@@ -71,7 +71,7 @@ class ImageInUse(Problem):
 
 
 class UnusableBase(Problem):
-    """The base is there but nothing can be built on it: no Python, no known package manager, a wrong platform."""
+    """The base exists but cannot be built on: no Python, no known package manager, or a wrong platform."""
 
 
 class PackageNotFound(Problem):
@@ -87,19 +87,19 @@ class IndexUnreachable(Problem):
 
 
 class BuildFailed(Problem):
-    """A build step ended with an error: `details` are the decisive lines of its log."""
+    """A build step failed; `details` are the relevant lines of its log."""
 
 
 class BuildStopped(Problem):
-    """Somebody pressed Stop."""
+    """Somebody pressed Stop during a build."""
 
 
 class BuildTimedOut(Problem):
-    """The build took longer than allowed, or said nothing for too long."""
+    """The build took longer than allowed, or produced no output for too long."""
 
 
 class VerificationFailed(Problem):
-    """The image was built, but is not what was proposed."""
+    """The image was built but does not match the proposal."""
 
 
 class StateUnwritable(Problem):
@@ -111,11 +111,11 @@ class Misconfigured(Problem):
 
 
 class ShuttingDown(Problem):
-    """The bot is ending and takes nothing new."""
+    """The bot is shutting down and accepts no new work."""
 
 
 def causes_of(fault: BaseException) -> tuple[BaseException, ...]:
-    """List a fault and the faults in it, which requests and urllib3 wrap in several ways."""
+    """List a fault and its causes, which requests and urllib3 wrap in several ways."""
     found, waiting = dict[int, BaseException](), [fault]
     while waiting:
         one = waiting.pop(0)

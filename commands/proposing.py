@@ -1,4 +1,4 @@
-"""From what is asked for to exactly one image: for a new one, and for one that is to be made again."""
+"""Turns a request into the proposal of exactly one image, for a new image and for a rebuild."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ from commands.recipe.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.sources import Sources
 from commands.text import counted, quoted
 
-SPEAKS_AGAINST = (
+REQUEST_FAULTS = (
     ImageNotFound,
     UnusableBase,
     NameReserved,
@@ -29,16 +29,16 @@ SPEAKS_AGAINST = (
     PackageNotFound,
     ResolutionFailed,
 )
-"""What is wrong with the request itself; every other problem is one of the bot's surroundings."""
+"""Problems of the request itself; all others are problems of the bot's environment."""
 
 
 def propose(
     request: CreateImage, sources: Sources, report: Callable[[str], None], *, base: BaseImage | None = None
 ) -> Creation:
-    """Look the facts up and propose the image; `base` takes the place of the one that is asked for.
+    """Look up the facts and propose the image; `base` overrides the requested base.
 
-    `report` is told what is being done, in a few words. Raises one of `SPEAKS_AGAINST`, or another `Problem` where
-    daemon or index fail.
+    `report` is called with a short text for each action. Raises one of `REQUEST_FAULTS`, or another `Problem` if the
+    daemon or an index fails.
     """
     _refuse_reserved(request, sources)
     spec = _specify(request, sources, report, base)
@@ -54,7 +54,7 @@ def propose(
 
 
 def _refuse_reserved(request: CreateImage, sources: Sources) -> None:
-    # Here too: what is made again comes from labels, which nobody typed.
+    # Checked again here: a rebuild's request comes from labels, not from the parser.
     name, default = Reference(request.name), sources.default_base
     try:
         for reference in (name, request.base or default):
@@ -100,12 +100,12 @@ def _base(reference: Reference, sources: Sources, report: Callable[[str], None])
     if image is None:
         report(f"Pulling the base {reference}")
         sources.registry.require(reference)
-        image = sources.engine.pull(reference, lambda progress: report(told_of_pull(f"the base {reference}", progress)))
+        image = sources.engine.pull(reference, lambda progress: report(pull_status(f"the base {reference}", progress)))
     return sources.bases.look_at(image, reference, sources.labels)
 
 
-def told_of_pull(what: str, progress: PullProgress) -> str:
-    """Say in a few words how far a pull is."""
+def pull_status(what: str, progress: PullProgress) -> str:
+    """Return a short text with the progress of a pull."""
     megabytes = f"{progress.bytes_done / 1e6:.0f} of {progress.bytes / 1e6:.0f} MB"
     return f"Pulling {what}: {progress.layers_done} of {progress.layers} layers, {megabytes}"
 
@@ -122,7 +122,7 @@ def _findings(spec: ImageSpec) -> tuple[Finding, ...]:
 
 
 def _made_here(base: BaseImage, maker: Maker) -> tuple[Finding, ...]:
-    # The name may be one by which people mean a registry's image.
+    # The name may be that of a registry's image.
     message = (
         f"The base {quoted(str(base.reference))} is an image that the bot made, or stands on one: made{made_by(maker)}."
     )
@@ -137,9 +137,9 @@ def _nothing_added(spec: ImageSpec) -> tuple[Finding, ...]:
 
 
 def _existing(spec: ImageSpec, engine: Engine) -> ExistingImage | None:
-    """Find an image made to the same specification, one of the same name first.
+    """Find an image of the same specification, preferably of the same name.
 
-    By the name it was given when it was made: what somebody built by hand on top of it inherits all its labels.
+    It must have the name from its label: an image that somebody built on it inherits all its labels.
     """
     same = [
         ExistingImage(reference, image)

@@ -1,4 +1,4 @@
-"""Where a command learns the facts that it answers with. Reads only, but for pulling a base that is not there."""
+"""The sources of facts for a command's answer. They only read, except that a missing base is pulled."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,14 +22,14 @@ _REMEMBERED = 256
 
 
 class Bases:
-    """Looks into bases, and remembers what it saw: what is in an image never changes under its ID."""
+    """Inspects bases and caches the results by image ID, since an image never changes under its ID."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known = Memory[tuple[ImageId, Reference], BaseImage](_REMEMBERED)
 
     def look_at(self, image: LocalImage, reference: Reference, labels: Mapping[str, str]) -> BaseImage:
-        """Tell what can be built on an image; the container that looks carries `labels`. Raises `UnusableBase`."""
+        """Return an image as a base; the inspecting container gets `labels`. Raises `UnusableBase`."""
         known = self._known.get_or_make(
             (image.id, reference), lambda: look_at(self._engine, image, reference, labels=labels)
         )
@@ -39,9 +39,9 @@ class Bases:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The daemon, the index, the registries, and what is configured.
+    """The daemon, the index, the registries, and the relevant settings.
 
-    `recipe` writes the Dockerfile of a specification; `now` is epoch seconds; `labels` mark every throw-away container.
+    `recipe` renders the Dockerfile of a specification; `now` is epoch seconds; throw-away containers get `labels`.
     """
 
     engine: Engine
@@ -59,17 +59,17 @@ class Sources:
     """Whether the default base may be an image that the bot made."""
 
     def base_candidates(self) -> tuple[str, ...]:
-        """Name the images that a new one could be built on: the default first, then what is on the host."""
+        """List the images that a new one can be built on: the default first, then those on the host."""
         default = self.default_base
         same = {str(default), str(default) if default.tag or default.digest else f"{default}:latest"}
         return (str(default), *(name for name in self.engine.names() if name not in same and _can_be_asked_for(name)))
 
     def update_candidates(self) -> tuple[str, ...]:
-        """Name the images that could be brought up to date, newest first."""
+        """List the images that can be updated, newest first."""
         names = (name for name in self.engine.names() if _can_be_asked_for(name))
         return tuple(name for name in names if not is_kept(tag_of(name)))
 
 
 def _can_be_asked_for(name: str) -> bool:
-    # A host may have names that nobody could type, and the bot's own tools are no bases.
+    # A host may have names that cannot be typed, and the bot's own tools are not bases.
     return is_askable(name) and not is_name_of_tool(name)

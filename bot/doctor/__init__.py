@@ -1,1 +1,1 @@
-"""What `warroom check` looks at: one line for each thing that the bot needs, none of them waited for for ever."""
+"""The checks of `warroom check`: one line for each requirement of the bot, each with a timeout."""

@@ -1,4 +1,4 @@
-"""Looks at the default base: whether it is on the daemon or can be pulled, and what it brings."""
+"""Checks the default base: whether it is on the daemon or can be pulled, and what it contains."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,9 +18,9 @@ def base_is_usable(
     labels: Mapping[str, str],
     seconds: float,
 ) -> Verdict:
-    """Look into the base; where the daemon has none, ask its registry. The container that looks carries `labels`.
+    """Inspect the base, or look it up in its registry if the daemon does not have it.
 
-    Raises `UnusableBase` also for one that the bot made, unless `made_here` allows it.
+    The inspecting container gets `labels`. Raises `UnusableBase`, also for a base that the bot made unless `made_here`.
     """
     image = engine.find_image(str(reference))
     if image is None:
@@ -29,10 +29,10 @@ def base_is_usable(
     base = look_at(engine, image, reference, labels=labels, seconds=seconds)
     if not made_here:
         refuse_default_made_here(base)
-    return _seen(base, reference)
+    return _verdict(base, reference)
 
 
-def _seen(base: BaseImage, reference: Reference) -> Verdict:
+def _verdict(base: BaseImage, reference: Reference) -> Verdict:
     installer = base.package_manager.value if base.package_manager else "no installer of OS packages"
     runtime = f"Python {base.python.version} ({base.python.libc} {base.python.libc_version})"
     return Good(f"{reference} ({base.short_digest}), {runtime}, {installer}, {base.platform}")

@@ -1,4 +1,4 @@
-"""Looks at the Docker daemon: whether it answers, whether BuildKit works on it, and how much room its disk has."""
+"""Checks the Docker daemon: whether it answers, whether BuildKit works, and how much disk space is free."""
 
 import shutil
 import tarfile
@@ -12,22 +12,24 @@ from commands.errors import EngineUnavailable
 from commands.model.events import ImageBuilt
 
 LABEL = "warroom.check"
-"""On the empty image that a check builds and removes; its value is the check's own."""
+"""Marks the empty image that a check builds and removes; its value is unique to the check."""
 _ENOUGH = 10 << 30
-"""A base, a build cache and a few images: less fills up within a day."""
+"""Room for a base, a build cache and a few images; less fills up within a day."""
 _LITTLE = 1 << 30
-"""Less than what one ordinary build takes."""
+"""Less than one ordinary build needs."""
 _UNIX = "unix://"
 
 
 def daemon_answers(engine: Engine) -> Verdict:
-    """Say which daemon is driven."""
-    told = engine.describe()
-    return Good(f"{told.version} at {told.endpoint}, API {told.api_version}, {told.platform}")
+    """Report the daemon's version and address."""
+    description = engine.describe()
+    return Good(
+        f"{description.version} at {description.endpoint}, API {description.api_version}, {description.platform}"
+    )
 
 
 def where_docker_answers(engine: Engine, look: Callable[[], Verdict]) -> Verdict:
-    """Look at something on the daemon; where none answers, that is told once, by `daemon_answers`."""
+    """Run a check on the daemon; if it does not answer, only `daemon_answers` reports that as a fault."""
     try:
         return look()
     except EngineUnavailable:
@@ -39,7 +41,7 @@ def where_docker_answers(engine: Engine, look: Callable[[], Verdict]) -> Verdict
 
 
 def buildkit_works(engine: Engine, mark: str, *, seconds: float) -> Verdict:
-    """Build an image of nothing and remove it; `mark` tells it from all others."""
+    """Build an empty image and remove it; `mark` identifies it."""
     order = BuildOrder(build_id=mark, context=_CONTEXT, labels={LABEL: mark}, idle_seconds=seconds)
     try:
         events = list(engine.build(order))
@@ -51,12 +53,12 @@ def buildkit_works(engine: Engine, mark: str, *, seconds: float) -> Verdict:
 
 
 def disk_has_room(engine: Engine, free: Callable[[str], int | None]) -> Verdict:
-    """Say how the daemon stores images and, where `free` knows it of the daemon's folder, how many bytes are left."""
-    told = engine.describe()
-    left = free(told.root) if told.endpoint.startswith(_UNIX) and told.root else None
+    """Report the daemon's storage driver and, if `free` can read the daemon's folder, its free bytes."""
+    description = engine.describe()
+    left = free(description.root) if description.endpoint.startswith(_UNIX) and description.root else None
     if left is None:
-        return Good(f"{told.storage}; free space unknown")
-    says = f"{told.storage}; {gigabytes(left)} free in {told.root}"
+        return Good(f"{description.storage}; free space unknown")
+    says = f"{description.storage}; {gigabytes(left)} free in {description.root}"
     todo = "Free some space: `docker system df` shows the usage, `docker builder prune` empties the build cache."
     if left < _LITTLE:
         return Fault(says, todo)
@@ -64,7 +66,7 @@ def disk_has_room(engine: Engine, free: Callable[[str], int | None]) -> Verdict:
 
 
 def free_bytes(folder: str) -> int | None:
-    """Give the free bytes where this folder is; None where it cannot be seen."""
+    """Return the free bytes on a folder's file system, or None if the folder is not readable."""
     try:
         return shutil.disk_usage(Path(folder)).free
     except OSError:
@@ -72,7 +74,7 @@ def free_bytes(folder: str) -> int | None:
 
 
 def gigabytes(size: int) -> str:
-    """Write a size as people do."""
+    """Format a size in GB."""
     return f"{size / (1 << 30):.1f} GB"
 
 

@@ -1,4 +1,4 @@
-"""Asks the package index something small, in the way in which a command asks it."""
+"""Checks the package index with a small resolution, in the same way as a command."""
 
 import platform
 import sys
@@ -11,7 +11,7 @@ from commands.model.references import Reference
 from commands.packages.interface import Resolver
 
 _WANTED = PythonRequirement("uv", (), "")
-"""What every build needs from the index, and small."""
+"""A small package that every build needs from the index."""
 _STAND_IN = BaseImage(
     reference=Reference("check"),
     image_id=ImageId(""),
@@ -22,11 +22,11 @@ _STAND_IN = BaseImage(
     platform=Platform("linux", "amd64"),
     layers=(),
 )
-"""So that the index is asked also while there is no base, nor a daemon."""
+"""A placeholder, so that the check needs neither a base nor a daemon."""
 
 
 def index_answers(resolver: Resolver, *, configured: str, clock: Callable[[], float]) -> Verdict:
-    """Resolve one requirement; `configured` says where the index was named. `resolver` must not answer from a cache."""
+    """Resolve one requirement; `configured` names the setting of the index. `resolver` must not use a cache."""
     start = clock()
     (*_, found) = resolver.resolve((_WANTED,), _STAND_IN, labels={})
     return Good(f"{configured}; answered in {clock() - start:.1f} s, has {found.name} {found.version}")

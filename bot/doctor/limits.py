@@ -1,4 +1,4 @@
-"""Says which limits are in force."""
+"""Reports the configured limits."""
 
 from bot.doctor.report import Good, Verdict
 from bot.settings import Settings
@@ -6,7 +6,7 @@ from commands.text import counted
 
 
 def limits_in_force(settings: Settings) -> Verdict:
-    """Name them in people's units."""
+    """List the limits in readable units."""
     return Good(
         f"{counted(settings.builds_at_once, 'build')} at once; a build ends after "
         f"{_time(settings.build_seconds)}, or {_time(settings.idle_seconds)} of silence; a proposal waits "

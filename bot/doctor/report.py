@@ -1,4 +1,4 @@
-"""What a check-up says: a verdict for each thing, and whether the bot can work with them."""
+"""The report of `warroom check`: a verdict for each check, and whether the bot can work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from commands.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """It is as it should be."""
+    """The check passed."""
 
     says: str
 
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """The bot works with it, but somebody should know; `todo` says what could be done."""
+    """The bot works, but an operator should know; `todo` says what to do."""
 
     says: str
     todo: str
@@ -25,7 +25,7 @@ class Caution:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The bot does not work with it; `todo` says what to do."""
+    """The bot does not work like this; `todo` says what to do."""
 
     says: str
     todo: str
@@ -36,7 +36,7 @@ Verdict = Good | Caution | Fault
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that was looked at."""
+    """One check with its verdict."""
 
     name: str
     verdict: Verdict
@@ -50,17 +50,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was looked at, in the order of the checks."""
+    """All verdicts, in the order of the checks."""
 
     lines: tuple[Line, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is at fault."""
+        """Whether there is no fault."""
         return not any(isinstance(line.verdict, Fault) for line in self.lines)
 
     def clean(self, redact: Callable[[str], str]) -> Self:
-        """Mask what must not be shown: a daemon's or a database's own words may hold anything."""
+        """Redact the verdicts, because an error of a daemon or database may contain secrets."""
         return redacted(self, redact)
 
     def as_json(self) -> dict[str, Any]:
@@ -69,5 +69,5 @@ class Report:
 
 
 def fault_of(problem: Problem) -> Fault:
-    """Tell a problem as a fault."""
+    """Turn a problem into a fault."""
     return Fault("\n".join((problem.message, *problem.details)), problem.hint)

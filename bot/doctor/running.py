@@ -1,4 +1,4 @@
-"""Runs checks: all at once, each in a thread of its own, so that one that hangs or fails hides no other."""
+"""Runs all checks concurrently, each in a separate thread, so that one that hangs or fails does not hide others."""
 
 import queue
 import threading
@@ -16,35 +16,35 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing to look at; `look` may raise `Problem`, which is then the verdict."""
+    """A named check; if `look` raises a `Problem`, that is the verdict."""
 
     name: str
     look: Callable[[], Verdict]
 
 
 def run(checks: Sequence[Check], *, seconds: float) -> Report:
-    """Look at everything; what has not answered after so many seconds is at fault."""
-    told: queue.SimpleQueue[tuple[int, Verdict]] = queue.SimpleQueue()
+    """Run all checks; one that has not ended after `seconds` is a fault."""
+    results: queue.SimpleQueue[tuple[int, Verdict]] = queue.SimpleQueue()
     for place, check in enumerate(checks):
-        # Daemons: the program may end while one of them still hangs.
-        threading.Thread(target=_tell, args=(place, check, told), name=f"check-{check.name}", daemon=True).start()
-    verdicts = _collected(told, len(checks), seconds)
+        # Daemon threads: the program may exit while one of them still hangs.
+        threading.Thread(target=_tell, args=(place, check, results), name=f"check-{check.name}", daemon=True).start()
+    verdicts = _collect(results, len(checks), seconds)
     late = Fault(f"No answer within {seconds:g} s.", "Check whether it hangs or is overloaded, then try again.")
     return Report(tuple(Line(check.name, verdicts.get(place, late)) for place, check in enumerate(checks)))
 
 
-def _collected(told: "queue.SimpleQueue[tuple[int, Verdict]]", count: int, seconds: float) -> dict[int, Verdict]:
+def _collect(results: "queue.SimpleQueue[tuple[int, Verdict]]", count: int, seconds: float) -> dict[int, Verdict]:
     end, verdicts = monotonic() + seconds, dict[int, Verdict]()
     while len(verdicts) < count:
         try:
-            place, verdict = told.get(timeout=max(0.0, end - monotonic()))
+            place, verdict = results.get(timeout=max(0.0, end - monotonic()))
         except queue.Empty:
             break
         verdicts[place] = verdict
     return verdicts
 
 
-def _tell(place: int, check: Check, told: "queue.SimpleQueue[tuple[int, Verdict]]") -> None:
+def _tell(place: int, check: Check, results: "queue.SimpleQueue[tuple[int, Verdict]]") -> None:
     try:
         verdict = check.look()
     except Problem as problem:
@@ -53,4 +53,4 @@ def _tell(place: int, check: Check, told: "queue.SimpleQueue[tuple[int, Verdict]
         # The thread's boundary: a defect of one check is a line of the report.
         log.exception("check_broke", check=check.name)
         verdict = Fault(f"The check itself failed: {type(error).__name__}: {error}", "Report this as a bug.")
-    told.put((place, verdict))
+    results.put((place, verdict))

@@ -1,4 +1,4 @@
-"""Looks at where the bot keeps its state: the folder, and the database."""
+"""Checks the bot's state: the folder and the database."""
 
 import errno
 import fcntl
@@ -12,11 +12,11 @@ from bot.doctor.report import Caution, Fault, Good, Verdict
 from commands.text import counted
 
 _ENOUGH = 1 << 30
-"""Build logs and a database: less is used up within weeks."""
+"""Room for build logs and a database; less fills up within weeks."""
 
 
 def folder_is_writable(folder: Path, *, setting: str) -> Verdict:
-    """Write a file into the folder, or into what it would be made in, and say how much room there is."""
+    """Write a file into the folder, or its nearest existing parent, and report the free space."""
     place = _nearest(folder)
     try:
         with TemporaryFile(dir=place) as file:
@@ -24,7 +24,7 @@ def folder_is_writable(folder: Path, *, setting: str) -> Verdict:
             file.flush()
         free = shutil.disk_usage(place).free
     except OSError as error:
-        return Fault(f"{folder} cannot be written: {error.strerror}.", _mending(error, setting))
+        return Fault(f"{folder} cannot be written: {error.strerror}.", _fix(error, setting))
     says = f"{folder}{'' if place == folder else ' (will be created)'}, {gigabytes(free)} free"
     if free < _ENOUGH:
         return Caution(says, f"Free some space, or choose another folder with `{setting}`.")
@@ -32,10 +32,10 @@ def folder_is_writable(folder: Path, *, setting: str) -> Verdict:
 
 
 def folder_is_free(folder: Path) -> Verdict:
-    """Say whether a bot has the folder now: there is room for one."""
+    """Report whether another bot uses the folder; only one can."""
     try:
         with (folder / "lock").open() as lock:
-            # Shared: two check-ups must not take each other for a bot.
+            # Shared: two checks must not mistake each other for a bot.
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         pass
@@ -45,12 +45,12 @@ def folder_is_free(folder: Path) -> Verdict:
             "Nothing to do if it should be running. A second one needs another folder: `WARROOM_STATE_DIR`.",
         )
     except OSError as error:
-        return Fault(f"{folder}/lock cannot be read: {error.strerror}.", _mending(error, "WARROOM_STATE_DIR"))
+        return Fault(f"{folder}/lock cannot be read: {error.strerror}.", _fix(error, "WARROOM_STATE_DIR"))
     return Good("not in use by another warroom")
 
 
 def database_answers(url: str, *, shown: str) -> Verdict:
-    """Open the table of dialogs as the bot does; `shown` names the database without its password."""
+    """Open the table of dialogs like the bot; `shown` names the database without its password."""
     ledger = Ledger(url)
     try:
         unfinished = len(ledger.unfinished())
@@ -63,7 +63,7 @@ def _nearest(folder: Path) -> Path:
     return next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
 
 
-def _mending(error: OSError, setting: str) -> str:
+def _fix(error: OSError, setting: str) -> str:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return f"Free some space, or choose another folder with `{setting}`."

@@ -1,4 +1,4 @@
-"""A check-up as a table for a terminal."""
+"""Renders a report as a table for a terminal."""
 
 from typing import assert_never
 
@@ -11,13 +11,13 @@ from commands.text import without_hidden
 
 
 def table(report: Report) -> RenderableType:
-    """Give each line its mark; below what is not good stands what to do."""
+    """Render each line with a mark, and below a caution or fault what to do."""
     grid = Table.grid(padding=(0, 2), pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column(overflow="fold")
     for line in report.lines:
-        grid.add_row(_mark(line.verdict), line.name, _told(line))
+        grid.add_row(_mark(line.verdict), line.name, _text(line))
     return grid
 
 
@@ -33,8 +33,8 @@ def _mark(verdict: Verdict) -> Text:
             assert_never(verdict)
 
 
-def _told(line: Line) -> Text:
-    # `Text` and not a string: what a daemon or a file's name says is no markup.
+def _text(line: Line) -> Text:
+    # `Text` instead of a string: a daemon's error or a file name must not be parsed as markup.
     verdict = line.verdict
     if isinstance(verdict, Good):
         return Text(without_hidden(verdict.says))

@@ -1,4 +1,4 @@
-"""Looks at the bundle of certificates that build steps trust."""
+"""Checks the bundle of certificates that build steps trust."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ _TODO = "Set `WARROOM_CA_BUNDLE` to a file of PEM certificates."
 
 
 def bundle_is_usable(bundle: Path | None, *, configured: str) -> Verdict:
-    """Load the bundle as TLS does; `configured` says who chose it."""
+    """Load the bundle as TLS does; `configured` says where it was set."""
     if bundle is None:
         return Caution("No bundle: build steps use the base's certificates.", f"Behind a TLS-inspecting proxy: {_TODO}")
     try:

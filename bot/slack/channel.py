@@ -18,6 +18,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.dialogs.ledger import Ledger
 from bot.dialogs.stages import Attachment, Dialog, DialogId, Preparing
+from bot.redaction import redacted
 from bot.slack.answers import Meaning, meaning, seconds_to_wait
 from bot.slack.calls import MINUTE, RETRY_SECONDS, Calls, SlackClient
 from bot.slack.messages import Messages

@@ -1,4 +1,4 @@
-"""Files out of a tar that comes in pieces, by the standard library's `tarfile`; it may be hostile. Pure."""
+"""Reads files from a streamed, possibly hostile tar with the standard library's `tarfile`. Pure."""
 
 import shutil
 import tarfile
@@ -9,22 +9,22 @@ from commands.engine.interface import FilesRead, ReadOrder
 from commands.text import printable
 
 _LONGEST_READ = 32 << 10
-"""Bytes read at once: a part of a content, or all attributes of a file; the kernel's longest path has 4 KB.
+"""Maximum bytes of one read: a part of a file, or all attributes of a file; the kernel's longest path has 4 KB.
 
-Old patch releases of Python need a time for attributes that grows with the square: 0.7 s for these, if made for it.
+Old patch releases of Python parse attributes in quadratic time: a hostile header of this size takes 0.7 s.
 """
 
-_DAMAGED = "the archive that the daemon made of it is damaged"
+_DAMAGED = "the archive that the daemon made from it is damaged"
 _DAMAGES = (tarfile.TarError, ValueError, LookupError, ArithmeticError, RecursionError)
-"""What `tarfile` raises for a damaged archive: its own errors, and what it trips over in numbers and attributes."""
+"""What `tarfile` raises for a damaged archive: its own errors, and those from malformed numbers and attributes."""
 
 
 class LimitMet(Exception):
-    """As much was looked through, or kept, as may be; its text says which limit it was."""
+    """A limit was reached; the text says which one."""
 
 
 class Gathered:
-    """What is found within an order's limits; `gap` says why not all. `clock` gives seconds that only grow."""
+    """The files found within an order's limits; `gap` says why some are missing. `clock` is monotonic."""
 
     def __init__(self, order: ReadOrder, clock: Callable[[], float]) -> None:
         self.gap = ""
@@ -39,37 +39,37 @@ class Gathered:
 
     @property
     def seconds_left(self) -> float:
-        """How long it may still take; never nothing, which would mean no limit."""
+        """The remaining time; never zero, which would mean no timeout."""
         return max(self._end - self._clock(), 0.1)
 
     @property
-    def missed(self) -> frozenset[str]:
-        """What has a wanted name, but stands in the archive under one that was not wanted."""
+    def unread_targets(self) -> frozenset[str]:
+        """Targets of wanted hard links that were not read, because their own names are not wanted."""
         return frozenset(self._links.values()).difference(self._files, self._too_long)
 
     def look_through(self, pieces: Iterable[bytes], wanted: Callable[[str], bool]) -> None:
-        """Keep what is wanted of an archive; whatever that holds, this ends, at worst with a gap."""
-        source = _Source(self._counted(pieces))
+        """Read the wanted files of an archive; sets `gap` if the archive is damaged or too large."""
+        source = _Source(self._within_limits(pieces))
         try:
-            # Not as a stream (`r|`): that tells neither what it ends with nor how long a name is that it reads.
+            # Not as a stream (`r|`), which exposes neither the end of the archive nor the size of a name it reads.
             with tarfile.open(fileobj=source, mode="r:", encoding="utf-8", errors="replace") as tar:
                 while (entry := tar.next()) is not None:
-                    tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all; typeshed knows it not
+                    tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all; missing in typeshed
                     path = _normal(entry.name)
                     if path and wanted(path):
                         self._take(tar, entry, path)
-            if any(source.last):  # To `tarfile` a damaged header is an end, too.
+            if any(source.last):  # `tarfile` treats a damaged header as the end, too.
                 self.gap = _DAMAGED
         except _DAMAGES:
             self.gap = _DAMAGED
         except LimitMet as limit:
             self.gap = str(limit)
 
-    def told(self) -> FilesRead:
-        """Tell what was found, further names included."""
+    def result(self) -> FilesRead:
+        """Return the files found, including hard links."""
         files = {path: content for path, content in self._files.items() if self._order.wanted(path)}
         linked = {path: self._files[target] for path, target in self._links.items() if target in self._files}
-        gaps = (self.gap or _left_out(sorted(self.missed), "absent"), _left_out(self._too_long, "too long"))
+        gaps = (self.gap or _left_out(sorted(self.unread_targets), "absent"), _left_out(self._too_long, "too long"))
         return FilesRead(files | linked, "; ".join(filter(None, gaps)))
 
     def _take(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, path: str) -> None:
@@ -90,7 +90,7 @@ class Gathered:
             self._files[path] = content.getvalue()
             self._kept += content.tell()
 
-    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def _within_limits(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             self._bytes += len(piece)
             if self._bytes > self._order.bytes_limit:
@@ -98,11 +98,11 @@ class Gathered:
             if self._clock() > self._end:
                 raise LimitMet(self.too_slow)
             yield piece
-        raise tarfile.ReadError  # More is asked for than there is.
+        raise tarfile.ReadError  # A read past the end.
 
 
 class _Source(RawIOBase):
-    """The pieces as one file, read forwards only, in parts of a bounded size; `last` is what was read last."""
+    """The chunks as one file for forward reads of a limited size; `last` is the last read."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self.last = self._piece = b""

@@ -1,4 +1,4 @@
-"""Builds on a Docker daemon, by BuildKit over its HTTP API."""
+"""Builds on a Docker daemon, with BuildKit over the HTTP API."""
 
 import json
 import tarfile
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Builds:
-    """The builds that this process follows; `holds` says whether the daemon has an image, `clock` is the epoch's."""
+    """The builds that this process follows; `holds` checks that the daemon has an image, `clock` is epoch seconds."""
 
     def __init__(self, connection: Connection, *, holds: Callable[[ImageId], bool], clock: Callable[[], float]) -> None:
         self._connection = connection
@@ -32,44 +32,44 @@ class Builds:
         self._stops: dict[str, threading.Event] = {}
 
     def follow(self, order: BuildOrder) -> Iterator[BuildEvent]:
-        """Build, as `Engine.build`."""
+        """Build, as in `Engine.build`."""
         story = BuildStory(last_stage(_dockerfile(order.context)))
-        with self._registered(order.build_id) as stop:
-            yield from self._heard(order, story, stop)
+        with self._register(order.build_id) as stop:
+            yield from self._follow_to_end(order, story, stop)
         yield from story.broken_off(self._clock())
         if story.failure is not None:
             raise self._problem(story.failure, asked=stop.is_set())
-        yield self._built(story.image_id)
+        yield self._built_event(story.image_id)
 
     def cancel(self, build_id: str) -> None:
-        """Cancel a build, as `Engine.cancel_build`."""
+        """Cancel a build, as in `Engine.cancel_build`."""
         with self._lock:
             stop = self._stops.get(build_id)
         if stop is not None:
             stop.set()
         self._connection.ask("POST", "/build/cancel", doing="cancel a build", params={"id": build_id})
 
-    def _heard(self, order: BuildOrder, story: BuildStory, stop: threading.Event) -> Iterator[StepEvent]:
+    def _follow_to_end(self, order: BuildOrder, story: BuildStory, stop: threading.Event) -> Iterator[StepEvent]:
         try:
-            yield from self._streamed(order, story, stop)
+            yield from self._stream_events(order, story, stop)
         except GeneratorExit:
             self._abandon(order.build_id)
             raise
         except DaemonSilent as silence:
             yield from story.broken_off(self._clock())
-            self.cancel(order.build_id)  # A daemon that is too hung to hear this is told as such instead.
+            self.cancel(order.build_id)  # If the daemon hangs here too, that error is raised instead.
             raise BuildTimedOut(
-                f"The build said nothing for {order.idle_seconds:g} s and was ended.",
-                hint="Look at the last lines of its log: a step may wait for an answer or for the network.",
+                f"The build printed nothing for {order.idle_seconds:g} s and was ended.",
+                hint="See the last lines of its log: a step may wait for input or for the network.",
             ) from silence
         except Refused as refusal:
-            # What fails before the first record, such as an early cancellation, comes as a status of HTTP.
+            # A failure before the first record, such as an early cancellation, arrives as an HTTP status.
             yield from story.hear({"error": refusal.reason})
         except Problem:
             yield from story.broken_off(self._clock())
             raise
 
-    def _streamed(self, order: BuildOrder, story: BuildStory, stop: threading.Event) -> Iterator[StepEvent]:
+    def _stream_events(self, order: BuildOrder, story: BuildStory, stop: threading.Event) -> Iterator[StepEvent]:
         with (
             sendable(order.context, order.files) as context,
             self._connection.stream(
@@ -84,13 +84,13 @@ class Builds:
             known_to_daemon = False
             for record in records:
                 if not known_to_daemon and stop.is_set():
-                    # A cancellation that reaches the daemon before the build does is lost there: say it again.
+                    # The daemon drops a cancellation that arrives before the build: send it again.
                     self.cancel(order.build_id)
                 known_to_daemon = True
                 yield from story.hear(record)
 
     @contextmanager
-    def _registered(self, build_id: str) -> Iterator[threading.Event]:
+    def _register(self, build_id: str) -> Iterator[threading.Event]:
         with self._lock:
             stop = self._stops.setdefault(build_id, threading.Event())
         try:
@@ -103,21 +103,21 @@ class Builds:
         try:
             self.cancel(build_id)
         except Problem as problem:
-            # Nobody is left to be told, and the daemon ends a build by itself when its connection is closed.
+            # There is no caller left to raise to, and the daemon ends a build when its connection is closed.
             log.warning("build_not_cancelled", build_id=build_id, reason=problem.message)
 
     def _problem(self, failure: Failure, *, asked: bool) -> Problem:
-        # Not what a step prints: programs of the base and of packages may print anything.
+        # Not the output of a step: programs of the base and of packages may print anything.
         if no_space(failure.error):
             return disk_full(failure.error)
         if CANCELLED not in failure.error:
             return build_failed(failure)
         if not asked:
-            # A daemon that is being shut down cancels its builds too; then it does not answer this.
+            # A daemon that shuts down cancels its builds too; then this request fails.
             self._connection.ask("GET", "/_ping", doing="answer after it cancelled a build")
-        return BuildStopped("The build was stopped.", hint="Nothing of it was kept. Start it again when it is needed.")
+        return BuildStopped("The build was stopped.", hint="Nothing of it was kept. Start it again if needed.")
 
-    def _built(self, image_id: ImageId | None) -> ImageBuilt:
+    def _built_event(self, image_id: ImageId | None) -> ImageBuilt:
         if image_id is None:
             raise EngineUnavailable(
                 f"The Docker daemon at `{self._connection.endpoint}` ended the build without naming an image.",
@@ -125,14 +125,14 @@ class Builds:
             )
         if not self._holds(image_id):
             raise EngineUnavailable(
-                f"The Docker daemon at `{self._connection.endpoint}` built `{image_id}` but does not hold it any more.",
+                f"The Docker daemon at `{self._connection.endpoint}` built `{image_id}` but no longer has it.",
                 hint="Somebody may have removed it (`docker image prune`): try again.",
             )
         return ImageBuilt(image_id)
 
 
 def _parameters(order: BuildOrder) -> dict[str, str | list[str]]:
-    # No `t`: an image gets its name only after it was verified.
+    # Without `t`: an image gets its tag only after the verification.
     parameters: dict[str, str | list[str]] = {
         "version": "2",
         "buildid": order.build_id,
@@ -149,7 +149,7 @@ def _parameters(order: BuildOrder) -> dict[str, str | list[str]]:
 
 
 def _dockerfile(context: bytes) -> str:
-    """Take the Dockerfile out of a build context; what cannot be read is left for the daemon to complain about."""
+    """Read the Dockerfile from a build context; return "" if it is unreadable, which the daemon will report."""
     try:
         with tarfile.open(fileobj=BytesIO(context)) as tar:
             file = tar.extractfile("Dockerfile")

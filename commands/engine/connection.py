@@ -1,6 +1,6 @@
-"""The connection to a Docker daemon: what it is asked, and its faults told as problems.
+"""The connection to a Docker daemon: sends requests and translates faults into problems.
 
-The Engine API is called by path: the SDK's own calls have no time-outs on streams and overlook errors in them.
+It calls the Engine API by path: the SDK's own calls have no timeouts on streams and ignore errors in them.
 """
 
 import threading
@@ -21,54 +21,54 @@ from commands.errors import DiskFull, EngineUnavailable, Misconfigured, Problem
 log = structlog.get_logger()
 
 _OLDEST_API = "1.41"
-"""Docker 20.10, the first whose `POST /build?version=2` needs no session. Newer daemons are asked for theirs."""
+"""Docker 20.10, the first whose `POST /build?version=2` needs no session. A newer daemon's own version is used."""
 
 LONGEST_REASON = 2000
-"""Characters of an error that the log keeps."""
+"""Maximum characters of an error in the log."""
 
 _PIECE = 1 << 20
-"""The most bytes of a download that are taken at a time."""
+"""Maximum bytes of one chunk of a download."""
 
 QUOTES = "response body"
-"""What a daemon quotes behind these words was written by whatever answered: nothing of it may decide what is told."""
+"""The daemon quotes another host's answer after these words: that text must not influence an error message."""
 
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 Answer = TypeVar("Answer")
 
 
 class DaemonSilent(EngineUnavailable):
-    """The daemon holds the connection but said nothing for too long."""
+    """The daemon keeps the connection open but does not answer in time."""
 
 
 class NotUnderstood(EngineUnavailable):
-    """What answered does not speak as a Docker daemon does."""
+    """The answer does not follow the API of a Docker daemon."""
 
 
 class Refused(Problem):
-    """The daemon answered with an error: `status` is HTTP's, `reason` its own words."""
+    """The daemon answered with an error: `status` is the HTTP status, `reason` the daemon's message."""
 
     def __init__(self, doing: str, status: int, reason: str) -> None:
         super().__init__(
             f"The Docker daemon could not {doing}: {reason}",
-            hint="The daemon's own log (`journalctl -u docker`) may tell more.",
+            hint="See the daemon's own log (`journalctl -u docker`).",
         )
         self.status = status
         self.reason = reason
 
 
 def own_words(reason: str) -> str:
-    """Cut an error of the daemon down to what it says itself, before it quotes what another host answered."""
+    """Return the daemon's own part of an error, without the quoted answer of another host."""
     start, quotes, _ = reason.partition(QUOTES)
     return f"{start}{quotes}"
 
 
 def no_space(text: str) -> bool:
-    """Say whether an error of the daemon is that its disk is full."""
+    """Return whether an error of the daemon means that its disk is full."""
     return "no space left on device" in own_words(text).casefold()
 
 
 def disk_full(*details: str) -> DiskFull:
-    """Tell that the daemon's disk is full; `details` are lines of evidence."""
+    """Return the problem of a full disk; `details` are the daemon's own lines."""
     return DiskFull(
         "The Docker daemon has no space left on its disk.",
         hint="Free some (`docker system df` shows what takes it, `docker builder prune` empties the build cache), "
@@ -78,10 +78,9 @@ def disk_full(*details: str) -> DiskFull:
 
 
 class Connection:
-    """A daemon that may be down now and come back later: opened when first used, and again after it was lost.
+    """A connection that opens on first use and reconnects after the daemon was down.
 
-    Used by many threads at once. No call waits for ever: `lookup_seconds` bounds a question, each longer task brings
-    its own limit.
+    Thread-safe. Every call has a timeout: `lookup_seconds` for a lookup, and a separate one for each longer task.
     """
 
     def __init__(self, docker_host: str | None, *, lookup_seconds: float) -> None:
@@ -92,15 +91,15 @@ class Connection:
 
     @property
     def endpoint(self) -> str:
-        """The daemon's address, found without talking to it."""
-        with self._faults_told("find the daemon"):
+        """The daemon's address, known without connecting to it."""
+        with self._translate_faults("find the daemon"):
             return endpoint_of(self._docker_host)
 
     @property
     def api_version(self) -> str:
-        """The version of the API that is spoken with the daemon."""
-        with self._faults_told("tell its version"):
-            return self._opened().api_version
+        """The version of the API that is used with the daemon."""
+        with self._translate_faults("tell its version"):
+            return self._get_client().api_version
 
     def ask(
         self,
@@ -114,19 +113,19 @@ class Connection:
         data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Call the API and give its whole answer; raises `Refused` when the daemon says no."""
-        with self._faults_told(doing):
+        """Call the API and return the whole body; raises `Refused` if the daemon answers with an error."""
+        with self._translate_faults(doing):
             response = self._send(
                 method,
                 path,
-                client=self._opened(),
+                client=self._get_client(),
                 seconds=seconds or self._lookup_seconds,
                 params=params,
                 json=json,
                 data=data,
                 headers=headers,
             )
-            _accepted(response, doing)
+            _raise_for_status(response, doing)
             return response.content
 
     @contextmanager
@@ -141,10 +140,10 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         cut: Cut | None = None,
     ) -> Iterator[Iterator[dict[str, Any]]]:
-        """Post to the API and give its answer record by record; the connection is closed at the end, heard out or not.
+        """Post to the API and yield the answer's records; the connection is closed at the end even if not fully read.
 
-        Faults of the connection, in here and in the body of the `with`, are told as by `ask`. `cut` ends it from
-        another thread; here that is a lost connection.
+        Connection faults, here and in the body of the `with`, are translated as in `ask`. `cut` cancels the request
+        from another thread, which looks like a lost connection here.
         """
         how = {"params": params, "data": data, "headers": headers}
         with self._answering("POST", path, doing=doing, idle_seconds=idle_seconds, cut=cut, **how) as response:
@@ -152,7 +151,7 @@ class Connection:
 
     @contextmanager
     def download(self, path: str, *, doing: str, idle_seconds: float) -> Iterator[Iterator[bytes]]:
-        """Give an answer piece by piece, as they arrive; otherwise as `stream`."""
+        """Yield the chunks of an answer as they arrive; otherwise like `stream`."""
         with self._answering("GET", path, doing=doing, idle_seconds=idle_seconds) as response:
             yield response.raw.stream(_PIECE)
 
@@ -167,18 +166,18 @@ class Connection:
         cut: Cut | None = None,
         **how: Any,  # noqa: ANN401  # as requests
     ) -> Iterator[requests.Response]:
-        with self._faults_told(doing), self._line(cut) as client:
+        with self._translate_faults(doing), self._line(cut) as client:
             response = self._send(method, path, client=client, seconds=idle_seconds, stream=True, **how)
             try:
-                _accepted(response, doing)
+                _raise_for_status(response, doing)
                 yield response
             finally:
                 response.close()
 
     @contextmanager
     def _line(self, cut: Cut | None) -> Iterator[Client]:
-        """Give the client that all share, or to a request that may be cut one of its own."""
-        shared = self._opened()
+        """Yield the shared client, or a separate one for a request that can be cancelled."""
+        shared = self._get_client()
         if cut is None:
             yield shared
             return
@@ -197,18 +196,18 @@ class Connection:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Look something up; `reader` raises `ValueError` for an answer that is not what the API says."""
-        return self.understood(reader, self.ask("GET", path, doing=doing, params=params, headers=headers))
+        """Get a path and parse the answer; `reader` raises `ValueError` if the answer is malformed."""
+        return self.parse_answer(reader, self.ask("GET", path, doing=doing, params=params, headers=headers))
 
-    def understood(self, reader: Callable[[bytes], Answer], answer: bytes) -> Answer:
-        """Read an answer; `reader` raises `ValueError` for one that is not what the API says."""
+    def parse_answer(self, reader: Callable[[bytes], Answer], answer: bytes) -> Answer:
+        """Parse an answer; `reader` raises `ValueError` if it is malformed."""
         try:
             return reader(answer)
         except ValueError as fault:
             raise self._not_understood() from fault
 
     def close(self) -> None:
-        """Close what is open; the next use opens it again."""
+        """Close the connections; the next call reconnects."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -224,11 +223,11 @@ class Connection:
         **how: Any,  # noqa: ANN401  # as requests
     ) -> requests.Response:
         url = f"{client.base_url}/v{client.api_version}{path}"
-        # The first limit is that of connecting and, for urllib3, of each pause while a body is taken in.
+        # The first timeout limits connecting and, in urllib3, each pause while the request body is sent.
         connecting = seconds if how.get("data") else self._lookup_seconds
         return client.request(method, url, timeout=(connecting, seconds), **how)
 
-    def _opened(self) -> Client:
+    def _get_client(self) -> Client:
         with self._lock:
             if self._client is None:
                 self._client = self._open()
@@ -248,12 +247,12 @@ class Connection:
 
     def _not_understood(self) -> NotUnderstood:
         return NotUnderstood(
-            f"What answers at `{self.endpoint}` is not a Docker daemon that this program understands.",
+            f"The server at `{self.endpoint}` is not a Docker daemon that this program understands.",
             hint=f"Set DOCKER_HOST to the address of a Docker daemon of version 20.10 (API {_OLDEST_API}) or newer.",
         )
 
     @contextmanager
-    def _faults_told(self, doing: str) -> Iterator[None]:
+    def _translate_faults(self, doing: str) -> Iterator[None]:
         try:
             yield
         except MISCONFIGURED as fault:
@@ -264,15 +263,15 @@ class Connection:
         except Malformed as fault:
             raise self._not_understood() from fault
         except _FAULTS as fault:
-            raise _told(fault, self.endpoint, doing) from fault
+            raise _unavailable(fault, self.endpoint, doing) from fault
 
 
-def _accepted(response: requests.Response, doing: str) -> None:
+def _raise_for_status(response: requests.Response, doing: str) -> None:
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return
     reason = _reason(response)
     if no_space(reason):
-        # Of a pull it may hold what a registry wrote.
+        # Only in the log: after a pull it may quote a registry.
         log.warning("disk_full", reason=reason[:LONGEST_REASON])
         raise disk_full()
     raise Refused(doing, response.status_code, reason)
@@ -285,7 +284,7 @@ def _reason(response: requests.Response) -> str:
         return response.text.strip() or f"HTTP status {response.status_code}"
 
 
-def _told(fault: Exception, endpoint: str, doing: str) -> EngineUnavailable:
+def _unavailable(fault: Exception, endpoint: str, doing: str) -> EngineUnavailable:
     if _within(fault, PermissionError):
         return EngineUnavailable(
             f"The Docker daemon at `{endpoint}` does not let this user in.",
@@ -310,8 +309,8 @@ def _told(fault: Exception, endpoint: str, doing: str) -> EngineUnavailable:
 
 
 def _within(fault: BaseException, *kinds: type[BaseException]) -> bool:
-    """Say whether a fault is of these kinds or wraps one that is; requests and urllib3 wrap in several ways."""
+    """Return whether a fault is of these kinds or wraps one; requests and urllib3 wrap in several ways."""
     inner = [fault.__cause__, fault.__context__, getattr(fault, "reason", None), *fault.args]
-    # A problem of ours that was being handled when this happened is another story.
+    # Skip our own problems: one that was being handled at the time is not the cause.
     wrapped = (one for one in inner if isinstance(one, BaseException) and not isinstance(one, Problem))
     return isinstance(fault, kinds) or any(_within(one, *kinds) for one in wrapped)

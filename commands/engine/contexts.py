@@ -1,4 +1,4 @@
-"""Build contexts on their way to the daemon."""
+"""Prepares build contexts for sending to the daemon."""
 
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -11,9 +11,9 @@ from typing import IO
 
 @contextmanager
 def sendable(context: bytes, files: Mapping[str, Path]) -> Iterator[bytes | IO[bytes]]:
-    """Add files of this host to a build context, and give it as it can be sent.
+    """Yield a build context with files of this host added.
 
-    It lies on disk meanwhile: the files may be larger than the memory.
+    It is written to disk first, because the files may be larger than the memory.
     """
     if not files:
         yield context
@@ -25,8 +25,8 @@ def sendable(context: bytes, files: Mapping[str, Path]) -> Iterator[bytes | IO[b
 
 
 def _join(joined: IO[bytes], context: bytes, files: Mapping[str, Path]) -> None:
-    # GNU's format: names of wheels are longer than USTAR takes. BuildKit recognises it, other than a PAX header, at the
-    # beginning of a tar.
+    # GNU format: wheel names are too long for USTAR, and BuildKit does not recognise a tar that begins with a PAX
+    # header.
     with tarfile.open(fileobj=joined, mode="w", format=tarfile.GNU_FORMAT) as whole:
         with tarfile.open(fileobj=BytesIO(context)) as given:
             for member in given:
@@ -37,7 +37,7 @@ def _join(joined: IO[bytes], context: bytes, files: Mapping[str, Path]) -> None:
 
 
 def _member(name: str, path: Path) -> tarfile.TarInfo:
-    # Without the host's owner and times: the same content is the same context.
+    # Without the host's owner and times: the same content gives the same context.
     member = tarfile.TarInfo(name)
     member.size, member.mode = path.stat().st_size, 0o644
     return member

@@ -1,4 +1,4 @@
-"""The end of a request from outside: by another thread, and also while nothing has been answered."""
+"""Cancellation of a request by another thread, even before the first byte of the answer."""
 
 import socket
 import threading
@@ -6,7 +6,7 @@ from contextlib import suppress
 
 
 class Cut:
-    """Ends the requests whose sockets it watches, and those that begin afterwards."""
+    """Cancels the requests on the sockets that it watches, and those that begin later."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -15,18 +15,18 @@ class Cut:
 
     @property
     def is_made(self) -> bool:
-        """Whether somebody asked for the end."""
+        """Whether a cancellation was requested."""
         return self._made
 
     def make(self) -> None:
-        """End what is under way: a thread that waits for an answer gets the end of the stream instead."""
+        """Cancel the running requests: a thread that waits for an answer gets the end of the stream."""
         with self._lock:
             self._made = True
             for watched in self._sockets:
                 _shut(watched)
 
     def watch(self, connected: socket.socket) -> None:
-        """Take a connection in, before anything is asked over it."""
+        """Add a connection before a request is sent over it."""
         with self._lock:
             self._sockets.append(connected)
             if self._made:
@@ -34,7 +34,7 @@ class Cut:
 
 
 def _shut(connected: socket.socket) -> None:
-    # Not `close`: that does not wake a thread which reads. Not urllib3's `HTTPResponse.shutdown`: a daemon sends the
-    # head of its answer with the first record, so that there is no response yet while a registry is silent.
-    with suppress(OSError):  # It ended by itself.
+    # Not `close`: that does not wake a thread that reads. Not urllib3's `HTTPResponse.shutdown`: a daemon sends the
+    # headers with the first record, so there is no response yet while a registry is silent.
+    with suppress(OSError):  # The connection has already ended.
         connected.shutdown(socket.SHUT_RDWR)

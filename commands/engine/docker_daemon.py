@@ -40,20 +40,20 @@ from commands.model.references import Reference
 log = structlog.get_logger()
 
 WORK_SECONDS = 120.0
-"""How long the daemon may take to create, remove or start something."""
+"""Timeout of the daemon to create, remove or start something."""
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
-"""Without an environment there are no logins."""
+"""An empty environment, which has no logins."""
 
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class DockerDaemon:
-    """The real engine. `docker_host` is an address, or None for what Docker's own command line would use.
+    """The real engine. `docker_host` is an address, or None for the Docker CLI's default.
 
-    Nothing is connected before it is needed: a daemon that is down now may be up for the next call. Used by many
-    threads at once. `clock` gives seconds since the epoch. `environment` is where Docker's command line would find its
-    configuration file and credential helpers; without one there are no logins.
+    It connects on first use, so a daemon that is down now may be up for the next call. Thread-safe. `clock` returns
+    seconds since the epoch. `environment` is where the Docker CLI would find its configuration file and credential
+    helpers; an empty one has no logins.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class DockerDaemon:
 
     @property
     def endpoint(self) -> str:
-        """The daemon's address, known also while it is down."""
+        """The daemon's address, known even while it is down."""
         return self._connection.endpoint
 
     def close(self) -> None:
-        """Close the connections that are kept open; the engine can be used again afterwards."""
+        """Close the pooled connections; the engine remains usable."""
         self._connection.close()
 
     def describe(self) -> EngineDescription:
-        """Say which daemon this is."""
+        """Return the daemon's address, versions and storage."""
         version = self._connection.read(mapping_in, "/version", doing="tell its version")
         info = self._connection.read(mapping_in, "/info", doing="describe itself")
         return EngineDescription(
@@ -96,7 +96,7 @@ class DockerDaemon:
         )
 
     def find_image(self, reference: str) -> LocalImage | None:
-        """Look an image up by reference or ID; None when the daemon has no such image."""
+        """Look up an image by reference or ID; return None if the daemon has no such image."""
         exact = _exact(reference)
         return None if exact is None else self._inspect(exact)
 
@@ -104,23 +104,23 @@ class DockerDaemon:
         try:
             return self._connection.read(image_in, f"/images/{quote(image)}/json", doing=f"inspect `{image}`")
         except Refused as refusal:
-            # Text that is not a reference names no image either.
+            # An invalid reference matches no image either.
             if refusal.status in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
                 return None
             raise
 
     def images(self, labels: Mapping[str, str]) -> tuple[LocalImage, ...]:
-        """List the images that carry all these labels (a value of "" asks for the key alone), newest first."""
-        listed = self._listed("/images/json", doing="list its images", label=_words(labels))
+        """List the images that have all these labels (a value of "" matches any value), newest first."""
+        listed = self._list_ids("/images/json", doing="list its images", label=_words(labels))
         found = (self._find_listed(image) for image in listed)
         return tuple(sorted((image for image in found if image), key=lambda image: image.created, reverse=True))
 
     def names(self) -> tuple[str, ...]:
-        """List all names of all images, newest image first, without looking into any."""
+        """List all tags of all images, newest image first, without inspecting the images."""
         return tuple(dict.fromkeys(name for image in self.listing() for name in image.repo_tags))
 
     def listing(self) -> tuple[ListedImage, ...]:
-        """List every image, newest first, in one question; an entry that cannot be read is left out."""
+        """List every image, newest first, in one request; malformed entries are skipped."""
         return self._listings.images()
 
     def containers(self) -> tuple[Container, ...]:
@@ -128,32 +128,32 @@ class DockerDaemon:
         return self._listings.containers()
 
     def history(self, image: ImageId) -> tuple[Layer, ...]:
-        """List what an image was made by, the lowest layer first; raises `ImageNotFound`."""
+        """List the layers in an image's history, lowest first; raises `ImageNotFound`."""
         return self._listings.history(image)
 
     def disk_use(self, *, seconds: float) -> int:
-        """Say how many bytes all images take together, shared layers once; the daemon may take `seconds` to count."""
+        """Return the bytes of all images, counting shared layers once; `seconds` is the daemon's time limit."""
         return self._listings.disk_use(seconds=seconds)
 
     def registry_rules(self) -> RegistryRules:
-        """Say how the daemon reaches registries."""
+        """Return how the daemon reaches registries."""
         return self._listings.registry_rules()
 
     def login(self, registry: str) -> Login | None:
-        """Find what the machine's Docker configuration has for this registry; raises `Misconfigured`."""
+        """Return the login of this registry from the Docker configuration; raises `Misconfigured`."""
         return self._logins.find(registry)
 
     def read_files(self, order: ReadOrder) -> FilesRead:
-        """Read files out of an image by a container that is never started; raises `ImageNotFound`."""
+        """Read files from an image through a container that is never started; raises `ImageNotFound`."""
         return self._reader.read(order)
 
-    def _listed(self, path: str, *, doing: str, **filters: list[str]) -> tuple[str, ...]:
-        # `all` makes the list of containers whole; that of images gets the steps of old builders with it, unlabelled.
+    def _list_ids(self, path: str, *, doing: str, **filters: list[str]) -> tuple[str, ...]:
+        # `all` adds stopped containers; in the list of images it adds the intermediate images of the legacy builder.
         params = {"all": "1", "filters": json.dumps(filters)}
         return self._connection.read(ids_in, path, doing=doing, params=params)
 
     def _find_listed(self, image: str) -> LocalImage | None:
-        # Between the list and this question it may vanish; one that cannot be read must not hide the others.
+        # The image may vanish after it was listed; a malformed one must not hide the others.
         try:
             return self._inspect(image)
         except NotUnderstood as problem:
@@ -163,15 +163,15 @@ class DockerDaemon:
     def pull(
         self, reference: Reference, report: Callable[[PullProgress], None], *, pull_id: str | None = None
     ) -> LocalImage:
-        """Fetch an image from its registry; raises `ImageNotFound`, `PullFailed` or `PullStopped`."""
+        """Pull an image; raises `ImageNotFound`, `PullFailed` or `PullStopped`."""
         return self._pulls.fetch(reference, report, pull_id=pull_id)
 
     def cancel_pull(self, pull_id: str) -> None:
-        """End a pull, also one whose registry has gone silent; one that is unknown or over is no error."""
+        """Cancel a pull, even if its registry no longer answers; ignores a pull that is unknown or over."""
         self._pulls.cancel(pull_id)
 
     def registry_digest(self, reference: Reference) -> Digest:
-        """Ask the registry of an image for its digest, without pulling; raises `ImageNotFound` or `PullFailed`."""
+        """Return an image's digest in its registry, without pulling; raises `ImageNotFound` or `PullFailed`."""
         path = f"/distribution/{quote(str(reference))}/json"
         try:
             return self._connection.read(
@@ -185,11 +185,11 @@ class DockerDaemon:
             raise pull_problem(reference, refusal.reason) from refusal
 
     def build(self, order: BuildOrder) -> Iterator[BuildEvent]:
-        """Build; yields live, `ImageBuilt` last and only after the daemon confirmed that it holds the image."""
+        """Build and yield events live; `ImageBuilt` comes last, after the daemon confirmed that it has the image."""
         return self._builds.follow(order)
 
     def cancel_build(self, build_id: str) -> None:
-        """End a build; a build that is unknown or over is no error. Returns before the build has ended."""
+        """Cancel a build; ignores a build that is unknown or over. Returns before the build has ended."""
         self._builds.cancel(build_id)
 
     def run(self, order: RunOrder) -> RunOutcome:
@@ -197,7 +197,7 @@ class DockerDaemon:
         return self._throwaway.run(order)
 
     def tag(self, image: ImageId, repository: str, tag: str) -> None:
-        """Give an image a name; moves the name when another image has it. Raises `ImageNotFound`."""
+        """Tag an image; moves the tag if another image has it. Raises `ImageNotFound`."""
         try:
             self._connection.ask(
                 "POST",
@@ -210,18 +210,18 @@ class DockerDaemon:
             if refusal.status == HTTPStatus.NOT_FOUND:
                 raise ImageNotFound(
                     f"The image `{image}` is not on the Docker daemon any more.",
-                    hint="Somebody may have removed it: make it again.",
+                    hint="Somebody may have removed it: build it again.",
                 ) from refusal
             raise
 
     def remove_image(self, reference: str) -> None:
-        """Remove a name, and the image with its last name; raises `ImageInUse`."""
+        """Remove a tag, and the image with its last tag; raises `ImageInUse`."""
         exact = _exact(reference)
         if exact is not None:
             self._removals.remove(exact)
 
     def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:
-        """Make an image of a tar of a root file system; raises `ValueError` for a label of more than one line."""
+        """Import a tar of a root file system as an image; raises `ValueError` for a label of more than one line."""
         name = f"{repository}:{tag}"
         with self._connection.stream(
             "/images/create",
@@ -240,26 +240,26 @@ class DockerDaemon:
             )
         image = self.find_image(name)
         if image is None:
-            raise Refused(f"import `{name}`", HTTPStatus.NOT_FOUND, "it took it in but does not hold it")
+            raise Refused(f"import `{name}`", HTTPStatus.NOT_FOUND, "the image is missing after the import")
         return image.id
 
     def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:
-        """Remove what a job left: its containers, running or not, and its images that have no name.
+        """Remove a job's leftovers: its containers, running or not, and its untagged images.
 
-        A build in progress is no container to the daemon: end it with `cancel_build`.
+        The daemon does not list a running build as a container: end it with `cancel_build`.
         """
         labels = _words({label: value})
         own = [*labels, THROWAWAY]
-        containers = self._listed("/containers/json", doing="list its containers", label=own)
+        containers = self._list_ids("/containers/json", doing="list its containers", label=own)
         removed = [self._throwaway.remove(container) for container in containers]
-        nameless = self._listed("/images/json", doing="list its images", label=labels, dangling=["true"])
+        nameless = self._list_ids("/images/json", doing="list its images", label=labels, dangling=["true"])
         return Swept(sum(removed), sum(self._removals.discard(image) for image in nameless if image not in keep))
 
 
 def _exact(reference: str) -> str | None:
-    """Write a reference so that the daemon cannot take it for the beginning of an ID; None when it is none.
+    """Return a reference that the daemon cannot mistake for the start of an ID, or None if it is not a reference.
 
-    Docker finds `cafe` also as an image whose ID begins with `cafe`, and a path with `..` is another path.
+    For Docker `cafe` also matches an image whose ID starts with `cafe`, and `..` would change the request's path.
     """
     if reference.startswith("sha256:"):
         return reference if _ID.fullmatch(reference) else None
@@ -277,16 +277,16 @@ def _digest_in(answer: bytes) -> Digest:
 
 
 def _words(labels: Mapping[str, str]) -> list[str]:
-    """Write labels as the daemon's filters take them."""
+    """Format labels for the daemon's filters."""
     return [f"{key}={value}" if value else key for key, value in labels.items()]
 
 
 def _label_instructions(labels: Mapping[str, str]) -> list[str]:
-    return [f"LABEL {_quoted(key)}={_quoted(value)}" for key, value in labels.items()]
+    return [f"LABEL {_quote(key)}={_quote(value)}" for key, value in labels.items()]
 
 
-def _quoted(text: str) -> str:
-    """Quote a word for a Dockerfile, in which back-slash, quote and dollar have a meaning."""
+def _quote(text: str) -> str:
+    """Quote a word for a Dockerfile, in which backslash, quote and dollar are special."""
     if "\n" in text:
         raise ValueError(f"A label cannot have more than one line: {text!r}")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'

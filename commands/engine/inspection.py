@@ -1,6 +1,6 @@
-"""What the daemon tells about images and containers.
+"""Parsers for the daemon's answers about images and containers.
 
-Images are read leniently: an odd one on a host must not hide the others.
+They are lenient with images: an odd one on a host must not hide the others.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
 from commands.model.images import ImageId, LocalImage, Platform
 
 UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
-"""Stands for a time that the daemon does not know."""
+"""Placeholder for a time that the daemon does not know."""
 
 
 def _names(value: object) -> object:
-    """Leave out what stands for "no name": `<none>:<none>`, `<none>@<none>`, null."""
+    """Drop the placeholders for "no name": `<none>:<none>`, `<none>@<none>`, null."""
     if not isinstance(value, list):
         return []
     return [name for name in value if isinstance(name, str) and not name.startswith("<none>")]
 
 
 def _moment(value: object) -> datetime:
-    """Read a time of the daemon, which leaves it out or writes the year 1 where it knows none."""
+    """Parse a time; the daemon omits an unknown one or writes the year 1."""
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
@@ -35,12 +35,12 @@ def _moment(value: object) -> datetime:
 
 
 def or_empty(value: object) -> object:
-    """Read null, by which Go writes an empty list or mapping, as an empty mapping."""
+    """Replace null, which Go writes for an empty mapping, by an empty mapping."""
     return {} if value is None else value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-"""A list of names that may be null, or hold what is none."""
+"""A list of names that may be null or contain placeholders."""
 
 
 class _Config(BaseModel):
@@ -84,7 +84,7 @@ class _Container(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """How a container is: `being_removed` when somebody is taking it away."""
+    """The state of a container; `being_removed` while its removal runs."""
 
     being_removed: bool
     out_of_memory: bool
@@ -95,7 +95,7 @@ _MAPPING: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 def image_in(answer: bytes) -> LocalImage:
-    """Read the answer of `GET /images/{name}/json`; raises `ValueError` when it is none."""
+    """Parse the answer of `GET /images/{name}/json`; raises `ValueError` if it is malformed."""
     image = _Image.model_validate_json(answer)
     return LocalImage(
         id=ImageId(image.id),
@@ -112,26 +112,26 @@ def image_in(answer: bytes) -> LocalImage:
 
 
 def ids_in(answer: bytes) -> tuple[str, ...]:
-    """Read the IDs in a list of images or containers; raises `ValueError` when it is none."""
+    """Parse the IDs in a list of images or containers; raises `ValueError` if it is malformed."""
     return tuple(dict.fromkeys(one.id for one in _LISTING.validate_json(answer) or ()))
 
 
 def id_in(answer: bytes) -> str:
-    """Read the ID of what was created; raises `ValueError` when there is none."""
+    """Parse the ID of a created object; raises `ValueError` if there is none."""
     return _Identified.model_validate_json(answer).id
 
 
 def exit_code_in(answer: bytes) -> int:
-    """Read the answer of `POST /containers/{id}/wait`; raises `ValueError` when it is none."""
+    """Parse the answer of `POST /containers/{id}/wait`; raises `ValueError` if it is malformed."""
     return _Ended.model_validate_json(answer).status_code
 
 
 def state_in(answer: bytes) -> ContainerState:
-    """Read the answer of `GET /containers/{id}/json`; raises `ValueError` when it is none."""
+    """Parse the answer of `GET /containers/{id}/json`; raises `ValueError` if it is malformed."""
     state = _Container.model_validate_json(answer).state
     return ContainerState(being_removed=state.status in ("removing", "dead"), out_of_memory=state.out_of_memory)
 
 
 def mapping_in(answer: bytes) -> Mapping[str, Any]:
-    """Read an answer that is one JSON object; raises `ValueError` when it is none."""
+    """Parse an answer that is one JSON object; raises `ValueError` if it is malformed."""
     return _MAPPING.validate_json(answer)

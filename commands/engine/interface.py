@@ -1,4 +1,4 @@
-"""What the commands ask of a Docker daemon. `docker_daemon` is the real one; tests hold a fake to the same contract."""
+"""The interface of a Docker daemon. `docker_daemon` implements it; a fake passes the same contract tests."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from commands.model.references import Reference
 
 @dataclass(frozen=True, slots=True)
 class EngineDescription:
-    """Which daemon is driven: `endpoint` is a `unix://` or `tcp://` address, versions as the daemon reports them.
+    """Identifies a daemon: `endpoint` is a `unix://` or `tcp://` address; the daemon reports the versions.
 
     `root` is the folder of its images on its own machine.
     """
@@ -27,9 +27,9 @@ class EngineDescription:
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """How far a pull is: layers that are complete of those known so far, bytes of those whose size is known.
+    """The progress of a pull: complete and known layers, and the bytes of the layers whose size is known.
 
-    `all_sized` says that the size of every layer that is not there already is known.
+    `all_sized` says that the size of every missing layer is known.
     """
 
     layers_done: int
@@ -41,12 +41,12 @@ class PullProgress:
 
 @dataclass(frozen=True, slots=True)
 class BuildOrder:
-    """One build. `context` is a tar with a `Dockerfile`; `build_id` is how to cancel it.
+    """One build. `context` is a tar with a `Dockerfile`; `build_id` identifies the build for `cancel_build`.
 
     `files` (path in the context → file on this host) are added to it; they are read while they are sent.
 
-    `idle_seconds` is the longest silence of the daemon that is borne. `network` is Docker's network mode for RUN
-    (`host`, `none`) or None for the daemon's default. `labels` go onto the image.
+    `idle_seconds` is the maximum time without output. `network` is Docker's network mode for RUN (`host`, `none`) or
+    None for the daemon's default. The image gets the `labels`.
     """
 
     build_id: str
@@ -57,20 +57,20 @@ class BuildOrder:
     build_args: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     no_cache: bool = False
-    """Run every step, also one that was run before; cache mounts are still used."""
+    """Run every step without the build cache; cache mounts are still used."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
-    """One command in a throw-away container that has no privileges and is removed whatever happens.
+    """One command in a throw-away container, which has no privileges and is always removed.
 
-    `files` (absolute path → content, mode 0755) are put in before the start. No network unless `network` names a mode.
-    Memory in bytes, `cpus` in processors. The container runs as `user`, or as the image's own when None; no entrypoint
-    is run.
+    `files` (absolute path → content, mode 0755) are copied in before the start. The container has no network unless
+    `network` names a mode. `memory` is in bytes, `cpus` in processors. The container runs as `user`, or as the image's
+    own user if that is None; the entrypoint is not run.
 
-    `reply` is told each line of stdout while the command runs, from several threads, and gives files to put in, in
-    their order. A `Problem` that it raises ends the command, and is raised.
-    `scratch` makes everything read-only but `/tmp`, which holds that many bytes; then nothing can be put in.
+    `reply` is called with each line of stdout while the command runs, from several threads, and returns files to copy
+    in, in order. A `Problem` that it raises ends the command and is raised to the caller.
+    `scratch` makes everything read-only except `/tmp`, which has that many bytes; no files can be copied in then.
     """
 
     image: ImageId
@@ -88,16 +88,16 @@ class RunOrder:
     scratch: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no daemon can do; raises ValueError."""
+        """Raise ValueError if files are to be copied into a read-only container."""
         if self.scratch is not None and (self.files or self.reply):
             raise ValueError("nothing can be put into a container whose file system is read-only")
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How the command ended. `exit_code` is None when it was ended from outside (time limit, `sweep`).
+    """The result of a command. `exit_code` is None if it was ended from outside (time limit, `sweep`).
 
-    `output` and `errors` are stdout and stderr, decoded, cut to a bounded size.
+    `output` and `errors` are stdout and stderr, decoded and truncated.
     """
 
     exit_code: int | None
@@ -109,11 +109,11 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ReadOrder:
-    """Files to be read out of an image, without running anything of it.
+    """Files to read from an image without running anything in it.
 
-    `wanted` says of a path (without a slash in front) whether it is to be kept; links are not followed. `bytes_limit`
-    bounds what is looked through in all, `file_limit` what is kept of one file, `files_limit` how many are kept,
-    `kept_limit` what is kept in all.
+    `wanted` returns whether to read a path (without a leading slash); links are not followed. `bytes_limit` is the
+    maximum size of the archive, `file_limit` of one file and `kept_limit` of all files together; `files_limit` is the
+    maximum number of files.
     """
 
     image: ImageId
@@ -128,7 +128,7 @@ class ReadOrder:
 
 @dataclass(frozen=True, slots=True)
 class FilesRead:
-    """The wanted files by path. `gap` says in plain words why some may be missing; it is empty when all were read."""
+    """The wanted files by path. `gap` says in plain words why some may be missing; it is empty if all were read."""
 
     files: Mapping[str, bytes]
     gap: str = ""
@@ -138,8 +138,8 @@ class FilesRead:
 class RegistryRules:
     """How the daemon reaches registries.
 
-    `hub` is the host (and port) that answers for Docker's own registry; `mirrors` are addresses that are asked before
-    it; `insecure` are hosts, with port where one is named, and networks in CIDR notation that may go without TLS.
+    `hub` is the host (and port) of Docker Hub; `mirrors` are addresses that are tried before it; `insecure` are hosts
+    (with a port if one is named) and networks in CIDR notation that need no TLS.
     """
 
     hub: str
@@ -149,7 +149,7 @@ class RegistryRules:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What the machine's Docker configuration has for one registry: a name and password, or an identity token."""
+    """A registry's credentials from the Docker configuration: a name and password, or an identity token."""
 
     username: str
     password: str = field(repr=False)
@@ -158,96 +158,96 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep removed."""
+    """How many containers and images a sweep removed."""
 
     containers: int
     images: int
 
 
 BuildEvent = StepStarted | StepDone | StepFailed | LogLine | ImageBuilt
-"""Of a build: `step` is the number of an instruction of the last stage, as BuildKit counts them.
+"""An event of a build; `step` is the number of an instruction of the last stage, as BuildKit counts them.
 
 FROM of an image, RUN, COPY, ADD and WORKDIR count, from 1; `FROM scratch` and `FROM` of a stage do not.
 """
 
 
 class Engine(Protocol):
-    """A Docker daemon. Every method may raise `EngineUnavailable`, and `DiskFull` where it writes."""
+    """A Docker daemon. Every method may raise `EngineUnavailable`; methods that write may raise `DiskFull`."""
 
     def describe(self) -> EngineDescription:
         """Say which daemon this is."""
         ...
 
     def find_image(self, reference: str) -> LocalImage | None:
-        """Look an image up by reference or ID; None when the daemon has no such image."""
+        """Look up an image by reference or ID; return None if the daemon has no such image."""
         ...
 
     def images(self, labels: Mapping[str, str]) -> tuple[LocalImage, ...]:
-        """List the images that carry all these labels (a value of "" asks for the key alone), newest first."""
+        """List the images that have all these labels (a value of "" matches any value), newest first."""
         ...
 
     def names(self) -> tuple[str, ...]:
-        """List all names of all images, newest image first, without looking into any."""
+        """List all tags of all images, newest image first, without inspecting the images."""
         ...
 
     def listing(self) -> tuple[ListedImage, ...]:
-        """List every image, newest first, in one question; an entry that cannot be read is left out."""
+        """List every image, newest first, in one request; malformed entries are skipped."""
         ...
 
     def containers(self) -> tuple[Container, ...]:
-        """List every container, running or not; not the throw-away ones of `run` and `read_files`."""
+        """List every container, running or not, except the throw-away ones of `run` and `read_files`."""
         ...
 
     def history(self, image: ImageId) -> tuple[Layer, ...]:
-        """List what an image was made by, the lowest layer first; raises `ImageNotFound`."""
+        """List the layers in an image's history, lowest first; raises `ImageNotFound`."""
         ...
 
     def disk_use(self, *, seconds: float) -> int:
-        """Say how many bytes all images take together, shared layers once; the daemon may take `seconds` to count."""
+        """Return the bytes of all images, counting shared layers once; `seconds` is the daemon's time limit."""
         ...
 
     def registry_rules(self) -> RegistryRules:
-        """Say how the daemon reaches registries."""
+        """Return how the daemon reaches registries."""
         ...
 
     def login(self, registry: str) -> Login | None:
-        """Find what the machine's Docker configuration, or its credential helper, has for this registry and no other.
+        """Return the login of this registry from the Docker configuration or its credential helper.
 
-        Raises `Misconfigured` where a helper fails.
+        Raises `Misconfigured` if a helper fails.
         """
         ...
 
     def read_files(self, order: ReadOrder) -> FilesRead:
-        """Read files out of an image by a container that is created, never started, and removed.
+        """Read files from an image through a container that is created, never started, and removed.
 
-        Raises `ImageNotFound`. A limit that is met is told in the answer's `gap`.
+        Raises `ImageNotFound`. The result's `gap` names a limit that was reached.
         """
         ...
 
     def pull(
         self, reference: Reference, report: Callable[[PullProgress], None], *, pull_id: str | None = None
     ) -> LocalImage:
-        """Fetch an image from its registry, by tag or digest; success is a stream without error and the digest there.
+        """Pull an image by tag or digest; success is a stream without errors and the digest on the daemon.
 
-        A reference by digest gives the image no tag. `pull_id` is how to cancel it. Raises `ImageNotFound`,
-        `PullFailed`, and `PullStopped` when it was cancelled.
+        A reference by digest gives the image no tag. `pull_id` identifies the pull for `cancel_pull`. Raises
+        `ImageNotFound`, `PullFailed`, and `PullStopped` if the pull was cancelled.
         """
         ...
 
     def cancel_pull(self, pull_id: str) -> None:
-        """End a pull, also one whose registry has gone silent; one that is unknown or over is no error."""
+        """Cancel a pull, even if its registry no longer answers; ignores a pull that is unknown or over."""
         ...
 
     def build(self, order: BuildOrder) -> Iterator[BuildEvent]:
-        """Build; yields live, `ImageBuilt` last and only after the daemon confirmed that it holds the image.
+        """Build and yield events live; `ImageBuilt` is the last one, after the daemon confirmed that it has the image.
 
-        Raises `BuildFailed` (details: the last lines of the failing step), `BuildStopped` when it was cancelled,
-        `BuildTimedOut` after a silence of `idle_seconds`. Closing the iterator early cancels the build.
+        Raises `BuildFailed` (details: the last lines of the failed step), `BuildStopped` if the build was cancelled,
+        and `BuildTimedOut` after `idle_seconds` without output. Closing the iterator early cancels the build.
         """
         ...
 
     def cancel_build(self, build_id: str) -> None:
-        """End a build; a build that is unknown or over is no error. Returns before the build has ended."""
+        """Cancel a build; ignores a build that is unknown or over. Returns before the build has ended."""
         ...
 
     def run(self, order: RunOrder) -> RunOutcome:
@@ -255,20 +255,20 @@ class Engine(Protocol):
         ...
 
     def tag(self, image: ImageId, repository: str, tag: str) -> None:
-        """Give an image a name; moves the name when another image has it. Raises `ImageNotFound`."""
+        """Tag an image; moves the tag if another image has it. Raises `ImageNotFound`."""
         ...
 
     def remove_image(self, reference: str) -> None:
-        """Remove a name, and the image with its last name. An image that is not there is no error.
+        """Remove a tag, and the image with its last tag; ignores an image that does not exist.
 
-        Raises `ImageInUse` when a container or another image needs it.
+        Raises `ImageInUse` if a container or another image needs it.
         """
         ...
 
     def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:
-        """Make an image of a tar of a root file system."""
+        """Import a tar of a root file system as an image."""
         ...
 
     def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:
-        """Remove what a job left: its containers, running or not, and its images that have no name."""
+        """Remove a job's leftovers: its containers, running or not, and its untagged images."""
         ...

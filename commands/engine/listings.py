@@ -1,4 +1,4 @@
-"""A Docker daemon asked for its lists, each in one question."""
+"""The lists of a Docker daemon, each in one request."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,25 +11,25 @@ from commands.engine.throwaway import image_absent
 from commands.model.images import Container, ImageId, Layer, ListedImage
 
 _BY_TYPE = (1, 42)
-"""The first version of the API that can count the images alone: containers and volumes take far longer."""
+"""The first API version that can count images only; containers and volumes take far longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listings:
-    """Asks for lists."""
+    """Requests lists."""
 
     connection: Connection
 
     def images(self) -> tuple[ListedImage, ...]:
-        """List every image, as `Engine.listing`."""
+        """List every image, as in `Engine.listing`."""
         return self.connection.read(listing_in, "/images/json", doing="list its images")
 
     def containers(self) -> tuple[Container, ...]:
-        """List the containers, as `Engine.containers`."""
+        """List the containers, as in `Engine.containers`."""
         return self.connection.read(containers_in, "/containers/json", doing="list its containers", params={"all": "1"})
 
     def history(self, image: ImageId) -> tuple[Layer, ...]:
-        """List what an image was made by, as `Engine.history`."""
+        """List an image's layers, as in `Engine.history`."""
         path = f"/images/{quote(image)}/history"
         try:
             return self.connection.read(layers_in, path, doing=f"tell the history of `{image}`")
@@ -39,7 +39,7 @@ class Listings:
             raise
 
     def disk_use(self, *, seconds: float) -> int:
-        """Say how many bytes all images take, as `Engine.disk_use`."""
+        """Return the bytes of all images, as in `Engine.disk_use`."""
         answer = self.connection.ask(
             "GET",
             "/system/df",
@@ -47,10 +47,10 @@ class Listings:
             seconds=seconds,
             params={"type": "image"} if self._counts_by_type() else None,
         )
-        return self.connection.understood(disk_use_in, answer)
+        return self.connection.parse_answer(disk_use_in, answer)
 
     def registry_rules(self) -> RegistryRules:
-        """Say how the daemon reaches registries, as `Engine.registry_rules`."""
+        """Return how the daemon reaches registries, as in `Engine.registry_rules`."""
         return self.connection.read(registry_rules_in, "/info", doing="describe itself")
 
     def _counts_by_type(self) -> bool:

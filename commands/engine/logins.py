@@ -1,7 +1,7 @@
-"""The registries' logins that this machine's Docker configuration has: its file, and the helpers that it names.
+"""Registry logins from this machine's Docker configuration file and its credential helpers.
 
-They are read anew each time, so that a `docker login` counts at once. The Docker SDK's own way to a helper waits for
-it without an end, and puts what the helper printed into its errors.
+They are read for each request, so that a `docker login` takes effect at once. The Docker SDK is not used for helpers:
+it waits for them without a timeout and puts their output into its errors.
 """
 
 import base64
@@ -19,34 +19,34 @@ from commands.engine.transport import HUB_ADDRESS, MISCONFIGURED, stored_login
 from commands.errors import Misconfigured
 from commands.model.references import HUB
 
-# Not `oras`: it waits for a credential helper without a time limit, and sends an identity token as a password.
+# Not `oras`: it waits for a credential helper without a timeout, and sends an identity token as a password.
 HELPER_SECONDS = 30.0
-"""How long a credential helper may take; one that asks a company's server takes some seconds."""
+"""Timeout of a credential helper; one that asks a company's server takes some seconds."""
 
 _ABSENT = "credentials not found"
-"""What a helper prints for a registry that it has nothing for; `errors.go` of Docker's credential helpers."""
+"""A helper's output for an unknown registry; from `errors.go` of Docker's credential helpers."""
 
-_TOKEN_USER = "<token>"  # noqa: S105  # the name that stands for "no name: the secret is an identity token"
+_TOKEN_USER = "<token>"  # noqa: S105  # the user name that marks the secret as an identity token
 
 _Word = Annotated[str, StringConstraints(strict=True)]
 
 
-class _Told(BaseModel):
+class _HelperAnswer(BaseModel):
     username: _Word = Field("", alias="Username")
     secret: _Word = Field("", alias="Secret")
 
 
 class Logins:
-    """Finds logins as Docker's command line does in this environment (`DOCKER_CONFIG`, `HOME`, `PATH`).
+    """Finds logins as the Docker CLI does in this environment (`DOCKER_CONFIG`, `HOME`, `PATH`).
 
-    In an empty one there are none.
+    An empty environment has no logins.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
     def find(self, registry: str) -> Login | None:
-        """Find the login of a registry, as `Engine.login`."""
+        """Return the login of a registry, as in `Engine.login`."""
         file = self._file()
         if file is None:
             return None
@@ -55,13 +55,13 @@ class Logins:
         except MISCONFIGURED as fault:
             raise Misconfigured(
                 f"The registry logins in `{file}` cannot be read: {fault}.",
-                hint="Mend that file, or log in again (`docker login`), as the user that this program runs as.",
+                hint="Fix that file, or log in again (`docker login`), as the user that this program runs as.",
             ) from None
-        helped = self._helped(stored.helper, registry, file) if stored.helper else None
+        helped = self._login_from_helper(stored.helper, registry, file) if stored.helper else None
         return helped or _login(stored.username, stored.password, stored.identity_token)
 
     def header(self, registry: str) -> dict[str, str]:
-        """Give the header by which a daemon logs in to a registry; empty where there is no login."""
+        """Return the header with which a daemon logs in to a registry; empty without a login."""
         login = self.find(registry)
         if login is None:
             return {}
@@ -80,21 +80,21 @@ class Logins:
         files = (Path(folder) if folder else home / ".docker") / "config.json", home / ".dockercfg"
         return next((file for file in files if file.is_file()), None)
 
-    def _helped(self, helper: str, registry: str, file: Path) -> Login | None:
+    def _login_from_helper(self, helper: str, registry: str, file: Path) -> Login | None:
         program = f"docker-credential-{helper}"
         path = shutil.which(program, path=self._environment.get("PATH"))
         if path is None:
             raise Misconfigured(
                 f"The credential helper `{program}` that `{file}` names is not installed.",
-                hint="Install it where this program finds it (PATH), or take it out of `credsStore` or `credHelpers`.",
+                hint="Install it where this program finds it (PATH), or remove it from `credsStore` or `credHelpers`.",
             )
         answer = self._ask(path, program, HUB_ADDRESS if registry == HUB else registry)
         if answer is None:
             return None
         try:
-            told = _Told.model_validate_json(answer)
-        except ValidationError:  # Its text holds the secret.
-            raise _failed(program, "answered with something that is no login") from None
+            told = _HelperAnswer.model_validate_json(answer)
+        except ValidationError:  # Its text contains the secret.
+            raise _helper_problem(program, "gave an answer that is not a login") from None
         if told.username == _TOKEN_USER:
             return _login("", "", told.secret)
         return _login(told.username, told.secret, "")
@@ -110,14 +110,14 @@ class Logins:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise _failed(program, f"did not answer within {HELPER_SECONDS:g} s") from None
+            raise _helper_problem(program, f"did not answer within {HELPER_SECONDS:g} s") from None
         except OSError as fault:
-            raise _failed(program, f"could not be started ({fault.strerror})") from None
+            raise _helper_problem(program, f"could not be started ({fault.strerror})") from None
         if ended.returncode == 0:
             return ended.stdout
         if _ABSENT in (ended.stdout + ended.stderr).decode(errors="replace").casefold():
             return None
-        raise _failed(program, f"failed with exit code {ended.returncode}")
+        raise _helper_problem(program, f"failed with exit code {ended.returncode}")
 
 
 def _login(username: str, password: str, identity_token: str) -> Login | None:
@@ -126,8 +126,8 @@ def _login(username: str, password: str, identity_token: str) -> Login | None:
     return Login(username, password) if username or password else None
 
 
-def _failed(program: str, how: str) -> Misconfigured:
-    # Never with what it printed: that may be the secret.
+def _helper_problem(program: str, how: str) -> Misconfigured:
+    # Without its output, which may contain the secret.
     return Misconfigured(
         f"The credential helper `{program}` {how}.",
         hint=f"Try it by hand (`echo REGISTRY | {program} get`), as the user that this program runs as.",

@@ -1,6 +1,6 @@
-"""What the daemon tells in lists: its images and containers, an image's history, its disk, its registries.
+"""Parsers for the daemon's lists: images, containers, an image's history, disk use, registries.
 
-Lists are read leniently: an entry that cannot be read is left out, and the log says so.
+They are lenient: a malformed entry is skipped and logged.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ Read = TypeVar("Read")
 
 
 def _moment(seconds: object) -> datetime:
-    """Read seconds since the epoch, which a daemon leaves out or makes negative where it knows no time."""
+    """Convert seconds since the epoch; a daemon omits an unknown time or makes it negative."""
     if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds <= 0:
         return UNKNOWN_TIME
     try:
@@ -55,14 +55,14 @@ class _Image(BaseModel):
 class _Container(BaseModel):
     id: str = Field(alias="Id", min_length=1)
     names: Names = Field((), alias="Names")
-    # Not `Image`: that is the name by which it was asked for, or an ID once the name has moved.
+    # Not `Image`: that is the name it was started by, or an ID after that name has moved.
     image: str = Field("", alias="ImageID")
     state: str = Field("", alias="State")
     labels: _Mapping = Field({}, alias="Labels")
 
     def as_container(self) -> Container:
         own = (name.removeprefix("/") for name in self.names)
-        # With a slash inside it is what another container, by an old kind of link, calls it.
+        # A name with a slash inside is an alias from another container's legacy link.
         name = next((name for name in own if name and "/" not in name), self.id[:12])
         return Container(self.id, name, ImageId(self.image), self.state)
 
@@ -81,7 +81,7 @@ class _Usage(BaseModel):
 
 class _DiskUse(BaseModel):
     layers: int | None = Field(None, alias="LayersSize", ge=0)
-    # Docker 29 (API 1.52) tells it here.
+    # Docker 29 (API 1.52) reports it here.
     images: _Usage | None = Field(None, alias="ImageUsage")
 
 
@@ -105,25 +105,25 @@ _ENTRIES = TypeAdapter(list[Any] | None)
 
 
 def listing_in(answer: bytes) -> tuple[ListedImage, ...]:
-    """Read the answer of `GET /images/json`, the newest image first; raises `ValueError` when it is none."""
+    """Parse the answer of `GET /images/json`, newest image first; raises `ValueError` if it is malformed."""
     images = (image.as_listed() for image in _readable(answer, _Image.model_validate, "image"))
-    # By ID where the second is the same: a daemon gives those in another order each time.
+    # By ID within the same second: the daemon's order changes between requests.
     return tuple(sorted(images, key=lambda image: (-image.created.timestamp(), image.id)))
 
 
 def containers_in(answer: bytes) -> tuple[Container, ...]:
-    """Read the answer of `GET /containers/json`, without our throw-away ones; raises `ValueError` when it is none."""
+    """Parse the answer of `GET /containers/json`, without throw-away containers; raises `ValueError` if malformed."""
     containers = _readable(answer, _Container.model_validate, "container")
     return tuple(one.as_container() for one in containers if THROWAWAY not in one.labels)
 
 
 def layers_in(answer: bytes) -> tuple[Layer, ...]:
-    """Read the answer of `GET /images/{name}/history`, lowest layer first; raises `ValueError` when it is none."""
+    """Parse the answer of `GET /images/{name}/history`, lowest layer first; raises `ValueError` if malformed."""
     return tuple(reversed([one.as_layer() for one in _readable(answer, _Layer.model_validate, "layer")]))
 
 
 def disk_use_in(answer: bytes) -> int:
-    """Read the bytes of all images in the answer of `GET /system/df`; raises `ValueError` when they are not there."""
+    """Parse the bytes of all images from the answer of `GET /system/df`; raises `ValueError` if they are missing."""
     use = _DiskUse.model_validate_json(answer)
     if use.images is not None:
         return use.images.total
@@ -133,7 +133,7 @@ def disk_use_in(answer: bytes) -> int:
 
 
 def registry_rules_in(answer: bytes) -> RegistryRules:
-    """Read what the answer of `GET /info` says of registries; raises `ValueError` when it is none."""
+    """Parse the registries in the answer of `GET /info`; raises `ValueError` if it is malformed."""
     info = _Info.model_validate_json(answer)
     registries = info.registries
     hub = registries.indexes.get(HUB)
@@ -151,7 +151,7 @@ def _readable(answer: bytes, read: Callable[[object], Read], kind: str) -> Itera
         try:
             yield read(entry)
         except ValidationError as fault:
-            # Without what the entry holds: a label may be somebody's secret.
+            # Without the entry's values: a label may contain a secret.
             known = entry.get("Id") if isinstance(entry, Mapping) else None
             places = [".".join(map(str, error["loc"])) for error in fault.errors(include_input=False)]
             log.warning("entry_unreadable", kind=kind, id=str(known)[:80], places=places[:5])

@@ -1,4 +1,4 @@
-"""What the daemon tells about a pull while it runs. Pure: records in, progress out."""
+"""Folds the daemon's records about a running pull into its progress. Pure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,15 +21,15 @@ _ABSENT = (
     "repository does not exist",
     "no matching manifest",
 )
-_LIMITED = "The registry's limit is used up: wait, or `docker login` as the user that this program runs as."
-_LOGIN = "The registry wants a login: `docker login`, as the user that this program runs as."
-_BROKEN_OFF = "The registry, or a proxy on the way, broke the transfer off: try again. What arrived whole is kept."
+_LIMITED = "The registry's rate limit is used up: wait, or `docker login` as the user that this program runs as."
+_LOGIN = "The registry requires a login: `docker login` as the user that this program runs as."
+_BROKEN_OFF = "The registry, or a proxy in between, closed the connection: try again. Complete layers are kept."
 _SLOW = "The registry answers too slowly: try again later, and check the network of the daemon's machine."
 _NO_REGISTRY = (
-    "What answers there does not answer as a registry does. It may be none, or a proxy answers in its place: check the "
-    "name, and ask who runs it."
+    "The server does not answer like a registry. It may not be one, or a proxy answers instead: check the name, and "
+    "ask its operator."
 )
-_AT_FAULT = "The registry answers with an error of its own: try again later, or ask who runs it."
+_AT_FAULT = "The registry answers with an internal error: try again later, or ask its operator."
 _HINTS = {
     "toomanyrequests": _LIMITED,
     "too many requests": _LIMITED,
@@ -37,14 +37,14 @@ _HINTS = {
     "unauthorized": _LOGIN,
     "authentication required": _LOGIN,
     "no basic auth credentials": _LOGIN,
-    "denied": "This login may not read the image: ask who owns it, or `docker login` as somebody who may.",
+    "denied": "This login may not read the image: ask its owner, or `docker login` with an account that may.",
     "x509": "The daemon does not trust the registry's certificate: see the daemon's `certs.d` folder.",
-    "no such host": "The daemon's machine cannot look the registry's name up: check its DNS and its proxy.",
-    "http response to https client": "The registry has no TLS: name it in the daemon's `insecure-registries`.",
-    "connection refused": "Nobody answers at the registry's address: check that it runs, and the port.",
+    "no such host": "The daemon's machine cannot resolve the registry's name: check its DNS and its proxy.",
+    "http response to https client": "The registry has no TLS: add it to the daemon's `insecure-registries`.",
+    "connection refused": "Nothing listens at the registry's address: check that it runs, and the port.",
     "connection reset": _BROKEN_OFF,
     "broken pipe": _BROKEN_OFF,
-    " eof": _BROKEN_OFF,  # as a word of its own, which names of images may hold
+    " eof": _BROKEN_OFF,  # as a separate word, because image names may contain it
     "i/o timeout": _SLOW,
     "handshake timeout": _SLOW,
     "deadline exceeded": _SLOW,
@@ -57,7 +57,7 @@ _HINTS = {
     "manifest invalid": _NO_REGISTRY,
 }
 _ABSENT_NAME = "Check the name and the tag; a private image needs `docker login`."
-_ABSENT_DIGEST = "The registry may have deleted it since it was looked up: ask again what its tag stands for."
+_ABSENT_DIGEST = "The registry may have deleted it since the lookup: look the tag up again."
 _HINT = "Check that the daemon's machine reaches the registry (network, proxy), then try again."
 
 
@@ -71,7 +71,7 @@ class _Layer:
 
 
 class PullStory:
-    """Folds the records of one pull: `hear` gives the progress when it changed; `error` and `digest` as told."""
+    """Folds the records of one pull; `error` and `digest` are as the daemon reported them."""
 
     def __init__(self) -> None:
         self._layers: dict[str, _Layer] = {}
@@ -80,7 +80,7 @@ class PullStory:
         self.digest: str | None = None
 
     def hear(self, record: dict[str, Any]) -> PullProgress | None:
-        """Take one record in."""
+        """Add a record and return the progress if it changed."""
         match record:
             case {"error": str(error)}:
                 self.error = error
@@ -89,8 +89,8 @@ class PullStory:
             case {"status": str(status)} if status.startswith(_DIGEST):
                 self.digest = status.removeprefix(_DIGEST).strip()
             case _:
-                pass  # "Pulling from library/x", "Status: …": for people.
-        return self._changed()
+                pass  # "Pulling from library/x", "Status: …": only for people.
+        return self._new_progress()
 
     def _note(self, name: str, status: str, detail: object) -> None:
         layer = self._layers.setdefault(name, _Layer())
@@ -101,18 +101,18 @@ class PullStory:
                 layer.bytes_done, layer.bytes = current, max(current, total)
                 layer.sized = total > 0
             case _:
-                pass  # Extracting counts in its own unit, and the other states count nothing.
+                pass  # Extraction counts in another unit, and the other states have no counts.
         if layer.loaded:
             layer.bytes_done = layer.bytes
 
-    def _changed(self) -> PullProgress | None:
+    def _new_progress(self) -> PullProgress | None:
         layers = self._layers.values()
         progress = PullProgress(
             layers_done=sum(layer.done for layer in layers),
             layers=len(layers),
             bytes_done=sum(layer.bytes_done for layer in layers),
             bytes=sum(layer.bytes for layer in layers),
-            # A small layer is there before its size was told: then nothing of it is left to count.
+            # A small layer may be complete before its size is known: then it needs no size.
             all_sized=bool(layers) and all(layer.sized or layer.loaded for layer in layers),
         )
         changed = progress != self._last
@@ -121,9 +121,9 @@ class PullStory:
 
 
 def pull_problem(reference: Reference, reason: str) -> Problem:
-    """Say in words of our own why an image did not arrive.
+    """Return the problem of a failed pull, in the bot's own words.
 
-    Nothing of `reason` is shown: it may hold what any host wrote into its answer.
+    It shows nothing of `reason`, which may quote the answer of any host.
     """
     lowered = f" {own_words(reason).casefold()}"
     if any(sign in lowered for sign in _ABSENT):

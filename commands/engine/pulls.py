@@ -1,4 +1,4 @@
-"""Pulls on a Docker daemon: followed to the proof that the image is there, and ended when somebody asks."""
+"""Pulls on a Docker daemon: follow a pull, verify that the image is there, and cancel it on request."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,14 +18,14 @@ from commands.model.references import Reference
 log = structlog.get_logger()
 
 TRANSFER_SECONDS = 300.0
-"""The longest silence that is borne while an image is pulled or imported."""
+"""Maximum time without output while an image is pulled or imported."""
 
 _CANCELLED = "context canceled"
-"""What a daemon says of a pull that it ended, by itself or because nobody listens any more."""
+"""The daemon's error for a pull that it cancelled, by itself or because the client disconnected."""
 
 
 class Pulls:
-    """The pulls that this process follows; `find` looks an image up on the daemon."""
+    """The pulls that this process follows; `find` looks up an image on the daemon."""
 
     def __init__(self, connection: Connection, logins: Logins, *, find: Callable[[str], LocalImage | None]) -> None:
         self._connection = connection
@@ -40,13 +40,13 @@ class Pulls:
         """Pull, as `Engine.pull`."""
         # Without a tag the daemon would fetch all of them.
         wanted = reference if reference.tag or reference.digest else Reference(reference.repository, tag="latest")
-        with self._registered(pull_id) as cut:
+        with self._register(pull_id) as cut:
             try:
-                return self._fetched(wanted, report, cut)
+                return self._pull(wanted, report, cut)
             except Problem as problem:
-                # How a daemon calls what was cut depends on the moment; what counts is that somebody asked.
+                # The daemon's error depends on when the connection was cut; what counts is that somebody asked.
                 if cut.is_made:
-                    raise _stopped(wanted) from problem
+                    raise _pull_stopped(wanted) from problem
                 raise
 
     def cancel(self, pull_id: str) -> None:
@@ -54,12 +54,12 @@ class Pulls:
         with self._lock:
             cut = self._cuts.get(pull_id)
         if cut is not None:
-            # The daemon sees that nobody listens any more and lets go: of a layer at once, of a request for a manifest
-            # (20.10.24) only when the registry answers it, but then it brings nothing either.
+            # The daemon notices that the client has disconnected and cancels: a layer at once, a request for a
+            # manifest (20.10.24) only when the registry answers, but then it does not store anything either.
             cut.make()
 
     @contextmanager
-    def _registered(self, pull_id: str | None) -> Iterator[Cut]:
+    def _register(self, pull_id: str | None) -> Iterator[Cut]:
         cut = Cut()
         if pull_id is None:
             yield cut
@@ -72,7 +72,7 @@ class Pulls:
             with self._lock:
                 self._cuts.pop(pull_id, None)
 
-    def _fetched(self, wanted: Reference, report: Callable[[PullProgress], None], cut: Cut) -> LocalImage:
+    def _pull(self, wanted: Reference, report: Callable[[PullProgress], None], cut: Cut) -> LocalImage:
         story = PullStory()
         try:
             self._follow(wanted, story, report, cut)
@@ -80,7 +80,7 @@ class Pulls:
             raise self._problem(wanted, refusal.reason) from refusal
         if story.error is not None:
             raise self._problem(wanted, story.error)
-        return self._proven(wanted, wanted.digest or story.digest)
+        return self._verify(wanted, wanted.digest or story.digest)
 
     def _follow(self, wanted: Reference, story: PullStory, report: Callable[[PullProgress], None], cut: Cut) -> None:
         with self._connection.stream(
@@ -96,19 +96,19 @@ class Pulls:
                 if progress is not None:
                     report(progress)
                 if cut.is_made:  # A connection over SSH cannot be cut from outside.
-                    raise _stopped(wanted)
+                    raise _pull_stopped(wanted)
 
     def _problem(self, wanted: Reference, reason: str) -> Problem:
         log.warning("pull_failed", image=str(wanted), reason=reason[:LONGEST_REASON])
         if no_space(reason):
             return disk_full()
         if _CANCELLED in reason:
-            # A daemon that is being shut down cancels its pulls; then it does not answer this.
+            # A daemon that shuts down cancels its pulls; then this request fails.
             self._connection.ask("GET", "/_ping", doing="answer after it cancelled a pull")
         return pull_problem(wanted, reason)
 
-    def _proven(self, wanted: Reference, digest: str | None) -> LocalImage:
-        # A pull that breaks in the middle can end without an error and leave the old image under the name.
+    def _verify(self, wanted: Reference, digest: str | None) -> LocalImage:
+        # A pull that is interrupted can end without an error and leave the old image under the name.
         image = self._find(str(wanted))
         if image is None:
             raise self._problem(wanted, "the daemon has no such image after the pull")
@@ -117,8 +117,8 @@ class Pulls:
         return image
 
 
-def _stopped(wanted: Reference) -> PullStopped:
+def _pull_stopped(wanted: Reference) -> PullStopped:
     return PullStopped(
         f"The pull of `{wanted}` was stopped.",
-        hint="Layers that arrived whole may be kept by the daemon, so that the next pull is quicker.",
+        hint="The daemon may keep the layers that are complete, so the next pull is faster.",
     )

@@ -1,4 +1,4 @@
-"""Files out of images on a Docker daemon, by containers that are created and never started."""
+"""Reads files from images on a Docker daemon, through containers that are never started."""
 
 import time
 from collections.abc import Callable
@@ -13,22 +13,22 @@ from commands.engine.throwaway import THROWAWAY, Throwaway
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads images; `clock` gives seconds that only grow."""
+    """Reads images; `clock` returns monotonic seconds."""
 
     connection: Connection
     throwaway: Throwaway
     clock: Callable[[], float] = time.monotonic
 
     def read(self, order: ReadOrder) -> FilesRead:
-        """Read files out of an image, as `Engine.read_files`."""
+        """Read files from an image, as in `Engine.read_files`."""
         gathered = Gathered(order, self.clock)
         container = self.throwaway.create(order.image, _configuration(order))
         try:
             self._look_through(container, order.wanted, gathered)
-            if gathered.missed and not gathered.gap:
-                # Of several names of one file the archive has the content under the first, which need not be wanted.
-                self._look_through(container, gathered.missed.__contains__, gathered)
-            return gathered.told()
+            if gathered.unread_targets and not gathered.gap:
+                # A hard-linked file has its content under its first name, which need not be a wanted one.
+                self._look_through(container, gathered.unread_targets.__contains__, gathered)
+            return gathered.result()
         finally:
             self.throwaway.remove(container)
 
@@ -44,7 +44,7 @@ class Reader:
 def _configuration(order: ReadOrder) -> dict[str, Any]:
     return {
         "Image": order.image,
-        "Cmd": ["none"],  # It is never run, but no container can be created without one.
+        "Cmd": ["none"],  # Never run, but required to create a container.
         "Entrypoint": [],
         "Labels": {**order.labels, THROWAWAY: ""},
         "HostConfig": {"NetworkMode": "none"},

@@ -1,4 +1,4 @@
-"""Images removed from a Docker daemon, and why one is not."""
+"""Removal of images from a Docker daemon, and the reasons why the daemon refuses."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,14 +18,14 @@ _CHILDREN = "dependent child images"
 
 @dataclass(frozen=True, slots=True)
 class Removals:
-    """Removes images; `work_seconds` is how long the daemon may take, `containers` lists those that it has."""
+    """Removes images; `work_seconds` is the daemon's time limit, `containers` lists its containers."""
 
     connection: Connection
     work_seconds: float
     containers: Callable[[], tuple[Container, ...]]
 
     def remove(self, reference: str) -> None:
-        """Remove a name, and the image with its last name, as `Engine.remove_image`."""
+        """Remove a tag, and the image with its last tag, as in `Engine.remove_image`."""
         try:
             self._remove(reference)
         except Refused as refusal:
@@ -35,12 +35,12 @@ class Removals:
                 raise
 
     def discard(self, image: str) -> bool:
-        """Remove an image that has no name; False when it is gone or needed by now."""
+        """Remove an untagged image; return False if it is gone or in use by now."""
         try:
-            # No pruning: it would take parents along that are to be kept.
+            # Without pruning, which would also remove untagged parents that must stay.
             self._remove(image, params={"noprune": "1"})
         except Refused as refusal:
-            # Removed, tagged or used by somebody since it was listed.
+            # Somebody removed, tagged or used it since it was listed.
             if refusal.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                 return False
             raise
@@ -56,19 +56,19 @@ class Removals:
         )
 
     def _in_use(self, reference: str, refusal: Refused) -> Problem:
-        """Say who needs an image; a refusal that speaks of nobody is left as it is."""
+        """Explain what uses an image; return the refusal unchanged if it names no user."""
         user = _USER.search(refusal.reason)
         if user is not None:
             name = self._name_of(user["before"] or user["after"])
             return ImageInUse(
                 f"`{reference}` is not removed: the container `{name}` uses it.",
-                hint=f"Remove that container first, when nobody needs it any more (`docker rm {name}`).",
+                hint=f"Remove that container first if nobody needs it (`docker rm {name}`).",
                 details=(refusal.reason,),
             )
         if _CHILDREN in refusal.reason:
             return ImageInUse(
                 f"`{reference}` is not removed: other images are built on it.",
-                hint="Remove those first, when nobody needs them any more.",
+                hint="Remove those first if nobody needs them.",
                 details=(refusal.reason,),
             )
         return refusal

@@ -1,4 +1,4 @@
-"""Answers what a command in a throw-away container asks while it runs: lines of its stdout, files that are put in."""
+"""Answers requests of a running throw-away container: it prints a line, and the reply is files copied in."""
 
 import struct
 import threading
@@ -19,22 +19,22 @@ log = structlog.get_logger()
 
 _AT_ONCE = 16
 _MARGIN_SECONDS = 30.0
-"""How much longer than the command the daemon may be silent about its output."""
+"""How much longer than the command its output may stay silent."""
 _STDOUT, _STDERR = 1, 2
 _FRAME = struct.Struct(">BxxxL")
 
 
 class Frames:
-    """Takes apart what the daemon sends of a container's output, in whatever pieces it comes.
+    """Splits the daemon's stream of a container's output into frames, independent of chunk boundaries.
 
-    A frame is one byte for the stream, three of nothing, four for the length, and the content.
+    A frame is one byte for the stream, three zero bytes, four for the length, and the content.
     """
 
     def __init__(self) -> None:
         self._rest = bytearray()
 
     def feed(self, piece: bytes) -> Iterator[tuple[int, bytes]]:
-        """Take a piece in and give the frames that are whole: the stream's number and the content."""
+        """Add a chunk and yield the complete frames: the stream's number and the content."""
         self._rest += piece
         while len(self._rest) >= _FRAME.size:
             stream, length = _FRAME.unpack_from(self._rest)
@@ -45,8 +45,8 @@ class Frames:
             del self._rest[:end]
 
 
-def separated(logs: bytes) -> tuple[bytes, bytes]:
-    """Take stdout and stderr apart."""
+def split_streams(logs: bytes) -> tuple[bytes, bytes]:
+    """Split a container's output into stdout and stderr."""
     outputs = {_STDOUT: bytearray(), _STDERR: bytearray()}
     for stream, content in Frames().feed(logs):
         outputs.get(stream, outputs[_STDERR]).extend(content)
@@ -62,7 +62,7 @@ def replying(
     put: Callable[[str, Mapping[str, bytes]], None],
     end: Callable[[str], None],
 ) -> Iterator[None]:
-    """Answer while the body waits for the container; raises what a reply raised, after `end` ended the container."""
+    """Reply while the body waits for the container; raises a reply's problem after `end` ended the container."""
     conversation = _Conversation(container, order, put, end)
     thread = threading.Thread(target=conversation.hold, args=(connection,), name="warroom-replies", daemon=True)
     thread.start()
@@ -88,11 +88,11 @@ class _Conversation:
         self._put = put
         self._end = end
         self._ready: deque[Mapping[str, bytes]] = deque()
-        self._putting = threading.Lock()
+        self._put_lock = threading.Lock()
         self.problem: Problem | None = None
 
     def hold(self, connection: Connection) -> None:
-        """Read the output to its end."""
+        """Read and answer the output to its end."""
         path = f"/containers/{self._container}/logs?{urlencode({'follow': '1', 'stdout': '1'})}"
         idle_seconds = self._order.seconds + _MARGIN_SECONDS
         try:
@@ -112,18 +112,18 @@ class _Conversation:
                 self._ready.append(files)
                 self._put_all()
         except Refused:
-            # The container has ended meanwhile: nobody waits for this any more.
+            # The container has already ended and needs no reply.
             return
         except Problem as problem:
             self._fail(problem)
         except Exception:
-            # The thread's boundary: without an answer the command would wait until its time is over.
+            # The thread's boundary: without a reply the command would wait until its time limit.
             log.exception("reply_broke", container=self._container)
             self._fail(_broken())
 
     def _put_all(self) -> None:
-        """Put in what is ready by now, together: a daemon takes as long for one file as for many, and one at a time."""
-        with self._putting:
+        """Copy in all ready files at once: the daemon takes one request at a time, as long for one file as for many."""
+        with self._put_lock:
             together: dict[str, bytes] = {}
             while self._ready:
                 together |= self._ready.popleft()
@@ -135,12 +135,12 @@ class _Conversation:
         try:
             self._end(self._container)
         except Problem:
-            # It has ended, or the daemon is away: who waits for the container learns of it.
+            # The container has ended or the daemon is down: the thread that waits for the container reports that.
             return
 
 
 def _broken() -> Problem:
-    return Problem("The bot could not answer what a container asked it.", hint="Look at its log, and try again.")
+    return Problem("The bot could not answer a container's request.", hint="Look at the bot's log, and try again.")
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[str]:

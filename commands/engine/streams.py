@@ -1,21 +1,21 @@
-"""Records and lines out of pieces of bytes, wherever those are cut. Pure."""
+"""Records and lines from a stream of byte chunks, independent of chunk boundaries. Pure."""
 
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 LINE_LIMIT = 4_000
-"""Characters that are kept of one line."""
+"""Maximum characters of one line; the rest is dropped."""
 
 _BYTES_LIMIT = 4 * LINE_LIMIT  # UTF-8 takes at most four bytes for a character
 
 
 class Malformed(ValueError):
-    """The daemon sent something that is not what its API says."""
+    """The daemon sent an answer that does not follow its API."""
 
 
 def records(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the records of a stream of JSON, one a line; raises `Malformed`."""
+    """Yield the records of a stream of JSON lines; raises `Malformed`."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
@@ -35,10 +35,10 @@ def _record(line: bytes) -> dict[str, Any]:
 
 
 class Lines:
-    """Joins pieces of one output, wherever they are cut, and splits them at every kind of line end.
+    """Joins the chunks of one output and splits it into lines at every kind of line end.
 
-    A lone carriage return ends a line too: that is how progress bars are drawn. Of a longer line the first `LINE_LIMIT`
-    characters are kept, so that a program without line ends cannot fill the memory.
+    A lone carriage return ends a line too, because progress bars use it. A line is cut to `LINE_LIMIT` characters, so
+    that a program without line ends cannot fill the memory.
     """
 
     def __init__(self) -> None:
@@ -46,23 +46,23 @@ class Lines:
         self._after_return = False
 
     def feed(self, piece: bytes) -> tuple[str, ...]:
-        """Take a piece in; gives the lines that are complete by now."""
+        """Add a chunk and return the lines that it completes."""
         if self._after_return and piece.startswith(b"\n"):
             piece = piece[1:]
             self._after_return = False
         if not piece:
             return ()
         self._after_return = piece.endswith(b"\r")
-        # The mark makes the last element the unfinished line, also when the piece ends with a line end.
+        # The `|` makes the last element the unfinished line, even if the chunk ends with a line end.
         *lines, rest = (self._rest + piece + b"|").splitlines()
         self._rest = rest[:-1][:_BYTES_LIMIT]
-        return tuple(_decoded(line) for line in lines)
+        return tuple(_decode(line) for line in lines)
 
     def end(self) -> tuple[str, ...]:
-        """Give what is left when the output has ended."""
+        """Return the unfinished last line at the end of the output."""
         rest, self._rest = self._rest, b""
-        return (_decoded(rest),) if rest else ()
+        return (_decode(rest),) if rest else ()
 
 
-def _decoded(line: bytes) -> str:
+def _decode(line: bytes) -> str:
     return line[:_BYTES_LIMIT].decode(errors="replace")[:LINE_LIMIT]

@@ -1,4 +1,4 @@
-"""Commands in throw-away containers on a Docker daemon."""
+"""Runs commands in throw-away containers on a Docker daemon."""
 
 import tarfile
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from typing import Any
 from commands.engine.connection import Connection, DaemonSilent, Refused
 from commands.engine.inspection import exit_code_in, id_in, state_in
 from commands.engine.interface import RunOrder, RunOutcome
-from commands.engine.replies import replying, separated
+from commands.engine.replies import replying, split_streams
 from commands.errors import ImageNotFound
 from commands.model.images import ImageId
 
 OUTPUT_LIMIT = 1_000_000
-"""Bytes that are kept of stdout, and of stderr: the last ones."""
+"""Maximum bytes of stdout, and of stderr; the last ones are kept."""
 
 _LOG_FILES = {"Type": "json-file", "Config": {"max-size": "4m", "max-file": "2"}}
-"""What a container prints is kept in files of this size, so that a mad one cannot fill the daemon's disk."""
+"""Size limits of a container's log, so that a runaway program cannot fill the daemon's disk."""
 
 THROWAWAY = "warroom.throwaway"
-"""Marks our own containers: those that people run from an image of ours inherit its labels, that of its job too."""
+"""Marks the bot's own containers; other labels do not, because people's containers inherit an image's labels."""
 
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
@@ -30,27 +30,27 @@ _KILLED = 137  # 128 + SIGKILL
 
 @dataclass(frozen=True, slots=True)
 class Throwaway:
-    """Runs commands; `work_seconds` is how long the daemon may take to create, fill, start or remove a container."""
+    """Runs commands; `work_seconds` is the daemon's time limit to create, fill, start or remove a container."""
 
     connection: Connection
     work_seconds: float
 
     def run(self, order: RunOrder) -> RunOutcome:
-        """Run a command, as `Engine.run`."""
+        """Run a command, as in `Engine.run`."""
         container = self.create(order.image, _configuration(order))
         try:
             if order.files:
                 self.put(container, order.files)
-            return self._start(container) or self._ended(container, order)
+            return self._start(container) or self._wait_and_reply(container, order)
         except Refused as refusal:
-            if _is_gone(refusal):  # A sweep took it away: that is an end from outside.
+            if _is_gone(refusal):  # A sweep removed it, which counts as ended from outside.
                 return RunOutcome(exit_code=None, output="", errors="")
             raise
         finally:
             self.remove(container)
 
     def create(self, image: ImageId, configuration: Mapping[str, Any]) -> str:
-        """Create a container, as the API's `ContainerConfig` says, and give its id; raises `ImageNotFound`."""
+        """Create a container from the API's `ContainerConfig` and return its id; raises `ImageNotFound`."""
         try:
             answer = self.connection.ask(
                 "POST",
@@ -63,10 +63,10 @@ class Throwaway:
             if refusal.status == HTTPStatus.NOT_FOUND:
                 raise image_absent(image) from refusal
             raise
-        return self.connection.understood(id_in, answer)
+        return self.connection.parse_answer(id_in, answer)
 
     def remove(self, container: str) -> bool:
-        """Remove a container, running or not, with its volumes; False when it was gone already."""
+        """Remove a container, running or not, with its volumes; return False if it was already gone."""
         try:
             self._ask("DELETE", container, "", doing="remove a container", params={"force": "1", "v": "1"})
         except Refused as refusal:
@@ -76,13 +76,13 @@ class Throwaway:
         return True
 
     def put(self, container: str, files: Mapping[str, bytes]) -> None:
-        """Put files into a container, running or not, one after the other."""
+        """Copy files into a container, running or not, one after the other."""
         self._ask(
             "PUT", container, "/archive", doing="put files into a container", params={"path": "/"}, data=_tar(files)
         )
 
     def _start(self, container: str) -> RunOutcome | None:
-        """Start it; the outcome if it does not even start because the image has no such command."""
+        """Start the container; return an outcome only if the image has no such command."""
         try:
             self._ask("POST", container, "/start", doing="start a container")
         except Refused as refusal:
@@ -92,26 +92,26 @@ class Throwaway:
             return RunOutcome(exit_code, output="", errors=refusal.reason)
         return None
 
-    def _ended(self, container: str, order: RunOrder) -> RunOutcome:
+    def _wait_and_reply(self, container: str, order: RunOrder) -> RunOutcome:
         if order.reply is None:
-            return self._waited_for(container, order)
+            return self._outcome(container, order)
         with replying(self.connection, container, order, put=self.put, end=self._kill):
-            return self._waited_for(container, order)
+            return self._outcome(container, order)
 
-    def _waited_for(self, container: str, order: RunOrder) -> RunOutcome:
+    def _outcome(self, container: str, order: RunOrder) -> RunOutcome:
         exit_code = self._wait(container, order.seconds)
         if exit_code is None:
             self._kill(container)
         state = self.connection.read(state_in, f"/containers/{container}/json", doing="inspect a container")
         both = {"stdout": "1", "stderr": "1"}
         logs = self._ask("GET", container, "/logs", doing="give a container's output", params=both)
-        output, errors = (text[-OUTPUT_LIMIT:].decode(errors="replace") for text in separated(logs))
+        output, errors = (text[-OUTPUT_LIMIT:].decode(errors="replace") for text in split_streams(logs))
         return RunOutcome(
             exit_code=None if state.being_removed else exit_code,
             output=output,
             errors=errors,
             timed_out=exit_code is None,
-            # Not every daemon gets to know it from every kernel; but nobody else sends SIGKILL in there.
+            # Some kernels do not report it to the daemon, but nothing else sends SIGKILL in there.
             out_of_memory=state.out_of_memory or (exit_code == _KILLED and not state.being_removed),
         )
 
@@ -122,13 +122,13 @@ class Throwaway:
             )
         except DaemonSilent:
             return None
-        return self.connection.understood(exit_code_in, answer)
+        return self.connection.parse_answer(exit_code_in, answer)
 
     def _kill(self, container: str) -> None:
         try:
             self._ask("POST", container, "/kill", doing="end a container")
         except Refused as refusal:
-            if refusal.status != HTTPStatus.CONFLICT:  # It ended by itself in this very moment.
+            if refusal.status != HTTPStatus.CONFLICT:  # It ended just now.
                 raise
 
     def _ask(
@@ -146,10 +146,10 @@ class Throwaway:
 
 
 def image_absent(image: ImageId) -> ImageNotFound:
-    """Tell that the daemon does not have the image that somebody asked for by its ID."""
+    """Return the problem that the daemon has no image of this ID."""
     return ImageNotFound(
         f"The image `{image}` is not on the Docker daemon.",
-        hint="Somebody may have removed it: pull it or make it again.",
+        hint="Somebody may have removed it: pull it or build it again.",
     )
 
 
@@ -170,20 +170,20 @@ def _configuration(order: RunOrder) -> dict[str, Any]:
             "PidsLimit": order.pids,
             "NanoCpus": int(order.cpus * 1e9),
             "LogConfig": _LOG_FILES,
-            **_closed(order.scratch),
+            **_read_only_options(order.scratch),
         },
     }
     return configuration if order.user is None else {**configuration, "User": order.user}
 
 
-def _closed(scratch: int | None) -> dict[str, Any]:
+def _read_only_options(scratch: int | None) -> dict[str, Any]:
     if scratch is None:
         return {}
     return {"ReadonlyRootfs": True, "Tmpfs": {"/tmp": f"rw,exec,size={scratch}"}}  # noqa: S108 - in the container
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:
-    # Files only: the daemon makes missing folders, and an entry for an existing one would change its mode.
+    # Files only: the daemon creates missing folders, and an entry for an existing folder would change its mode.
     packed = BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for path, content in files.items():
@@ -194,7 +194,7 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
 
 
 def _shell_code(reason: str) -> int | None:
-    """Say how a shell would have ended if a command cannot be started; None when it is not the command's fault."""
+    """Return a shell's exit code for a command that does not start, or None if the command is not the cause."""
     lowered = reason.casefold()
     if "executable file not found" in lowered or "no such file or directory" in lowered:
         return _NOT_FOUND

@@ -1,6 +1,6 @@
-"""Finding a Docker daemon and opening a client to it: the only importer of the Docker SDK.
+"""Finds a Docker daemon and opens a client for it: the only importer of the Docker SDK.
 
-The SDK knows where the daemon is, speaks to it over its socket, TLS or SSH, and reads Docker's configuration file.
+The SDK locates the daemon, connects over its socket, TLS or SSH, and reads Docker's configuration file.
 """
 
 import socket
@@ -20,29 +20,29 @@ from docker.transport import UnixHTTPAdapter
 from docker.utils import kwargs_from_env
 
 MISCONFIGURED = (DockerException, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
-"""What is raised for an address, certificates or credentials that cannot be used as they are set."""
+"""The exceptions for an address, certificates or credentials that are not usable as configured."""
 
 Client = docker.APIClient
 
 HUB_ADDRESS = INDEX_URL
-"""What Docker's own registry is called in every store of logins."""
+"""The key of Docker Hub in every credential store."""
 Watch = Callable[[socket.socket], None]
-"""Is told of each connection before anything is asked over it."""
+"""Called with each connection before a request is sent over it."""
 
-_STUMBLED = (ValueError, TypeError, AttributeError)
-"""What the SDK raises for a configuration file (it reads it for each client) that has another shape than it thinks."""
+_SDK_FAULTS = (ValueError, TypeError, AttributeError)
+"""What the SDK raises for a configuration file of an unexpected structure; it reads the file for each client."""
 
-_NO_CONFIGURATION = "Docker's configuration file holds something that is no login"
+_NO_CONFIGURATION = "Docker's configuration file has an entry that is not a login"
 
 _USUAL = "unix:///var/run/docker.sock"
 _UNIX = "http+docker://"
 _POOLED = 32
-"""Connections that are kept open at most; further ones are opened and closed as needed."""
+"""Maximum number of pooled connections; more are opened and closed as needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredLogin:
-    """What a configuration file has for one registry: the name of a credential helper, or a login; all may be empty."""
+    """A configuration file's entry for one registry: a credential helper's name or a login; all fields may be empty."""
 
     helper: str
     username: str
@@ -51,20 +51,20 @@ class StoredLogin:
 
 
 def endpoint_of(docker_host: str | None) -> str:
-    """Say which daemon is meant, without talking to it; raises one of `MISCONFIGURED`."""
-    return str(_found(docker_host).get("base_url") or _USUAL).replace("http+unix://", "unix://")
+    """Return the daemon's address without connecting to it; raises one of `MISCONFIGURED`."""
+    return str(_client_options(docker_host).get("base_url") or _USUAL).replace("http+unix://", "unix://")
 
 
 def new_client(docker_host: str | None, api_version: str, *, watch: Watch | None = None) -> Client:
-    """Make a client for many threads; it connects when it is first used. Raises one of `MISCONFIGURED`.
+    """Create a thread-safe client, which connects on first use; raises one of `MISCONFIGURED`.
 
-    `watch` is not told of connections over SSH: those are the SDK's own.
+    `watch` is not called for connections over SSH: the SDK opens those itself.
     """
     try:
-        client = docker.APIClient(version=api_version, max_pool_size=_POOLED, **_found(docker_host))
-    except _STUMBLED:
+        client = docker.APIClient(version=api_version, max_pool_size=_POOLED, **_client_options(docker_host))
+    except _SDK_FAULTS:
         raise InvalidConfigFile(_NO_CONFIGURATION) from None
-    # A daemon is never behind the proxy that the environment names for the web, not even one on TCP.
+    # Ignore HTTP_PROXY and the like: a daemon is never behind that proxy, not even one on TCP.
     client.trust_env = False
     adapter = client.adapters.get(_UNIX)
     if isinstance(adapter, UnixHTTPAdapter):
@@ -76,13 +76,13 @@ def new_client(docker_host: str | None, api_version: str, *, watch: Watch | None
 
 
 def stored_login(config_file: str, registry: str) -> StoredLogin:
-    """Read a configuration file of Docker; raises one of `MISCONFIGURED`."""
+    """Read a registry's entry in a Docker configuration file; raises one of `MISCONFIGURED`."""
     try:
         stored = load_config(config_file)
-        # On its own, because the SDK would ask the helper first.
+        # Without `credsStore`, because the SDK would ask the helper first.
         entry = AuthConfig({"auths": stored.auths}).resolve_authconfig(registry) or {}
         helper = stored.get_credential_store(registry)
-    except _STUMBLED:  # Its text may hold what was to be decoded.
+    except _SDK_FAULTS:  # Its text may contain the encoded login.
         raise InvalidConfigFile(_NO_CONFIGURATION) from None
     return StoredLogin(
         helper=str(helper or ""),
@@ -92,10 +92,10 @@ def stored_login(config_file: str, registry: str) -> StoredLogin:
     )
 
 
-def _found(docker_host: str | None) -> dict[str, Any]:
-    """Find the daemon as Docker's command line does: DOCKER_HOST, or its current context, or the usual socket."""
-    # The SDK reads the environment by itself: DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and DOCKER_CONTEXT here,
-    # and DOCKER_CONFIG, for which it takes no other source.
+def _client_options(docker_host: str | None) -> dict[str, Any]:
+    """Locate the daemon as the Docker CLI does: DOCKER_HOST, the current context, or the default socket."""
+    # The SDK reads the environment itself: DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and DOCKER_CONTEXT here,
+    # and DOCKER_CONFIG, which it accepts from nowhere else.
     found: dict[str, Any] = dict(kwargs_from_env())
     if docker_host:
         found["base_url"] = docker_host
@@ -107,7 +107,7 @@ def _found(docker_host: str | None) -> dict[str, Any]:
 class _SocketAdapter(requests.adapters.HTTPAdapter):
     """HTTP over a Unix socket, with one pool for all threads.
 
-    The SDK's has a pool for each path, which threads can close on each other, and leaves sockets open on failure.
+    The SDK's adapter has one pool per path, which one thread can close under another, and leaks sockets on failure.
     """
 
     def __init__(self, path: str, watch: Watch | None) -> None:
@@ -155,7 +155,7 @@ class _SocketConnection(urllib3.connection.HTTPConnection):
 
 
 class _WatchedAdapter(requests.adapters.HTTPAdapter):
-    """HTTP and HTTPS over TCP, with every connection told."""
+    """HTTP and HTTPS over TCP; calls `watch` with each connection."""
 
     def __init__(self, watch: Watch) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Why a build failed, in plain words. Pure."""
+"""Explanations of failed builds in plain words. Pure."""
 
 import re
 
@@ -21,13 +21,13 @@ def build_failed(failure: Failure) -> BuildFailed:
         return BuildFailed(
             f"The base image `{base['image'].removeprefix('docker.io/library/')}` is not on this Docker daemon and "
             "could not be fetched.",
-            # The reason may hold what any host wrote into its answer.
+            # Without the reason: it may quote the answer of any host.
             hint="Check the name, or pull it first.",
         )
     if step is None:
         return BuildFailed(
             f"The build failed: {reason}",
-            hint="The whole log may say more; if it names no cause, look at the daemon's own (`journalctl -u docker`).",
+            hint="See the full log, then the daemon's own (`journalctl -u docker`).",
             details=failure.tail,
         )
     return BuildFailed(

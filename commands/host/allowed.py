@@ -1,8 +1,8 @@
-"""Which registries may be asked: the only place that decides it, before daemon or bot contacts one.
+"""The allowed registries: the only place that decides which registry the daemon or the bot may contact.
 
-A name alone proves nothing: anyone can give an image the name `evil.example/x`. A digest of a registry is proof that
-somebody with the daemon pulled or pushed there, unless the bot made the image: some daemons note a digest for what they
-build.
+A name alone proves nothing: anyone can name an image `evil.example/x`. A registry digest proves that somebody with
+access to the daemon pulled from or pushed to that registry, unless the bot made the image: some daemons record a digest
+for images that they build.
 """
 
 import re
@@ -19,15 +19,15 @@ from commands.registry.sites import is_inside
 from commands.text import quoted
 
 SECONDS = 60.0
-"""How long it is remembered which registries the images of the host come from."""
+"""How long the registries of the host's images are cached."""
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
 
 
 def registry_named(text: str) -> str:
-    """Read `host[:port]`, as a setting names a registry; raises `ValueError`."""
+    """Parse `host[:port]` from a setting; raises `ValueError` if it is not a registry."""
     host = text.strip().lower()
-    # Docker takes a single word without a port for a part of the hub.
+    # Docker treats a single word without a port as a path on Docker Hub.
     registry = Reference(f"{host}/a").registry
     if not _HOST.fullmatch(host) or host not in (registry, f"index.{HUB}"):
         raise ValueError(f"`{text.strip()}` is not `host[:port]` as it stands in the name of an image")
@@ -35,10 +35,10 @@ def registry_named(text: str) -> str:
 
 
 class AllowedRegistries:
-    """Those that are `named`, and no others; where none is, those that the host has to do with already.
+    """The `named` registries only; if none is named, the registries that the host already uses.
 
-    These are Docker's hub, the registry of the default base unless it is inside the network, and those by whose digests
-    the host knows images. `mirror` is the host that answers for the hub. Used by many threads at once.
+    Those are Docker Hub, the registry of the default base unless it is in the internal network, and the registries
+    whose digests the host's images have. `mirror` is the host that answers for Docker Hub. Thread-safe.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class AllowedRegistries:
         with self._lock:
             until, known = self._seen
             now = self._monotonic()
-            # What is not known may have come since.
+            # An unknown registry may be a new one.
             if now >= until or registry not in known:
                 known = _registries_of(self._listing())
                 self._seen = (now + SECONDS, known)
@@ -80,7 +80,7 @@ class AllowedRegistries:
 
 
 class GuardedRegistry:
-    """A `Registry` that asks none but the allowed ones."""
+    """A `Registry` that contacts only allowed registries."""
 
     def __init__(self, inner: Lookup, allowed: AllowedRegistries, *, close: Callable[[], None]) -> None:
         self._inner = inner
@@ -88,7 +88,7 @@ class GuardedRegistry:
         self._close = close
 
     def close(self) -> None:
-        """Close the connections that are kept open; it can be used again afterwards."""
+        """Close the pooled connections; the object remains usable."""
         self._close()
 
     def require(self, reference: Reference) -> None:
@@ -96,7 +96,7 @@ class GuardedRegistry:
         self._allowed.require(reference)
 
     def look_up(self, reference: Reference) -> Remote:
-        """Ask for the digest that a name stands for, as `Registry.look_up`."""
+        """Return the digest that a name refers to, as in `Registry.look_up`."""
         self._allowed.require(reference)
         return self._inner.look_up(reference)
 

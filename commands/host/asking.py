@@ -1,4 +1,4 @@
-"""Asks many registries about many names at once, none of them twice."""
+"""Queries many registries for many names concurrently, each name once."""
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -12,21 +12,21 @@ from commands.registry.interface import Registry, Remote
 from commands.text import counted
 
 AT_ONCE = 8
-"""How many questions are under way at one time, over all registries."""
+"""Maximum number of concurrent requests to all registries together."""
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
 class Once(Generic[Key, Value]):
-    """Does a thing once for each key: whoever comes meanwhile, or later, gets the same answer or exception."""
+    """Computes a value once per key: concurrent and later callers get the same value or exception."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[Key, Future[Value]] = {}
 
-    def of(self, key: Key, make: Callable[[], Value]) -> Value:
-        """Give what `make` gave, or gives now, for this key."""
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """Return the value for this key, from `make` on the first call."""
         with self._lock:
             future = self._known.get(key)
             is_first = future is None
@@ -41,8 +41,8 @@ class Once(Generic[Key, Value]):
         return future.result()
 
 
-class Asked:
-    """The registries, each asked once about each name, however often the answer is needed."""
+class CachedRegistry:
+    """A cache of registry lookups: each name is looked up once."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -51,24 +51,26 @@ class Asked:
     def look_up(self, reference: Reference) -> Remote:
         """See `Registry.look_up`."""
         tagged = familiar(reference if reference.tag else Reference(reference.repository, "latest"))
-        return self._answers.of(tagged, lambda: self._registry.look_up(reference))
+        return self._answers.get(tagged, lambda: self._registry.look_up(reference))
 
 
 def ask_all(
-    asked: Asked, references: Sequence[Reference], report: Callable[[str], None]
+    registry: CachedRegistry, references: Sequence[Reference], report: Callable[[str], None]
 ) -> Mapping[Reference, Remote | Problem]:
-    """Ask about each name; a registry that fails is no reason not to ask the others.
+    """Look up each name; a failure of one registry does not affect the others.
 
-    `report` is told how far it is. Raises `EngineUnavailable`: it is the daemon that knows the way to registries.
+    `report` is called with the progress. Raises `EngineUnavailable`, because the daemon has the registry settings.
     """
-    return _Round(asked, references, report).run() if references else {}
+    return _Round(registry, references, report).run() if references else {}
 
 
 class _Round:
-    """Questions that wait, those under way, and the answers. One registry never has all places while others wait."""
+    """Pending and running requests, and the answers. One registry cannot occupy all workers while others wait."""
 
-    def __init__(self, asked: Asked, references: Iterable[Reference], report: Callable[[str], None]) -> None:
-        self._asked = asked
+    def __init__(
+        self, registry: CachedRegistry, references: Iterable[Reference], report: Callable[[str], None]
+    ) -> None:
+        self._registry = registry
         self._report = report
         self._lock = threading.Lock()
         self._waiting: dict[str, list[Reference]] = {}
@@ -80,7 +82,7 @@ class _Round:
         self._count = sum(map(len, self._waiting.values()))
 
     def run(self) -> Mapping[Reference, Remote | Problem]:
-        self._report(self._told())
+        self._report(self._status())
         askers = min(AT_ONCE, self._count)
         with ThreadPoolExecutor(askers, thread_name_prefix="warroom-ask") as pool:
             over = [pool.submit(self._work) for _ in range(askers)]
@@ -91,22 +93,22 @@ class _Round:
     def _work(self) -> None:
         try:
             while reference := self._next():
-                self._answered(reference, self._ask(reference))
+                self._record(reference, self._ask(reference))
         except BaseException:
-            # What is broken, or interrupted, is not gone on with by the other threads.
+            # On an error the other threads stop too.
             self._is_broken = True
             raise
 
     def _ask(self, reference: Reference) -> Remote | Problem:
         try:
-            return self._asked.look_up(reference)
+            return self._registry.look_up(reference)
         except EngineUnavailable:
             raise
         except Problem as problem:
             return problem
 
     def _next(self) -> Reference | None:
-        """Take a question to the registry that has the fewest under way."""
+        """Take a request to the registry with the fewest running requests."""
         with self._lock:
             waiting = [registry for registry, references in self._waiting.items() if references]
             if self._is_broken or not waiting:
@@ -115,14 +117,14 @@ class _Round:
             self._under_way[registry] += 1
             return self._waiting[registry].pop(0)
 
-    def _answered(self, reference: Reference, answer: Remote | Problem) -> None:
+    def _record(self, reference: Reference, answer: Remote | Problem) -> None:
         with self._lock:
             self._under_way[reference.registry] -= 1
             self._answers[reference] = answer
-            # Within the lock, so that the numbers that are told only grow.
-            self._report(f"{self._told()}: {len(self._answers)} done")
+            # Within the lock, so that the reported numbers only increase.
+            self._report(f"{self._status()}: {len(self._answers)} done")
 
-    def _told(self) -> str:
+    def _status(self) -> str:
         registries, images = len(self._waiting), self._count
         whom = counted(registries, "registry", "registries") if registries > 1 else next(iter(self._waiting))
         return f"Asking {whom} about {counted(images, 'image')}"

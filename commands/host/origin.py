@@ -1,4 +1,4 @@
-"""Where an image came from: whether the bot made it, and by which command it can be had again."""
+"""The origin of an image: whether the bot made it, and the command that builds it again."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,19 +10,19 @@ from commands.model.requests import CreateImage, parse_dependencies, parse_packa
 from commands.recipe.labels import JOB, REF_NAME, Request
 
 CREATE = "/docker_image_create"
-"""The command that makes images."""
+"""The command that creates images."""
 
 
 def holders_of(images: Iterable[ListedImage]) -> Mapping[str, ImageId]:
-    """Say which image has which name."""
+    """Map each name to the image that has it."""
     return {name: image.id for image in images for name in image.repo_tags}
 
 
 def is_made_here(image: ListedImage | LocalImage, holders: Mapping[str, ImageId]) -> bool:
-    """Say whether the bot made this very image; `holders` are all names of the host, with the images that have them.
+    """Return whether the bot made this image; `holders` maps all names on the host to their images.
 
-    What people build on an image of the bot inherits its labels. So an image is the bot's only under a name in the
-    repository that it was made for, and not while another image has the name that it was given when it was made.
+    An image that people build on the bot's image inherits its labels. So labels count only if the image has a name in
+    the repository that it was built for, and no other image has the name that it got when it was built.
     """
     own = image.labels.get(REF_NAME)
     if not own or not image.labels.get(JOB) or holders.get(own, image.id) != image.id:
@@ -32,7 +32,7 @@ def is_made_here(image: ListedImage | LocalImage, holders: Mapping[str, ImageId]
 
 
 def wanted_again(recorded: Request) -> CreateImage | None:
-    """Read what an image was once made from; None where that is no request, since anybody can write a label."""
+    """Parse the request that an image was built from; return None if malformed, since anybody can write a label."""
     try:
         name, base = Reference.parse(recorded.name), Reference.parse(recorded.base)
         dependencies = parse_dependencies(",".join(recorded.dependencies))
@@ -43,7 +43,7 @@ def wanted_again(recorded: Request) -> CreateImage | None:
 
 
 def line_again(recorded: Request) -> str | None:
-    """Write what an image was once made from as the line that asks for it again; None where that is no request."""
+    """Return the command line that builds an image again, or None if its labels hold no valid request."""
     wanted = wanted_again(recorded)
     if wanted is None:
         return None

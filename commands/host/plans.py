@@ -1,4 +1,4 @@
-"""What an update would do with each image, in the order and the words of a review. Pure."""
+"""The plan of an update for each image, in the order and the words of a review. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,14 @@ from commands.registry.interface import Remote
 from commands.text import counted, in_words, plural, quoted
 
 FEW_PULLS = 10
-"""When so few pulls, or fewer, would be left to everybody afterwards, people should know."""
+"""The review notes the remaining pulls if they are this many or fewer."""
 
 MOST_NAMED = 5
-"""How many containers, images or names one sentence lists."""
+"""Maximum number of containers, images or names in one sentence."""
 
 
-def pulled(subject: Found, kind: Registered, remote: Remote) -> tuple[Plan, Digest | None]:
-    """Compare what the registry has with what is here; gives the registry's digest too, if it is the image's own."""
+def pull_plan(subject: Found, kind: Registered, remote: Remote) -> tuple[Plan, Digest | None]:
+    """Return the plan for an image from a registry, and the registry's digest if the image comes from there."""
     source = remote.source.repository
     here = {*digests_of(subject.image, kind.reference.repository), *digests_of(subject.image, source)}
     if not here:
@@ -31,8 +31,8 @@ def pulled(subject: Found, kind: Registered, remote: Remote) -> tuple[Plan, Dige
     return Pull(Reference(source, digest=remote.digest), remote.digest), remote.digest
 
 
-def ordered(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Put first what would change, then what is not known; by name within."""
+def by_urgency(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Sort candidates: changes first, then unchecked ones, each group by name."""
     return tuple(sorted(candidates, key=lambda candidate: (_rank(candidate.plan), candidate.name)))
 
 
@@ -53,17 +53,17 @@ def _rank(plan: Plan) -> int:
 # ── How much the registries still allow ─────────────────────────────────────────────────────────────────────────────
 
 
-def rationed(
+def apply_quotas(
     candidates: Sequence[Candidate], remotes: Iterable[Remote]
 ) -> tuple[tuple[Candidate, ...], tuple[Finding, ...]]:
-    """Plan no more pulls than each registry still allows, by the smallest number that it told."""
+    """Limit the planned pulls to each registry's quota, the smallest one that it reported."""
     left: dict[str, int] = {}
     for remote in remotes:
         if remote.quota is not None:
             registry = remote.source.registry
             left[registry] = max(0, min(remote.quota.remaining, left.get(registry, remote.quota.remaining)))
     planned: defaultdict[str, list[str]] = defaultdict(list)
-    for candidate in ordered(candidates):
+    for candidate in by_urgency(candidates):
         if isinstance(candidate.plan, Pull):
             planned[candidate.plan.source.registry].append(candidate.name)
     too_many = {
@@ -108,17 +108,17 @@ def _quota_finding(registry: str, left: int, planned: int) -> Finding | None:
 
 
 def running_finding(candidates: Iterable[Candidate]) -> tuple[Finding, ...]:
-    """Warn of containers that go on with an image which changes: the bot never touches any."""
+    """Warn about containers that keep running on the old image: the bot does not touch containers."""
     running = sorted({name for each in candidates if each.is_changed for name in each.users.running})
     if not running:
         return ()
     goes, it = plural(len(running), "keeps", "keep"), plural(len(running), "it", "them")
-    message = f"{listed(running)} {goes} the old image until you recreate {it}."
+    message = f"{join_names(running)} {goes} the old image until you recreate {it}."
     return (Finding("containers-go-on", Severity.WARNING, message),)
 
 
 def nameless_finding(count: int) -> tuple[Finding, ...]:
-    """Say that images without a name were not looked at."""
+    """Note that images without a name were not checked."""
     if not count:
         return ()
     have, are = plural(count, "has", "have"), plural(count, "is", "are")
@@ -127,7 +127,7 @@ def nameless_finding(count: int) -> tuple[Finding, ...]:
 
 
 def refusal_of_tool(name: str) -> Refusal:
-    """Refuse to touch one of the bot's own tools, which somebody named by an ID or by another name."""
+    """Return the refusal to change one of the bot's own tools, given by ID or by another name."""
     return Refusal(
         f"{quoted(name)} is one of the bot's own tools",
         "The bot manages it itself.",
@@ -135,13 +135,13 @@ def refusal_of_tool(name: str) -> Refusal:
     )
 
 
-def listed(names: Sequence[str], last: str = "and") -> str:
-    """Write names as part of a sentence, not more than a few of them; `last` stands before the last one."""
+def join_names(names: Sequence[str], last: str = "and") -> str:
+    """Join the first few names for a sentence; `last` is the word before the last one."""
     return in_words([quoted(name) for name in names], last=last, most=MOST_NAMED)
 
 
 def update_title(candidates: Sequence[Candidate]) -> str:
-    """Ask whether to go on."""
+    """Return the question of the review."""
     if len(candidates) == 1:
         return f"Update {quoted(candidates[0].name)}?"
     changing = sum(candidate.is_changed for candidate in candidates)
@@ -149,7 +149,7 @@ def update_title(candidates: Sequence[Candidate]) -> str:
 
 
 def nothing_title(candidates: Sequence[Candidate]) -> str:
-    """Say in a few words why nothing is to be done."""
+    """Return a title that says why there is nothing to do."""
     kept = sum(isinstance(candidate.plan, Keep) for candidate in candidates)
     unchecked = sum(isinstance(candidate.plan, Unchecked) for candidate in candidates)
     if len(candidates) == 1:

@@ -1,4 +1,4 @@
-"""Which image somebody means: what they typed, looked for among the images of the host. Pure: no daemon is asked."""
+"""Finds the image that somebody typed among the images of the host. Pure: no request to the daemon."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,17 +11,17 @@ from commands.model.references import DaemonName, Malformed, Reference
 from commands.model.requests import ShortId, Wanted
 
 MOST_CANDIDATES = 5
-"""How many names are offered where the one that was typed is not there."""
+"""Maximum number of suggestions for a name that does not exist."""
 
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 _ID_IN_CAPITALS = re.compile(r"sha256:[0-9A-Fa-f]{4,64}")
-# Of what has little in common nothing is offered; difflib's own default.
+# Minimum similarity of a suggestion; difflib's default.
 _LIKENESS = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The image that is meant. `name` is its full `repository:tag`, or a short ID where it has none."""
+    """The image found. `name` is its full `repository:tag`, or a short ID if it has no name."""
 
     image: ListedImage
     name: str
@@ -29,26 +29,26 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Several images may be meant; `candidates` are names or IDs that each mean one."""
+    """Several images match; each of `candidates` is a name or ID of exactly one."""
 
     candidates: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """No image has this name or ID; `nearest` are names that are much like it, the likeliest first."""
+    """No image has this name or ID; `nearest` are similar names, most similar first."""
 
     nearest: tuple[str, ...]
 
 
 Selection = Found | Ambiguous | Unknown
-"""What came of looking for an image."""
+"""The result of a search for an image."""
 
 
 def parse_wanted(text: str) -> Wanted:
-    """Read which image is meant, by name or by the beginning of its ID; raises `Malformed`.
+    """Parse an image's name or the start of its ID; raises `Malformed`.
 
-    A text that may be both is taken for an ID here: `find` looks for it as a name first.
+    A text that may be both is parsed as an ID; `find` then tries it as a name first.
     """
     if found := _ID.fullmatch(text):
         return ShortId(found[1])
@@ -57,7 +57,7 @@ def parse_wanted(text: str) -> Wanted:
     try:
         return Reference.parse(text)
     except Malformed as error:
-        # The bot cannot tell what `-x` or `../x` is short for, only that it is no image.
+        # For `-x` or `../x` there is no sensible correction.
         is_no_name = text.startswith("-") or ".." in text or re.search(r"[$`();|&\\]", text)
         raise Malformed(
             error.message, advice=error.advice, correction=None if is_no_name else error.correction
@@ -65,7 +65,7 @@ def parse_wanted(text: str) -> Wanted:
 
 
 def find(wanted: Wanted, listing: Sequence[ListedImage]) -> Selection:
-    """Look for an image among all of the host."""
+    """Find an image in the host's list."""
     match wanted:
         case ShortId(digits):
             named = _by_name(Reference(digits), listing)
@@ -77,13 +77,13 @@ def find(wanted: Wanted, listing: Sequence[ListedImage]) -> Selection:
 
 
 def familiar(reference: Reference) -> str:
-    """Write a name as the daemon lists it: without what people may leave out of the hub's names, and no digest."""
+    """Return a name as the daemon lists it: without the default registry and `library/`, and without a digest."""
     repository = reference.familiar_repository
     return f"{repository}:{reference.tag}" if reference.tag else repository
 
 
 def preferred_name(image: ListedImage) -> str:
-    """Choose the name by which an image is told of: one that its registry knows, else its first, else its short ID."""
+    """Return the name to show for an image: one that its registry has, else the first one, else its short ID."""
     names = [name for name in image.repo_tags if not is_kept(tag_of(name))] or list(image.repo_tags)
     known = {digest.partition("@")[0] for digest in image.repo_digests}
     pulled = (name for name in names if repository_of(name) in known)
@@ -96,7 +96,7 @@ def _by_name(wanted: Reference, listing: Sequence[ListedImage]) -> Found | Ambig
         return next((Found(image, name) for image in listing if name in image.repo_tags), None)
     holders = {own: image for image in listing for own in image.repo_tags if repository_of(own) == name}
     latest = f"{name}:latest"
-    # What is kept for a roll back is not what somebody means who gives no tag.
+    # A name without a tag does not mean an image that is kept for a roll back.
     present = [own for own in holders if not is_kept(tag_of(own))] or list(holders)
     if latest in holders or len(present) == 1:
         only = latest if latest in holders else present[0]
@@ -112,10 +112,10 @@ def _by_id(digits: str, listing: Sequence[ListedImage]) -> Found | Ambiguous | N
         case [only]:
             return Found(only, preferred_name(only))
         case _:
-            return Ambiguous(_told_apart([image.id.removeprefix("sha256:") for image in found]))
+            return Ambiguous(_distinct_prefixes([image.id.removeprefix("sha256:") for image in found]))
 
 
-def _told_apart(ids: Sequence[str]) -> tuple[str, ...]:
+def _distinct_prefixes(ids: Sequence[str]) -> tuple[str, ...]:
     enough = next((length for length in range(12, 64) if len({each[:length] for each in ids}) == len(ids)), 64)
     return tuple(each[:enough] for each in ids)
 
@@ -131,7 +131,7 @@ def _names(listing: Iterable[ListedImage]) -> list[str]:
 
 
 def nearest(typed: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Choose the names that are most like what was typed, each of which can be asked for."""
+    """Return the names that are most similar to the typed one and that can be typed."""
     wanted = DaemonName.parse(typed)
     repository, tag = wanted.repository, wanted.tag
     by_repository: dict[str, list[str]] = {}
@@ -149,7 +149,7 @@ def nearest(typed: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _best_name(names: Sequence[str], tag: str) -> str:
-    """Choose one name of a repository: with the tag that was typed, or `latest`, or the newest one."""
+    """Return one name of a repository: with the typed tag, or `latest`, or the newest one."""
     repository = repository_of(names[0])
     wished = (f"{repository}:{tag}", f"{repository}:latest")
     return next((name for name in wished if name in names), names[0])
@@ -165,7 +165,7 @@ def _askable(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_askable(name: str) -> bool:
-    """Whether a listed name is one that somebody could type: a host may have others."""
+    """Return whether a listed name can be typed; a host may have others."""
     try:
         Reference.parse(name)
     except Malformed:
@@ -174,10 +174,10 @@ def is_askable(name: str) -> bool:
 
 
 def is_name_of_tool(name: str) -> bool:
-    """Whether a listed name, which need not be one that somebody could type, is kept for the bot's own tools."""
+    """Return whether a listed name, even one that cannot be typed, is reserved for the bot's own tools."""
     return Reference(repository_of(name)).is_kept_for_tools
 
 
 def is_tool(image: ListedImage) -> bool:
-    """Whether an image has a name that is kept for the bot's own tools, whatever else it is called."""
+    """Return whether any name of an image is reserved for the bot's own tools."""
     return any(map(is_name_of_tool, image.repo_tags))

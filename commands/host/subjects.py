@@ -1,4 +1,4 @@
-"""What an update is about: which names of the host it looks at, and what each of them can be updated from."""
+"""The subjects of an update: which names of the host it checks, and what each can be updated from."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from commands.text import quoted
 
 @dataclass(frozen=True, slots=True)
 class MadeHere:
-    """The bot made it, and can make it again."""
+    """The bot built it and can rebuild it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A registry can be asked for its name.
+    """A registry may have its name.
 
-    `otherwise` is empty where the image is known to come from that registry. Else it may have come from a mirror of it,
-    which only the registry's answer tells, and `otherwise` is why there is nothing to update from where it did not.
+    `otherwise` is empty if the image is known to come from that registry. Otherwise it may come from a mirror, which
+    only the registry's answer shows; `otherwise` is the reason to show if it does not.
     """
 
     reference: Reference
@@ -32,7 +32,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Sourceless:
-    """There is nothing to update it from, and why."""
+    """It cannot be updated, for this reason."""
 
     reason: str
 
@@ -43,34 +43,34 @@ Kind = MadeHere | Registered | Sourceless
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """All names of a host that are looked at, and how many images are not, since they have no name."""
+    """The names of a host to check, and the number of images without a name, which are not checked."""
 
     names: tuple[Found, ...]
     nameless: int
 
 
 def kind_of(subject: Found, holders: Mapping[str, ImageId]) -> Kind:
-    """Say what a name of an image can be updated from; `holders` are all names of the host."""
+    """Return what a name of an image can be updated from; `holders` maps all names on the host to their images."""
     image, name = subject.image, subject.name
     if name not in image.repo_tags:
         return Sourceless("it has no name and tag, so nothing says what a newer one would be")
     if not is_askable(name):
-        return Sourceless("its name is none that a registry could be asked for")
+        return Sourceless("no registry can have its name")
     if is_kept(tag_of(name)):
         return Sourceless("it is an earlier image, kept to roll back to")
     if is_made_here(image, holders):
         own = shown_name(image)
         same = repository_of(own) == repository_of(name)
         return MadeHere() if same else Sourceless(f"it is a second name of {quoted(own)}")
-    return registered(Reference.parse(name), image)
+    return registry_kind(Reference.parse(name), image)
 
 
-def registered(reference: Reference, image: ListedImage | LocalImage) -> Registered | Sourceless:
-    """Say whether a registry can be asked for a name that an image has on this host."""
+def registry_kind(reference: Reference, image: ListedImage | LocalImage) -> Registered | Sourceless:
+    """Return whether a registry can be asked for a name that an image has on this host."""
     if digests_of(image, reference.repository):
         return Registered(reference)
     reason = _why_not_registered(reference, image)
-    # A mirror has the same path on another host, perhaps below a folder. What else people call it is nobody's business.
+    # A mirror has the same path on another host, perhaps with a prefix. Other names of the image do not matter.
     paths = (Reference(digest.partition("@")[0]).path for digest in image.repo_digests)
     if any(f"/{path}".endswith(f"/{reference.path}") for path in paths):
         return Registered(reference, otherwise=reason)
@@ -89,16 +89,16 @@ def _why_not_registered(reference: Reference, image: ListedImage | LocalImage) -
 
 
 def shown_name(image: ListedImage) -> str:
-    """Name an image that the bot made: `latest` of its repository if it is that, else its unique tag."""
+    """Return the name to show for an image that the bot made: `latest` if it has it, else its unique tag."""
     own = image.labels[REF_NAME]
     latest = f"{repository_of(own)}:latest"
     return next((name for name in (latest, own) if name in image.repo_tags), own)
 
 
 def subjects_of(listing: Sequence[ListedImage]) -> Subjects:
-    """List every name to be looked at for an update of all; those of the bot's own tools are not.
+    """List every name to check in an update of all images.
 
-    Neither are names that are kept to roll back to, and of what the bot made for one repository the older builds.
+    It leaves out the bot's own tools, kept tags, and all but the newest of the bot's builds for one repository.
     """
     holders = holders_of(listing)
     newest = _newest_builds(listing, holders)
@@ -131,7 +131,7 @@ def _newest_builds(listing: Sequence[ListedImage], holders: Mapping[str, ImageId
 
 
 def digests_of(image: ListedImage | LocalImage, repository: str) -> tuple[Digest, ...]:
-    """List the digests by which a repository's registry knows an image."""
+    """List the digests of an image in a repository's registry."""
     prefix = f"{familiar(Reference(repository))}@"
     return tuple(
         Digest(digest.removeprefix(prefix)) for digest in image.repo_digests if digest.startswith(f"{prefix}sha256:")
@@ -139,7 +139,7 @@ def digests_of(image: ListedImage | LocalImage, repository: str) -> tuple[Digest
 
 
 def mark_of(subject: Found) -> Mark:
-    """Show an image with its registry's digest, of the name's own repository first."""
+    """Return an image's mark with its registry digest, preferably of the name's own repository."""
     image = subject.image
     repository = repository_of(subject.name.partition("@")[0])
     own = digests_of(image, repository) if repository and is_askable(repository) else ()

@@ -1,4 +1,4 @@
-"""Who uses an image: containers, and images that are built on it."""
+"""The users of an image: containers, and images that are built on it."""
 
 import threading
 from collections import defaultdict
@@ -13,19 +13,19 @@ from commands.errors import Problem
 from commands.host.selection import preferred_name
 from commands.model.images import Container, ImageId, ListedImage
 
-MOST_LOOKED_AT = 400
-"""How many images one question looks into; each takes the daemon a few milliseconds."""
+MOST_INSPECTED = 400
+"""Maximum number of images that one call inspects; each takes the daemon a few milliseconds."""
 
 AT_ONCE = 8
-"""How many images are looked into at one time."""
+"""Maximum number of images that are inspected at the same time."""
 
 log = structlog.get_logger()
 
 
 class Lineage:
-    """Knows which images stand on which; what it has seen of an image it remembers, since layers never change.
+    """Finds which images are built on which. It caches the layers of an image, which never change.
 
-    Used by many threads at once.
+    Thread-safe.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -34,9 +34,9 @@ class Lineage:
         self._layers: dict[ImageId, tuple[str, ...]] = {}
 
     def users(self, images: Sequence[ImageId], listing: Sequence[ListedImage] | None = None) -> Mapping[ImageId, Users]:
-        """Say for each of these images who uses it; an image that is gone has no users.
+        """Return the users of each image; an image that no longer exists has none.
 
-        `listing` is what the caller has just had from the daemon; without it the daemon is asked.
+        `listing` is the daemon's current list if the caller has it; otherwise the daemon is asked.
         """
         if not images:
             return {}
@@ -48,8 +48,8 @@ class Lineage:
         above = self._above(images, listing)
         return {
             image: Users(
-                running=_named(container for container in containers[image] if container.is_running),
-                stopped=_named(container for container in containers[image] if not container.is_running),
+                running=_sorted_names(container for container in containers[image] if container.is_running),
+                stopped=_sorted_names(container for container in containers[image] if not container.is_running),
                 images=tuple(sorted(above[image])),
                 more_images=not all_seen,
             )
@@ -57,11 +57,11 @@ class Lineage:
         }
 
     def _look_into(self, first: Iterable[ImageId], listing: Sequence[ListedImage]) -> bool:
-        """Learn the layers of these images and of as many others as may be; tell whether those were all."""
+        """Read the layers of these images and of others up to the limit; return whether that covers all images."""
         wanted = dict.fromkeys((*first, *(image.id for image in listing)))
         with self._lock:
             unknown = [image for image in wanted if image not in self._layers]
-        now = unknown[:MOST_LOOKED_AT]
+        now = unknown[:MOST_INSPECTED]
         seen: dict[ImageId, tuple[str, ...]] = {}
         unread: list[ImageId] = []
         if now:
@@ -75,7 +75,7 @@ class Lineage:
         try:
             found = self._engine.find_image(image)
         except Problem as problem:
-            # One odd image must not hide who else there is.
+            # One unreadable image must not hide the other users.
             log.warning("layers_unreadable", image=image, reason=problem.message)
             unread.append(image)
             return
@@ -83,7 +83,7 @@ class Lineage:
             seen[image] = found.layers
 
     def _above(self, images: Sequence[ImageId], listing: Sequence[ListedImage]) -> Mapping[ImageId, list[str]]:
-        """Name the images that stand on each of these."""
+        """Return the names of the images that are built on each of these."""
         standing: dict[tuple[str, ...], list[ImageId]] = {}
         for image in dict.fromkeys(images):
             standing.setdefault(self._layers.get(image, ()), []).append(image)
@@ -93,11 +93,11 @@ class Lineage:
             layers = self._layers.get(other.id, ())
             for height in range(1, len(layers) + 1):
                 for image in standing.get(layers[:height], ()):
-                    # With the same layers only the settings differ: the one made later stands on the other.
+                    # Images with the same layers differ only in configuration: the later one is built on the other.
                     if height < len(layers) or created.get(image, other.created) < other.created:
                         above[image].append(preferred_name(other))
         return above
 
 
-def _named(containers: Iterable[Container]) -> tuple[str, ...]:
+def _sorted_names(containers: Iterable[Container]) -> tuple[str, ...]:
     return tuple(sorted(container.name for container in containers))

@@ -8,7 +8,7 @@ from commands.command import Card, Move, Origin, Refusal, Row, Users
 from commands.errors import ImageNotFound, Problem
 from commands.host.history import kept_for
 from commands.host.origin import holders_of, is_made_here, line_again, wanted_again
-from commands.host.plans import listed
+from commands.host.plans import join_names
 from commands.host.selection import Ambiguous, Found, Unknown, find, is_askable, parse_wanted
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, LocalImage, Mark
@@ -60,13 +60,13 @@ def answer(request: LookAtImage, sources: Sources, report: Callable[[str], None]
 def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
     typed = quoted(str(wanted))
     return Refusal(
-        f"{typed} is not one image", f"Several images are called {typed}.", f"Choose one of {listed(candidates)}."
+        f"{typed} is not one image", f"Several images are called {typed}.", f"Choose one of {join_names(candidates)}."
     )
 
 
 def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
     typed = quoted(str(wanted))
-    meant = f"Did you mean {listed(nearest)}? " if nearest else ""
+    meant = f"Did you mean {join_names(nearest)}? " if nearest else ""
     hint = f"{meant}`/docker_images` lists the images."
     return Refusal(f"{typed} is not here", f"This Docker host has no image {typed}.", hint)
 

@@ -1,7 +1,7 @@
-"""Tell what is installed in an image and what of it imports, as JSON lines. Runs in a throw-away container of it.
+"""Print what is installed in an image and what imports, as JSON lines. Runs in a throw-away container of the image.
 
-As `check.py WORD QUESTION`, where QUESTION is JSON. The facts are told before anything is imported: what a
-package does when it is imported cannot change them.
+Usage: `check.py WORD QUESTION`, where QUESTION is JSON. The facts are printed before the imports, so that the import
+of a package cannot change them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ANSWER_BYTES = 4000
 NO_MODULES = {"test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks"}
 NO_MODULES |= {"setup", "conftest", "scripts", "samples"}
 
-# Positive evidence or none: a module that ends the process, with whatever exit code, has not been imported.
+# Only an explicit answer counts: a module that ends the process with any exit code has not been imported.
 IMPORT = """
 import importlib, os, sys
 try:
@@ -44,23 +44,23 @@ os._exit(0)
 """
 
 
-def normalised(name: str) -> str:
-    """Write a distribution's name in the one form that compares (PEP 503)."""
+def normalise(name: str) -> str:
+    """Return a distribution's normalised name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def installed() -> dict[str, Distribution]:
-    """Find every distribution by its name; where there are two of a name, the one that Python imports."""
+    """Return every distribution by its name; of several with one name, the one that Python imports."""
     found: dict[str, Distribution] = {}
     for distribution in distributions():
         name = distribution.metadata["Name"]
         if name:
-            found.setdefault(normalised(name), distribution)
+            found.setdefault(normalise(name), distribution)
     return found
 
 
 def requirements(found: dict[str, Distribution], locked: set[str]) -> dict[str, list[str]]:
-    """List what locked distributions need, and of the others' needs those that concern locked ones."""
+    """Return the requirements of locked distributions, and those of others that concern locked ones."""
     needs: dict[str, list[str]] = {}
     for name, distribution in found.items():
         lines = [line for line in distribution.requires or [] if name in locked or concerns(line, locked)]
@@ -70,13 +70,13 @@ def requirements(found: dict[str, Distribution], locked: set[str]) -> dict[str, 
 
 
 def concerns(line: str, locked: set[str]) -> bool:
-    """Say whether a requirement asks for a locked distribution."""
+    """Return whether a requirement is for a locked distribution."""
     name = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
-    return name is not None and normalised(name.group(1)) in locked
+    return name is not None and normalise(name.group(1)) in locked
 
 
 def markers() -> dict[str, str]:
-    """Say what environment markers are compared with (PEP 508)."""
+    """Return the values of environment markers (PEP 508)."""
     return {
         "implementation_name": sys.implementation.name,
         "implementation_version": platform.python_version(),
@@ -93,7 +93,7 @@ def markers() -> dict[str, str]:
 
 
 def debian_packages(wanted: Iterable[str]) -> dict[str, str]:
-    """Find the versions of installed Debian packages; empty for a name that another package provides."""
+    """Return the versions of installed Debian packages; empty for a name that another package provides."""
     listed = output_of(["dpkg-query", "-W", "-f=${db:Status-Status}\t${Package}\t${Version}\t${Provides}\n"])
     rows = [line.split("\t") for line in listed.splitlines() if line.startswith("installed\t")]
     provided = {name.split("(")[0].split(":")[0].strip() for row in rows for name in row[3].split(",")}
@@ -103,7 +103,7 @@ def debian_packages(wanted: Iterable[str]) -> dict[str, str]:
 
 
 def alpine_packages(wanted: Iterable[str]) -> dict[str, str]:
-    """Find the versions of installed Alpine packages; empty for a name that another package provides."""
+    """Return the versions of installed Alpine packages; empty for a name that another package provides."""
     present: dict[str, str] = {}
     for name in wanted:
         lines = output_of(["apk", "info", "-e", "-v", name]).split()
@@ -114,7 +114,7 @@ def alpine_packages(wanted: Iterable[str]) -> dict[str, str]:
 
 
 def output_of(command: list[str]) -> str:
-    """Run a program of the OS; nothing where it fails or is not there."""
+    """Return the output of an OS program; empty if it fails or does not exist."""
     try:
         # S603: a fixed program, and names that the grammar of packages let through; no shell.
         called = subprocess.run(  # noqa: S603
@@ -126,14 +126,14 @@ def output_of(command: list[str]) -> str:
 
 
 def os_packages(installer: str | None, wanted: list[str]) -> dict[str, str]:
-    """Find which of the wanted OS packages are installed."""
+    """Return the wanted OS packages that are installed, with their versions."""
     if installer == "apt":
         return debian_packages(wanted)
     return alpine_packages(wanted) if installer == "apk" else {}
 
 
 def modules_in(distribution: Distribution) -> list[str]:
-    """Find the modules that a distribution is there for; none where it brings only programs, types or files."""
+    """Return the top modules of a distribution; none if it contains only programs, types or data."""
     namespaces = set((distribution.read_text("namespace_packages.txt") or "").split())
     paths = [str(path) for path in distribution.files or []]
     if not paths:
@@ -142,7 +142,7 @@ def modules_in(distribution: Distribution) -> list[str]:
 
 
 def modules_of(paths: Iterable[str], namespaces: Iterable[str] = ()) -> list[str]:
-    """Find the outermost importable modules among installed files: packages, lone modules, parts of namespaces."""
+    """Return the outermost importable modules of installed files: packages, modules, parts of namespaces."""
     split = [parts for parts in (path.split("/") for path in paths) if is_importable(parts)]
     shared = set(namespaces)
     packages = {tuple(parts[:-1]) for parts in split if stem(parts) == "__init__"}
@@ -154,7 +154,7 @@ def modules_of(paths: Iterable[str], namespaces: Iterable[str] = ()) -> list[str
 
 
 def is_importable(parts: list[str]) -> bool:
-    """Say whether an installed file is a module that this Python can import."""
+    """Return whether an installed file is a module that this Python can import."""
     names = [*parts[:-1], stem(parts)]
     suffix = parts[-1][len(stem(parts)) :]
     return suffix in importlib.machinery.all_suffixes() and all(
@@ -163,12 +163,12 @@ def is_importable(parts: list[str]) -> bool:
 
 
 def stem(parts: list[str]) -> str:
-    """Take the name of a file without any suffix."""
+    """Return a file's name without suffixes."""
     return parts[-1].split(".")[0]
 
 
 def outermost(parts: list[str], packages: set[tuple[str, ...]]) -> str:
-    """Name the outermost package that a module is in, or the module itself."""
+    """Return the outermost package of a module, or the module itself."""
     for depth in range(1, len(parts)):
         if tuple(parts[:depth]) in packages:
             return ".".join(parts[:depth])
@@ -176,7 +176,7 @@ def outermost(parts: list[str], packages: set[tuple[str, ...]]) -> str:
 
 
 def fault_of(module: str, seconds: float) -> str:
-    """Import a module in a process of its own: what went wrong, or nothing."""
+    """Import a module in a separate process; return the error, or an empty text."""
     reading, writing = os.pipe()
     try:
         # S603: this Python, and a module's name as an argument; no shell.
@@ -186,19 +186,19 @@ def fault_of(module: str, seconds: float) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd="/",  # an image's folder for work may hold files that are called like modules
+            cwd="/",  # the image's working directory may contain files with names of modules
             start_new_session=True,
         )
         os.close(writing)
         ready, _, _ = select.select([reading], [], [], seconds)
         answer = os.read(reading, ANSWER_BYTES).decode("utf-8", "replace") if ready else None
-        return fault(answer, ended(process, hurry=answer is None), seconds)
+        return fault(answer, end_and_wait(process, hurry=answer is None), seconds)
     finally:
         os.close(reading)
 
 
-def ended(process: subprocess.Popen[bytes], hurry: bool) -> int:
-    """Wait for a process that has answered, or closed its pipe; end it and its children."""
+def end_and_wait(process: subprocess.Popen[bytes], hurry: bool) -> int:
+    """End a process and its children and return its status; wait a second first unless in a hurry."""
     if not hurry:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(timeout=1)
@@ -208,7 +208,7 @@ def ended(process: subprocess.Popen[bytes], hurry: bool) -> int:
 
 
 def fault(answer: str | None, status: int, seconds: float) -> str:
-    """Put into words how an import went; empty where it went well."""
+    """Return the error of an import in words; empty on success."""
     if answer == "imported":
         return ""
     if answer:
@@ -221,7 +221,7 @@ def fault(answer: str | None, status: int, seconds: float) -> str:
 
 
 class Telling:
-    """Tells answers, and keeps the time."""
+    """Prints answers and enforces the time limit."""
 
     def __init__(self, word: str, seconds: float, import_seconds: float) -> None:
         self.word = word
@@ -229,12 +229,12 @@ class Telling:
         self.import_seconds = import_seconds
 
     def tell(self, **answer: object) -> None:
-        """Tell one answer, in a line of its own whatever was printed before."""
+        """Print one answer on a separate line."""
         sys.stdout.write(f"\n{self.word} {json.dumps(answer)}\n")
         sys.stdout.flush()
 
     def try_import(self, job: tuple[str, str]) -> dict[str, str | None]:
-        """Import one module of one distribution, in the time that is left."""
+        """Import one module of one distribution within the remaining time."""
         distribution, module = job
         left = self.until - time.monotonic()
         if left <= 0:
@@ -244,7 +244,7 @@ class Telling:
 
 
 def main(word: str, question: Mapping[str, Any]) -> None:
-    """Tell the facts, then each import, then that it was all."""
+    """Print the facts, then each import, then the end."""
     telling = Telling(word, question["seconds"], question["import_seconds"])
     found = installed()
     locked = set(question["locked"])

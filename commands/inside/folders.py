@@ -1,4 +1,4 @@
-"""Tell into which folders Python packages are installed, one a line. Runs in a build step, before anything is there."""
+"""Print the folders of installed Python packages, one per line. Runs in a build step before the installation."""
 
 import sys
 import sysconfig

@@ -1,4 +1,4 @@
-"""Tell what a base image brings, as JSON. Runs in a throw-away container of it, as `look.py WORD`."""
+"""Print what a base image contains, as JSON. Runs in a throw-away container of the base, as `look.py WORD`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 
 def libc() -> tuple[str, str]:
-    """Find the C library of this Python: its kind and version."""
+    """Return the kind and version of this Python's C library."""
     try:
         kind, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     except (ValueError, OSError):
-        kind, version = "", ""  # musl knows no such name
+        kind, version = "", ""  # musl does not have this name
     if kind == "glibc":
         return kind, version
     for loader in sorted(Path("/lib").glob("ld-musl-*.so.1")):
@@ -28,19 +28,19 @@ def libc() -> tuple[str, str]:
 
 
 def loader_says(loader: str) -> str:
-    """Ask musl's loader for its version: it tells it when called without a program."""
-    # S603: the loader by its path; it does nothing but tell its version.
+    """Return the output of musl's loader, which prints its version when it is called without a program."""
+    # S603: the loader by its path; it only prints its version.
     called = subprocess.run([loader], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
     return called.stderr.decode("utf-8", "replace")
 
 
 def installers() -> list[str]:
-    """Find the installers of OS packages."""
+    """Return the installers of OS packages."""
     return [name for name in ("apt-get", "apk") if shutil.which(name)]
 
 
 def look() -> dict[str, object]:
-    """Look at everything."""
+    """Return all facts."""
     kind, version = libc()
     return {
         "python": "{}.{}.{}".format(*sys.version_info[:3]),

@@ -1,8 +1,8 @@
-"""Find out what building packages from source takes, by fetching it. Runs in a throw-away container of a base.
+"""Find what builds from source need, by fetching it. Runs in a throw-away container of a base.
 
-As `needs.py UV PYTHON QUESTION`, where QUESTION is a JSON file: for each source its archive, what its pyproject.toml
-requires to build it, and the backend (PEP 517). `uv` fetches that, and then what the backend itself asks for; the bot
-sees the files go by. What cannot be found out here is told on stderr and left to the build.
+Usage: `needs.py UV PYTHON QUESTION`, where QUESTION is a JSON file: for each source its archive, the build requirements
+in its pyproject.toml, and the backend (PEP 517). `uv` fetches those, and then what the backend itself requires; the bot
+records the files. Errors are printed on stderr and left to the build.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-# In the source's folder, with the build requirements installed. What the backend prints goes elsewhere.
+# Runs in the source's folder, with the build requirements installed. The backend's own output goes to stderr.
 HOOK = """
 import importlib, json, os, sys
 answer = os.dup(1)
@@ -32,7 +32,7 @@ os.write(answer, json.dumps(list(hook({}) if hook else [])).encode())
 
 
 def main(uv: str, python: str, sources: list[dict[str, Any]]) -> None:
-    """Look at each source."""
+    """Fetch the needs of each source."""
     for source in sources:
         try:
             with TemporaryDirectory() as folder:
@@ -42,18 +42,18 @@ def main(uv: str, python: str, sources: list[dict[str, Any]]) -> None:
 
 
 def look(uv: str, python: str, source: dict[str, Any], folder: Path) -> None:
-    """Install what one source declares, ask its backend for more, and install that."""
+    """Install the declared requirements of a source, then those that its backend adds."""
     environment = folder / "env"
     run([uv, "venv", "--quiet", "--no-config", "--python", python, str(environment)])
     install(uv, environment, source["requires"])
-    root = unpacked(Path(source["archive"]), folder / "source")
+    root = unpack(Path(source["archive"]), folder / "source")
     paths = [str(root / path) for path in source["backend_path"]]
     hook = [str(environment / "bin" / "python"), "-c", HOOK, source["backend"], json.dumps(paths)]
     install(uv, environment, [str(one) for one in json.loads(run(hook, cwd=root))])
 
 
 def install(uv: str, environment: Path, requirements: list[str]) -> None:
-    """Install requirements into an environment; none is fine."""
+    """Install requirements, if any, into an environment."""
     if requirements:
         run(
             [
@@ -71,20 +71,20 @@ def install(uv: str, environment: Path, requirements: list[str]) -> None:
 
 
 def run(command: list[str], cwd: Path | None = None) -> bytes:
-    """Run a program and give what it prints; raises `CalledProcessError`."""
-    # S603: programs and arguments that the bot named, and requirements behind `--`; no shell.
+    """Run a program and return its output; raises `CalledProcessError`."""
+    # S603: programs and arguments from the bot, and requirements after `--`; no shell.
     return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603
 
 
-def unpacked(archive: Path, folder: Path) -> Path:
-    """Unpack a source; give its one folder."""
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpack a source and return its only folder."""
     folder.mkdir()
     if archive.name.endswith(".zip"):
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(folder)  # noqa: S202  # as below
     else:
         with tarfile.open(archive) as packed_tar:
-            # S202: in a container that is thrown away, of which the package may change all it likes.
+            # S202: in a throw-away container, in which the package may change anything.
             packed_tar.extractall(folder)  # noqa: S202
     (root,) = folder.iterdir()
     return root

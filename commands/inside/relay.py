@@ -1,8 +1,8 @@
-"""Give a program in a container the configured package indexes on loopback, without their logins.
+"""Serve the configured package indexes on loopback to a program in a container, without their logins.
 
-As `relay.py WORD QUESTION PROGRAM…`, where QUESTION is JSON: `indexes` is how many there are, `environment` what `uv`
-is to know besides, `folder` where answers appear. Each request is told on stdout, in a line that begins with WORD; the
-bot asks the index and puts two files in: `NUMBER.body`, then `NUMBER.head`. The program's own output follows.
+Usage: `relay.py WORD QUESTION PROGRAM…`, where QUESTION is JSON: `indexes` is their number, `environment` more
+variables for `uv`, `folder` the folder of the answers. Each request is printed on stdout, in a line that begins with
+WORD; the bot asks the index and copies in `NUMBER.body`, then `NUMBER.head`. The program's own output follows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STEERING = ("UV_", "PIP_")
 
 
 class Asking:
-    """Asks the bot, from many threads."""
+    """Sends requests to the bot. Thread-safe."""
 
     def __init__(self, word: str, folder: Path) -> None:
         self.word = word
@@ -33,7 +33,7 @@ class Asking:
         self.lock = threading.Lock()
 
     def ask(self, method: str, path: str, part: str) -> tuple[dict[str, Any], bytes]:
-        """Ask for a path, or the part of it that a Range header names; give the head and the body."""
+        """Request a path, or a part of it as in a Range header; return the head and the body."""
         with self.lock:
             number = next(self.numbers)
             question = {"number": number, "method": method, "path": path, "part": part}
@@ -43,7 +43,7 @@ class Asking:
         return head, (self.folder / f"{number}.body").read_bytes()
 
     def head(self, file: Path) -> dict[str, Any]:
-        """Wait until the head is there, and whole."""
+        """Wait for the complete head and return it."""
         while True:
             try:
                 head: dict[str, Any] = json.loads(file.read_bytes())
@@ -54,7 +54,7 @@ class Asking:
 
 
 def server(asking: Asking, token: str) -> ThreadingHTTPServer:
-    """Listen on loopback, on a free port; paths begin with `token`, as others may share this network."""
+    """Listen on a free loopback port; paths begin with `token`, because other programs may share this network."""
 
     class Requests(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -77,13 +77,13 @@ def server(asking: Asking, token: str) -> ThreadingHTTPServer:
         do_HEAD = do_GET  # noqa: N815  # the name that http.server calls
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
-            """Say nothing: what is printed here is read by the bot."""
+            """Log nothing: the bot reads this output."""
 
     return ThreadingHTTPServer(("127.0.0.1", 0), Requests)
 
 
 def environment(question: dict[str, Any], address: str) -> dict[str, str]:
-    """Say what the program is to know: nothing that the image has set to steer an installer counts."""
+    """Return the program's environment, without the image's own settings of installers."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(STEERING)}
     *further, default = (f"{address}/{number}" for number in range(question["indexes"]))
     indexes = {"UV_DEFAULT_INDEX": default, **({"UV_INDEX": " ".join(further)} if further else {})}
@@ -91,7 +91,7 @@ def environment(question: dict[str, Any], address: str) -> dict[str, str]:
 
 
 def main(word: str, question: dict[str, Any], program: list[str]) -> int:
-    """Serve until the program has ended; give its exit code."""
+    """Serve until the program has ended; return its exit code."""
     token = secrets.token_hex(16)
     with server(Asking(word, Path(question["folder"])), token) as serving:
         threading.Thread(target=serving.serve_forever, daemon=True).start()

@@ -1,7 +1,7 @@
-"""Reads the databases of dpkg and apk: what is installed of the operating system. Pure.
+"""Parses the databases of dpkg and apk for the installed OS packages. Pure.
 
-dpkg's is `status`, stanzas of `Field: value` (deb-control(5)); images without dpkg itself ("distroless") have one file
-per package in `status.d`. apk's is `installed`, stanzas of `P:name` and `V:version`.
+dpkg has `status`, stanzas of `Field: value` (deb-control(5)); images without dpkg ("distroless") have one file per
+package in `status.d`. apk has `installed`, stanzas of `P:name` and `V:version`.
 """
 
 import re
@@ -25,7 +25,7 @@ _APK_LINE = re.compile(r"^(?P<field>[PV]):(?P<value>.*)|^\n+", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What one package manager has installed; `manager` is `dpkg` or `apk`."""
+    """The packages of one package manager; `manager` is `dpkg` or `apk`."""
 
     manager: str
     gathering: Gathering
@@ -39,17 +39,17 @@ class _Entry:
 
 
 def is_database(path: str) -> bool:
-    """Say whether a file is part of a package database. Quick: it is asked of every file of an image."""
+    """Return whether a file is part of a package database. Fast: it runs for every file of an image."""
     return path == _STATUS or path in _APK or (path.startswith(_STATUS_FOLDER) and not path.endswith(".md5sums"))
 
 
 def databases(files: Mapping[str, bytes]) -> tuple[Database, ...]:
-    """Read what there is, the fullest first; a database that is there but empty counts."""
+    """Parse all databases, the largest first; empty ones are included."""
     found = []
     if any(path == _STATUS or _is_single(path) for path in files):
-        found.append(Database("dpkg", _gathered(_dpkg_entries(files))))
+        found.append(Database("dpkg", _gather(_dpkg_entries(files))))
     if any(path in files for path in _APK):
-        found.append(Database("apk", _gathered(_apk_entries(files))))
+        found.append(Database("apk", _gather(_apk_entries(files))))
     return tuple(sorted(found, key=lambda database: len(database.gathering), reverse=True))
 
 
@@ -57,8 +57,8 @@ def _is_single(path: str) -> bool:
     return path.startswith(_STATUS_FOLDER) and is_database(path)
 
 
-def _gathered(entries: Iterable[_Entry]) -> Gathering:
-    # One more than are kept, for the gathering to notice that there are more.
+def _gather(entries: Iterable[_Entry]) -> Gathering:
+    # One more than the limit, so that the gathering notices that there are more.
     found = list(islice(entries, MOST + 1))
     main = _main_architecture(found)
     gathering = Gathering(_NAME)
@@ -68,7 +68,7 @@ def _gathered(entries: Iterable[_Entry]) -> Gathering:
 
 
 def _main_architecture(entries: Iterable[_Entry]) -> str:
-    """Find the system's own one. dpkg has it built in and writes it nowhere, but its own entry tells."""
+    """Return the system's architecture. dpkg does not record it, but the entry of dpkg itself has it."""
     counts = Counter(entry.architecture for entry in entries if entry.architecture not in ("", "all"))
     own = (entry.architecture for entry in entries if entry.name == "dpkg")
     most = (architecture for architecture, _ in counts.most_common(1))
@@ -81,11 +81,11 @@ def _suffix(architecture: str, main: str) -> str:
 
 def _dpkg_entries(files: Mapping[str, bytes]) -> Iterator[_Entry]:
     for stanza in _stanzas(files.get(_STATUS, b""), _DPKG_LINE):
-        # `install ok installed`, `hold ok installed`; anything else is half there, or only its settings are.
+        # `install ok installed`, `hold ok installed`; anything else is partly installed, or only configuration is left.
         if not stanza or stanza.get("Status", "").endswith(" installed"):
             yield _dpkg_entry(stanza)
     for path, content in files.items():
-        if _is_single(path):  # These say nothing of a status.
+        if _is_single(path):  # These files have no status.
             yield from map(_dpkg_entry, _stanzas(content[:_SINGLE_MOST], _DPKG_LINE))
 
 
@@ -100,7 +100,7 @@ def _apk_entries(files: Mapping[str, bytes]) -> Iterator[_Entry]:
 
 
 def _stanzas(content: bytes, line: re.Pattern[str]) -> Iterator[Mapping[str, str]]:
-    """Read the fields that `line` knows, stanza by stanza; of content that has none, one that is empty."""
+    """Yield the fields that match `line`, stanza by stanza; an empty stanza for content without any."""
     text = content.decode("utf-8", "replace").replace("\r\n", "\n")
     stanza: dict[str, str] = {}
     seen = not text.strip()

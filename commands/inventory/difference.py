@@ -1,4 +1,4 @@
-"""How what is installed in two images differs, as values and as text files. Pure."""
+"""The difference between two images' inventories, as values and as text files. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -8,7 +8,7 @@ _DATABASE = "package database (dpkg or apk)"
 
 
 def difference(before: Inventory, after: Inventory, *, size: int) -> Difference:
-    """Compare an older image with a newer one; `size` is by how many bytes the newer one is larger."""
+    """Compare an older image with a newer one; `size` is the growth in bytes."""
     both = before.os_packages is not None and after.os_packages is not None
     return Difference(
         size=size,
@@ -20,8 +20,8 @@ def difference(before: Inventory, after: Inventory, *, size: int) -> Difference:
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> PackageChanges:
     return PackageChanges(
-        added=_listed(after, after.keys() - before.keys()),
-        removed=_listed(before, before.keys() - after.keys()),
+        added=_with_versions(after, after.keys() - before.keys()),
+        removed=_with_versions(before, before.keys() - after.keys()),
         changed=tuple(
             Change(name, before[name], after[name])
             for name in sorted(before.keys() & after.keys())
@@ -30,7 +30,7 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> PackageChan
     )
 
 
-def _listed(packages: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:
+def _with_versions(packages: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{name} {packages[name]}" for name in sorted(names))
 
 
@@ -57,12 +57,12 @@ def _os_gaps(before: Inventory, after: Inventory) -> Iterator[str]:
 
 
 def _doubt(*images: Inventory) -> str:
-    # An image that was read in part may have what was not found.
+    # An image that was read only in part may have a database.
     return " that could be read" if any(image.gap for image in images) else ""
 
 
 def as_text(found: Difference, before_title: str, after_title: str) -> str:
-    """Write the whole difference as a text file, without the sizes."""
+    """Render the whole difference as a text file, without the sizes."""
     lines = [
         f"What changed from {before_title} to {after_title}",
         "",
@@ -74,7 +74,7 @@ def as_text(found: Difference, before_title: str, after_title: str) -> str:
 
 
 def as_text_inventory(inventory: Inventory, title: str) -> str:
-    """Write all that is installed in one image as a text file."""
+    """Render one image's inventory as a text file."""
     lines = [f"What is installed in {title}", "", *_list("Python packages", inventory.python), ""]
     if inventory.os_packages is None:
         lines.append(f"OS packages: the image has no {_DATABASE}{_doubt(inventory)}")

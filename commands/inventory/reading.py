@@ -1,7 +1,7 @@
-"""Reads what is installed in an image, and remembers it: an image ID always stands for the same files.
+"""Reads the inventories of images and caches them by image ID, since an image never changes.
 
-What follows the reading itself is quick: 22 distributions and 126 OS packages take 3 ms, 20,000 distributions 0.2 s,
-and a database of 16 MiB that is made to be slow 1 s.
+Parsing is fast: 22 distributions and 126 OS packages take 3 ms, 20,000 distributions 0.2 s, and a hostile database of
+16 MiB 1 s.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,24 +15,24 @@ from commands.model.images import ImageId
 from commands.model.packages import Inventory
 from commands.text import counted
 
-REMEMBERED = 64
-"""Of how many images the packages are remembered."""
+MOST_CACHED = 64
+"""Maximum number of cached inventories."""
 
 _GAP_MOST = 300
 
 
 class Inventories:
-    """Reads inventories, each image's once. Used by many threads at once."""
+    """Reads each image's inventory once. Thread-safe."""
 
-    def __init__(self, engine: Engine, *, most: int = REMEMBERED) -> None:
+    def __init__(self, engine: Engine, *, most: int = MOST_CACHED) -> None:
         self._engine = engine
-        # What was read in part may be read in full the next time, when the machine has less to do.
+        # Do not cache a partial result: the next read may be complete, when the machine is less busy.
         self._known = Memory[ImageId, Inventory](most, is_lasting=lambda inventory: not inventory.gap)
 
     def of(self, image: ImageId, labels: Mapping[str, str]) -> Inventory:
-        """Read what is installed in an image, without running anything of it; `labels` are for what that leaves behind.
+        """Return an image's inventory without running its code; `labels` mark the container that reads the files.
 
-        Raises what the engine raises; a damaged file in the image is told in `gap`.
+        Raises what the engine raises; `gap` of the result reports damaged files.
         """
         return self._known.get_or_make(image, lambda: self._read(image, labels))
 
@@ -41,23 +41,23 @@ class Inventories:
 
 
 def is_wanted(path: str) -> bool:
-    """Say whether a file of an image tells what is installed."""
+    """Return whether a file of an image is needed for its inventory."""
     return is_metadata(path) or is_database(path)
 
 
 def inventory_in(read: FilesRead) -> Inventory:
-    """Find what is installed by the files that were read."""
+    """Return the inventory from the files that were read."""
     python = distributions(read.files)
     found = databases(read.files)
     return Inventory(
         python=python.packages(),
         os_packages=found[0].gathering.packages() if found else None,
         manager=found[0].manager if found else "",
-        gap=" ".join((*_unread(read), *_gaps(python, found))),
+        gap=" ".join((*_unread_gap(read), *_gaps(python, found))),
     )
 
 
-def _unread(read: FilesRead) -> Iterator[str]:
+def _unread_gap(read: FilesRead) -> Iterator[str]:
     if read.gap:
         reason = read.gap.rstrip(".")
         shown = reason if len(reason) <= _GAP_MOST else f"{reason[:_GAP_MOST]}…"  # It may quote a path of the image.

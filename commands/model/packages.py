@@ -1,16 +1,16 @@
-"""Packages, as asked for and as resolved."""
+"""Packages as requested and as resolved."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
-"""What a file of a package index may be called: it becomes a path."""
+"""The allowed names of files from a package index, because a name becomes a path."""
 
 
 @dataclass(frozen=True, slots=True)
 class PythonRequirement:
-    """A Python distribution as somebody asked for it: PEP 508 without URL and marker.
+    """A requested Python distribution: PEP 508 without URL and marker.
 
     `name` is as typed; `extras` are sorted; `specifier` is PEP 440 text such as `>=1,<2`, or empty.
     """
@@ -20,14 +20,14 @@ class PythonRequirement:
     specifier: str = ""
 
     def __str__(self) -> str:
-        """Write it as a line of a requirements file."""
+        """Return it as a line of a requirements file."""
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
         return f"{self.name}{extras}{self.specifier}"
 
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """One file of a package index. `url` holds no login, `sha256` is 64 hex digits, `size` counts bytes if known."""
+    """One file of a package index. `url` has no login, `sha256` is 64 hex digits, `size` is in bytes if known."""
 
     name: str
     url: str
@@ -36,15 +36,15 @@ class PackageFile:
 
     @property
     def is_wheel(self) -> bool:
-        """Whether it is installed as it is; any other file has to be built first."""
+        """Whether it can be installed directly; any other file must be built first."""
         return self.name.endswith(".whl")
 
 
 @dataclass(frozen=True, slots=True)
 class LockedPackage:
-    """One distribution of the resolved set: `name` normalised (PEP 503), `file` the one that is installed.
+    """One resolved distribution: `name` is normalised (PEP 503), `file` is the one to install.
 
-    `build_files` are what building a source-only package takes: its build requirements, with all that they need.
+    `build_files` are for a source-only package: its build requirements with their dependencies.
     """
 
     name: str
@@ -54,7 +54,7 @@ class LockedPackage:
     build_files: tuple[PackageFile, ...] = ()
 
     def __str__(self) -> str:
-        """Write it as `name==version`."""
+        """Return it as `name==version`."""
         return f"{self.name}=={self.version}"
 
 
@@ -66,17 +66,17 @@ class OsPackage:
     version: str | None = None
 
     def __str__(self) -> str:
-        """Write it as apt-get and apk take it."""
+        """Return it in the format of apt-get and apk."""
         return self.name if self.version is None else f"{self.name}={self.version}"
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What is installed in an image, read out of its files.
+    """The installed packages of an image, from its files.
 
-    `python` maps normalised names (PEP 503) to versions, several ones joined by `, `; `os_packages` maps names to
-    versions and is None where the image has no database of dpkg or apk. `manager` is `dpkg`, `apk` or empty. `gap` says
-    in plain words what could not be read; it is empty where everything was.
+    `python` maps normalised names (PEP 503) to versions, joined by `, ` if there are several; `os_packages` maps names
+    to versions and is None if the image has no database of dpkg or apk. `manager` is `dpkg`, `apk` or empty. `gap` says
+    in plain words what could not be read; it is empty if everything was read.
     """
 
     python: Mapping[str, str]
@@ -96,7 +96,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PackageChanges:
-    """How the packages of one kind differ; packages as `name version`, sorted by name."""
+    """The differences in packages of one kind; packages as `name version`, sorted by name."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -109,9 +109,9 @@ class PackageChanges:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a newer image has that the older one has not. `size` in bytes, negative where it is smaller.
+    """The difference between an older and a newer image. `size` is in bytes, negative if the newer one is smaller.
 
-    `os_packages` is None where one of the two has no package database; `gaps` say what could not be compared, and why.
+    `os_packages` is None if either image has no package database; `gaps` say what could not be compared, and why.
     """
 
     size: int

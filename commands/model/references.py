@@ -160,7 +160,7 @@ def _canonical(repository: str) -> str:
 def _why_not(text: str) -> Malformed:
     if _PLACEHOLDER.search(text):
         return Malformed(f"{quoted(text)} holds a placeholder", advice="Put your own value in its place.")
-    correction = _corrected(text)
+    correction = _correction(text)
     if _SCHEME.match(text):
         message, advice = "is a URL, not an image name", "Leave out everything before the registry."
     elif correction is not None and correction.lower() == text.lower():
@@ -176,7 +176,7 @@ def _why_not(text: str) -> Malformed:
     return Malformed(f"{quoted(text)} {message}", advice=advice, correction=correction)
 
 
-def _corrected(text: str) -> str | None:
+def _correction(text: str) -> str | None:
     bare = re.sub(r"\s+", "-", re.sub(r"/{2,}", "/", _SCHEME_AND_USER.sub("", text)).strip(" ./_-:@"))
     registry = found[0] if (found := _REGISTRY_PREFIX.match(bare)) else ""
     name, at, digest = bare.removeprefix(registry).partition("@")

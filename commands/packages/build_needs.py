@@ -1,4 +1,4 @@
-"""Finds out which files building packages from source takes, so that the build itself asks no index."""
+"""Finds the files that builds from source need, so that the build itself needs no index."""
 
 import gzip
 import json
@@ -25,7 +25,7 @@ from commands.packages.interface import Files
 
 log = structlog.get_logger(__name__)
 
-# What PEP 517 and 518 say of a source without a pyproject.toml.
+# The defaults of PEP 517 and 518 for a source without a pyproject.toml.
 _OLD_REQUIRES = ("setuptools>=40.8.0",)
 _OLD_BACKEND = "setuptools.build_meta:__legacy__"
 _LONGEST = 1 << 20
@@ -35,14 +35,14 @@ _MOST_BYTES = 2 << 30
 
 @dataclass(frozen=True, slots=True)
 class BuildSystem:
-    """What a source says of how it is built (PEP 518)."""
+    """A source's build requirements and backend (PEP 518)."""
 
     requires: tuple[str, ...] = _OLD_REQUIRES
     backend: str = _OLD_BACKEND
     backend_path: tuple[str, ...] = ()
 
 
-class _Told(BaseModel):
+class _BuildSystemTable(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
     requires: list[str]
@@ -51,35 +51,35 @@ class _Told(BaseModel):
 
 
 class _Project(BaseModel):
-    """A `pyproject.toml`, as far as it says how the source is built."""
+    """The build part of a `pyproject.toml`."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    build_system: _Told = Field(_Told(requires=list(_OLD_REQUIRES)), alias="build-system")
+    build_system: _BuildSystemTable = Field(_BuildSystemTable(requires=list(_OLD_REQUIRES)), alias="build-system")
 
 
 @dataclass(frozen=True, slots=True)
 class BuildNeeds:
-    """Asks sources what they need. `files` fetches them; `seconds` bounds the container in which backends are asked."""
+    """Determines what sources need. `files` fetches them; `seconds` is the timeout of the backends' container."""
 
     containers: Containers
     files: Files
     seconds: float = 120.0
 
-    def added(
+    def with_build_files(
         self, locked: Sequence[LockedPackage], base: BaseImage, labels: Mapping[str, str]
     ) -> tuple[LockedPackage, ...]:
-        """Add to each package without a wheel the files that building takes; raises what `Containers.run` raises.
+        """Add the build files to each package without a wheel; raises what `Containers.run` raises.
 
-        A backend that does not answer is no problem here: its build fails, and says why.
+        A backend that fails is ignored here: the build fails later with the reason.
         """
         sources = [package for package in locked if not package.file.is_wheel]
         if not sources:
             return tuple(locked)
-        needed = self._asked(sources, base, labels)
+        needed = self._build_files(sources, base, labels)
         return tuple(package if package.file.is_wheel else replace(package, build_files=needed) for package in locked)
 
-    def _asked(
+    def _build_files(
         self, sources: Sequence[LockedPackage], base: BaseImage, labels: Mapping[str, str]
     ) -> tuple[PackageFile, ...]:
         paths = self.files.gather([package.file for package in sources], raise_if_stopped=lambda: None)
@@ -96,26 +96,26 @@ class BuildNeeds:
             },
             seconds=self.seconds,
         )
-        log.info("build_needs_found", files=len(gateway.served), exit_code=outcome.exit_code)
-        return tuple(sorted(gateway.served, key=lambda file: file.name))
+        log.info("build_needs_found", files=len(gateway.served_files), exit_code=outcome.exit_code)
+        return tuple(sorted(gateway.served_files, key=lambda file: file.name))
 
 
 _QUESTION = f"{FOLDER}/question.json"
 
 
 def build_system(archive: Path) -> BuildSystem:
-    """Read the build system out of a source, without running anything of it; raises `ResolutionFailed`."""
+    """Read the build system of a source without running its code; raises `ResolutionFailed`."""
     text = _pyproject(archive)
     if text is None:
         return BuildSystem()
     try:
-        told = _Project.model_validate(tomllib.loads(text.decode())).build_system
-        requires = [Requirement(one) for one in told.requires]
+        table = _Project.model_validate(tomllib.loads(text.decode())).build_system
+        requires = [Requirement(one) for one in table.requires]
     except (ValueError, InvalidRequirement) as fault:  # also pydantic's ValidationError, and what TOML and UTF-8 raise
-        raise _damaged(archive) from fault
+        raise _unreadable_source(archive) from fault
     if any(requirement.url for requirement in requires):
-        raise _damaged(archive)
-    return BuildSystem(tuple(map(str, requires)), told.backend, tuple(told.backend_path))
+        raise _unreadable_source(archive)
+    return BuildSystem(tuple(map(str, requires)), table.backend, tuple(table.backend_path))
 
 
 def _question(archive: str, system: BuildSystem) -> dict[str, object]:
@@ -128,16 +128,16 @@ def _question(archive: str, system: BuildSystem) -> dict[str, object]:
 
 
 def _pyproject(archive: Path) -> bytes | None:
-    """Read `NAME-VERSION/pyproject.toml`, if it is there and of a sensible size."""
+    """Read `NAME-VERSION/pyproject.toml`; return None if it is missing or too large."""
     try:
         if zipfile.is_zipfile(archive):
             return _in_zip(archive)
         return _in_tar(archive)
     except _UNREADABLE as fault:
-        raise _damaged(archive) from fault
+        raise _unreadable_source(archive) from fault
 
 
-# RuntimeError: a ZIP file that is encrypted, or of a kind that nobody knows.
+# RuntimeError: an encrypted or unknown kind of ZIP file.
 _UNREADABLE = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError,
     RuntimeError,
@@ -145,7 +145,7 @@ _UNREADABLE = (
 
 
 class _Bounded(gzip.GzipFile):
-    """A compressed tar, read in small pieces only: of some headers tarfile takes in all that they call theirs."""
+    """A compressed tar with limited reads, because tarfile reads as much as some headers declare."""
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= _LONGEST + tarfile.BLOCKSIZE:
@@ -159,9 +159,9 @@ def _in_tar(archive: Path) -> bytes | None:
             if _is_pyproject(member.name) and member.isreg() and member.size <= _LONGEST:
                 file = packed.extractfile(member)
                 return file.read() if file else None
-            # Before its content is passed over: a small archive may hold very much.
+            # Before its content is skipped: a small archive may expand to a huge size.
             if number > _MOST_MEMBERS or member.offset_data + member.size > _MOST_BYTES:
-                raise tarfile.ReadError("there is too much in it")
+                raise tarfile.ReadError("the archive holds too much")
     return None
 
 
@@ -177,7 +177,7 @@ def _is_pyproject(name: str) -> bool:
     return name.count("/") == 1 and name.endswith("/pyproject.toml")
 
 
-def _damaged(archive: Path) -> ResolutionFailed:
+def _unreadable_source(archive: Path) -> ResolutionFailed:
     return ResolutionFailed(
         "A package without a wheel has a source that does not say how it is built.",
         hint="Ask for another version, or for a package that has wheels.",

@@ -1,4 +1,4 @@
-"""Runs programs of ours in throw-away containers of a base, where they ask the package indexes through the bot."""
+"""Runs the bot's programs in throw-away containers of a base, with access to the package indexes through the bot."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,14 +16,14 @@ from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
 
 FOLDER = "/warroom"
-"""Where `uv` and the other files lie in the container."""
+"""The folder of `uv` and the other files in the container."""
 
 _MEMORY = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """What such a container takes: `run_in_container` is `Engine.run`, `network` Docker's network mode for it."""
+    """Runs such containers: `run_in_container` is `Engine.run`, `network` is Docker's network mode."""
 
     program: UvProgram
     toolbox: Toolbox
@@ -41,9 +41,9 @@ class Containers:
         files: Mapping[str, bytes],
         seconds: float,
     ) -> tuple[RunOutcome, Gateway]:
-        """Run a command, in whose folder are `uv`, the CA bundle and `files`; give what the gateway saw as well.
+        """Run a command with `uv`, the CA bundle and `files`; return the outcome and the gateway that it used.
 
-        Raises what `Engine.run` raises, and `IndexUnreachable` where an index fails meanwhile.
+        Raises what `Engine.run` raises, and `IndexUnreachable` if an index fails.
         """
         gateway = Gateway(self.client, self.word(), Fitting(wheel_tags(base.platform, base.python)))
         bundle = self.program.ca_bundle
@@ -55,8 +55,8 @@ class Containers:
             labels=labels,
             seconds=seconds,
             files={f"{FOLDER}/uv": uv, f"{FOLDER}/relay.py": source("relay"), **trust, **files},
-            # The image's user may have no home of its own to write to.
-            environment={"HOME": "/tmp"},  # noqa: S108 - in a container of our own
+            # The image's user may have no writable home.
+            environment={"HOME": "/tmp"},  # noqa: S108 - in a throw-away container
             network=self.network,
             memory=_MEMORY,
             reply=gateway.reply,
@@ -65,7 +65,7 @@ class Containers:
         return replace(outcome, output=_without_questions(outcome.output, gateway.word)), gateway
 
     def _question(self) -> str:
-        # For what a build fetches by itself.
+        # For downloads by the build itself.
         trust = {"SSL_CERT_FILE": f"{FOLDER}/ca.pem"} if self.program.ca_bundle else {}
         environment = {**self.program.choices(), **trust}
         return json.dumps({"indexes": len(self.client.indexes.ordered), "environment": environment, "folder": ANSWERS})

@@ -1,4 +1,4 @@
-"""The files of package indexes that builds take, kept on the bot's host under their hashes."""
+"""A cache of package files on the bot's host, addressed by hash."""
 
 import hashlib
 import os
@@ -15,19 +15,19 @@ from commands.model.packages import PackageFile
 
 _AT_ONCE = 8
 _LOOK_SECONDS = 0.1
-"""How often somebody is asked whether to go on."""
+"""The interval of calls to `raise_if_stopped`."""
 _LONGEST = 8 << 30
-"""Bytes of a file whose length the index does not tell."""
+"""Maximum bytes of a file whose size the index does not report."""
 _IN_USE_SECONDS = 3600
-"""For so long a file that was given out is not removed: a build may still read it."""
+"""How long a file is kept after its last use, because a build may still read it."""
 _KEPT_BYTES = 5 << 30
-"""What is kept for later builds; beyond it the files that were not used for the longest time go."""
+"""Maximum bytes of the cache; the least recently used files are removed first."""
 
 
 class FileStore:
-    """Files by their SHA-256, in `folder`. `download` gives the bytes of an address. Threads may share it.
+    """Files by their SHA-256, in `folder`. `download` yields the content of a URL. Thread-safe.
 
-    Nothing of a file is run or unpacked here, and a file that does not have the hash of its name is never given out.
+    Files are neither run nor unpacked here, and a file whose hash does not match is never returned.
     """
 
     def __init__(
@@ -50,27 +50,27 @@ class FileStore:
         raise_if_stopped: Callable[[], None],
         report: Callable[[str], None] = lambda _: None,
     ) -> Mapping[PackageFile, Path]:
-        """Give the path of each file, fetched where it is not there yet.
+        """Return the path of each file; fetch the missing ones.
 
-        `raise_if_stopped` is called now and then and may raise; `report` is told of each file that was fetched. Both
-        are called in the caller's thread.
-        Raises `IndexUnreachable`, and `BuildFailed` for a file that is another one than was confirmed.
+        `raise_if_stopped` is called regularly and may raise; `report` is called with each fetched file. Both run in the
+        caller's thread.
+        Raises `IndexUnreachable`, and `BuildFailed` if a file differs from the confirmed one.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         ended = Event()
         pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warroom-files")
         try:
             running = {pool.submit(self._path_of, file, ended): file for file in files}
-            paths = dict(_followed(running, raise_if_stopped, report))
+            paths = dict(_completed_paths(running, raise_if_stopped, report))
         finally:
-            # Not waited for: a download from a server that says nothing ends by its own limit, and leaves nothing.
+            # Without waiting: a download from a silent server ends by its own timeout and leaves no file.
             ended.set()
             pool.shutdown(wait=False, cancel_futures=True)
         self._make_room()
         return {file: paths[file] for file in files}
 
     def _path_of(self, file: PackageFile, ended: Event) -> tuple[Path, bool]:
-        """Give the path of a file, and whether it had to be fetched."""
+        """Return the path of a file and whether it was fetched."""
         path = self._folder / file.sha256
         if path.is_file() and _hash_of(path) == file.sha256:
             os.utime(path, (self._clock(), self._clock()))
@@ -87,11 +87,11 @@ class FileStore:
             for piece in pieces:
                 length += len(piece)
                 if ended.is_set() or length > (_LONGEST if file.size is None else file.size):
-                    raise _another(file)
+                    raise _changed_file(file)
                 known.update(piece)
                 written.write(piece)
         if known.hexdigest() != file.sha256:
-            raise _another(file)
+            raise _changed_file(file)
 
     @contextmanager
     def _incoming(self) -> Iterator[Path]:
@@ -103,7 +103,7 @@ class FileStore:
             path.unlink(missing_ok=True)
 
     def _make_room(self) -> None:
-        """Remove what was not used for the longest time; what a build may be about to use stays."""
+        """Remove the least recently used files, except those that a build may still use."""
         known = []
         for path in self._folder.iterdir():
             with suppress(FileNotFoundError):  # another process removed it
@@ -116,12 +116,12 @@ class FileStore:
             excess -= size
 
 
-def _followed(
+def _completed_paths(
     running: Mapping[Future[tuple[Path, bool]], PackageFile],
     raise_if_stopped: Callable[[], None],
     report: Callable[[str], None],
 ) -> Iterator[tuple[PackageFile, Path]]:
-    """Give each path as soon as it is known; raises what `raise_if_stopped` or a download raises."""
+    """Yield each path when it is ready; raises what `raise_if_stopped` or a download raises."""
     pending = set(running)
     while pending:
         raise_if_stopped()
@@ -138,9 +138,9 @@ def _hash_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _another(file: PackageFile) -> BuildFailed:
+def _changed_file(file: PackageFile) -> BuildFailed:
     return BuildFailed(
-        f"The index gave another file for `{file.name}` than the one that was confirmed, so it was not installed.",
+        f"The index delivered another file for `{file.name}` than the confirmed one, so it was not installed.",
         hint="Type the command again to see what the index offers now. If this happens again, ask who runs the index: "
-        "a published file never changes by itself.",
+        "a published file must not change.",
     )

@@ -1,7 +1,7 @@
-"""Lets a container ask the configured package indexes without their logins: each request passes through the bot.
+"""Gives a container access to the configured package indexes without their logins: the bot forwards each request.
 
-In the container `inside/relay.py` listens on loopback and tells each request on stdout; what is answered here is put
-into the container as files. Whoever runs in there can read what the indexes have, and nothing else.
+In the container `inside/relay.py` listens on loopback and prints each request on stdout; the answers are copied into
+the container as files. Code in the container can read from the indexes, and nothing else.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from commands.packages.lock_file import without_login
 log = structlog.get_logger(__name__)
 
 FOLDER = "/warroom/answers"
-"""Where the answers appear in the container."""
+"""The folder of the answers in the container."""
 
 MOST_REQUESTS = 20_000
 MOST_BYTES = 2 << 30
@@ -38,8 +38,8 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 _METADATA = ".metadata"
 
 
-class _Asked(BaseModel):
-    """One request as the relay tells it. Anything in the container may print such lines: each is checked."""
+class _RelayedRequest(BaseModel):
+    """One request that the relay prints. Any program in the container can print such lines, so each is validated."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -51,9 +51,9 @@ class _Asked(BaseModel):
 
 @dataclass(slots=True)
 class Gateway:
-    """Answers the requests of one container, told in lines that begin with `word`. Many threads may ask.
+    """Answers the requests of one container, which are lines that begin with `word`. Thread-safe.
 
-    `fits` says of a file's name whether it may be of use there; the others are not listed.
+    `fits` returns whether a file is usable in the container, by its name; other files are not listed.
     """
 
     client: IndexClient
@@ -67,41 +67,41 @@ class Gateway:
     _bytes: int = 0
 
     @property
-    def served(self) -> tuple[PackageFile, ...]:
-        """The files that were given out whole."""
+    def served_files(self) -> tuple[PackageFile, ...]:
+        """The files that were delivered completely."""
         with self._lock:
             return tuple(self._served.values())
 
     def address(self, url: str) -> str:
-        """Find where a file really is, by the address under which the container knows it."""
+        """Return a file's real URL for the URL that the container knows."""
         found = re.search(r"/file/([0-9]{1,9})/[^/]+$", url)
         with self._lock:
             return self._files[int(found[1])].url if found and int(found[1]) < len(self._files) else url
 
     def reply(self, line: str) -> Mapping[str, bytes]:
-        """Answer a line of the container's output: files to put in; none for a line that asks nothing.
+        """Return the files that answer a line of the container's output; none if the line is not a request.
 
-        Raises `IndexUnreachable`, and `ResolutionFailed` where more is asked than any resolution takes.
+        Raises `IndexUnreachable`, and `ResolutionFailed` if the requests exceed the limits of a resolution.
         """
         if not line.startswith(f"{self.word} "):
             return {}
         try:
-            asked = _Asked.model_validate_json(line.removeprefix(f"{self.word} "))
+            request = _RelayedRequest.model_validate_json(line.removeprefix(f"{self.word} "))
         except ValidationError as fault:
             log.warning("gateway_request_refused", reason=str(fault)[:300])
             return {}
         self._count(1, 0)
-        answer = self._answer(asked)
+        answer = self._answer(request)
         self._count(0, len(answer.body))
         head = json.dumps({"status": answer.status, "headers": answer.headers}).encode()
-        # In this order: what waits for the head finds the body.
-        return {f"{FOLDER}/{asked.number}.body": answer.body, f"{FOLDER}/{asked.number}.head": head}
+        # In this order, so that the body exists when the head appears.
+        return {f"{FOLDER}/{request.number}.body": answer.body, f"{FOLDER}/{request.number}.head": head}
 
-    def _answer(self, asked: _Asked) -> Fetched:
-        if page := _PAGE.fullmatch(asked.path):
+    def _answer(self, request: _RelayedRequest) -> Fetched:
+        if page := _PAGE.fullmatch(request.path):
             return self._page(int(page[1]), page[2])
-        if file := _FILE.fullmatch(asked.path):
-            return self._file(int(file[1]), file[2], asked)
+        if file := _FILE.fullmatch(request.path):
+            return self._file(int(file[1]), file[2], request)
         return _nothing()
 
     def _page(self, number: int, project: str) -> Fetched:
@@ -111,19 +111,19 @@ class Gateway:
         page = self.client.page(indexes[number], canonicalize_name(project))
         if page is None:
             return _nothing()
-        files = [self._told(package) for package in page.packages if self._is_listed(package.filename)]
+        files = [self._file_entry(package) for package in page.packages if self._is_listed(package.filename)]
         body = {"meta": {"api-version": "1.0"}, "name": canonicalize_name(project), "files": files}
         return Fetched(HTTPStatus.OK, {"Content-Type": _JSON}, json.dumps(body).encode())
 
     def _is_listed(self, name: str) -> bool:
         return FILE_NAME.fullmatch(name) is not None and self.fits(name)
 
-    def _told(self, package: DistributionPackage) -> dict[str, object]:
-        """Write a file of a page as PEP 691 has it, with an address that leads back here."""
+    def _file_entry(self, package: DistributionPackage) -> dict[str, object]:
+        """Return a file's entry in the format of PEP 691, with a URL of this gateway."""
         known = PackageFile(
             package.filename, without_login(package.url), package.digests.get("sha256", ""), package.size
         )
-        told: dict[str, object] = {
+        entry: dict[str, object] = {
             "filename": known.name,
             "url": f"../../file/{self._number(known)}/{known.name}",
             "hashes": dict(package.digests),
@@ -132,20 +132,20 @@ class Gateway:
             "core-metadata": bool(package.has_metadata),
         }
         if package.size is not None:
-            told["size"] = package.size
+            entry["size"] = package.size
         if package.upload_time is not None:
-            told["upload-time"] = package.upload_time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return told
+            entry["upload-time"] = package.upload_time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return entry
 
-    def _file(self, number: int, name: str, asked: _Asked) -> Fetched:
+    def _file(self, number: int, name: str, request: _RelayedRequest) -> Fetched:
         with self._lock:
             known = self._files[number] if number < len(self._files) else None
         if known is None or name not in (known.name, known.name + _METADATA):
             return _nothing()
         is_metadata = name != known.name
         url = known.url + _METADATA if is_metadata else known.url
-        fetched = self.client.fetch(url, method=asked.method, part=asked.part, most=LONGEST_FILE)
-        if not is_metadata and asked.method == "GET" and fetched.status == HTTPStatus.OK:
+        fetched = self.client.fetch(url, method=request.method, part=request.part, most=LONGEST_FILE)
+        if not is_metadata and request.method == "GET" and fetched.status == HTTPStatus.OK:
             self._serve(known, fetched.body)
         return fetched
 
@@ -153,8 +153,8 @@ class Gateway:
         sha256 = hashlib.sha256(body).hexdigest()
         if known.sha256 not in ("", sha256):
             raise ResolutionFailed(
-                f"The package index delivered another `{known.name}` than the one that it names.",
-                hint="Ask who runs the index: a published file never changes by itself.",
+                f"The package index delivered another `{known.name}` than the one that it lists.",
+                hint="Ask the index's operator: a published file must not change.",
             )
         with self._lock:
             self._served[known.url] = PackageFile(known.name, known.url, sha256, len(body))
@@ -172,8 +172,8 @@ class Gateway:
             self._bytes += size
             if self._requests > MOST_REQUESTS or self._bytes > MOST_BYTES:
                 raise ResolutionFailed(
-                    "Resolving was ended because it asked the package index for too much.",
-                    hint="A package of the request builds itself in a strange way: leave it out, or name versions.",
+                    "Resolving was ended because it requested too much from the package index.",
+                    hint="A requested package builds itself in an unusual way: leave it out, or name versions.",
                 )
 
 

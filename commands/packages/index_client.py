@@ -1,4 +1,4 @@
-"""Asks package indexes for pages and files, with this machine's logins: the only place that speaks HTTP to them."""
+"""Fetches pages and files from package indexes with this machine's logins: the only place for HTTP to them."""
 
 import json
 import ssl
@@ -17,13 +17,13 @@ from commands.errors import IndexUnreachable, Problem, causes_of
 from commands.packages.indexes import Index, Indexes
 
 LONGEST_PAGE = 64 << 20
-"""Bytes of one page; the longest known ones have 2 MB."""
+"""Maximum bytes of one page; the longest known ones have 2 MB."""
 
 _PIECE = 1 << 20
 _AT_ONCE = 32
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-_TRY_LATER = "Try again in a minute. If it stays so, whoever runs the bot should look at the index and the network."
-_NO_INDEX = "answered with something that is no package index"
+_TRY_LATER = "Try again in a minute. If it still fails, the operator should check the index and the network."
+_NO_INDEX = "gave an answer that is not a package index"
 _HTML = ("text/html", "application/vnd.pypi.simple.v1+html")
 _DESCRIBING = ("Content-Type", "Content-Range", "Accept-Ranges")
 _PASSING = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
@@ -32,7 +32,7 @@ _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTH
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer of an index, read whole. `headers` holds those that describe the body."""
+    """A complete answer of an index. `headers` are those that describe the body."""
 
     status: int
     headers: dict[str, str]
@@ -40,10 +40,10 @@ class Fetched:
 
 
 class IndexClient:
-    """Connections to the configured indexes, kept open. Used by many threads at once.
+    """Persistent connections to the configured indexes. Thread-safe.
 
-    A login goes to its index's own host, also for files there, and nowhere else. `ca_bundle`, where given, is what TLS
-    trusts. `seconds` is the longest silence.
+    A login is sent only to its index's own host, for pages and files. `ca_bundle` is the CA bundle for TLS. `seconds`
+    is the timeout without data.
     """
 
     def __init__(self, indexes: Indexes, *, ca_bundle: Path | None = None, seconds: float = 15.0) -> None:
@@ -56,40 +56,40 @@ class IndexClient:
             self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_AT_ONCE, max_retries=retry))
 
     def page(self, index: Index, project: str) -> ProjectPage | None:
-        """Ask for the files of a project; None where the index does not have it. Raises `IndexUnreachable`."""
+        """Return the files of a project, or None if the index does not have it; raises `IndexUnreachable`."""
         url = f"{index.url}/{quote(project, safe='')}/"
-        with self._asked(url, {"Accept": ACCEPT_JSON_PREFERRED}) as response:
+        with self._request(url, {"Accept": ACCEPT_JSON_PREFERRED}) as response:
             if response.status_code == HTTPStatus.NOT_FOUND:
                 return None
             _require(response)
             return _page(response, project, _whole(response, LONGEST_PAGE))
 
     def fetch(self, url: str, *, method: str = "GET", part: str = "", most: int) -> Fetched:
-        """Read a file whole, or the `part` of it that a Range header names; raises `IndexUnreachable`.
+        """Fetch a whole file, or the `part` given as a Range header; raises `IndexUnreachable`.
 
-        An answer of more than `most` bytes is a problem; one with another status than expected is none.
+        An answer of more than `most` bytes is a problem; an unexpected status is not.
         """
-        with self._asked(url, {"Range": part} if part else {}, method) as response:
-            # The length of a HEAD's answer is all that it tells; any other is that of the body that was read.
+        with self._request(url, {"Range": part} if part else {}, method) as response:
+            # Content-Length matters only for HEAD; otherwise it follows from the body.
             wanted = (*_DESCRIBING, "Content-Length") if method == "HEAD" else _DESCRIBING
             kept = {name: response.headers[name] for name in wanted if name in response.headers}
             return Fetched(response.status_code, kept, _whole(response, most))
 
     @contextmanager
     def download(self, url: str) -> Iterator[Iterator[bytes]]:
-        """Give a file piece by piece; raises `IndexUnreachable`."""
-        with self._asked(url, {}) as response:
+        """Yield the chunks of a file; raises `IndexUnreachable`."""
+        with self._request(url, {}) as response:
             _require(response)
             yield response.raw.stream(_PIECE, decode_content=False)
 
     def close(self) -> None:
-        """Close what is open; the next request opens it again."""
+        """Close the connections; the next request reconnects."""
         self._session.close()
 
     @contextmanager
-    def _asked(self, url: str, headers: dict[str, str], method: str = "GET") -> Iterator[requests.Response]:
-        login, insecure = self._allowed(url)
-        # Not compressed: what is counted and hashed is what comes over the wire.
+    def _request(self, url: str, headers: dict[str, str], method: str = "GET") -> Iterator[requests.Response]:
+        login, insecure = self._access_to(url)
+        # Uncompressed, so that sizes and hashes apply to the bytes on the wire.
         asked = {"User-Agent": "warroom", "Accept-Encoding": "identity", **headers}
         try:
             with self._session.request(
@@ -106,12 +106,12 @@ class IndexClient:
         except _FAULTS as fault:
             raise _trouble(_words(fault)) from fault
 
-    def _allowed(self, url: str) -> tuple[tuple[str, str] | None, bool]:
-        """Say which login an address gets, and whether its certificate may be untrusted."""
+    def _access_to(self, url: str) -> tuple[tuple[str, str] | None, bool]:
+        """Return the login for a URL, and whether its certificate may be untrusted."""
         try:
             return self.indexes.login_for(url), self.indexes.is_insecure(url)
         except ValueError as fault:
-            raise _trouble("names a file at something that is no web address") from fault
+            raise _trouble("lists a file whose address is not a URL") from fault
 
 
 def _page(response: requests.Response, project: str, body: bytes) -> ProjectPage:

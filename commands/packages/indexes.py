@@ -1,4 +1,4 @@
-"""Which package indexes this machine is configured for, with their logins: from the environment and uv's own files."""
+"""The configured package indexes of this machine with their logins, from the environment and uv's own files."""
 
 import re
 import tomllib
@@ -19,53 +19,53 @@ _INSECURE = "UV_INSECURE_HOST"
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index: `url` without a login and without a slash at its end."""
+    """One index: `url` has no login and no trailing slash."""
 
     url: str
     login: tuple[str, str] | None = field(default=None, repr=False)
 
     @property
     def origin(self) -> tuple[str, str, int | None]:
-        """Scheme, host and port: where its login may go."""
+        """The scheme, host and port that its login may be sent to."""
         return origin_of(self.url)
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """The indexes in the order in which they are asked, the default one last.
+    """The indexes in lookup order, the default one last.
 
-    `insecure_hosts` are those whose certificates need not be trusted, as the operator says.
+    `insecure_hosts` are hosts whose certificates are not verified, as configured by the operator.
     """
 
     ordered: tuple[Index, ...]
     insecure_hosts: frozenset[str] = frozenset()
 
     def login_for(self, url: str) -> tuple[str, str] | None:
-        """Find the login of the index that an address is part of: it goes to that index's own host and no other.
+        """Return the login of the index that a URL belongs to; it applies only to that index's own host.
 
-        Raises ValueError for an address that is none.
+        Raises ValueError if the URL is malformed.
         """
         origin = origin_of(url)
         same = [index for index in self.ordered if index.login and index.origin == origin]
-        # One host may hold several indexes with logins of their own; files often lie beside them.
+        # One host may have several indexes with separate logins; files are often stored next to them.
         within = (index for index in same if url.startswith(f"{index.url}/"))
         found = next(within, same[0] if same else None)
         return found.login if found else None
 
     def is_insecure(self, url: str) -> bool:
-        """Say whether the operator lets this host go without a trusted certificate."""
+        """Return whether the operator allows this host without a trusted certificate."""
         parts = urlsplit(url)
         return bool({parts.hostname or "", parts.netloc.rpartition("@")[2]} & self.insecure_hosts)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """List what must never be shown: every password, and a name that stands without one."""
+        """List the secrets that must never be shown: every password, and a user name without a password."""
         logins = (index.login for index in self.ordered if index.login)
         return tuple(password or user for user, password in logins)
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Say at which server an address is; raises ValueError for an address that is none."""
+    """Return the scheme, host and port of a URL; raises ValueError if it is malformed."""
     parts = urlsplit(url)
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname or "", parts.port or usual
@@ -76,8 +76,8 @@ def configured_indexes(
 ) -> Indexes:
     """Find the indexes as `uv` does: environment first, then uv.toml of the user and of the system.
 
-    `default`, where given, takes the default index's place; `etc` is the system's folder of settings. Raises
-    `Misconfigured` for a uv.toml, or an address, that is none.
+    `default` replaces the default index; `etc` is the system's folder of settings. Raises `Misconfigured` if a uv.toml
+    or a URL is malformed.
     """
     files = [*_settings(environment, etc)]
     named = default or _first(environment, _DEFAULT) or _default_in(files) or PYPI_SIMPLE_ENDPOINT
@@ -92,7 +92,7 @@ _HOSTS = "allow-insecure-host"
 
 
 def _each_once(indexes: Iterable[Index]) -> tuple[Index, ...]:
-    """Leave out what was named before; a login counts wherever it stands."""
+    """Drop duplicates; a login at any of them is kept."""
     kept: dict[str, Index] = {}
     for index in indexes:
         before = kept.setdefault(index.url, index)
@@ -102,14 +102,14 @@ def _each_once(indexes: Iterable[Index]) -> tuple[Index, ...]:
 
 
 def _settings(environment: Mapping[str, str], etc: Path) -> Iterator[Mapping[str, object]]:
-    """Read the settings that count, the first first; of each file the table `pip` comes before the rest, as in uv."""
-    for file in filter(None, map(_read, _settings_files(environment, etc))):
+    """Yield the settings in order of precedence; in each file the table `pip` precedes the rest, as in uv."""
+    for file in filter(None, map(_read_toml, _settings_files(environment, etc))):
         pip = file.get("pip")
         yield from (pip, file) if isinstance(pip, dict) else (file,)
 
 
 def _settings_files(environment: Mapping[str, str], etc: Path) -> Iterator[Path]:
-    """Name the files: the user's, then the system's (https://docs.astral.sh/uv/concepts/configuration-files/)."""
+    """Yield the files: the user's, then the system's (https://docs.astral.sh/uv/concepts/configuration-files/)."""
     if own := environment.get("UV_CONFIG_FILE"):
         yield Path(own)
         return
@@ -118,7 +118,7 @@ def _settings_files(environment: Mapping[str, str], etc: Path) -> Iterator[Path]
     home = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
     systems = (environment.get("XDG_CONFIG_DIRS") or str(etc / "xdg")).split(":")
     yield Path(home, "uv/uv.toml")
-    # Of the system's files only the first that is there counts.
+    # Only the first existing system file counts.
     candidates = (*(Path(folder, "uv/uv.toml") for folder in systems), etc / "uv/uv.toml")
     yield from [path for path in candidates if path.exists()][:1]
 
@@ -126,15 +126,13 @@ def _settings_files(environment: Mapping[str, str], etc: Path) -> Iterator[Path]
 _YES = ("1", "true", "t", "yes", "y", "on")
 
 
-def _read(path: Path) -> Mapping[str, object] | None:
+def _read_toml(path: Path) -> Mapping[str, object] | None:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as fault:
-        raise Misconfigured(
-            f"uv's settings in `{path}` cannot be read.", hint="Correct the file, or take it away."
-        ) from fault
+        raise Misconfigured(f"uv's settings in `{path}` cannot be read.", hint="Fix the file, or remove it.") from fault
 
 
 def _first(environment: Mapping[str, str], names: Iterable[str]) -> str | None:
@@ -144,13 +142,13 @@ def _first(environment: Mapping[str, str], names: Iterable[str]) -> str | None:
 def _default_in(files: Iterable[Mapping[str, object]]) -> str | None:
     for file in files:
         tables = [table for table in _tables(file) if table.get("default") is True]
-        for address in (*(_named(table) for table in tables), *_texts(file, "index-url")):
+        for address in (*(_setting_of(table) for table in tables), *_texts(file, "index-url")):
             return address
     return None
 
 
 def _further_in(file: Mapping[str, object]) -> Iterator[str]:
-    yield from (_named(table) for table in _tables(file) if not (table.get("default") or table.get("explicit")))
+    yield from (_setting_of(table) for table in _tables(file) if not (table.get("default") or table.get("explicit")))
     yield from _texts(file, "extra-index-url")
 
 
@@ -159,7 +157,7 @@ def _tables(file: Mapping[str, object]) -> list[Mapping[str, object]]:
     return [one for one in listed if isinstance(one, dict) and "url" in one] if isinstance(listed, list) else []
 
 
-def _named(table: Mapping[str, object]) -> str:
+def _setting_of(table: Mapping[str, object]) -> str:
     name, url = table.get("name"), str(table["url"])
     return f"{name}={url}" if name else url
 
@@ -178,17 +176,17 @@ def _index(setting: str, environment: Mapping[str, str]) -> Index:
         index = Index(without_login(url).rstrip("/"), login)
         scheme, host, _ = index.origin
     except ValueError as fault:
-        raise _no_address() from fault
+        raise _malformed_address() from fault
     if scheme not in ("http", "https") or not host:
-        raise _no_address()
+        raise _malformed_address()
     return index
 
 
-def _no_address() -> Misconfigured:
-    # Without the address: it may hold a password.
+def _malformed_address() -> Misconfigured:
+    # Without the URL, which may contain a password.
     return Misconfigured(
-        "A package index is configured by something that is no web address.",
-        hint="Look at `WARROOM_INDEX_URL`, `UV_DEFAULT_INDEX`, `UV_INDEX` and uv.toml: an address begins with https://.",
+        "The configured address of a package index is not a URL.",
+        hint="Check `WARROOM_INDEX_URL`, `UV_DEFAULT_INDEX`, `UV_INDEX` and uv.toml: an address begins with https://.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads the lock that `uv` writes as `pylock.toml` (PEP 751): which file of each package is installed. Pure."""
+"""Parses the `pylock.toml` (PEP 751) that `uv` writes: which file of each package is installed. Pure."""
 
 import re
 import tomllib
@@ -17,13 +17,13 @@ from commands.text import printable
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCES = (".tar.gz", ".zip")
-"""What PEP 625 and its time before know as archives of sources."""
+"""The formats of source archives, in PEP 625 and before."""
 
 
 def read_lock(text: str, *, requested: set[str], tags: Sequence[Tag]) -> tuple[LockedPackage, ...]:
-    """Read the locked set, sorted by name, each with the best file for `tags`; raises `ResolutionFailed`.
+    """Parse the locked packages, sorted by name, each with the best file for `tags`; raises `ResolutionFailed`.
 
-    `requested` are normalised names. Of a package without a wheel the source is taken.
+    `requested` are normalised names. A package without a wheel gets its source.
     """
     try:
         packages = Pylock.from_dict(tomllib.loads(text)).packages
@@ -31,31 +31,31 @@ def read_lock(text: str, *, requested: set[str], tags: Sequence[Tag]) -> tuple[L
         raise unreadable(str(fault)) from fault
     ranks = {tag: rank for rank, tag in enumerate(tags)}
     try:
-        locked = [_locked(package, requested, ranks) for package in packages]
+        locked = [_locked_package(package, requested, ranks) for package in packages]
     except ValueError as fault:
-        # An address that is none, such as `https://[`.
+        # A malformed URL such as `https://[`.
         raise unreadable(str(fault)) from fault
     if missing := requested - {package.name for package in locked}:
-        raise unreadable(f"nothing is said of {', '.join(sorted(missing))}")
+        raise unreadable(f"no entry for {', '.join(sorted(missing))}")
     return tuple(sorted(locked, key=lambda package: (package.name, package.version)))
 
 
 def unreadable(line: str) -> ResolutionFailed:
-    """Tell that this is no lock."""
+    """Return the problem that the text is not a lock; `line` says why."""
     return ResolutionFailed(
-        "The resolver answered with something that is no list of packages.",
-        hint="Whoever runs the bot should look at the version of uv that is installed.",
+        "The resolver's answer is not a list of packages.",
+        hint="The operator should check the installed version of uv.",
         details=(printable(line, instead=" ")[:200],),
     )
 
 
 def without_login(url: str) -> str:
-    """Take user and password out of an address."""
+    """Return a URL without user and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _locked(package: Package, requested: set[str], ranks: dict[Tag, int]) -> LockedPackage:
+def _locked_package(package: Package, requested: set[str], ranks: dict[Tag, int]) -> LockedPackage:
     if package.version is None or package.vcs or package.directory or package.archive:
         raise unreadable(f"{package.name} does not come from an index")
     file = _best(package, ranks)
@@ -77,7 +77,7 @@ def _best(package: Package, ranks: dict[Tag, int]) -> PackageFile | None:
 
 
 def _rank(package: Package, wheel: PackageWheel, ranks: dict[Tag, int]) -> int | None:
-    """Say how good a wheel is, the lower the better; None where it does not run here, or is of something else."""
+    """Return a wheel's rank, lower is better; None if it is not compatible or belongs to another package."""
     try:
         name, version, _, tags = parse_wheel_filename(_name_of(wheel))
     except InvalidWheelFilename:
@@ -112,6 +112,6 @@ def _file(package: Package, file: PackageWheel | PackageSdist) -> PackageFile:
     return PackageFile(name, without_login(file.url), sha256, file.size)
 
 
-def relocated(packages: Iterable[LockedPackage], address: Callable[[str], str]) -> tuple[LockedPackage, ...]:
-    """Give every file the address that `address` finds for the one that the lock has."""
+def with_addresses(packages: Iterable[LockedPackage], address: Callable[[str], str]) -> tuple[LockedPackage, ...]:
+    """Return the packages with each file's URL replaced by `address`."""
     return tuple(replace(package, file=replace(package.file, url=address(package.file.url))) for package in packages)

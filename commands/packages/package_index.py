@@ -1,4 +1,4 @@
-"""Puts together what asking a package index takes."""
+"""Assembles the parts for access to package indexes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from commands.packages.uv_resolver import UvResolver
 
 @dataclass(frozen=True, slots=True)
 class PackageIndex:
-    """The parts, which share connections and what they keep. `close` closes the connections."""
+    """The parts, which share connections and caches; `close` closes the connections."""
 
     toolbox: Toolbox
     client: IndexClient
@@ -24,7 +24,7 @@ class PackageIndex:
     resolver: UvResolver
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the connections."""
         self.client.close()
 
 
@@ -36,10 +36,10 @@ def package_index(
     network: str = "bridge",
     seconds: float = 60.0,
 ) -> PackageIndex:
-    """Put the parts together; raises `Misconfigured`.
+    """Assemble the parts; raises `Misconfigured`.
 
-    `folder` is where they keep what can be fetched again, `run_in_container` is `Engine.run`, `network` Docker's
-    network mode for containers in which packages are built, `seconds` bounds each start of `uv`.
+    `folder` is the cache, `run_in_container` is `Engine.run`, `network` is Docker's network mode for containers that
+    build packages, `seconds` is the timeout of each run of `uv`.
     """
     client = IndexClient(program.indexes(), ca_bundle=program.ca_bundle)
     toolbox = Toolbox(program, folder / "tools")

@@ -1,4 +1,4 @@
-"""Bases as `uv` names them in `--python-platform`: which ready-made wheels fit."""
+"""Maps bases to uv's `--python-platform` and to the tags of compatible wheels."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from commands.errors import UnusableBase
 from commands.model.images import Platform, PythonRuntime
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-# What uv 0.13 knows (`uv pip compile --help`). Wheels for an older glibc run on a newer one, never the other way round.
+# As in uv 0.13 (`uv pip compile --help`). Wheels for an older glibc run on a newer one, not the other way round.
 _GLIBC = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34), (2, 35), (2, 36), (2, 37), (2, 38), (2, 39), (2, 40))
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 """By the minor version of glibc 2 (PEP 600)."""
@@ -18,7 +18,7 @@ _MUSL = (1, 2)
 
 
 def machine(platform: Platform) -> str:
-    """Name a machine as wheels do; raises `UnusableBase` where hardly any wheels are made for it."""
+    """Return a machine's name in wheel tags; raises `UnusableBase` if hardly any wheels exist for it."""
     found = _MACHINES.get(platform.architecture) if platform.os == "linux" else None
     if found is None:
         raise UnusableBase(
@@ -29,7 +29,7 @@ def machine(platform: Platform) -> str:
 
 
 def python_platform(platform: Platform, python: PythonRuntime) -> str:
-    """Name the newest wheels that run on this base; raises `UnusableBase` where its C library is too old for any."""
+    """Return uv's platform for this base; raises `UnusableBase` if its C library is too old for any wheel."""
     libc = _numbers(python.libc_version)
     if python.libc == "musl" and libc >= _MUSL:
         return f"{machine(platform)}-unknown-linux-musl"
@@ -37,14 +37,14 @@ def python_platform(platform: Platform, python: PythonRuntime) -> str:
     if not fitting:
         raise UnusableBase(
             f"No ready-made Python packages run on {python.libc} {python.libc_version}, which this base has.",
-            hint=f"Use a newer base: glibc {_dotted(_GLIBC[0])} or musl {_dotted(_MUSL)} at least.",
+            hint=f"Use a newer base: glibc {_version_text(_GLIBC[0])} or musl {_version_text(_MUSL)} at least.",
         )
     major, minor = fitting[-1]
     return f"{machine(platform)}-manylinux_{major}_{minor}"
 
 
 def wheel_tags(platform: Platform, python: PythonRuntime) -> tuple[Tag, ...]:
-    """List the tags of wheels that run on this base, the best first; raises `UnusableBase` for other machines."""
+    """List the tags of wheels that run on this base, best first; raises `UnusableBase` for other machines."""
     version = _numbers(python.version)
     interpreter = f"cp{version[0]}{version[1]}"
     platforms = [*_platform_tags(_numbers(python.libc_version), python.libc, machine(platform))]
@@ -55,9 +55,9 @@ def wheel_tags(platform: Platform, python: PythonRuntime) -> tuple[Tag, ...]:
 
 
 class Fitting:
-    """Tells files that may run on a base from those that cannot, by their names alone; made of `wheel_tags`.
+    """Filters files that may run on a base, by name only; created from `wheel_tags`.
 
-    Cheap: an index lists ten thousand files of one project. It may let a wheel pass that does not run.
+    It is cheap, because an index lists ten thousand files of one project. It may accept a wheel that does not run.
     """
 
     def __init__(self, tags: Iterable[Tag]) -> None:
@@ -67,7 +67,7 @@ class Fitting:
         )
 
     def __call__(self, name: str) -> bool:
-        """Say whether a file of this name may be of use: a wheel that fits, or a source."""
+        """Return whether a file of this name is usable: a compatible wheel or a source."""
         if not name.endswith(".whl"):
             return True
         parts = name.removesuffix(".whl").split("-")[-len(self._parts) :]
@@ -77,7 +77,7 @@ class Fitting:
 
 
 def _platform_tags(libc: tuple[int, int], kind: str, machine: str) -> Iterator[str]:
-    """Name the platforms of PEP 600 and PEP 656 that a C library covers, the newest first, with their old names."""
+    """Yield the platforms of PEP 600 and PEP 656 that a C library supports, newest first, with their legacy names."""
     word = "manylinux" if kind == "glibc" else "musllinux"
     for minor in range(libc[1], -1, -1):
         yield f"{word}_{libc[0]}_{minor}_{machine}"
@@ -91,5 +91,5 @@ def _numbers(version: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
 
-def _dotted(version: tuple[int, int]) -> str:
+def _version_text(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"

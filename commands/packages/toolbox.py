@@ -1,4 +1,4 @@
-"""The only place that gets a `uv` for containers: the static binary of uv's own musllinux wheel, for any Linux base."""
+"""The only place that fetches a `uv` for containers: the static binary of uv's musllinux wheel, for any Linux base."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ from commands.packages.uv_answer import Question, problem
 from commands.packages.uv_program import UvProgram
 
 TOOL_LABEL = "warroom.tool"
-# Top-level names under `.invalid` lead nowhere (RFC 6761): no registry can serve an image of this name.
+# Names under `.invalid` never resolve (RFC 6761): no registry can serve an image of this name.
 _REPOSITORY = "warroom.invalid/uv"
 _SECONDS = 120.0
 _REMEMBERED = 16
@@ -32,7 +32,7 @@ _INTERPRETER = 3
 
 
 class Toolbox:
-    """The tools that containers are given, kept in `folder`. Threads may share it."""
+    """The tools for containers, cached in `folder`. Thread-safe."""
 
     def __init__(self, program: UvProgram, folder: Path) -> None:
         self._program = program
@@ -41,9 +41,9 @@ class Toolbox:
         self._layers = Memory[str, str](_REMEMBERED)
 
     def static_uv(self, platform: Platform) -> Path:
-        """Give the path of a static `uv` of our own version; fetched once per version and machine.
+        """Return the path of a static `uv` of the host's version; it is fetched once per version and machine.
 
-        Raises `IndexUnreachable` and its like where it cannot be fetched, `UnusableBase` for other machines.
+        Raises `IndexUnreachable` or a similar problem if the fetch fails, `UnusableBase` for other machines.
         """
         wanted = machine(platform)
         version = self._program.version()
@@ -54,14 +54,14 @@ class Toolbox:
             return kept
 
     def reference(self, platform: Platform) -> str:
-        """Name the image that `uv_image` makes sure of."""
+        """Return the name of the image that `uv_image` provides."""
         return f"{_REPOSITORY}:{self._program.version()}-{platform.architecture}"
 
     def uv_image(self, engine: Engine, platform: Platform) -> str:
-        """Make sure that the engine has an image that holds just our `/uv`, and name it; made once per version.
+        """Ensure that the engine has an image with only `/uv`, and return its name; it is created once per version.
 
-        It is compared by content: labels can be copied. A build mounts it
-        (`RUN --mount=type=bind,from=NAME,source=/uv,target=…`), so that nothing of it stays.
+        An existing image is compared by content, because labels can be copied. A build mounts it
+        (`RUN --mount=type=bind,from=NAME,source=/uv,target=…`), so it leaves nothing in the result.
         """
         binary = self.static_uv(platform)
         reference = self.reference(platform)
@@ -73,8 +73,8 @@ class Toolbox:
                 engine.import_image(filesystem, _REPOSITORY, tag, {TOOL_LABEL: "uv"})
         if not _is_made_of(engine.find_image(reference), layer):
             raise EngineUnavailable(
-                f"The Docker daemon holds another `{reference}` than the one that was just given to it.",
-                hint="Find out who else makes images of that name: each build runs it as root.",
+                f"The Docker daemon has another `{reference}` than the one that was just imported.",
+                hint="Find out who else creates images of that name: each build runs it as root.",
             )
         return reference
 
@@ -88,11 +88,11 @@ class Toolbox:
             fetched = Path(target, "bin", "uv")
             if not is_static_program(fetched.read_bytes(), wanted):
                 raise Misconfigured(
-                    f"The package index delivered a uv {version} that is no static program for {wanted}.",
-                    hint="Whoever runs the bot should look at the package index that it uses.",
+                    f"The package index delivered a uv {version} that is not a static program for {wanted}.",
+                    hint="The operator should check the package index that the bot uses.",
                 )
             fetched.chmod(0o755)
-            # Atomic: another process of ours sees the whole file or none.
+            # Atomic: another process of the bot sees the whole file or none.
             fetched.replace(kept)
 
 
@@ -106,15 +106,15 @@ def _is_made_of(image: LocalImage | None, layer: str) -> bool:
 
 
 def fetch_command(version: str, wanted: str, target: str) -> tuple[str, ...]:
-    """Install uv's wheel for musl, whatever this host is, into a folder of its own."""
+    """Return the command that installs uv's musl wheel, for any host, into a separate folder."""
     platform = ("--python-platform", f"{wanted}-unknown-linux-musl", "--no-python-downloads", "--quiet")
-    # Copied: a hard link would be one file with uv's cache, whose mode we are going to set.
+    # Copied: a hard link would share its mode, which is changed below, with the file in uv's cache.
     place = ("--target", target, "--link-mode", "copy")
     return ("pip", "install", "--no-deps", "--only-binary", ":all:", *platform, *place, f"uv=={version}")
 
 
 def is_static_program(content: bytes, wanted: str) -> bool:
-    """Tell whether this is a whole program for that machine which asks for no interpreter, hence for no C library."""
+    """Return whether this is a complete program for that machine without an interpreter, so without a C library."""
     if len(content) < _SMALLEST or not content.startswith(_MAGIC + b"\x02\x01"):
         return False
     fields = _HEADER.unpack_from(content)
@@ -126,7 +126,7 @@ def is_static_program(content: bytes, wanted: str) -> bool:
 
 
 def one_file_system(name: str, content: bytes) -> bytes:
-    """Pack a root file system of one program; the same content gives the same bytes."""
+    """Pack a root file system with one program; the same content gives the same bytes."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         entry = tarfile.TarInfo(name)

@@ -1,7 +1,7 @@
-"""Reads what `uv pip compile` prints: the locked packages, or in plain words why there are none. Pure.
+"""Parses the output of `uv pip compile`: the locked packages, or the reason for a failure in plain words. Pure.
 
-The texts are those of uv 0.13, recorded in `tests/recordings/uv_pip_compile.json`. A text that nobody foresaw still
-gives one clear message: its own first line.
+The texts are those of uv 0.13, recorded in `tests/recordings/uv_pip_compile.json`. For an unknown text the message is
+its first line.
 """
 
 import re
@@ -17,15 +17,15 @@ from commands.packages.lock_file import read_lock
 from commands.packages.uv_reasons import Reason, read_reason
 
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
-_TRY_LATER = "Try again in a minute. If it stays so, whoever runs the bot should look at the index and the network."
+_TRY_LATER = "Try again in a minute. If it still fails, the operator should check the index and the network."
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What `uv` was asked, as far as an answer has to mention it.
+    """The parts of a request to `uv` that its answer refers to.
 
-    `secrets` are never repeated; `tags` are those of wheels that run there, the best first. `built` are the packages
-    whose code ran meanwhile: what those print decides nothing.
+    `secrets` are redacted; `tags` are those of compatible wheels, best first. `built` are the packages whose code ran
+    during the resolution; their output is not trusted.
     """
 
     requirements: tuple[PythonRequirement, ...]
@@ -37,7 +37,7 @@ class Question:
 
 
 def locked_packages(outcome: RunOutcome, question: Question) -> tuple[LockedPackage, ...]:
-    """Read the locked set, sorted by name; raises the `Problem` of an answer that is none."""
+    """Return the locked packages, sorted by name; raises the `Problem` of a failed resolution."""
     if outcome.exit_code != 0:
         raise problem(outcome, question)
     requested = {str(canonicalize_name(requirement.name)) for requirement in question.requirements}
@@ -45,9 +45,9 @@ def locked_packages(outcome: RunOutcome, question: Question) -> tuple[LockedPack
 
 
 def missing_wheels(outcome: RunOutcome) -> tuple[str, ...]:
-    """Name the packages that cannot be had without building them, as far as `uv` says: it stops at the first.
+    """Return the packages that must be built from source; `uv` stops at the first one.
 
-    A package that some version of does have wheels (it "depends on" something) has another problem than that.
+    A package is not included if some version of it has wheels, which shows as a "depends on".
     """
     if outcome.exit_code in {0, None}:
         return ()
@@ -57,14 +57,14 @@ def missing_wheels(outcome: RunOutcome) -> tuple[str, ...]:
 
 
 def problem(outcome: RunOutcome, question: Question) -> Problem:
-    """Say in plain words why there is no answer."""
+    """Return the problem of a failed resolution in plain words."""
     if outcome.timed_out:
         return IndexUnreachable(f"Resolving was ended after {question.seconds:g} s without an answer.", hint=_TRY_LATER)
     if outcome.out_of_memory or outcome.exit_code is None or outcome.exit_code > 128:  # noqa: PLR2004 - by a signal
         return ResolutionFailed(
             "Resolving was ended because it used too much memory or gave too long an answer.", hint=_TRY_LATER
         )
-    reason = read_reason(_redacted(outcome.errors, question.secrets))
+    reason = read_reason(_redact(outcome.errors, question.secrets))
     for explain in _BESIDE_PACKAGES if question.built else _EXPLANATIONS:
         if found := explain(reason, question):
             return found
@@ -76,18 +76,18 @@ def problem(outcome: RunOutcome, question: Question) -> Problem:
     )
 
 
-def quoted(text: str) -> str:
-    """Write foreign text so that it stays inside its back-ticks."""
+def quote(text: str) -> str:
+    """Put untrusted text between backticks, shortened and without backticks."""
     return f"`{text.replace('`', '')[:120]}`"
 
 
-def _redacted(text: str, secrets: tuple[str, ...]) -> str:
+def _redact(text: str, secrets: tuple[str, ...]) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
     return _CREDENTIALS.sub("//***@", text)
 
 
-# What uv says → what a person is told after "The package index".
+# A pattern in uv's text → the words after "The package index" in the message.
 _INDEX_TROUBLES = (
     ("Connection refused", "refused the connection"),
     ("dns error", "has a name that is not known here (DNS)"),
@@ -96,7 +96,7 @@ _INDEX_TROUBLES = (
     ("lack of valid authentication credentials|40[13] (?:Unauthorized|Forbidden)", "refused the bot's credentials"),
     ("network was disabled", "is not asked, because the machine's settings switch the network off"),
     (r"HTTP status \w+ error \((\d{3}) ", "answered with HTTP status {}"),
-    ("Received some unexpected|Unsupported `Content-Type`", "answered with something that is no package index"),
+    ("Received some unexpected|Unsupported `Content-Type`", "gave an answer that is not a package index"),
     ("Failed to (?:download|extract)", "delivered a file that cannot be read"),
     ("Failed to fetch|error sending request|failed to build HTTP client", "could not be reached"),
 )
@@ -119,7 +119,7 @@ _LACKS_TOOLS = re.compile(
 
 
 def _failed_build(reason: Reason, question: Question) -> Problem | None:
-    """Name the package that was built and could not be: one of those that were to be built, whatever the text says."""
+    """Return the problem of a failed build; names only a package of `question.built`, since the text is not trusted."""
     told = re.findall(r"Failed to build `?([^`\s]+)`?", reason.raw)
     found = next((each for each in told if canonicalize_name(_name(each)) in question.built), None)
     if found is None:
@@ -127,18 +127,18 @@ def _failed_build(reason: Reason, question: Question) -> Problem | None:
     lacking = _LACKS_TOOLS.search(reason.raw)
     why = "says that a compiler or header files are missing" if lacking else "ends with an error"
     return ResolutionFailed(
-        f"{quoted(found)} has no ready-made wheel for this base and cannot be built to learn what it needs: its own "
+        f"{quote(found)} has no ready-made wheel for this base and cannot be built to learn what it needs: its own "
         f"build script {why}.",
         hint="Ask for another version, for a package that has wheels, or build on a base that brings the compiler.",
         details=reason.lines,
     )
 
 
-def _damaged(reason: Reason, _question: Question) -> Problem | None:
+def _damaged_package(reason: Reason, _question: Question) -> Problem | None:
     if found := re.search(r"(\S+) ha(?:s|ve) an? (?:invalid|inconsistent) (?:package format|metadata)", reason.text):
-        message = f"{quoted(found[1])} is damaged in the package index: its own description contradicts its name."
+        message = f"{quote(found[1])} is damaged in the package index: its own description contradicts its name."
     elif found := re.search(r"dependencies for package `([^`]+)`.*Package `([^`]+)` was included as a URL", reason.all):
-        message = f"{quoted(found[1])} wants {quoted(found[2])} from a web address, which is not allowed."
+        message = f"{quote(found[1])} wants {quote(found[2])} from a web address, which is not allowed."
     else:
         return None
     return ResolutionFailed(message, hint="Ask for another version of it.", details=reason.lines)
@@ -152,10 +152,10 @@ def _unknown_package(reason: Reason, _question: Question) -> Problem | None:
     name = found[1]
     needed_by = next((need.who for need in reason.needs if _name(need.what) == name), None)
     if needed_by:
-        message = f"{quoted(needed_by)} needs {quoted(name)}, which does not exist in the package index."
-        return PackageNotFound(message, hint=f"Ask for another version of {quoted(_name(needed_by))}.")
+        message = f"{quote(needed_by)} needs {quote(name)}, which does not exist in the package index."
+        return PackageNotFound(message, hint=f"Ask for another version of {quote(_name(needed_by))}.")
     return PackageNotFound(
-        f"There is no Python package {quoted(name)} in the package index.",
+        f"There is no Python package {quote(name)} in the package index.",
         hint="Check the spelling. OS packages go in `packages=`.",
     )
 
@@ -165,8 +165,8 @@ def _wrong_python(reason: Reason, question: Question) -> Problem | None:
     if found is None:
         return None
     return ResolutionFailed(
-        f"{quoted(found[1])} needs Python {found[2]}; the base has Python {question.python_version}.",
-        hint=f"Ask for another version of {quoted(_name(found[1]))}, or use a base with a Python that fits.",
+        f"{quote(found[1])} needs Python {found[2]}; the base has Python {question.python_version}.",
+        hint=f"Ask for another version of {quote(_name(found[1]))}, or use a base with a Python that fits.",
         details=reason.lines,
     )
 
@@ -181,25 +181,25 @@ def _no_file(reason: Reason, question: Question) -> Problem | None:
     offered = re.search(r"on the following platforms?: (.+)" if platform else r"tags?: (.+)", reason.hints)
     have = f"; it has them for {_readable(offered[1])}" if offered else ""
     return ResolutionFailed(
-        f"{quoted(which)} has no files for {wanted}{have}.",
-        hint=f"Ask for another version of {quoted(_name(which))}, or use another base.",
+        f"{quote(which)} has no files for {wanted}{have}.",
+        hint=f"Ask for another version of {quote(_name(which))}, or use another base.",
         details=reason.lines,
     )
 
 
 def _readable(tags: str) -> str:
-    """Write "`cp38`, `cp39`" as "3.8, 3.9"; platforms stay as they are."""
+    """Convert "`cp38`, `cp39`" to "3.8, 3.9"; platforms stay unchanged."""
     names = (re.sub(r"^cp(\d)(\d+)\w*$", r"\1.\2", tag.strip("` ")) for tag in tags.split(","))
     return ", ".join(dict.fromkeys(names))[:120]
 
 
 def _no_version(reason: Reason, _question: Question) -> Problem | None:
     if found := re.search(r"there (?:is|are) no versions? of (\S+)", reason.text):
-        message = f"There is no {quoted(found[1])} in the package index."
+        message = f"There is no {quote(found[1])} in the package index."
     elif found := re.match(
         r"Because only (\S+) (?:is|are) available and (?:you require|\S+ depends? on) (\S+?), we can", reason.text
     ):
-        message = f"There is no {quoted(found[2])} in the package index, only {quoted(found[1])}."
+        message = f"There is no {quote(found[2])} in the package index, only {quote(found[1])}."
     else:
         return None
     return ResolutionFailed(message, hint="Pick an existing version, or leave it out.", details=reason.lines)
@@ -210,7 +210,7 @@ def _no_wheel(reason: Reason, _question: Question) -> Problem | None:
     if found is None or reason.needs:
         return None
     return ResolutionFailed(
-        f"{quoted(found[1])} has no ready-made wheel for this base.",
+        f"{quote(found[1])} has no ready-made wheel for this base.",
         hint="Ask for another version, or for a package that has wheels.",
         details=reason.lines,
     )
@@ -225,15 +225,15 @@ def _contradiction(reason: Reason, _question: Question) -> Problem | None:
     if not asked:
         return None
     if reason.needs and len(reason.needs) <= _SHORT:
-        needs = [f"{quoted(need.who)} needs {quoted(need.what)}" for need in reason.needs]
+        needs = [f"{quote(need.who)} needs {quote(need.what)}" for need in reason.needs]
         explained = {_name(need.who) for need in reason.needs}
-        others = [quoted(each) for each in asked if _name(each) not in explained]
+        others = [quote(each) for each in asked if _name(each) not in explained]
         told = ", ".join(needs) + (f", but {' and '.join(others)} is asked for" if others else "")
     else:
-        told = " and ".join(quoted(each) for each in asked) + " exclude each other"
+        told = " and ".join(quote(each) for each in asked) + " exclude each other"
     return ResolutionFailed(
         f"These requirements cannot be met together: {told}.",
-        hint=f"Loosen or drop the version of {' or '.join(quoted(name) for name in dict.fromkeys(map(_name, asked)))}.",
+        hint=f"Loosen or drop the version of {' or '.join(quote(name) for name in dict.fromkeys(map(_name, asked)))}.",
         details=reason.lines,
     )
 
@@ -242,7 +242,7 @@ def _name(requirement: str) -> str:
     return re.split(r"[\[=<>!~]", requirement, maxsplit=1)[0]
 
 
-_ABOUT_PACKAGES = (_damaged, _unknown_package, _wrong_python, _no_file, _no_version, _no_wheel, _contradiction)
+_ABOUT_PACKAGES = (_damaged_package, _unknown_package, _wrong_python, _no_file, _no_version, _no_wheel, _contradiction)
 _EXPLANATIONS = (_index_trouble, *_ABOUT_PACKAGES)
-# Trouble with an index is told by who asked it, the gateway.
+# The gateway raises index problems itself.
 _BESIDE_PACKAGES = (_failed_build, *_ABOUT_PACKAGES)

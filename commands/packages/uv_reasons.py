@@ -1,4 +1,4 @@
-"""Takes apart the text in which `uv` explains a failure: headline, reason, hints, and the facts in the reason. Pure.
+"""Parses uv's explanation of a failure: headline, reason, hints, and the facts in the reason. Pure.
 
 error: No solution found when resolving dependencies
   cause: Because requests==2.31.0 depends on urllib3>=1.21.1,<3 and you require requests==2.31.0, we can conclude …
@@ -17,7 +17,7 @@ _NO_SOLUTION = "error: No solution found when resolving dependencies"
 _LINES = 20
 _LINE_LENGTH = 200
 _TEXT_LIMIT = 64 << 10
-# A clause begins like one of these; " and " alone also stands inside clauses ("you require a and b").
+# Each clause begins like one of these; a plain " and " also occurs inside clauses ("you require a and b").
 _CLAUSE = re.compile(
     r" and (?=you require |only |there (?:is|are) no |the (?:requested|current) Python |all (?:of|versions of)\b"
     r"|\S+ (?:depends? on|was not found|ha(?:s|ve) (?:no|an) ))"
@@ -34,9 +34,9 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A failure, taken apart. `text` is the reason on one line, `raw` everything, `lines` the evidence to show.
+    """A parsed failure. `text` is the reason on one line, `raw` the whole text, `lines` the lines to show.
 
-    `own_words` is what `uv` itself says, without the output of a build that it quotes.
+    `own_words` is uv's own text, without the quoted output of a build.
     """
 
     headline: str
@@ -55,7 +55,7 @@ class Reason:
 
 
 def read_reason(errors: str) -> Reason:
-    """Take apart what `uv` wrote to stderr, however odd."""
+    """Parse the text that `uv` wrote to stderr; accepts any text."""
     raw = without_controls(errors[:_TEXT_LIMIT])
     body, _, hints = raw.partition("\nhint: ")
     headline, _, rest = body.strip().partition("\n")
@@ -69,12 +69,12 @@ def read_reason(errors: str) -> Reason:
         own_words=re.split(r"\n\s*\[std(?:out|err)\]", body, maxsplit=1)[0] + "\n" + hints,
         lines=_evidence(body),
         needs=tuple(need for clause in clauses for need in _needs(clause)),
-        asked=tuple(each for clause in clauses for each in _asked(clause)),
+        asked=tuple(each for clause in clauses for each in _required_versions(clause)),
     )
 
 
 def _evidence(body: str) -> tuple[str, ...]:
-    """Choose the lines worth showing: the first ones of a reason, the last ones of a build's output."""
+    """Return the lines to show: the first ones of a reason, or the last ones of a build's output."""
     own, output = (*re.split(r"\n\s*\[stderr\]\n", body, maxsplit=1), "")[:2]
     lines = output.splitlines()[-_LINES:] if output.strip() else own.strip().removeprefix(_NO_SOLUTION).splitlines()
     shown = (re.sub(r"^(?:error|cause): ", "", line.strip())[:_LINE_LENGTH] for line in lines)
@@ -82,7 +82,7 @@ def _evidence(body: str) -> tuple[str, ...]:
 
 
 def _premises(text: str) -> list[str]:
-    """List the clauses that are facts, without what `uv` concludes of them."""
+    """List the clauses that are facts, without uv's conclusions."""
     sentences = re.split(r"(?:^|\.? )(?:And because|Because) ", text)
     premises = [re.split(r",? we can conclude|, which are incompatible", sentence)[0] for sentence in sentences]
     return [clause for premise in premises for clause in _CLAUSE.split(premise) if clause]
@@ -98,10 +98,10 @@ def _needs(clause: str) -> list[Need]:
 
 
 def _span(items: list[str]) -> str:
-    """Name one of several version ranges by the first and the last."""
+    """Join several version ranges as first … last."""
     return items[0] if len(items) == 1 else f"{items[0]} … {items[-1]}"
 
 
-def _asked(clause: str) -> list[str]:
+def _required_versions(clause: str) -> list[str]:
     found = re.match(r"you require (?:one of: )?(?P<asked>\S.*)", clause)
     return found["asked"].split(" and ") if found else []

@@ -1,11 +1,11 @@
-"""Resolves requirements with `uv`: from wheels on this host; inside a container of the base what has to be built.
+"""Resolves requirements with `uv`: wheels on this host, packages that must be built in a container of the base.
 
-On this host `--no-build` stands, so that no code of a package runs: `uv` reads the metadata of wheels only. (Not
-`--only-binary :all:`, which a list in somebody's uv.toml can undo. Only a package that the operator names under
-`no-binary` there is exempt.)
-Where it says that a package has no wheel, the whole set is resolved again in a throw-away container in which that
-package, and no other, may be built; once more with the next such package, as `uv` stops at the first. The container
-asks the indexes through the bot (`gateway`), so that no login is where code of packages runs.
+On this host `--no-build` ensures that no code of a package runs: `uv` reads only the metadata of wheels. (Not
+`--only-binary :all:`, which a list in a uv.toml can undo. Only packages that the operator lists there under `no-binary`
+are exempt.)
+If a package has no wheel, the whole set is resolved again in a throw-away container in which only that package may be
+built; and again for the next such package, because `uv` stops at the first one. The container reaches the indexes
+through the bot (`gateway`), so that package code has no access to logins.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from commands.model.images import BaseImage
 from commands.model.packages import LockedPackage, PythonRequirement
 from commands.packages.build_needs import BuildNeeds
 from commands.packages.containers import FOLDER, Containers
-from commands.packages.lock_file import relocated
+from commands.packages.lock_file import with_addresses
 from commands.packages.platforms import python_platform, wheel_tags
 from commands.packages.uv_answer import Question, locked_packages, missing_wheels
 from commands.packages.uv_program import UvProgram
@@ -34,14 +34,14 @@ _OPTIONS = (
     "--no-python-downloads",
     "--quiet",
 )
-# Each round costs about a second; more packages without wheels than this are hardly ever asked for together.
+# Each round takes about a second; a request hardly ever has more packages without wheels.
 _ROUNDS = 10
 
 
 class UvResolver:
-    """The `Resolver` that asks `uv`. Holds settings only, so threads may share it.
+    """The `Resolver` that uses `uv`. It has no mutable state, so it is thread-safe.
 
-    `seconds` bounds each start of `uv`.
+    `seconds` is the timeout of each run of `uv`.
     """
 
     def __init__(self, program: UvProgram, containers: Containers, needs: BuildNeeds, *, seconds: float = 60.0) -> None:
@@ -69,8 +69,8 @@ class UvResolver:
             built += tuple(sorted(lacking))
             log.info("wheels_missing", packages=built, base=str(base.reference))
             outcome, address = self._in_container(requirements, base, labels, built)
-        locked = relocated(locked_packages(outcome, replace(question, built=built)), address)
-        return self._needs.added(locked, base, labels) if built else locked
+        locked = with_addresses(locked_packages(outcome, replace(question, built=built)), address)
+        return self._needs.with_build_files(locked, base, labels) if built else locked
 
     def _on_host(self, requirements: tuple[PythonRequirement, ...], base: BaseImage) -> RunOutcome:
         command = host_command(base, python=str(self._program.python))
@@ -90,13 +90,13 @@ class UvResolver:
 
 
 def host_command(base: BaseImage, *, python: str) -> tuple[str, ...]:
-    """Ask for the base's Python and platform, which this host need not have."""
+    """Return the command that resolves for the base's Python and platform, which this host need not have."""
     target = ("--python-version", base.python.version, "--python-platform", python_platform(base.platform, base.python))
     return ("pip", "compile", _REQUIREMENTS, *_OPTIONS, "--no-build", *target, "--python", python)
 
 
 def container_command(base: BaseImage, *, built: tuple[str, ...]) -> tuple[str, ...]:
-    """Ask for the Python that is there, and let only `built` be built: `--no-binary` makes an exception for each."""
+    """Return the command that resolves for the container's Python; only `built` may be built, by `--no-binary`."""
     wheels = ("--only-binary", ":all:", *(word for name in built for word in ("--no-binary", name)))
     uv = (f"{FOLDER}/uv", "pip", "compile", f"{FOLDER}/{_REQUIREMENTS}", *_OPTIONS, *wheels)
     return (*uv, "--python", base.python.executable, "--no-config", "--no-cache", "--color", "never")

@@ -1,4 +1,4 @@
-"""Look at a base image: what must be known before anything can be resolved for it or built on it."""
+"""Inspects a base image for what resolution and builds need to know."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ from commands.recipe.labels import REF_NAME, read_labels
 from commands.text import quoted
 
 OLDEST_PYTHON = (3, 8)
-"""What `uv` installs into, and what the programs in `inside` are written for."""
+"""The oldest version that `uv` supports and that the programs in `inside` are written for."""
 
 _ARCHITECTURES = frozenset({"amd64", "arm64"})
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-# What an image may order for every build on it: no mounts of caches or other images (RUN), no other images (COPY), no
-# addresses (ADD). Flags are what reaches them, so there are none. Nor are there further lines: the builder reads an
-# order as a Dockerfile, in which one line goes on in the next, and would find the flags there.
+# The allowed ONBUILD instructions: no mounts of caches or other images (RUN), no other images (COPY), no URLs (ADD).
+# Flags give access to those, so flags are refused. So are further lines: the builder parses an instruction as a
+# Dockerfile, where a line can continue on the next one, and would find flags there.
 _HARMLESS = re.compile(
     r"[^\S\n]*(?:(?:ENV|LABEL|USER|WORKDIR|EXPOSE|VOLUME|STOPSIGNAL|CMD|ENTRYPOINT|HEALTHCHECK)[^\S\n][^\n]*"
     r"|(?:RUN|COPY|SHELL)[^\S\n]+(?!--)\S[^\n]*)",
@@ -32,7 +32,7 @@ _HARMLESS = re.compile(
 _NO_SUCH_COMMAND = (126, 127)
 
 SCRATCH = 64 << 20
-"""Bytes that a container may write in which something is only looked at."""
+"""Maximum bytes that an inspecting container may write."""
 
 _SCRIPT = f"""\
 for name in python3 python; do
@@ -46,8 +46,8 @@ echo "$1 end"
 """
 
 
-class _Seen(BaseModel):
-    """The answer of `inside/look.py`. A base may print what it likes: nothing outside these grammars is taken."""
+class _LookAnswer(BaseModel):
+    """The answer of `inside/look.py`. A base may print anything, so each value must match its grammar."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -68,19 +68,19 @@ def look_at(
     seconds: float = 30.0,
     word: Callable[[], str] = token_hex,
 ) -> BaseImage:
-    """Find out what a base brings, by asking its Python in a throw-away container without a network.
+    """Inspect a base by running its Python in a throw-away container without a network.
 
     Args:
         engine: The daemon that has the image.
         image: The base as the daemon knows it.
-        reference: The name it was asked for by.
-        labels: What marks the throw-away container.
-        seconds: How long the container may take.
-        word: Makes a word that the image cannot know beforehand.
+        reference: The requested name.
+        labels: The labels of the throw-away container.
+        seconds: The timeout of the container.
+        word: Returns a word that the image cannot know in advance.
 
     Raises:
-        UnusableBase: Nothing can be built on it; the hint says on what instead.
-        ImageNotFound: It vanished.
+        UnusableBase: It cannot be built on; the hint names an alternative.
+        ImageNotFound: It no longer exists.
     """
     _require_platform(reference, image.platform)
     _require_user(reference, image.user)
@@ -93,11 +93,11 @@ def look_at(
             labels=labels,
             seconds=seconds,
             scratch=SCRATCH,
-            # Installing will run as root too, with root's view of the image.
+            # The installation will also run as root.
             user="0",
         )
     )
-    seen = _read(reference, outcome, secret, seconds)
+    seen = _parse_outcome(reference, outcome, secret, seconds)
     return BaseImage(
         reference=reference,
         image_id=image.id,
@@ -113,7 +113,7 @@ def look_at(
 
 
 def digest_of(image: LocalImage, reference: Reference) -> Digest | None:
-    """Find the digest by which the registry of `reference` knows the image; None where it was never in it."""
+    """Return the image's digest in the registry of `reference`, or None if it was never in it."""
     for known in image.repo_digests:
         repository, _, digest = known.rpartition("@")
         if Reference(repository).familiar_repository == reference.familiar_repository and _DIGEST.fullmatch(digest):
@@ -122,16 +122,16 @@ def digest_of(image: LocalImage, reference: Reference) -> Digest | None:
 
 
 def made_by(maker: Maker) -> str:
-    """Say what is known of who had an image made, as the rest of a sentence; empty where nothing is."""
+    """Return who had an image made, as the end of a sentence; empty if unknown."""
     name = f" as {quoted(maker.name)}" if maker.name else ""
     requester = f" for {quoted(maker.requester)}" if maker.requester else ""
-    # Labels are always read as UTC.
+    # Labels are always in UTC.
     at = f" on {maker.at.replace(tzinfo=None).isoformat(' ', 'minutes')} UTC" if maker.at else ""
     return f"{name}{requester}{at}"
 
 
 def refuse_default_made_here(base: BaseImage) -> None:
-    """Refuse a default base that anybody may have made by a command; raises `UnusableBase`."""
+    """Raise `UnusableBase` if the bot made the default base, since anybody can do that with a command."""
     if base.maker is None:
         return
     raise UnusableBase(
@@ -158,8 +158,8 @@ def _require_platform(reference: Reference, platform: Platform) -> None:
 def _require_user(reference: Reference, user: str) -> None:
     if user and not USER.fullmatch(user):
         raise UnusableBase(
-            f"`{reference}` runs as `{user}`, which is no name or number of a user.",
-            hint="Choose another base, or mend the USER line of this one.",
+            f"`{reference}` runs as `{user}`, which is not a user name or number.",
+            hint="Choose another base, or fix the USER line of this one.",
         )
 
 
@@ -173,19 +173,19 @@ def _require_harmless(reference: Reference, on_build: tuple[str, ...]) -> None:
         )
 
 
-def _read(reference: Reference, outcome: RunOutcome, word: str, seconds: float) -> _Seen:
-    told = list(answers(outcome.output, word))
-    old = [text.removeprefix("old ") for text in told if text.startswith("old ")]
+def _parse_outcome(reference: Reference, outcome: RunOutcome, word: str, seconds: float) -> _LookAnswer:
+    lines = list(answers(outcome.output, word))
+    old = [text.removeprefix("old ") for text in lines if text.startswith("old ")]
     if outcome.timed_out:
         raise _not_understood(reference, f"its Python did not answer within {seconds:g} s", outcome)
-    if told and told[-1].startswith("{"):
-        return _parsed(reference, told[-1], outcome)
+    if lines and lines[-1].startswith("{"):
+        return _parse_answer(reference, lines[-1], outcome)
     if old:
         raise UnusableBase(
             f"`{reference}` has only Python {old[-1][:20]}; at least {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} is needed.",
             hint="Choose a base with a newer Python.",
         )
-    if told == ["end"]:
+    if lines == ["end"]:
         raise UnusableBase(
             f"`{reference}` has no Python: neither `python3` nor `python` is there.",
             hint="Choose a base with Python 3, or leave `base` out to get the usual one.",
@@ -199,14 +199,14 @@ def _read(reference: Reference, outcome: RunOutcome, word: str, seconds: float) 
     raise _not_understood(reference, "its Python gave no answer", outcome)
 
 
-def _parsed(reference: Reference, text: str, outcome: RunOutcome) -> _Seen:
+def _parse_answer(reference: Reference, text: str, outcome: RunOutcome) -> _LookAnswer:
     try:
-        return _Seen.model_validate_json(text)
+        return _LookAnswer.model_validate_json(text)
     except ValidationError as fault:
         raise _not_understood(reference, "its Python's answer makes no sense", outcome) from fault
 
 
-def _runtime(reference: Reference, seen: _Seen) -> PythonRuntime:
+def _runtime(reference: Reference, seen: _LookAnswer) -> PythonRuntime:
     if seen.implementation != "CPython" or not seen.libc or not seen.libc_version:
         raise UnusableBase(
             f"`{reference}` has {seen.implementation} on {seen.libc or 'an unknown C library'}, "

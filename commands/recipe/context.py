@@ -1,4 +1,4 @@
-"""Pack the build context: the Dockerfile and the files that its mounts name. Nothing of the host's disk gets in."""
+"""Packs the build context: the Dockerfile and the files for its mounts, without any other file of the host."""
 
 import io
 import re
@@ -18,7 +18,7 @@ HASH = re.compile(r"sha256:[0-9a-f]{64}")
 OS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9+._-]*[A-Za-z0-9+._])?")
 OS_VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.+~:_-]*[A-Za-z0-9.~])?")
 
-# apt reads this file after its own, so it holds whatever a base has in /etc/apt. Its paths are mount points.
+# apt reads this file last, so it overrides the base's /etc/apt. Its paths are mount points.
 _APT_CONF = """\
 // Lists and downloads stay in cache mounts.
 Dir::State::lists "/mnt/lists";
@@ -44,12 +44,12 @@ _APT_TRUST = 'Acquire::https::CaInfo "/mnt/ca-bundle.crt";\n'
 
 
 def context_for(spec: ImageSpec, recipe: Recipe, *, ca_bundle: bytes | None = None) -> bytes:
-    """Pack everything that building `recipe` takes but the packages; `ca_bundle` as `write_dockerfile` was told.
+    """Pack everything that `recipe` needs except the packages; `ca_bundle` as for `write_dockerfile`.
 
-    The packages (`files_for`) are added on the way to the daemon.
+    The packages (`files_for`) are added when the context is sent.
 
     Raises:
-        ValueError: A package's name, version or hash is not of its grammar.
+        ValueError: A package's name, version or hash does not match its grammar.
     """
     files: dict[str, bytes] = {"Dockerfile": recipe.text.encode()}
     if spec.os_packages:
@@ -60,14 +60,14 @@ def context_for(spec: ImageSpec, recipe: Recipe, *, ca_bundle: bytes | None = No
 
 
 def files_for(paths: Mapping[PackageFile, Path]) -> dict[str, Path]:
-    """Say where in the context the packages are; raises ValueError where a file's name is not of its grammar."""
+    """Map each package file's path in the context to its path on this host; raises ValueError for a malformed name."""
     return {f"python/files/{_check(FILE_NAME, file.name)}": path for file, path in paths.items()}
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """Make a tar of relative paths and contents, always the same bytes of them. A path ending in `/` is a folder."""
+    """Pack relative paths and contents as a reproducible tar. A path that ends in `/` is a folder."""
     buffer = io.BytesIO()
-    # USTAR: a tar that starts with a PAX header is taken for a Dockerfile by BuildKit.
+    # USTAR: BuildKit mistakes a tar that starts with a PAX header for a Dockerfile.
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in sorted(_folders(files)):
             archive.addfile(_member(name, tarfile.DIRTYPE, 0o755, 0))
@@ -78,12 +78,12 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def requirements_text(locked: tuple[LockedPackage, ...]) -> str:
-    """Write a requirements file with hashes; raises ValueError where a package is not of its grammar."""
+    """Render a requirements file with hashes; raises ValueError if a package is malformed."""
     return "".join(_requirement(package) for package in locked)
 
 
 def os_packages_text(packages: tuple[OsPackage, ...]) -> str:
-    """Write the list for apt-get or apk, one a line; raises ValueError where a package is not of its grammar."""
+    """Render the list for apt-get or apk, one per line; raises ValueError if a package is malformed."""
     for package in packages:
         _check(OS_NAME, package.name)
         if package.version is not None:

@@ -1,4 +1,4 @@
-"""The labels of an image that the bot made: the daemon alone tells what it is, who asked, and how to make it again."""
+"""The labels of an image that the bot made: what it is, who requested it, and how to rebuild it."""
 
 import hashlib
 import json
@@ -21,17 +21,17 @@ BASE_NAME: Final = "org.opencontainers.image.base.name"
 BASE_DIGEST: Final = "org.opencontainers.image.base.digest"
 
 JOB: Final = "warroom.job"
-"""The id of the job that made it; throw-away containers of the job carry it too, so that a sweep finds them."""
+"""The id of the job that made it; the job's throw-away containers have it too, so that a sweep finds them."""
 REQUESTER: Final = "warroom.requester"
 CHANNEL: Final = "warroom.channel"
 SPEC: Final = "warroom.spec"
-"""`spec_hash` of what was confirmed: the same again need not be built."""
+"""`spec_hash` of the confirmed specification, to find an existing image instead of building again."""
 REQUEST: Final = "warroom.request"
-"""What was asked for, as JSON: see `Request`."""
+"""The request as JSON; see `Request`."""
 
 
 class Request(BaseModel):
-    """What somebody asked for, before it was resolved: enough to make the image anew with newer versions."""
+    """A request before its resolution: enough to rebuild the image with newer versions."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -43,7 +43,7 @@ class Request(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class MadeBy:
-    """Where an image came from, as its labels tell; what they do not tell is None."""
+    """The origin of an image from its labels; missing parts are None."""
 
     job: str
     requester: str | None
@@ -57,7 +57,7 @@ class MadeBy:
 
 
 def make_labels(spec: ImageSpec, *, job: str, requester: str, channel: str, created: datetime) -> dict[str, str]:
-    """Say everything about the image that is to be made; `created` with a time zone."""
+    """Return the labels of a new image; `created` must have a time zone."""
     return {
         CREATED: created.astimezone(UTC).isoformat(timespec="seconds"),
         AUTHORS: requester,
@@ -75,12 +75,12 @@ def make_labels(spec: ImageSpec, *, job: str, requester: str, channel: str, crea
 
 
 def container_labels(job: str) -> dict[str, str]:
-    """Mark a throw-away container of a job."""
+    """Return the labels of a job's throw-away container."""
     return {JOB: job}
 
 
 def request_of(spec: ImageSpec) -> Request:
-    """Turn a specification back into what was asked for."""
+    """Return the request of a specification."""
     return Request(
         name=spec.name,
         base=str(spec.base.reference),
@@ -90,7 +90,7 @@ def request_of(spec: ImageSpec) -> Request:
 
 
 def read_labels(labels: Mapping[str, str]) -> MadeBy | None:
-    """Read the labels of any image: None when the bot did not make it, never an error."""
+    """Parse the labels of any image; return None if the bot did not make it. Never raises."""
     job = labels.get(JOB)
     if not job:
         return None
@@ -108,9 +108,9 @@ def read_labels(labels: Mapping[str, str]) -> MadeBy | None:
 
 
 def spec_hash(spec: ImageSpec) -> str:
-    """Hash what decides the content of an image: two specifications with the same hash need one build.
+    """Return a hash of what determines an image's content: specifications with the same hash need one build.
 
-    The name, the tag and who asked are left out. So is the order in which things were named.
+    Name, tag and requester are not included, and the order of packages does not matter.
     """
     content = {
         "format": RECIPE_FORMAT,
@@ -128,7 +128,7 @@ def _time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):  # In another time zone the first and the last day have no date.
+    except (ValueError, OverflowError):  # Conversion to UTC can leave the range of dates.
         return None
 
 

@@ -1,8 +1,7 @@
-"""Check a built image before it gets its name: is it what was proposed, and does it work?
+"""Verifies a built image before it gets its tag: whether it matches the proposal and works.
 
-The questions are asked in a throw-away container without a network (`inside/check.py`), the answers judged here. An
-image may print and pretend what it likes: of its answers nothing is used but names and versions, which are compared
-with the specification, and texts, which are shown.
+`inside/check.py` runs in a throw-away container without a network, and this module judges its answers. An image may
+print anything: only names and versions are used, which are compared with the specification, and texts, which are shown.
 """
 
 import json
@@ -27,13 +26,13 @@ from commands.text import counted, one_line, plural
 log = structlog.get_logger()
 
 IMPORT_SECONDS = 30.0
-"""How long one module may take to import."""
+"""Timeout of one module's import."""
 
 MEMORY = 1 << 30
-"""Bytes that the check may use, imports included: what is given to such images when they run."""
+"""Memory limit of the check, imports included: the same as for such images when they run."""
 
 SCRATCH = 256 << 20
-"""Bytes that the check may write, in `/tmp`; they count as memory. All else is read-only."""
+"""Maximum bytes that the check may write to `/tmp`, which count as memory. All else is read-only."""
 
 _MARGIN_SECONDS = 5.0
 _LINES_MOST = 20
@@ -44,9 +43,9 @@ Text = Annotated[str, StringConstraints(max_length=5_000)]
 
 
 class Facts(BaseModel):
-    """What is installed, as the image tells it: names of distributions normalised, versions as text.
+    """What is installed according to the image: normalised names of distributions, versions as text.
 
-    `requires` holds Requires-Dist lines; `os_packages` the asked-for ones that are there, with their version or "".
+    `requires` contains Requires-Dist lines; `os_packages` the requested ones that are installed, with a version or "".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -59,7 +58,7 @@ class Facts(BaseModel):
 
 
 class Imported(BaseModel):
-    """How the import of one module went; `error` is empty where it went well, None where no time was left for it."""
+    """The result of one module's import; `error` is empty on success, None if there was no time left."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -70,7 +69,7 @@ class Imported(BaseModel):
 
 
 class End(BaseModel):
-    """Everything has been told."""
+    """The end of the answers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -90,10 +89,10 @@ def verify(
     word: Callable[[], str] = token_hex,
     redact: Callable[[str], str] = str,
 ) -> Verdict:
-    """Check the image that was built for `spec`, as the user that will run it.
+    """Verify the image that was built for `spec`, as the user that will run it.
 
-    Modules that do not import are told in the verdict: some need a device or a setting, so a person decides. A `word`
-    marks the answers; the image cannot know it beforehand. `redact` masks secrets in what modules say, before any cut.
+    The verdict lists modules that do not import: some need a device or a setting, so a person decides. A `word` marks
+    the answers; the image cannot know it in advance. `redact` masks secrets in the output of modules before truncation.
 
     Raises:
         VerificationFailed: Something is missing, has another version or does not fit, or the check did not end.
@@ -105,7 +104,7 @@ def verify(
             command=(spec.base.python.executable, *inline("check"), secret, _question(spec, seconds)),
             labels=labels,
             seconds=seconds,
-            # The image's user may have no home of its own to write to.
+            # The image's user may have no writable home.
             environment={"HOME": "/tmp"},  # noqa: S108 - in the container
             memory=MEMORY,
             scratch=SCRATCH,
@@ -117,17 +116,19 @@ def verify(
 def judge(
     spec: ImageSpec, outcome: RunOutcome, word: str, seconds: float, redact: Callable[[str], str] = str
 ) -> Verdict:
-    """Read the outcome of a check; raises VerificationFailed as `verify`."""
-    told = list(_told(outcome.output, word))
+    """Return the verdict of a check's outcome; raises VerificationFailed like `verify`."""
+    told = list(_answers_in(outcome.output, word))
     facts = next((each for each in told if isinstance(each, Facts)), None)
     if facts is not None:
         _require_all(spec, facts)
     imports = [each for each in told if isinstance(each, Imported)]
     if facts is None or not isinstance(told[-1], End) or any(each.error is None for each in imports):
-        raise _unfinished(replace(outcome, errors=redact(outcome.errors)), seconds)
+        raise _incomplete_check(replace(outcome, errors=redact(outcome.errors)), seconds)
     return Verdict(
         tuple(
-            ImportFailure(each.distribution, each.module, _shown(redact(each.error))) for each in imports if each.error
+            ImportFailure(each.distribution, each.module, _one_line(redact(each.error)))
+            for each in imports
+            if each.error
         )
     )
 
@@ -145,12 +146,12 @@ def _question(spec: ImageSpec, seconds: float) -> str:
     return json.dumps(question)
 
 
-def _told(output: str, word: str) -> Iterator[Facts | Imported | End]:
+def _answers_in(output: str, word: str) -> Iterator[Facts | Imported | End]:
     for answer in answers(output, word):
         try:
             yield Told.validate_json(answer)
         except ValidationError as fault:
-            # The image knows the word once it runs, so it may forge answers: that does not make it usable.
+            # The running image knows the word, so it can forge answers; a malformed one is ignored.
             log.warning("verification_answer_refused", reason=str(fault)[:500])
 
 
@@ -190,35 +191,35 @@ def _wrong_os_packages(spec: ImageSpec, facts: Facts) -> Iterator[str]:
 
 
 def _broken_requirements(spec: ImageSpec, facts: Facts) -> Iterator[str]:
-    """Find what does not fit, where one of the new packages is part of it: a base's own quarrels are not ours."""
+    """Yield unmet requirements that involve a new package; conflicts within the base are ignored."""
     locked = {package.name for package in spec.locked}
     extras = {canonicalize_name(requirement.name): requirement.extras for requirement in spec.requirements}
     for name, lines in sorted(facts.requires.items()):
-        for needed in _needed(lines, facts.markers, extras.get(canonicalize_name(name), ())):
+        for needed in _applicable(lines, facts.markers, extras.get(canonicalize_name(name), ())):
             target = canonicalize_name(needed.name)
             have = facts.installed.get(target)
-            if (name in locked or target in locked) and not _met(needed, have):
+            if (name in locked or target in locked) and not _is_met(needed, have):
                 there = f"{have} is there" if have else "it is missing"
                 yield f"`{name}` needs `{needed.name}{needed.specifier}`, but {there}."
 
 
-def _needed(lines: list[str], markers: Mapping[str, str], extras: tuple[str, ...]) -> Iterator[Requirement]:
+def _applicable(lines: list[str], markers: Mapping[str, str], extras: tuple[str, ...]) -> Iterator[Requirement]:
     for line in lines:
         try:
             needed = Requirement(line)
         except InvalidRequirement:
-            continue  # Old packages have lines that no standard knows; no installer heeds them.
+            continue  # Old packages have non-standard lines, which installers ignore.
         if needed.marker is None or any(needed.marker.evaluate({**markers, "extra": each}) for each in ("", *extras)):
             yield needed
 
 
-def _met(needed: Requirement, version: str | None) -> bool:
+def _is_met(needed: Requirement, version: str | None) -> bool:
     if version is None:
         return False
     try:
         return needed.specifier.contains(Version(version), prereleases=True)
     except InvalidVersion:
-        return True  # A distribution's own version scheme (OS packages of Python modules) cannot be compared.
+        return True  # A non-standard version (OS packages of Python modules) cannot be compared.
 
 
 def _same(one: str, other: str) -> bool:
@@ -228,7 +229,7 @@ def _same(one: str, other: str) -> bool:
         return one == other
 
 
-def _unfinished(outcome: RunOutcome, seconds: float) -> VerificationFailed:
+def _incomplete_check(outcome: RunOutcome, seconds: float) -> VerificationFailed:
     if outcome.out_of_memory:
         return VerificationFailed(
             f"The image was built, but checking it took more memory than the {MEMORY >> 20} MiB it may use.",
@@ -245,7 +246,7 @@ def _unfinished(outcome: RunOutcome, seconds: float) -> VerificationFailed:
     return VerificationFailed(
         "The image was built, but its Python could not carry out the check.",
         hint=_AGAIN,
-        details=tuple(_shown(line) for line in outcome.errors.splitlines()[-5:] if line.strip()),
+        details=tuple(_one_line(line) for line in outcome.errors.splitlines()[-5:] if line.strip()),
     )
 
 
@@ -253,7 +254,7 @@ def _count(number: int) -> str:
     return plural(number, "one package is", f"{counted(number, 'package')} are")
 
 
-def _shown(text: str, *, most: int = 300) -> str:
-    """Make one short line of what an image said: without control characters, its beginning and its end."""
+def _one_line(text: str, *, most: int = 300) -> str:
+    """Return an image's output as one short line without control characters; a long one keeps its start and end."""
     line = one_line(text)
     return line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 2 :]}"

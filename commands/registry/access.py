@@ -1,7 +1,7 @@
-"""Logins and tokens: what a registry wants to see, fetched when it asks and kept while it is good.
+"""Logins and tokens for registries, obtained on a challenge and cached until they expire.
 
-A login goes to its own registry and to the token service that this registry names, and only over a way that is
-protected; what was named over one that is not gets none.
+A login is sent only to its own registry and to the token service that this registry names, and only over a protected
+connection; a token service that was named over an unprotected connection gets none.
 """
 
 import base64
@@ -19,7 +19,14 @@ from commands.engine.interface import Login
 from commands.errors import LoginRefused, Problem
 from commands.model.references import Reference
 from commands.registry.challenge import Basic, Bearer, Challenge
-from commands.registry.problems import forbidden, nonsense, refused, token_only, unreachable, withheld
+from commands.registry.problems import (
+    access_denied,
+    invalid_answer,
+    no_access,
+    token_only,
+    unprotected_login,
+    unreachable,
+)
 from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Unanswered, Wire
@@ -29,18 +36,19 @@ _HEADERS = {"User-Agent": _CLIENT}
 _REFUSALS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _TOKEN = re.compile(r"[!-~]{1,16384}")
 _BASIC_SECONDS = 300.0
-"""How long a password is kept before the machine's configuration is asked again: somebody may have logged in anew."""
+"""How long a password is cached; then the configuration is read again, because somebody may have logged in."""
 _TOKEN_SECONDS = 60.0
-"""How long a token is good that does not say so; the token specification of the distribution project."""
+"""The lifetime of a token without `expires_in`; from the token specification of the distribution project."""
 _LONGEST_TOKEN_SECONDS = 3600
 _MARGIN = 5.0
-"""Seconds before its end at which a token is not used any more."""
+"""Seconds before its expiry at which a token is no longer used."""
 
 
 class Standing(Enum):
-    """As whom a registry is asked.
+    """The identity of a request to a registry.
 
-    As somebody; as nobody: because it did not want to know, for want of a login, or to keep that to ourselves.
+    With a login (`SOMEBODY`), or without one: because the registry did not ask (`UNASKED`), because none is configured
+    (`NOBODY`), or because the connection is not protected (`WITHHELD`).
     """
 
     SOMEBODY = auto()
@@ -51,7 +59,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What to send as `Authorization`, and until when, by the monotonic clock."""
+    """A value for `Authorization`, and its expiry on the monotonic clock."""
 
     header: str = field(repr=False)
     until: float
@@ -60,7 +68,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and where: an image at a registry, along a way that answered."""
+    """A request for an image at a registry, over a way that answered."""
 
     reference: Reference
     site: Site
@@ -68,7 +76,7 @@ class Question:
 
     @property
     def path(self) -> str:
-        """The repository, as the registry at hand calls it."""
+        """The repository's path at this registry."""
         return self.site.path_of(self.reference)
 
 
@@ -76,7 +84,7 @@ _Key = tuple[Site, Way, str]
 
 
 class Access:
-    """Used by many threads at once; two that ask for one token at the same time may fetch it twice."""
+    """Obtains and caches grants. Thread-safe; two threads that need one token at the same time may both fetch it."""
 
     def __init__(
         self,
@@ -93,18 +101,18 @@ class Access:
         self._monotonic = monotonic
         self._grants: dict[_Key, Grant] = {}
 
-    def remembered(self, question: Question) -> Grant | None:
-        """Find what was good for this registry, or for this repository in it, and still is."""
+    def cached_grant(self, question: Question) -> Grant | None:
+        """Return an unexpired grant for this repository or this registry."""
         kept = (self._grants.get(key) for key in _keys(question))
         return next((grant for grant in kept if grant and grant.until > self._monotonic()), None)
 
     def forget(self, question: Question) -> None:
-        """Drop what turned out not to be good."""
+        """Drop rejected grants."""
         for key in _keys(question):
             self._grants.pop(key, None)
 
     def obtain(self, challenge: Challenge, question: Question) -> Grant:
-        """Get what the registry asks for; raises `LoginRefused` and what the token service is at fault for."""
+        """Obtain the grant that a challenge asks for; raises `LoginRefused` and problems of the token service."""
         of_repository, of_registry = _keys(question)
         match challenge:
             case Basic():
@@ -117,25 +125,25 @@ class Access:
         return grant
 
     def refusal(self, question: Question, standing: Standing) -> LoginRefused:
-        """Tell that the registry does not show the image."""
+        """Return the problem that the registry does not show the image."""
         site, reference = question.site, question.reference
         match standing:
             case Standing.WITHHELD:
-                return withheld(site.name, reference, self._trust.folder_of(site.host))
+                return unprotected_login(site.name, reference, self._trust.folder_of(site.host))
             case Standing.UNASKED:
-                return forbidden(site.name, reference)
+                return no_access(site.name, reference)
             case Standing.SOMEBODY | Standing.NOBODY:
-                return refused(site.name, reference, had_login=standing is Standing.SOMEBODY)
+                return access_denied(site.name, reference, had_login=standing is Standing.SOMEBODY)
 
-    def _found(self, question: Question, *, protected: bool) -> tuple[Login | None, Standing]:
-        """Look up the registry's own login, if it may be sent at all."""
+    def _find_login(self, question: Question, *, protected: bool) -> tuple[Login | None, Standing]:
+        """Look up the registry's login if the connection is protected."""
         if not protected:
             return None, Standing.WITHHELD
         login = self._login(question.site.name)
         return login, Standing.SOMEBODY if login else Standing.NOBODY
 
     def _with_password(self, question: Question) -> Grant:
-        login, standing = self._found(question, protected=question.way.is_protected)
+        login, standing = self._find_login(question, protected=question.way.is_protected)
         if login is None:
             raise self.refusal(question, standing)
         if not login.password:
@@ -144,8 +152,8 @@ class Access:
 
     def _with_token(self, challenge: Bearer, question: Question) -> Grant:
         realm = self._realm(challenge, question)
-        way = Way(realm.scheme, realm.netloc, checked=_checked(realm, question.way))
-        login, standing = self._found(question, protected=question.way.is_protected and way.is_protected)
+        way = Way(realm.scheme, realm.netloc, checked=_is_checked(realm, question.way))
+        login, standing = self._find_login(question, protected=question.way.is_protected and way.is_protected)
         answer = self._ask(realm, challenge, question, login)
         if answer.status in _REFUSALS:
             raise self.refusal(question, standing)
@@ -157,16 +165,18 @@ class Access:
     def _realm(self, challenge: Bearer, question: Question) -> SplitResult:
         realm = http_url(challenge.realm)
         if realm is None:
-            raise nonsense(question.site.name, "names a token service that has no address")
+            raise invalid_answer(question.site.name, "names a token service without a valid address")
         if realm.scheme == "http" and question.way.scheme == "https":
-            raise nonsense(question.site.name, "names a token service without TLS, which is not asked")
+            raise invalid_answer(question.site.name, "names a token service without TLS, which is not asked")
         if is_inside(realm.netloc) and not is_inside(question.site.host):
-            raise nonsense(question.site.name, "names a token service of the inner network, which is not asked")
+            raise invalid_answer(
+                question.site.name, "names a token service in the internal network, which is not asked"
+            )
         return realm
 
     def _ask(self, realm: SplitResult, challenge: Bearer, question: Question, login: Login | None) -> Answer:
-        # The registry's own certificates count for its token service too, as for the daemon.
-        way = Way(realm.scheme, question.way.host, checked=_checked(realm, question.way))
+        # The registry's certificates also apply to its token service, as in the daemon.
+        way = Way(realm.scheme, question.way.host, checked=_is_checked(realm, question.way))
         asked = {"service": challenge.service, "scope": challenge.scope or f"repository:{question.path}:pull"}
         send = partial(self._wire.send, url=realm.geturl(), way=way)
         try:
@@ -174,7 +184,7 @@ class Access:
                 form = {"grant_type": "refresh_token", "refresh_token": login.identity_token, "client_id": _CLIENT}
                 return send("POST", headers=_HEADERS, form=form | asked)
             headers = _HEADERS | ({"Authorization": _basic(login)} if login else {})
-            # Several scopes are one word each in a form, but several parameters in an address.
+            # Several scopes are one field of words in a form, but several parameters in a URL.
             return send("GET", headers=headers, params={**asked, "scope": asked["scope"].split()})
         except Unanswered as fault:
             folder = self._trust.folder_of(question.site.host)
@@ -182,12 +192,12 @@ class Access:
 
 
 def _keys(question: Question) -> tuple[_Key, _Key]:
-    """Name what is kept for the repository, and what is kept for the whole registry."""
+    """Return the cache keys of the repository and of the whole registry."""
     return (question.site, question.way, question.path), (question.site, question.way, "")
 
 
-def _checked(realm: SplitResult, way: Way) -> bool:
-    """Say whether the certificate of a token service must be trusted: it need not where the registry's need not."""
+def _is_checked(realm: SplitResult, way: Way) -> bool:
+    """Return whether a token service's certificate is verified; it is not if the registry's is not."""
     return realm.scheme == "https" and (way.checked or (is_loopback(way.host) and not is_loopback(realm.netloc)))
 
 
@@ -196,7 +206,7 @@ def _basic(login: Login) -> str:
 
 
 def _token_in(body: bytes, site: Site) -> tuple[str, float]:
-    """Read a token and for how many seconds it is good."""
+    """Parse a token and its lifetime in seconds."""
     match _object(body):
         case {"token": str(token), **rest} | {"access_token": str(token), **rest} if _TOKEN.fullmatch(token):
             match rest.get("expires_in"):
@@ -205,7 +215,7 @@ def _token_in(body: bytes, site: Site) -> tuple[str, float]:
                 case _:
                     return token, _TOKEN_SECONDS
         case _:
-            raise nonsense(site.name, "has a token service that gives no token")
+            raise invalid_answer(site.name, "has a token service that returns no token")
 
 
 def _object(body: bytes) -> object:

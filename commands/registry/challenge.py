@@ -1,11 +1,11 @@
-"""How a registry asks for a login: the header `WWW-Authenticate`, as RFC 9110 and Docker's token scheme write it."""
+"""Parses a registry's `WWW-Authenticate` header, following RFC 9110 and Docker's token scheme."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _LONGEST = 8192
-"""Characters of a header that are read; a challenge that is longer is none."""
+"""Maximum characters of a header; a longer one is ignored."""
 
 _GAP = re.compile(r"[\s,]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)(?=\s|,|$)(?!\s*=)")
@@ -15,12 +15,12 @@ _ESCAPE = re.compile(r"\\(.)")
 
 @dataclass(frozen=True, slots=True)
 class Basic:
-    """Name and password, to the registry itself."""
+    """HTTP Basic authentication at the registry itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """A token, to be fetched at `realm`, a URL. `service` and `scope` say for what, empty where it does not say."""
+    """A token from the URL `realm`, for `service` and `scope`, which may be empty."""
 
     realm: str
     service: str = ""
@@ -31,14 +31,14 @@ Challenge = Basic | Bearer
 
 
 def challenge_in(header: str) -> Challenge | None:
-    """Read what the registry asks for, a token rather than a password where it takes both; None for nonsense."""
+    """Return the registry's challenge, `Bearer` if it offers both; None if it is malformed."""
     if len(header) > _LONGEST:
         return None
-    found = [challenge for challenge in map(_known, _split(header)) if challenge is not None]
+    found = [challenge for challenge in map(_challenge_of, _split(header)) if challenge is not None]
     return min(found, key=lambda challenge: isinstance(challenge, Basic), default=None)
 
 
-def _known(written: tuple[str, Mapping[str, str]]) -> Challenge | None:
+def _challenge_of(written: tuple[str, Mapping[str, str]]) -> Challenge | None:
     match written:
         case ("basic", _):
             return Basic()
@@ -49,7 +49,7 @@ def _known(written: tuple[str, Mapping[str, str]]) -> Challenge | None:
 
 
 def _split(header: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Cut the header into its challenges: scheme and parameters, both names in lower case."""
+    """Split a header into challenges: scheme and parameters, with names in lower case."""
     scheme, parameters, at = "", dict[str, str](), 0
     while at < len(header):
         at = _end(_GAP.match(header, at), at)

@@ -1,4 +1,4 @@
-"""Connections that trust exactly what they are told to, and that a host cannot hold for ever."""
+"""Connections that trust only the given certificates and that a host cannot keep open for ever."""
 
 import socket
 import ssl
@@ -12,73 +12,73 @@ import urllib3
 import urllib3.connection
 
 _CONNECTIONS = 8
-"""Connections to one host that are kept open at most."""
+"""Maximum number of pooled connections to one host."""
 
 
-_PATIENCE = 60.0
-"""Seconds for the headers of a connection without a time-out, of which there are none."""
+_DEFAULT_SECONDS = 60.0
+"""Time limit for the headers on a connection without a timeout, which does not occur."""
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """What `requests` sends through. `context` checks certificates; None takes any, so no login may go through."""
+    """The transport of `requests`. `context` verifies certificates; None accepts any, so it must not carry a login."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
-        self._context = context or _unchecked()
+        self._context = context or _unchecked_context()
         encrypted = _EncryptedPool if context else _UncheckedPool
         self._pools = {"http": _PlainPool, "https": encrypted}
         super().__init__(pool_maxsize=_CONNECTIONS)
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  # as in `requests`
-        """Make what keeps the connections."""
+        """Create the connection pools."""
         super().init_poolmanager(*arguments, **named, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **named: Any) -> Any:  # noqa: ANN401  # as in `requests`
-        """Make what keeps those through a proxy."""
+        """Create the connection pools for a proxy."""
         manager = super().proxy_manager_for(proxy, **named, ssl_context=self._context)
         manager.pool_classes_by_scheme = self._pools
         return manager
 
     def cert_verify(self, *_: object, **__: object) -> None:
-        """Add nothing to the context: `requests` would bring a list of its own."""
+        """Keep the context unchanged: `requests` would add its own CA list."""
 
 
 @contextmanager
-def _bounded(connection: urllib3.connection.HTTPConnection) -> Iterator[None]:
-    """Raise `TimeoutError` for a host that takes more than twice as long for its headers as it may be silent.
+def _limit_headers(connection: urllib3.connection.HTTPConnection) -> Iterator[None]:
+    """Raise `TimeoutError` if the headers take more than twice the connection's timeout.
 
-    Time-outs end a silence only: one byte now and then would keep them off for days.
+    A socket timeout only limits a pause: a host that sends single bytes could hold the connection for days.
     """
     is_over = threading.Event()
 
     def hang_up() -> None:
         is_over.set()
-        # The connection may be gone by now.
+        # The connection may already be closed.
         with suppress(OSError, AttributeError):
             connection.sock.shutdown(socket.SHUT_RDWR)
 
     timeout = connection.timeout
-    watch = threading.Timer(2 * timeout if isinstance(timeout, int | float) else _PATIENCE, hang_up)
+    watch = threading.Timer(2 * timeout if isinstance(timeout, int | float) else _DEFAULT_SECONDS, hang_up)
     watch.daemon = True
     watch.start()
     try:
         yield
     finally:
         watch.cancel()
-    # Headers that end in the middle are whole ones to http.client.
+    # http.client accepts truncated headers as complete.
     if is_over.is_set():
         raise TimeoutError
 
 
 class _Plain(urllib3.connection.HTTPConnection):
     def getresponse(self) -> Any:  # noqa: ANN401  # urllib3 keeps the type to itself
-        with _bounded(self):
+        with _limit_headers(self):
             return super().getresponse()
 
 
 class _Encrypted(urllib3.connection.HTTPSConnection):
     def getresponse(self) -> Any:  # noqa: ANN401  # urllib3 keeps the type to itself
-        with _bounded(self):
+        with _limit_headers(self):
             return super().getresponse()
 
 
@@ -92,12 +92,12 @@ class _EncryptedPool(urllib3.HTTPSConnectionPool):
 
 class _UncheckedPool(_EncryptedPool):
     def _validate_conn(self, conn: Any) -> None:  # noqa: ANN401  # urllib3 keeps the type to itself
-        # urllib3 would warn at each request. It is the daemon's own setting, and no login goes along.
+        # urllib3 would warn at each request. The daemon's settings allow it, and no login is sent.
         if conn.is_closed:
             conn.connect()
 
 
-def _unchecked() -> ssl.SSLContext:
+def _unchecked_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""Registries over HTTP: one HEAD tells which manifest a name stands for, which no registry counts as a pull."""
+"""Registries over HTTP: one HEAD request returns a name's digest, which registries do not count as a pull."""
 
 import re
 import time
@@ -22,7 +22,7 @@ from commands.registry.access import Access, Grant, Question, Standing
 from commands.registry.challenge import challenge_in
 from commands.registry.interface import Remote
 from commands.registry.limits import Waits, quota_in, seconds_to_wait
-from commands.registry.problems import limited, nonsense, not_found, odd_status, unreachable
+from commands.registry.problems import invalid_answer, not_found, odd_status, rate_limited, unreachable
 from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback, site_in, site_of, ways_to
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Trouble, Unanswered, Wire
@@ -30,7 +30,7 @@ from commands.text import quoted
 
 # Not `oras`: its requests have no timeouts, and its session reads `.netrc`.
 
-# An index first: for an image of several platforms its digest is what a daemon notes at a pull.
+# An index first: for a multi-platform image the daemon records the index's digest at a pull.
 _ACCEPTED = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -46,17 +46,17 @@ _REDIRECTS = (
     HTTPStatus.TEMPORARY_REDIRECT,
     HTTPStatus.PERMANENT_REDIRECT,
 )
-_LONGEST_JOURNEY = 4
+_MOST_REDIRECTS = 4
 _RULES_SECONDS = 60.0
-"""How long the daemon's rules are kept: they change when it is started anew."""
+"""How long the daemon's rules are cached; they change only when it restarts."""
 
 
 class HttpRegistry:
-    """All registries. `rules` and `login` are the engine's; nothing is asked or connected before a look-up.
+    """All registries. `rules` and `login` are the engine's; there is no request before a lookup.
 
-    `mirror` (`host[:port][/prefix]`) answers for the hub. `certificates` is a folder as Docker's `certs.d`,
-    `ca_bundle` a file with more to trust; `clock` gives seconds since the epoch, `seconds` bounds each silence.
-    Raises `Misconfigured` for a mirror that is no address.
+    `mirror` (`host[:port][/prefix]`) answers for Docker Hub. `certificates` is a folder like Docker's `certs.d`,
+    `ca_bundle` a file of additional CAs; `clock` returns epoch seconds, `seconds` is the timeout without data.
+    Raises `Misconfigured` if the mirror's address is malformed.
     """
 
     def __init__(
@@ -83,25 +83,25 @@ class HttpRegistry:
         self._rules = Memory[None, RegistryRules](1, _RULES_SECONDS, monotonic)
 
     def close(self) -> None:
-        """Close the connections that are kept open; it can be used again afterwards."""
+        """Close the pooled connections; the object remains usable."""
         self._wire.close()
 
     def look_up(self, reference: Reference) -> Remote:
-        """Ask by one HEAD for the digest that a name with a tag stands for (`latest` where it has none).
+        """Return the digest of a name's tag (`latest` by default), by one HEAD request.
 
-        Raises `ImageNotFound`, `LoginRefused`, `RegistryLimited` (also without asking, while a registry's `Retry-After`
-        lasts) or `RegistryUnreachable`; what `rules` and `login` raise passes through.
+        Raises `ImageNotFound`, `LoginRefused`, `RegistryLimited` (without a request while a `Retry-After` lasts),
+        `RegistryUnreachable`, and what `rules` and `login` raise.
         """
         *mirrors, last = self._sites(reference)
         for mirror in mirrors:
             try:
                 return self._look_up(reference, mirror)
             except (ImageNotFound, LoginRefused, RegistryLimited, RegistryUnreachable):
-                continue  # As the daemon does: a mirror that fails is passed over.
+                continue  # Skip a mirror that fails, as the daemon does.
         return self._look_up(reference, last)
 
     def _sites(self, reference: Reference) -> Iterator[Site]:
-        """List where a name is looked up, one after the other."""
+        """Yield the sites for a lookup, in order."""
         if reference.registry == HUB and self._mirror:
             yield self._mirror
             return
@@ -111,15 +111,15 @@ class HttpRegistry:
         yield site_of(reference, rules)
 
     def _current_rules(self, host: str) -> RegistryRules:
-        if is_loopback(host):  # Nothing that the daemon says would change the way there.
+        if is_loopback(host):  # The daemon's rules do not affect loopback.
             return RegistryRules(hub="")
         return self._rules.get_or_make(None, self._read_rules)
 
     def _look_up(self, reference: Reference, site: Site) -> Remote:
-        if left := self._waits.left(site.host):
-            raise limited(site.name, left)
-        question, answer = self._reached(reference, site, *self._ways_to(site))
-        answer = self._let_in(question, answer)
+        if left := self._waits.seconds_left(site.host):
+            raise rate_limited(site.name, left)
+        question, answer = self._first_answer(reference, site, *self._ways_to(site))
+        answer = self._authorize(question, answer)
         match answer.status:
             case HTTPStatus.OK:
                 digest = _digest_in(answer, site)
@@ -127,25 +127,25 @@ class HttpRegistry:
             case HTTPStatus.NOT_FOUND:
                 raise not_found(site.name, reference)
             case _:
-                # One that has begun to speak TLS calls plain HTTP a bad request: find the way anew.
+                # A registry that has switched to TLS answers plain HTTP with a bad request: try all ways next time.
                 self._known_ways.pop(site, None)
                 raise self._problem_of(site, answer)
 
     def _source(self, reference: Reference, site: Site, digest: Digest) -> Reference:
-        # The daemon uses its own mirrors by itself, but it has to be told of ours.
+        # The daemon uses its own mirrors by default; the bot's mirror must be named.
         repository = f"{site.host}/{site.path_of(reference)}" if site is self._mirror else reference.repository
         return Reference(repository, digest=digest)
 
     def _ways_to(self, site: Site) -> tuple[Way, ...]:
-        """List the way that worked before, else each that is allowed."""
+        """Return the way that worked before, otherwise all allowed ways."""
         own = bool(self._trust.own(site.host).files)
         ways = ways_to(site, self._current_rules(site.host).insecure, has_own_certificates=own)
         return tuple(way for way in ways if way == self._known_ways.get(site)) or ways
 
-    def _reached(self, reference: Reference, site: Site, way: Way, *others: Way) -> tuple[Question, Answer]:
+    def _first_answer(self, reference: Reference, site: Site, way: Way, *others: Way) -> tuple[Question, Answer]:
         question = Question(reference, site, way)
         try:
-            answer = self._head(question, self._access.remembered(question))
+            answer = self._head(question, self._access.cached_grant(question))
         except Unanswered as fault:
             self._known_ways.pop(site, None)
             if fault.trouble is Trouble.SILENT or not others:
@@ -153,47 +153,47 @@ class HttpRegistry:
         else:
             self._known_ways[site] = way
             return question, answer
-        return self._reached(reference, site, *others)
+        return self._first_answer(reference, site, *others)
 
-    def _let_in(self, question: Question, answer: Answer) -> Answer:
-        """Do what the registry asks for, once."""
-        grant = self._access.remembered(question)
+    def _authorize(self, question: Question, answer: Answer) -> Answer:
+        """Answer the registry's challenge, once."""
+        grant = self._access.cached_grant(question)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             self._access.forget(question)
             challenge = challenge_in(answer.headers.get("WWW-Authenticate", ""))
             if challenge is None:
-                raise nonsense(question.site.name, "wants a login of a kind that Docker does not know")
+                raise invalid_answer(question.site.name, "requires a kind of login that Docker does not support")
             grant = self._access.obtain(challenge, question)
-            answer = self._again(question, grant)
+            answer = self._head_or_fail(question, grant)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             self._access.forget(question)
             raise self._access.refusal(question, grant.standing if grant else Standing.UNASKED)
         return answer
 
-    def _again(self, question: Question, grant: Grant) -> Answer:
+    def _head_or_fail(self, question: Question, grant: Grant) -> Answer:
         try:
             return self._head(question, grant)
         except Unanswered as fault:
             raise self._unreachable(question.site, fault) from fault
 
     def _head(self, question: Question, grant: Grant | None) -> Answer:
-        """Ask, and follow where the registry sends on to; what it may know stays with it."""
+        """Send the HEAD request and follow redirects; credentials are sent only to the registry itself."""
         tag = question.reference.tag or question.reference.digest or "latest"
         way, url = question.way, f"{question.way.scheme}://{question.way.host}/v2/{question.path}/manifests/{tag}"
-        for _ in range(_LONGEST_JOURNEY):
+        for _ in range(_MOST_REDIRECTS):
             own = {"Authorization": grant.header} if grant and way == question.way else {}
             answer = self._wire.send("HEAD", url, way, headers=_HEADERS | own)
             if answer.status not in _REDIRECTS:
                 return answer if way == question.way else _of_elsewhere(answer, question.site)
             url, way = _next(url, answer.headers.get("Location", ""), way, question.site)
-        raise nonsense(question.site.name, "sends on and on")
+        raise invalid_answer(question.site.name, "redirects too many times")
 
     def _problem_of(self, site: Site, answer: Answer) -> Problem:
         if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
             return odd_status(site.name, answer.status)
         seconds = seconds_to_wait(answer.headers.get("Retry-After"), self._clock())
         self._waits.begin(site.host, seconds)
-        return limited(site.name, seconds)
+        return rate_limited(site.name, seconds)
 
     def _unreachable(self, site: Site, fault: Unanswered) -> RegistryUnreachable:
         return unreachable(site.name, fault, self._trust.folder_of(site.host))
@@ -204,14 +204,14 @@ def _mirror(address: str) -> Site:
         site, example = site_in(address), Reference.parse(f"{address}/library/name")
     except (ValueError, Malformed) as fault:
         raise _no_mirror(address) from fault
-    if example.registry != site.host:  # Docker would take it for a part of the hub.
+    if example.registry != site.host:  # Docker would treat it as a path on Docker Hub.
         raise _no_mirror(address)
     return site
 
 
 def _no_mirror(address: str) -> Misconfigured:
     return Misconfigured(
-        f"The mirror {quoted(address)} is no address of a registry.",
+        f"The mirror {quoted(address)} is not the address of a registry.",
         hint="Set it to `host:port` or `host/prefix`, in lower case and without a scheme.",
     )
 
@@ -219,41 +219,41 @@ def _no_mirror(address: str) -> Misconfigured:
 def _mirror_of_daemon(address: str) -> Site | None:
     try:
         return site_in(address)
-    except ValueError:  # Lenient with the daemon: it may know addresses that are not known here.
+    except ValueError:  # Lenient with the daemon: it may accept other addresses.
         return None
 
 
 def _next(url: str, location: str, way: Way, site: Site) -> tuple[str, Way]:
-    """Say where the registry sends on to, and how to go there.
+    """Return the target of a redirect and the way to it.
 
-    Never out of TLS, and from outside never to this machine.
+    A redirect must not leave TLS, and must not lead from outside to this machine or the internal network.
     """
     target = http_url(location, seen_from=url)
     if target is None:
-        raise nonsense(site.name, "sends on to no address")
+        raise invalid_answer(site.name, "redirects to an invalid address")
     if (target.scheme, target.netloc.lower()) == (way.scheme, way.host.lower()):
         return target.geturl(), way
     if target.scheme == "http" and (way.scheme == "https" or not is_loopback(target.netloc)):
-        raise nonsense(site.name, "sends on to a host without TLS")
+        raise invalid_answer(site.name, "redirects to a host without TLS")
     if is_loopback(target.netloc) and not is_loopback(site.host):
-        raise nonsense(site.name, "sends on to this machine")
+        raise invalid_answer(site.name, "redirects to this machine")
     if is_inside(target.netloc) and not is_inside(site.host):
-        raise nonsense(site.name, "sends on to the inner network")
+        raise invalid_answer(site.name, "redirects to the internal network")
     checked = target.scheme == "https" and not is_loopback(target.netloc)
     return target.geturl(), Way(target.scheme, target.netloc, checked=checked)
 
 
 def _of_elsewhere(answer: Answer, site: Site) -> Answer:
-    """Take the answer of a host that the registry sent on to, unless it wants to know who asks."""
+    """Return the answer of a redirect's target unless it requires a login."""
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise nonsense(site.name, "sends on to another host that wants a login")
+        raise invalid_answer(site.name, "redirects to another host that requires a login")
     return answer
 
 
 def _digest_in(answer: Answer, site: Site) -> Digest:
     digest = answer.headers.get("Docker-Content-Digest")
     if digest is None:
-        raise nonsense(site.name, "does not tell digests")
+        raise invalid_answer(site.name, "does not send digests")
     if not _DIGEST.fullmatch(digest):
-        raise nonsense(site.name, "tells a digest that is none")
+        raise invalid_answer(site.name, "sends a malformed digest")
     return Digest(digest)

@@ -1,4 +1,4 @@
-"""What the commands ask of registries. `http_registry` is the real one; tests hold a fake to the same contract."""
+"""The interface of registries. `http_registry` implements it; a fake passes the same contract tests."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +9,7 @@ from commands.model.references import Reference
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many pulls a registry still allows: `remaining` of `limit` in a window of `seconds`, where it says so."""
+    """The pulls that a registry still allows: `remaining` of `limit` in a window of `seconds`, if known."""
 
     remaining: int
     limit: int | None = None
@@ -18,9 +18,9 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What a name stands for in its registry.
+    """The image that a name refers to in its registry.
 
-    `source` is where it can be pulled by its digest: the name's own repository, or that of the configured mirror.
+    `source` is the reference to pull, by digest: in the name's own repository, or in that of the configured mirror.
     """
 
     digest: Digest
@@ -29,20 +29,20 @@ class Remote:
 
 
 class Lookup(Protocol):
-    """All registries, each with its own address, certificates and login. Used by many threads at once."""
+    """All registries, each with its own address, certificates and login. Thread-safe."""
 
     def look_up(self, reference: Reference) -> Remote:
-        """Ask by one HEAD for the digest that a name with a tag stands for (`latest` where it has none).
+        """Return the digest of a name's tag (`latest` by default), by one HEAD request.
 
-        Raises `ImageNotFound`, `LoginRefused`, `RegistryLimited` (also without asking, while a registry's `Retry-After`
-        lasts) or `RegistryUnreachable`.
+        Raises `ImageNotFound`, `LoginRefused`, `RegistryLimited` (without a request while a `Retry-After` lasts) or
+        `RegistryUnreachable`.
         """
         ...
 
 
 class Registry(Lookup, Protocol):
-    """The registries that may be asked: `look_up` raises `RegistryNotAllowed` for any other, without asking it."""
+    """The allowed registries: `look_up` raises `RegistryNotAllowed` for any other, without a request."""
 
     def require(self, reference: Reference) -> None:
-        """Raise `RegistryNotAllowed` unless the registry of a name may be asked; to be called before each pull."""
+        """Raise `RegistryNotAllowed` unless the registry of a name may be asked; call it before each pull."""
         ...

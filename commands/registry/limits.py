@@ -1,4 +1,4 @@
-"""How much a registry still allows, and how long it wants to be left alone."""
+"""Quotas and waiting times of registries."""
 
 import math
 import re
@@ -9,14 +9,14 @@ from email.utils import parsedate_to_datetime
 from commands.registry.interface import Quota
 
 LONGEST_WAIT = 24 * 3600.0
-"""Seconds; a registry that names a longer time is asked again after this one."""
+"""Maximum seconds to wait, even if a registry asks for more."""
 
 _AMOUNT = re.compile(r"(\d{1,9})(?:\s*;\s*w=(\d{1,9}))?")
 _SECONDS = re.compile(r"\d{1,9}")
 
 
 def quota_in(headers: Mapping[str, str]) -> Quota | None:
-    """Read `ratelimit-remaining` and `ratelimit-limit` (`76;w=21600`); None where the first is not there."""
+    """Parse `ratelimit-remaining` and `ratelimit-limit` (`76;w=21600`); return None without the first."""
     remaining = _AMOUNT.fullmatch(headers.get("ratelimit-remaining", "").strip())
     if remaining is None:
         return None
@@ -30,7 +30,7 @@ def quota_in(headers: Mapping[str, str]) -> Quota | None:
 
 
 def seconds_to_wait(header: str | None, now: float) -> float | None:
-    """Read `Retry-After`, seconds or a date of HTTP; `now` is in seconds since the epoch. None for nonsense."""
+    """Parse `Retry-After`, seconds or an HTTP date, or return None if malformed; `now` is epoch seconds."""
     if header is None:
         return None
     text = header.strip()
@@ -41,24 +41,24 @@ def seconds_to_wait(header: str | None, now: float) -> float | None:
 def _seconds_until(date: str, now: float) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
-        # A date of HTTP is in GMT, also where it does not say so.
+        # An HTTP date is in GMT, even without a zone.
         return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now
     except (ValueError, OverflowError):
         return None
 
 
 class Waits:
-    """Which registries want to be left alone, and until when. Used by many threads at once."""
+    """The registries that must not be asked yet, with the end of each wait. Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._until: dict[str, float] = {}
 
     def begin(self, host: str, seconds: float | None) -> None:
-        """Leave a registry alone; None, where it does not say for how long, is no wait."""
+        """Start a wait for a registry; None, if it names no time, starts none."""
         if seconds:
             self._until[host] = self._monotonic() + seconds
 
-    def left(self, host: str) -> float:
-        """Say how many seconds are left to wait, in whole ones; 0 when it may be asked."""
+    def seconds_left(self, host: str) -> float:
+        """Return the whole seconds left to wait; 0 if the registry may be asked."""
         return float(max(0, math.ceil(self._until.get(host, 0.0) - self._monotonic()))) if host in self._until else 0.0

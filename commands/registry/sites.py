@@ -1,4 +1,4 @@
-"""Where a registry is, and which ways lead to it. Pure: names in, addresses out."""
+"""The address of a registry, and the ways to connect to it. Pure: names in, addresses out."""
 
 import ipaddress
 import re
@@ -15,16 +15,16 @@ _ADDRESS = re.compile(
 )
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _INNER = frozenset({"localhost", "local", "internal"})
-"""Last parts of names that are never on the internet; RFC 6761, RFC 6762, and what ICANN set aside for private use."""
+"""Top-level names that do not exist on the internet; RFC 6761, RFC 6762, and ICANN's name for private use."""
 _HTTP = "http"
 _HTTPS = "https"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A registry: `name` as people know it and log in to it, `host` (with port) as it is reached.
+    """A registry: `name` as in image names and logins, `host` (with port) as the address.
 
-    `prefix` stands before each repository's path. `scheme` is None where it has to be found out.
+    `prefix` precedes each repository's path. `scheme` is None if it is unknown.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Site:
     scheme: str | None = None
 
     def path_of(self, reference: Reference) -> str:
-        """Say under which path it has an image."""
+        """Return an image's path at this registry."""
         return f"{self.prefix}/{reference.path}" if self.prefix else reference.path
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to speak with a host. `checked` says whether its certificate must be trusted."""
+    """How to connect to a host. `checked` says whether its certificate is verified."""
 
     scheme: str
     host: str
@@ -47,12 +47,12 @@ class Way:
 
     @property
     def is_protected(self) -> bool:
-        """Whether credentials may go along it: to the machine itself, or to a host that proved who it is."""
+        """Whether credentials may be sent: to this machine, or to a host with a verified certificate."""
         return is_loopback(self.host) or (self.scheme == _HTTPS and self.checked)
 
 
 def site_in(address: str) -> Site:
-    """Read the address of a mirror, `[https://]host[:port][/prefix]`; raises `ValueError`."""
+    """Parse the address of a mirror, `[https://]host[:port][/prefix]`; raises `ValueError` if malformed."""
     found = _ADDRESS.fullmatch(address)
     if found is None:
         raise ValueError(address)
@@ -60,14 +60,14 @@ def site_in(address: str) -> Site:
 
 
 def site_of(reference: Reference, rules: RegistryRules) -> Site:
-    """Say where a name's own registry is."""
+    """Return the site of a name's own registry."""
     return Site(HUB, rules.hub) if reference.registry == HUB else Site(reference.registry, reference.registry)
 
 
 def ways_to(site: Site, insecure: tuple[str, ...], *, has_own_certificates: bool) -> tuple[Way, ...]:
-    """List the ways in which a registry is tried, as Docker does, but never around certificates that are there for it.
+    """List the ways to try, in Docker's order, but always verify a registry that has its own certificates.
 
-    Docker looks names up to compare them with networks; here only an address is in one.
+    Docker resolves names to compare them with networks; here only a literal address is in one.
     """
     lenient = may_go_without_tls(site.host, insecure) and not has_own_certificates
     encrypted = Way(_HTTPS, site.host, checked=not lenient)
@@ -82,31 +82,31 @@ def ways_to(site: Site, insecure: tuple[str, ...], *, has_own_certificates: bool
 
 
 def http_url(text: str, *, seen_from: str = "") -> SplitResult | None:
-    """Read a URL that somebody else wrote, without a login in it; None for anything else."""
+    """Parse an untrusted URL; return None if it is malformed, has a login, or is not HTTP."""
     try:
         url = urlsplit(urljoin(seen_from, text))
         sound = url.scheme in (_HTTP, _HTTPS) and url.hostname and "@" not in url.netloc and url.port != 0
-    except ValueError:  # A port that is none, or brackets around no address.
+    except ValueError:  # A malformed port or IPv6 address.
         return None
     return url._replace(fragment="") if sound else None
 
 
 def may_go_without_tls(host: str, insecure: tuple[str, ...]) -> bool:
-    """Say whether the daemon takes a host (with port) without trusting its certificate; loopback it always does."""
+    """Return whether the daemon accepts a host (with port) without a trusted certificate; always for loopback."""
     named = host.lower() in (entry.lower() for entry in insecure)
     return named or is_loopback(host) or any(_is_in(_bare(host), network) for network in insecure)
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host (with or without port) is this machine by its very name."""
+    """Return whether a host (with or without port) is a loopback name or address."""
     return _bare(host).lower() == "localhost" or _is_in(_bare(host), "127.0.0.0/8") or _is_in(_bare(host), "::1/128")
 
 
 def is_inside(host: str) -> bool:
-    """Say whether a host (with or without port) names a machine of the inner network, or one by its bare address.
+    """Return whether a host (with or without port) is in the internal network or is a literal address.
 
-    Nobody who only names an image may have these asked: what answers there is not on the internet. An address has many
-    spellings (`127.1`, `0x7f000001`, `2130706433`); no name of the internet ends in a number.
+    A typed image name must not cause requests to such hosts, which are not on the internet. An address has many
+    spellings (`127.1`, `0x7f000001`, `2130706433`); no name on the internet ends in a number.
     """
     *_, before_last, last = ("", *_bare(host).lower().rstrip(".").split("."))
     return not before_last or ":" in last or _NUMBER.fullmatch(last) is not None or last in _INNER
@@ -118,7 +118,7 @@ def _bare(host: str) -> str:
 
 def _is_in(host: str, network: str) -> bool:
     try:
-        # An address alone is no network: Docker takes it for the name of a host without a port.
+        # A single address is not a network: Docker treats it as the name of a host without a port.
         return "/" in network and ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:  # A name is in no network, and an entry may be a name.
+    except ValueError:  # A name is not in any network, and an entry may be a name.
         return False

@@ -1,7 +1,7 @@
-"""Requests to registries and their answers: the only place that speaks HTTP to them.
+"""Requests to registries and their answers: the only place for HTTP to them.
 
-The adapters of `requests` are used without its sessions: no cookies, no `.netrc`, no redirects and no credentials but
-those that are given.
+It uses the adapters of `requests` without sessions: no cookies, no `.netrc`, no redirects, and only explicit
+credentials.
 """
 
 import ssl
@@ -24,14 +24,14 @@ from commands.registry.sites import Way, is_loopback
 from commands.registry.trust import Authorities, Trust, UnreadableCertificates
 
 LONGEST_ANSWER = 64 << 10
-"""Bytes of a body; the longest that is read is a token."""
+"""Maximum bytes of a body; the longest expected one is a token."""
 
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError)
 _SILENCES = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 
 
 class Trouble(Enum):
-    """Why there is no answer."""
+    """The reason for a missing answer."""
 
     SILENT = auto()
     UNTRUSTED = auto()
@@ -39,7 +39,7 @@ class Trouble(Enum):
 
 
 class Unanswered(Exception):
-    """There is no answer, or none that can be taken. `reason` is in plain words, a part of a sentence."""
+    """There is no usable answer. `reason` is part of a sentence in plain words."""
 
     def __init__(self, trouble: Trouble, reason: str) -> None:
         super().__init__(reason)
@@ -49,7 +49,7 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. The names of `headers` may be asked for in any case."""
+    """The answer to a request. The names of `headers` are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,7 +57,7 @@ class Answer:
 
 
 class Wire:
-    """Connections to hosts, kept open between requests. Used by many threads at once."""
+    """Persistent connections to hosts. Thread-safe."""
 
     def __init__(self, trust: Trust, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._trust = trust
@@ -76,11 +76,11 @@ class Wire:
         params: Mapping[str, str | list[str]] | None = None,
         form: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and give its answer, whatever its status; raises `Unanswered`.
+        """Send one request and return its answer with any status; raises `Unanswered`.
 
-        Of `way`, the host says whose certificates are trusted: that of a registry also for its token service.
+        The host of `way` selects the trusted certificates: for a token service it is the registry's host.
         """
-        with self._faults_told():
+        with self._translate_faults():
             request = requests.Request(method, url, headers=dict(headers), params=params, data=form).prepare()
             response = self._adapter(way).send(
                 request,
@@ -92,7 +92,7 @@ class Wire:
             return Answer(response.status_code, response.headers, self._body(response.raw))
 
     def close(self) -> None:
-        """Close what is open; the next request opens it again."""
+        """Close the connections; the next request reconnects."""
         with self._lock:
             adapters, self._adapters = self._adapters, {}
         for adapter in adapters.values():
@@ -116,15 +116,15 @@ class Wire:
         return body
 
     @contextmanager
-    def _faults_told(self) -> Iterator[None]:
+    def _translate_faults(self) -> Iterator[None]:
         try:
             yield
         except UnreadableCertificates as fault:
-            raise Unanswered(Trouble.UNTRUSTED, f"`{fault.file}` holds no certificates that can be read") from fault
+            raise Unanswered(Trouble.UNTRUSTED, f"`{fault.file}` has no readable certificates") from fault
         except _FAULTS as fault:
-            raise self._told(fault) from fault
+            raise self._unanswered(fault) from fault
 
-    def _told(self, fault: Exception) -> Unanswered:
+    def _unanswered(self, fault: Exception) -> Unanswered:
         causes = causes_of(fault)
         if untrusted := next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None):
             return Unanswered(Trouble.UNTRUSTED, untrusted.verify_message.rstrip("."))
@@ -134,8 +134,8 @@ class Wire:
 
 
 def _proxies(url: str) -> dict[str, str]:
-    # `requests` reads the environment by itself (HTTPS_PROXY, NO_PROXY and their lower-case forms): its rules for what
-    # bypasses a proxy take no other one.
+    # `requests` reads the process environment (HTTPS_PROXY, NO_PROXY and their lower-case forms); its rules for
+    # bypassing a proxy accept no other source.
     return {} if is_loopback(urlsplit(url).netloc) else get_environ_proxies(url, no_proxy=None)
 
 
@@ -143,7 +143,7 @@ _BROKEN = "the connection broke"
 
 
 def _is_silence(fault: BaseException) -> bool:
-    # urllib3 counts a refused connection among its time-outs.
+    # In urllib3 a refused connection is a subclass of its timeouts.
     return isinstance(fault, _SILENCES) and not isinstance(fault, urllib3.exceptions.NewConnectionError)
 
 
@@ -152,12 +152,12 @@ def _words(fault: BaseException) -> str | None:
         case ConnectionRefusedError():
             return "connection refused"
         case urllib3.exceptions.NameResolutionError() | UnicodeError():
-            return "its name cannot be looked up"
+            return "its name cannot be resolved"
         case urllib3.exceptions.LocationParseError() | requests.exceptions.InvalidURL():
-            return "it has no address that can be reached"
+            return "its address is not valid"
         case requests.exceptions.ProxyError():
-            return "the proxy of the environment does not let it through"
+            return "the configured proxy refuses the connection"
         case ssl.SSLError():
-            return "no TLS connection came about"
+            return "the TLS handshake failed"
         case _:
             return None

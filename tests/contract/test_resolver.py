@@ -240,8 +240,8 @@ def odd_index() -> Iterator[str]:
     ("project", "kind", "message"),
     [
         ("login-page", PackageNotFound, "There is no Python package `login-page` in the package index."),
-        ("broken", IndexUnreachable, "The package index answered with something that is no package index."),
-        ("plain", IndexUnreachable, "The package index answered with something that is no package index."),
+        ("broken", IndexUnreachable, "The package index gave an answer that is not a package index."),
+        ("plain", IndexUnreachable, "The package index gave an answer that is not a package index."),
         ("down", IndexUnreachable, "The package index answered with HTTP status 503."),
         ("secret", IndexUnreachable, "The package index refused the bot's credentials."),
         ("missing", PackageNotFound, "There is no Python package `missing` in the package index."),

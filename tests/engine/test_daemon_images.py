@@ -91,7 +91,7 @@ def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineBench) -> 
     with pytest.raises(PullFailed) as problem:
         bench.engine.pull(Reference("127.0.0.1:1/nothing", tag="1"), lambda _: None)
 
-    assert "Nobody answers at the registry's address" in problem.value.hint
+    assert "Nothing listens at the registry's address" in problem.value.hint
 
 
 def test_a_pull_whose_registry_goes_silent_in_mid_layer_is_stopped_while_it_is_silent(

@@ -61,7 +61,7 @@ def test_nothing_is_shown_of_what_a_host_answers(server: Loopback, daemon: Docke
     assert SECRET not in told
     for word in ("html", "invalid character", "parsing", "x509", "no space"):
         assert word not in told
-    assert "does not answer as a registry does" in told
+    assert "does not answer like a registry" in told
 
 
 def test_nothing_is_shown_of_where_a_host_sends_on_to(server: Loopback, daemon: DockerDaemon, tmp_path: Path) -> None:

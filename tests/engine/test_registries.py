@@ -253,7 +253,7 @@ def test_a_manifest_that_is_gone_after_the_look_up_is_told(
 def test_a_registry_that_wants_a_password_is_told(daemon: DockerDaemon, registry: FakeRegistry) -> None:
     registry.password("ann", "s3cret")
 
-    assert "wants a login" in failure(daemon, source(registry), PullFailed)
+    assert "requires a login" in failure(daemon, source(registry), PullFailed)
 
 
 def test_heads_that_are_limited_keep_look_ups_back_and_no_pull_by_digest(

@@ -30,8 +30,8 @@ NOT_UPDATED = "✗ IMAGE was not updated"
 IS_UPDATED = "✓ IMAGE is updated"
 COMPARED = "Neither image has a package database (dpkg or apk), so OS packages cannot be compared."
 USED_UP = (
-    "✗ `IMAGE`: The image `IMAGE@DIGEST` could not be pulled. *What to do:* The registry's limit is used up: wait, or "
-    "`docker login` as the user that this program runs as."
+    "✗ `IMAGE`: The image `IMAGE@DIGEST` could not be pulled. *What to do:* The registry's rate limit is used up: "
+    "wait, or `docker login` as the user that this program runs as."
 )
 STOPPED = Told(
     "Stopped after 0 of 1 image", "Stopped by <@U0BOB>. Images that were already updated stay updated.", UNTOUCHED
@@ -41,7 +41,7 @@ LOG_IN = "`docker login REGISTRY` as the user that this program runs as."
 OUTCOMES: Mapping[Play, Told] = {
     faults.limit_at_the_check: Told(
         NOT_CHECKED,
-        "The registry `REGISTRY` has had enough requests for now.\n"
+        "The registry `REGISTRY` allows no more requests for now.\n"
         "*What to do:* Try again in 90 s; with a login (`docker login REGISTRY`) it may allow more.",
         UNTOUCHED,
     ),
@@ -60,7 +60,7 @@ OUTCOMES: Mapping[Play, Told] = {
     faults.gone_after_the_check: Told(
         NOT_UPDATED,
         "✗ `IMAGE`: There is no image `IMAGE@DIGEST` that this daemon may pull. *What to do:* The registry may "
-        "have deleted it since it was looked up: ask again what its tag stands for.",
+        "have deleted it since the lookup: look the tag up again.",
         UNTOUCHED,
     ),
     faults.no_login: Told(
@@ -72,14 +72,14 @@ OUTCOMES: Mapping[Play, Told] = {
     faults.wrong_login: Told(
         NOT_CHECKED,
         "The registry `REGISTRY` does not show `IMAGE` to the login that is configured here.\n"
-        f"*What to do:* Log in as somebody who may see it: {LOG_IN}",
+        f"*What to do:* Log in with an account that may see it: {LOG_IN}",
         UNTOUCHED,
     ),
     faults.right_login: Told(IS_UPDATED, COMPARED, UPDATED),
     faults.login_ends_after_the_check: Told(
         NOT_UPDATED,
-        "✗ `IMAGE`: The image `IMAGE@DIGEST` could not be pulled. *What to do:* The registry wants a login: "
-        "`docker login`, as the user that this program runs as.",
+        "✗ `IMAGE`: The image `IMAGE@DIGEST` could not be pulled. *What to do:* The registry requires a login: "
+        "`docker login` as the user that this program runs as.",
         UNTOUCHED,
     ),
     faults.deleted_before_the_click: Told("✗ IMAGE is not here", "This Docker host has no image `IMAGE`.", {}),

@@ -270,7 +270,7 @@ class FakeEngine:
         gathered = Gathered(order, time.monotonic)
         gathered.look_through([packed(self.files.get(order.image, {}))], order.wanted)
         self._up()
-        return gathered.told()
+        return gathered.result()
 
     def pull(
         self, reference: Reference, report: Callable[[PullProgress], None], *, pull_id: str | None = None

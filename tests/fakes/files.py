@@ -77,6 +77,6 @@ class FakeFiles:
         content = self.contents.get(file.url, content_of(file.url))
         if sha256(content).hexdigest() != file.sha256:
             raise BuildFailed(
-                f"The index gave another file for `{file.name}` than the one that was confirmed.", hint="Ask again."
+                f"The index delivered another file for `{file.name}` than the confirmed one.", hint="Ask again."
             )
         return content

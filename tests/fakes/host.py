@@ -213,8 +213,8 @@ class Host:
                 control.check()
             if monotonic() - since > order.idle_seconds:
                 raise BuildTimedOut(
-                    f"The build said nothing for {order.idle_seconds:g} s and was ended.",
-                    hint="Look at the last lines of its log: a step may wait for an answer or for the network.",
+                    f"The build printed nothing for {order.idle_seconds:g} s and was ended.",
+                    hint="See the last lines of its log: a step may wait for input or for the network.",
                 )
 
         return check

@@ -80,12 +80,14 @@ def _replied(order: RunOrder, line: str) -> Mapping[str, bytes]:
     except Problem:
         raise
     except Exception as fault:
-        raise Problem("The bot could not answer what a container asked it.", hint="Look at its log.") from fault
+        raise Problem("The bot could not answer a container's request.", hint="Look at its log.") from fault
 
 
 def _bear(order: BuildOrder, seconds: float) -> None:
     if seconds > order.idle_seconds:
-        raise BuildTimedOut(f"The build said nothing for {order.idle_seconds:g} s and was ended.", hint="See its log.")
+        raise BuildTimedOut(
+            f"The build printed nothing for {order.idle_seconds:g} s and was ended.", hint="See its log."
+        )
 
 
 def _succeed(code: int, step: str, where: str, said: tuple[str, ...]) -> None:

@@ -86,7 +86,7 @@ def test_a_build_that_says_nothing_is_ended(set_stage: Callable[..., Stage]) -> 
     stage.host.steps.shut()
     dialog = stage.create()
     said = words(dialog.until("failed"))
-    assert "The build said nothing for 0.2 s and was ended." in said
+    assert "The build printed nothing for 0.2 s and was ended." in said
     assert "Step 2 of 4, *OS packages: wget*, failed" in said
     assert (stage.tags(), stage.host.engine.running_builds) == ([], 0)
 

@@ -46,7 +46,7 @@ def in_pieces(archive: bytes, size: int) -> Iterator[bytes]:
 def read(archive: bytes, order: ReadOrder = ALL, *, piece: int = 1000) -> FilesRead:
     gathered = Gathered(order, lambda: 0.0)
     gathered.look_through(in_pieces(archive, piece), order.wanted)
-    return gathered.told()
+    return gathered.result()
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -94,10 +94,10 @@ def test_a_file_under_a_name_that_is_not_wanted_is_missed_and_told_with_a_furthe
     gathered = Gathered(order, lambda: 0.0)
 
     gathered.look_through([archive], order.wanted)
-    assert gathered.missed == {"cache/1"}
-    gathered.look_through([archive], gathered.missed.__contains__)
+    assert gathered.unread_targets == {"cache/1"}
+    gathered.look_through([archive], gathered.unread_targets.__contains__)
 
-    assert (gathered.missed, gathered.told()) == (frozenset(), FilesRead({"b": b"1"}))
+    assert (gathered.unread_targets, gathered.result()) == (frozenset(), FilesRead({"b": b"1"}))
 
 
 def test_a_file_that_a_further_look_finds_too_long_is_told() -> None:
@@ -105,9 +105,9 @@ def test_a_file_that_a_further_look_finds_too_long_is_told() -> None:
     gathered = Gathered(ReadOrder(ALL.image, {}, lambda path: path == "b", file_limit=1), lambda: 0.0)
 
     gathered.look_through([archive], lambda path: path == "b")
-    gathered.look_through([archive], gathered.missed.__contains__)
+    gathered.look_through([archive], gathered.unread_targets.__contains__)
 
-    assert gathered.told() == FilesRead({}, "'cache/1' left out for being too long")
+    assert gathered.result() == FilesRead({}, "'cache/1' left out for being too long")
 
 
 def test_a_further_name_of_a_file_that_is_nowhere_is_told() -> None:
@@ -137,7 +137,7 @@ def test_the_time_ends_it_between_two_pieces() -> None:
 
     gathered.look_through(in_pieces(packed(file("a", b"1"), file("b", b"2")), 512), ALL.wanted)
 
-    assert gathered.told() == FilesRead({"a": b"1"}, "it took longer than 60 s")
+    assert gathered.result() == FilesRead({"a": b"1"}, "it took longer than 60 s")
 
 
 def test_the_limit_of_all_that_is_kept_is_one_for_both_looks() -> None:
@@ -145,9 +145,9 @@ def test_the_limit_of_all_that_is_kept_is_one_for_both_looks() -> None:
     gathered = Gathered(ReadOrder(ALL.image, {}, "bc".__contains__, kept_limit=3), lambda: 0.0)
 
     gathered.look_through([archive], "bc".__contains__)
-    gathered.look_through([archive], gathered.missed.__contains__)
+    gathered.look_through([archive], gathered.unread_targets.__contains__)
 
-    assert gathered.told() == FilesRead({"c": b"333"}, "such files have more than 3 bytes together")
+    assert gathered.result() == FilesRead({"c": b"333"}, "such files have more than 3 bytes together")
 
 
 def test_further_names_count_as_files() -> None:
@@ -191,7 +191,7 @@ def signed(header: bytes) -> bytes:
 
 GOOD = packed(file("a", b"1"))
 TWO = packed(file("a", b"1"), file("b", b"2"))
-DAMAGED = "the archive that the daemon made of it is damaged"
+DAMAGED = "the archive that the daemon made from it is damaged"
 
 
 def extra(kind: bytes, body: bytes, *, size: int | None = None) -> bytes:

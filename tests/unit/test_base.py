@@ -172,7 +172,7 @@ def test_a_base_for_another_platform_is_not_even_started(platform: Platform) -> 
 @pytest.mark.parametrize("user", ["a b", "root\nRUN evil", "$USER", "-u", "a:b:c"])
 def test_a_base_whose_user_is_no_user_is_not_even_started(user: str) -> None:
     engine = FakeEngine()
-    with pytest.raises(UnusableBase, match="no name or number"):
+    with pytest.raises(UnusableBase, match="not a user name or number"):
         look_at(engine, engine.add_image("x", user=user), REFERENCE, labels={})
     assert not engine.runs
 

@@ -104,7 +104,7 @@ def test_what_is_no_daemon_is_told_as_such(tmp_path: Path, body: bytes) -> None:
     ):
         engine.describe()
 
-    assert problem.value.message.startswith(f"What answers at `{daemon.host}` is not a Docker daemon")
+    assert problem.value.message.startswith(f"The server at `{daemon.host}` is not a Docker daemon")
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"Id": 7}'])
@@ -198,7 +198,7 @@ def test_a_full_disk_is_told_whatever_was_asked(tmp_path: Path) -> None:
         (streaming(b"<html>\n"), "not a Docker daemon"),
         (streaming(b'{"id": "moby.buildkit.trace", "aux": "%%%"}\n'), "not a Docker daemon"),
         (streaming(NAMED, whole=False), "was lost while it was to build"),
-        (streaming(NAMED), "but does not hold it any more"),
+        (streaming(NAMED), "but no longer has it"),
     ],
 )
 def test_a_build_without_proof_of_its_image_is_no_success(tmp_path: Path, stream: Answer, message: str) -> None:

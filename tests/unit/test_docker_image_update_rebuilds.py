@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from commands.available_updates.rebuilds import MOST_CHANGES, OS_PACKAGES_ANEW
+from commands.available_updates.rebuilds import MOST_CHANGES, NEWER_OS_PACKAGES
 from commands.available_updates.search import REBUILDS_AT_ONCE
 from commands.command import (
     Finding,
@@ -265,7 +265,7 @@ def test_os_packages_are_taken_anew_for_one_image(bench: Bench, has_newer: bool)
 
     rebuild = the_rebuild(bench.update("image=tool"))
 
-    assert rebuild.changes == (("mechanize 0.4.9 → 0.4.10",) if has_newer else (OS_PACKAGES_ANEW,))
+    assert rebuild.changes == (("mechanize 0.4.9 → 0.4.10",) if has_newer else (NEWER_OS_PACKAGES,))
     assert rebuild.creation.existing is None
 
 

@@ -61,7 +61,7 @@ def test_a_file_that_is_too_long_is_not_read_to_its_end(tmp_path: Path) -> None:
 
         yield pieces()
 
-    with pytest.raises(BuildFailed, match="than the one that was confirmed"):
+    with pytest.raises(BuildFailed, match="than the confirmed one"):
         FileStore(tmp_path, endless).gather((replace(WHEEL, size=55),), raise_if_stopped=nothing)
 
     assert len(read) == 6

@@ -84,7 +84,7 @@ def test_a_file_is_given_and_remembered(gateway: Gateway, index: FakeIndex) -> N
 
     assert (status, body) == (200, FILES[SIX])
     url = index.url.replace("/simple", f"/files/{SIX}")
-    assert gateway.served == (PackageFile(SIX, url, sha256(body).hexdigest(), len(body)),)
+    assert gateway.served_files == (PackageFile(SIX, url, sha256(body).hexdigest(), len(body)),)
 
 
 def test_a_part_or_the_head_of_a_file_is_no_file_that_was_given_out(gateway: Gateway) -> None:
@@ -94,7 +94,7 @@ def test_a_part_or_the_head_of_a_file_is_no_file_that_was_given_out(gateway: Gat
     assert (status, body, headers["Content-Range"]) == (206, FILES[SIX][:4], f"bytes 0-3/{len(FILES[SIX])}")
     status, headers, body = asked(gateway, f"/file/0/{SIX}", method="HEAD")
     assert (status, body, headers["Content-Length"]) == (200, b"", str(len(FILES[SIX])))
-    assert gateway.served == ()
+    assert gateway.served_files == ()
 
 
 def test_an_address_is_mapped_back_to_the_real_one(gateway: Gateway, index: FakeIndex) -> None:
@@ -192,7 +192,7 @@ def test_another_file_than_its_page_says_is_not_passed_on(gateway: Gateway, inde
 
     with pytest.raises(ResolutionFailed, match=f"another `{SIX}`"):
         gateway.reply(line(f"/file/0/{SIX}"))
-    assert gateway.served == ()
+    assert gateway.served_files == ()
 
 
 def test_requests_are_bounded() -> None:

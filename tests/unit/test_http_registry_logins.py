@@ -272,13 +272,13 @@ def test_a_token_that_is_not_enough_is_told(host: Scripted) -> None:
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (lambda _: says(b"not json"), "gives no token"),
-        (lambda _: says(b"[" * 60_000), "gives no token"),
-        (lambda _: says(["t0k3n"]), "gives no token"),
-        (lambda _: says({"token": None}), "gives no token"),
-        (lambda _: says({"token": ""}), "gives no token"),
-        (lambda _: says({"token": "two\r\nX-Header: lines"}), "gives no token"),
-        (lambda _: says({"token": "a" * 20_000}), "gives no token"),
+        (lambda _: says(b"not json"), "returns no token"),
+        (lambda _: says(b"[" * 60_000), "returns no token"),
+        (lambda _: says(["t0k3n"]), "returns no token"),
+        (lambda _: says({"token": None}), "returns no token"),
+        (lambda _: says({"token": ""}), "returns no token"),
+        (lambda _: says({"token": "two\r\nX-Header: lines"}), "returns no token"),
+        (lambda _: says({"token": "a" * 20_000}), "returns no token"),
         (lambda _: says({"token": "a" * 100_000}), "too long"),
         (lambda _: says({}, 500), "HTTP 500"),
         (lambda _: Reply(302, {"Location": "/elsewhere"}), "HTTP 302"),
@@ -322,7 +322,7 @@ def test_a_token_service_without_an_address_is_not_asked(host: Scripted, realm: 
     host.respond = bearer(realm)
     problem = refused(Bench(logins={host.address: ANN}), host, RegistryUnreachable)
 
-    assert "no address" in problem.message
+    assert "without a valid address" in problem.message
 
 
 # ── Elsewhere ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -346,7 +346,7 @@ def test_another_host_that_wants_a_login_gets_none(host: Scripted) -> None:
         host.respond = fails(307, {"Location": f"http://{other.address}/v2/x"})
         problem = refused(Bench(logins={host.address: ANN, other.address: ANN}), host, RegistryUnreachable)
 
-    assert "another host that wants a login" in problem.message
+    assert "another host that requires a login" in problem.message
     assert other.asked == [("HEAD", "/v2/x", None)]
 
 

@@ -182,7 +182,7 @@ def body(content: bytes, kind: str, status: int = 200) -> Callable[[Request], Re
     return lambda _: Reply(status, {"Content-Type": kind}, [content], len(content))
 
 
-NO_INDEX = "answered with something that is no package index"
+NO_INDEX = "gave an answer that is not a package index"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from commands.errors import Problem, ResolutionFailed
 from commands.model.images import Platform, PythonRuntime
 from commands.model.packages import LockedPackage, PackageFile
-from commands.packages.lock_file import read_lock, relocated, without_login
+from commands.packages.lock_file import read_lock, with_addresses, without_login
 from commands.packages.platforms import wheel_tags
 
 PLATFORM = Platform("linux", "amd64")
@@ -93,14 +93,14 @@ def test_a_package_without_any_file_for_the_base_is_named(wheels: tuple[str, ...
 @pytest.mark.parametrize("wheel", ["other-1.0-py3-none-any.whl", "pkg-2.0-py3-none-any.whl", "pkg.whl", "pkg-1.0.exe"])
 @pytest.mark.parametrize("beside", [(), (ANY,)])
 def test_a_wheel_of_something_else_makes_the_lock_none(wheel: str, beside: tuple[str, ...]) -> None:
-    with pytest.raises(ResolutionFailed, match="no list of packages") as caught:
+    with pytest.raises(ResolutionFailed, match="not a list of packages") as caught:
         chosen(lock(*beside, wheel))
     assert_is_clear(caught.value)
 
 
 @pytest.mark.parametrize("sdist", ["other-1.0.tar.gz", "pkg-2.0.tar.gz", "pkg-1.0.tar.bz2", "pkg-1.0.egg", "pkg.zip"])
 def test_a_source_of_something_else_makes_the_lock_none(sdist: str) -> None:
-    with pytest.raises(ResolutionFailed, match="no list of packages") as caught:
+    with pytest.raises(ResolutionFailed, match="not a list of packages") as caught:
         chosen(lock(sdist=sdist))
     assert_is_clear(caught.value)
 
@@ -216,5 +216,5 @@ def test_no_login_stays_in_what_is_locked() -> None:
 def test_relocating_changes_the_address_and_nothing_else() -> None:
     need = PackageFile("n-1-py3-none-any.whl", "https://there.example/n", SHA)
     before = LockedPackage("a", "1", PackageFile("a-1.tar.gz", "http://inside/1", SHA, 3), True, (need,))
-    (after,) = relocated((before,), lambda url: url.replace("http://inside", "https://real.example"))
+    (after,) = with_addresses((before,), lambda url: url.replace("http://inside", "https://real.example"))
     assert after == LockedPackage("a", "1", PackageFile("a-1.tar.gz", "https://real.example/1", SHA, 3), True, (need,))

@@ -134,8 +134,8 @@ def test_a_store_that_has_nothing_leaves_the_file(machine: Machine, script: str)
     ("script", "how"),
     [
         (f"echo {SECRET}; echo {SECRET} >&2; exit 3", "failed with exit code 3"),
-        (f"echo {SECRET}", "answered with something that is no login"),
-        (f'echo \'{{"Username": 7, "Secret": "{SECRET}"}}\'', "answered with something that is no login"),
+        (f"echo {SECRET}", "gave an answer that is not a login"),
+        (f'echo \'{{"Username": 7, "Secret": "{SECRET}"}}\'', "gave an answer that is not a login"),
         ("kill -9 $$", "failed with exit code -9"),
     ],
 )

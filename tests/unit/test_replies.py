@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.engine.replies import Frames, separated
+from commands.engine.replies import Frames, split_streams
 
 frames = st.lists(st.tuples(st.sampled_from([0, 1, 2]), st.binary(max_size=40)), max_size=8)
 
@@ -32,5 +32,5 @@ def test_a_frame_that_is_not_whole_yet_is_not_given(told: list[tuple[int, bytes]
 
 
 def test_stdout_and_stderr_are_taken_apart() -> None:
-    assert separated(written([(1, b"a"), (2, b"x"), (1, b"b\n"), (2, b"")])) == (b"ab\n", b"x")
-    assert separated(b"") == (b"", b"")
+    assert split_streams(written([(1, b"a"), (2, b"x"), (1, b"b\n"), (2, b"")])) == (b"ab\n", b"x")
+    assert split_streams(b"") == (b"", b"")

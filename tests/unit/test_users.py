@@ -5,7 +5,7 @@ import pytest
 
 from commands.command import Users
 from commands.errors import EngineUnavailable, Problem
-from commands.host.users import AT_ONCE, MOST_LOOKED_AT, Lineage
+from commands.host.users import AT_ONCE, MOST_INSPECTED, Lineage
 from commands.model.images import LocalImage
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import Turnstile
@@ -114,7 +114,7 @@ def test_layers_are_remembered(engine: Watched, lineage: Lineage) -> None:
 def test_only_so_many_images_are_looked_into_at_a_time_the_newest_first(engine: Watched, lineage: Lineage) -> None:
     base = engine.add_image("base:1")
     engine.add_image("old:1", below=base.layers)
-    for number in range(MOST_LOOKED_AT - 2):
+    for number in range(MOST_INSPECTED - 2):
         engine.add_image(f"other:{number}")
     engine.add_image("new:1", below=base.layers)
 
@@ -122,7 +122,7 @@ def test_only_so_many_images_are_looked_into_at_a_time_the_newest_first(engine: 
 
     assert first == {base.id: Users(images=("new:1",), more_images=True)}
     assert second == {base.id: Users(images=("new:1", "old:1"))}
-    assert len(engine.looks) == MOST_LOOKED_AT + 1
+    assert len(engine.looks) == MOST_INSPECTED + 1
 
 
 def test_images_are_looked_into_several_at_once(engine: Watched, lineage: Lineage) -> None:

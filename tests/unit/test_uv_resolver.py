@@ -186,9 +186,9 @@ TOLD: list[tuple[str, type[Problem], str]] = [
         IndexUnreachable,
         "The package index is not asked, because the machine's settings switch the network off.",
     ),
-    ("broken_json", IndexUnreachable, "The package index answered with something that is no package index."),
-    ("broken_html", IndexUnreachable, "The package index answered with something that is no package index."),
-    ("not_an_index", IndexUnreachable, "The package index answered with something that is no package index."),
+    ("broken_json", IndexUnreachable, "The package index gave an answer that is not a package index."),
+    ("broken_html", IndexUnreachable, "The package index gave an answer that is not a package index."),
+    ("not_an_index", IndexUnreachable, "The package index gave an answer that is not a package index."),
 ]
 
 
@@ -499,7 +499,7 @@ def test_a_program_that_is_not_there_is_a_matter_of_settings(tmp_path: Path) -> 
 
 
 def test_a_program_that_says_no_version_is_a_matter_of_settings(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="does not say its version"):
+    with pytest.raises(Misconfigured, match="does not print its version"):
         script(tmp_path, "exit 1").version()
 
 
@@ -660,7 +660,7 @@ def test_a_damaged_static_uv_is_fetched_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delivered", [b"", b"#!/bin/sh\n", elf(segment=3), elf(machine=183), elf(size=4096)])
 def test_a_uv_that_would_not_run_everywhere_is_refused_and_not_kept(tmp_path: Path, delivered: bytes) -> None:
-    with pytest.raises(Misconfigured, match="no static program for x86_64"):
+    with pytest.raises(Misconfigured, match="not a static program for x86_64"):
         Toolbox(uv_of(tmp_path, delivered), tmp_path / "tools").static_uv(AMD64)
     assert list((tmp_path / "tools").iterdir()) == []
 
@@ -723,5 +723,5 @@ def test_a_daemon_that_keeps_another_image_under_the_tools_name_is_not_built_wit
             self.add_image(f"{repository}:{tag}", labels=labels)
             return made
 
-    with pytest.raises(EngineUnavailable, match=r"holds another `warroom.invalid/uv:9.8.7-amd64`"):
+    with pytest.raises(EngineUnavailable, match=r"has another `warroom.invalid/uv:9.8.7-amd64`"):
         Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools").uv_image(Planting(), AMD64)
