@@ -26,16 +26,16 @@ import structlog
 
 from bot import wiring
 from bot.dialogs.stages import Asked
-from bot.router import Router
 from bot.settings import load_settings
 from bot.work import CommandWork
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
-from commands.command import Update
+from commands.command import ImagesUpdated, Update
 from commands.engine.docker_daemon import DockerDaemon
 from commands.model.events import Event, StepDone
 from commands.model.images import Digest
-from commands.model.outcomes import Ending, Updated
+from commands.model.outcomes import Ending
+from commands.model.requests import UpdateImages
 from tests.bench.distance import further_away
 from tests.kit.engine_space import packed
 from tests.kit.examples import ALICE, NOW
@@ -180,8 +180,8 @@ class Parts:
             dependencies = wiring._dependencies(
                 settings, index, engine=engine, files=None, registry=registry, redact=redact
             )
-            work = CommandWork(Router(), wiring._sources(settings, index, dependencies, None), dependencies)
-            asked = Asked(wiring._new_id(), LINE, ALICE, "C0WARROOM", NOW)
+            work = CommandWork(wiring._sources(settings, index, dependencies, None), dependencies)
+            asked = Asked(wiring._new_id(), UpdateImages(None), "/docker_image_update", LINE, ALICE, "C0WARROOM", NOW)
             proposal = work.answer(asked, lambda _: None)
             assert isinstance(proposal, Update), proposal
             job_context, named = JobContext(asked.dialog, ALICE, "C0WARROOM"), list[float]()
@@ -192,8 +192,8 @@ class Parts:
                     named.append(perf_counter() - start)
 
             updated = work.carry_out(proposal, job_context, hear, Cancellation())
-        assert isinstance(updated, Updated), updated
-        endings = Counter(result.ending for result in updated.results)
+        assert isinstance(updated, ImagesUpdated), updated
+        endings = Counter(result.ending for result in updated.outcome.results)
         assert endings == {Ending.UPDATED: ground.changed, Ending.UNCHANGED: ground.images - ground.changed}, updated
         self.there.append(max(named))
 

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from bot.room.client.room_client import ClickSent, CommandSent, RoomClosedError, RoomError
 from bot.room.events import Block, Message, MessageEdited, Metadata, RoomEvent
-from bot.slack.views.actions import MEANINGS, Action
+from bot.slack.views.buttons import meaning
+from bot.slack.views.kinds import BY_ACTION
 
 MINE = "1.mine"
 """The trigger of the command that the person types."""
@@ -49,7 +50,7 @@ def dialog(
         "ended": state in ENDS,
         "succeeded": state in SUCCESSES,
         "asks": state in QUESTIONS,
-        "buttons": {action: MEANINGS[Action(action)] for action in actions if action in MEANINGS},
+        "buttons": {action: meaning(BY_ACTION[action]) for action in actions if action in BY_ACTION},
         **(facts or {}),
     }
     return Message(

@@ -5,17 +5,50 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from bot.dialogs.stages import Asked, DialogId
+from commands.actions import Answer, End, Proposal
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
-from commands.command import Answer, Creation, Listing, Proposal
+from commands.command import (
+    Creation,
+    ImageCreated,
+    ImageRemoved,
+    ImagesUpdated,
+    ImageUndecided,
+    Listing,
+    Removal,
+    RollBack,
+    TagsRolledBack,
+    Update,
+)
 from commands.errors import BuildStopped
 from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
-from commands.model.outcomes import Created, Outcome, Undecided
+from commands.model.outcomes import Created, Removed, RolledBack, Undecided, Updated
 from commands.model.requests import Query
 from tests.fakes.host import PATIENCE_SECONDS, Turnstile
 from tests.kit.examples import CREATED, PROPOSAL
 
 EVENTS: tuple[Event, ...] = (StepsPlanned(("Base", "Check the result")), StepStarted(1), LogLine(1, "Unpacking wget"))
+
+
+Outcome = Created | Undecided | Updated | RolledBack | Removed
+"""What may come of a proposal."""
+
+
+def end_of(proposal: Proposal, outcome: Outcome) -> End | ImageUndecided:
+    """Pair an outcome with the proposal that it belongs to."""
+    match proposal, outcome:
+        case Creation(), Created():
+            return ImageCreated(proposal, outcome)
+        case Creation(), Undecided():
+            return ImageUndecided(proposal, outcome)
+        case Update(), Updated():
+            return ImagesUpdated(proposal, outcome)
+        case RollBack(), RolledBack():
+            return TagsRolledBack(proposal, outcome)
+        case Removal(), Removed():
+            return ImageRemoved(proposal, outcome)
+        case _:
+            raise AssertionError(f"{outcome} is no outcome of {proposal}")
 
 
 class Killed(BaseException):
@@ -84,9 +117,8 @@ class FakeWork:
 
     def carry_out(
         self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
-    ) -> Outcome:
+    ) -> End | ImageUndecided:
         """See `Work`."""
-        del proposal
         with self._changed:
             self._building += 1
             self.most_builds = max(self.most_builds, self._building)
@@ -100,7 +132,7 @@ class FakeWork:
                 self._building -= 1
         if isinstance(self.outcome_is, BaseException):
             raise self.outcome_is
-        return self.outcome_is
+        return end_of(proposal, self.outcome_is)
 
     def turn(self, query: Query) -> Listing:
         """See `ListWork`: the page of that number."""
@@ -119,14 +151,13 @@ class FakeWork:
             raise self.disk_is
         return self.disk_is
 
-    def keep(self, proposal: Creation, undecided: Undecided) -> Created:
+    def keep(self, undecided: ImageUndecided) -> ImageCreated:
         """See `Work`."""
-        del proposal
-        self._called("keep", undecided.image_id)
+        self._called("keep", undecided.outcome.image_id)
         self._settle()
         if isinstance(self.kept_is, BaseException):
             raise self.kept_is
-        return self.kept_is
+        return ImageCreated(undecided.proposal, self.kept_is)
 
     def clean(self, job: DialogId) -> None:
         """See `Work`."""

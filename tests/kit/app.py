@@ -23,9 +23,10 @@ from bot.dialogs.stages import Asked, Dialog, DialogId
 from bot.router import Router
 from bot.slack.forms import Forms
 from bot.slack.listeners import Listeners
-from bot.slack.views.form import CREATE_FORM, FormContext
-from commands.command import Answer, Creation, Listing
-from commands.model.outcomes import Created, Outcome, Undecided
+from bot.slack.views.create.form import CREATE_FORM
+from bot.slack.views.form import FormContext
+from commands.actions import Answer, End
+from commands.command import ImageCreated, ImageUndecided, Listing
 from commands.model.requests import Query
 from tests.fakes.host import Turnstile
 from tests.fakes.screen import FakeScreen
@@ -108,11 +109,11 @@ class Pages:
         """See `Work`."""
         raise NotImplementedError
 
-    def carry_out(self, *_: object) -> Outcome:
+    def carry_out(self, *_: object) -> End | ImageUndecided:
         """See `Work`."""
         raise NotImplementedError
 
-    def keep(self, proposal: Creation, undecided: Undecided) -> Created:
+    def keep(self, undecided: ImageUndecided) -> ImageCreated:
         """See `Work`."""
         raise NotImplementedError
 

@@ -87,7 +87,7 @@ from commands.model.packages import (
     PythonRequirement,
 )
 from commands.model.references import Reference
-from commands.model.requests import Query
+from commands.model.requests import CreateImage, Query
 from tests.fakes.files import a_wheel
 
 NOW = datetime(2026, 11, 23, 19, 50, tzinfo=UTC)
@@ -95,7 +95,8 @@ LATER = NOW + timedelta(minutes=30)
 LINE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"
 ALICE, BOB = "U0ALICE", "U0BOB"
 PLATFORM = Platform("linux", "amd64")
-ASKED = Asked(DialogId("d-1"), LINE, ALICE, "C0WARROOM", NOW)
+REQUEST = CreateImage("example_name", None, (PythonRequirement("mechanize"),), (OsPackage("wget"),))
+ASKED = Asked(DialogId("d-1"), REQUEST, "/docker_image_create", LINE, ALICE, "C0WARROOM", NOW, team="T0")
 
 BASE = BaseImage(
     reference=Reference("demisto/python3-deb", "3.12.13.11694875"),
@@ -222,7 +223,9 @@ ROWS = (
 )
 LISTING = Listing(Query(page=2), ROWS, pages=3, matching=9, images=8, names=7, disk=41_200_000_000)
 JOB_LINE = JobLine(LINE, BOB, NOW - timedelta(minutes=3), is_running=True)
-ORIGIN = Origin(ALICE, "C0WARROOM", NOW - timedelta(days=12), "d-0", LINE, "demisto/python3-deb:3.12.13.11694875")
+ORIGIN = Origin(
+    ALICE, "C0WARROOM", NOW - timedelta(days=12), "d-0", LINE, "demisto/python3-deb:3.12.13.11694875", REQUEST
+)
 CARD = Card(
     "example_name:1.0.0.1763925000",
     IMAGE,

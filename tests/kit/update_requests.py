@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 
 from commands.command import (
-    Answer,
     Creation,
     Keep,
     NoSource,
@@ -86,7 +85,7 @@ class Bench:
         """The daemon."""
         return self.host.engine
 
-    def answer(self, line: str) -> Answer:
+    def answer(self, line: str) -> Update | NothingToDo | Refusal:
         """Ask."""
         return answer(parse(line), self.sources, self.said.append)
 

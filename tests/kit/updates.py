@@ -4,16 +4,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from commands.actions import carry_out
 from commands.cancellation import Cancellation
-from commands.carry_out import JobContext, carry_out
-from commands.command import Candidate, Creation, Plan, Pull, Rebuild, Update
+from commands.carry_out import JobContext
+from commands.command import Candidate, Creation, ImagesUpdated, Plan, Pull, Rebuild, Update
 from commands.docker_image_create import answer, parse
 from commands.engine.interface import FilesRead, PullProgress, ReadOrder, Swept
 from commands.host.selection import Found
 from commands.host.subjects import mark_of
 from commands.model.events import Event, StepNoted
 from commands.model.images import Container, Digest, ImageId, ListedImage, LocalImage, Mark
-from commands.model.outcomes import Created, ImageResult, Outcome, Updated
+from commands.model.outcomes import Created, ImageResult, Updated
 from commands.model.references import Reference
 from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
@@ -181,15 +182,15 @@ class Scene:
 
     # ── What is done, and what came of it ───────────────────────────────────────────────────────────────────────
 
-    def carry_out(self, proposal: Update, job: str = FIRST) -> Outcome:
+    def carry_out(self, proposal: Update, job: str = FIRST) -> Updated:
         """Do it."""
-        return carry_out(proposal, job_context(job), self.dependencies, self.emit, self.cancellation)
+        end = carry_out(proposal, job_context(job), self.dependencies, self.emit, self.cancellation)
+        assert isinstance(end, ImagesUpdated)
+        return end.outcome
 
     def update(self, proposal: Update, job: str = FIRST) -> Updated:
         """Do it, and expect results."""
-        outcome = self.carry_out(proposal, job)
-        assert isinstance(outcome, Updated)
-        return outcome
+        return self.carry_out(proposal, job)
 
     def result(self, proposal: Update, job: str = FIRST) -> ImageResult:
         """Do it, and expect one result."""
