@@ -4,8 +4,7 @@ Not shlex: chat clients turn quotes curly, link names with a dot and escape sign
 """
 
 import re
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import zip_longest
@@ -13,46 +12,18 @@ from typing import TypeVar
 
 from commands.errors import ArgumentError
 from commands.text import code_spans, quoted
-
-LONGEST_TEXT = 2_000
-"""Characters behind one command."""
-
-HELP = frozenset({"help", "-h", "--help", "?"})
-"""Texts that ask how a command is used."""
+from commands.typed_text import QUOTES, Mistake, plain_text
 
 MOST_ATTEMPTS = 25
 """How many corrections are tried before a person gets none."""
 
 Request = TypeVar("Request")
 
-_QUOTES = "\"'`"
-_TYPOGRAPHIC = str.maketrans(
-    {
-        **dict.fromkeys("“”„‟″«»", '"'),
-        **dict.fromkeys("‘’‚‛′", "'"),
-        "´": "`",
-        **dict.fromkeys("–—―", "--"),
-        **dict.fromkeys("‐‑‒−", "-"),
-    }
-)
-_LOOK_ALIKES = dict(
-    zip(
-        "аеорсухіјѕԁһвкмнтАВЕКМНОРСТХІЈЅοαενρτΑΒΕΗΙΚΜΝΟΡΤΧ",
-        "aeopcyxijsdhbkmhtABEKMHOPCTXIJSoaevptABEHIKMNOPTX",
-        strict=True,
-    )
-)
-_ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
-_ENTITY = re.compile("|".join(_ENTITIES))
-_LINK = re.compile(r"<(?P<url>(?:[A-Za-z][A-Za-z0-9+.-]*://|mailto:)[^\s<>|]*)(?:\|(?P<label>[^\s<>|]*))?>")
-_BARE_HOST = re.compile(r"http://([^/?#@]+)/?")
-_ANGLED = re.compile(rf"(?<![^\s,={_QUOTES}])<([^\s<>|,]+)>(?![^\s,{_QUOTES}])")
-_PIECE = re.compile(rf"(\s+)|[{_QUOTES}]([^{_QUOTES}]*)(?:[{_QUOTES}]|$)|(\{{[^{{}}]*\}}?|[^\s{_QUOTES}{{]+)")
+_PIECE = re.compile(rf"(\s+)|[{QUOTES}]([^{QUOTES}]*)(?:[{QUOTES}]|$)|(\{{[^{{}}]*\}}?|[^\s{QUOTES}{{]+)")
 _ANY_NAME = re.compile(r"-{0,2}([A-Za-z][A-Za-z0-9_-]*)\s*=(?!=)")
 _BRACES = re.compile(r"\{[^{}]*\}?|\}")
 _BRACED = re.compile(r"[^,{}]*(?:\{[^{}]*\}?|\})[^,{}]*,?")
 _SHELL = re.compile(r"[^A-Za-z0-9]+")
-_CONTROLS = {"\n": "line break", "\r": "line break", "\t": "tab"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +55,6 @@ class Grammar:
         """Name the arguments that an unknown name may mean, the likeliest first."""
         by_alias = tuple(argument.name for argument in self.arguments if name in argument.aliases)
         return by_alias or tuple(get_close_matches(name, self.names, n=1))
-
-
-class FormError(Exception):
-    """Some fields of a form cannot be read: each fault, as a text, by the name of its field."""
-
-    def __init__(self, faults: Mapping[str, str]) -> None:
-        super().__init__(", ".join(faults))
-        self.faults = faults
-
-
-class Mistake(Exception):
-    """The text cannot be read. `candidates` are texts that may be what was meant; `offer` introduces the chosen one."""
-
-    def __init__(
-        self, message: str, *, advice: str, candidates: Sequence[str] = (), offer: str = "Paste this instead:"
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.advice = advice
-        self.candidates = candidates
-        self.offer = offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +125,7 @@ def _offers(mistake: Mistake) -> list[tuple[str, str]]:
 
 def read(text: str, grammar: Grammar) -> dict[str, str]:
     """Read the arguments in the order typed; raises `Mistake`, for whoever has another way to tell of it."""
-    items = _items(_plain(text), grammar)
+    items = _items(plain_text(text), grammar)
     if items and not grammar.arguments:
         raise Mistake(
             f"{quoted(_render_item(items[0]))} is not needed: `{grammar.command}` takes no arguments",
@@ -205,72 +155,6 @@ def read_field(name: str, value: str, grammar: Grammar) -> str:
     return arguments[name]
 
 
-def refuse_too_long(text: str) -> None:
-    """Raise `Mistake` for a text that is longer than one command may be."""
-    if len(text) > LONGEST_TEXT:
-        raise Mistake(
-            f"{quoted(text)} is too long: {len(text):,} characters",
-            advice=f"Use at most {LONGEST_TEXT:,}. Ask for less, or build one image on another.",
-        )
-
-
-# From typed text to plain text.
-
-
-def _plain(text: str) -> str:
-    if text.strip().lower() in HELP:
-        return ""
-    refuse_too_long(text)
-    for place, character in enumerate(text, start=1):
-        if not _is_allowed(character):
-            raise _unusual(text, place)
-    plain = "".join(" " if character.isspace() else character for character in text).translate(_TYPOGRAPHIC)
-    plain = _ENTITY.sub(lambda found: _ENTITIES[found[0]], plain)
-    return _ANGLED.sub(r"\1", _LINK.sub(_link_as_typed, plain))
-
-
-def _is_allowed(character: str) -> bool:
-    if character.isascii():
-        return character.isprintable()
-    return ord(character) in _TYPOGRAPHIC or unicodedata.category(character) == "Zs"
-
-
-def _link_as_typed(link: re.Match[str]) -> str:
-    # Slack links `discord.py` as `http://discord.py`. Any other URL without a label was typed as one, and is refused.
-    if link["label"]:
-        return link["label"]
-    host = _BARE_HOST.fullmatch(link["url"])
-    return link["url"] if host is None else host[1]
-
-
-def _unusual(text: str, place: int) -> Mistake:
-    character = text[place - 1]
-    name = _CONTROLS.get(character) or unicodedata.name(character, "control character").lower()
-    ordinary = "".join(map(_ordinary, text))
-    return Mistake(
-        f"{quoted(_context_of(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
-        advice="Use plain ASCII only, on one line.",
-        candidates=(ordinary,) if all(map(_is_allowed, ordinary)) else (),
-    )
-
-
-def _context_of(text: str, place: int) -> str:
-    before = re.search(r"[^\s=,]{0,20}$", text[: place - 1])
-    after = re.match(r"[^\s=,]{0,20}", text[place:])
-    return f"{before[0] if before else ''}{text[place - 1]}{after[0] if after else ''}"
-
-
-def _ordinary(character: str) -> str:
-    if _is_allowed(character):
-        return character
-    if character.isspace():
-        return " "
-    if unicodedata.category(character) in {"Cc", "Cf", "Mn"}:
-        return ""
-    alike = _LOOK_ALIKES.get(character) or unicodedata.normalize("NFKD", character)
-    return "".join(part for part in alike if unicodedata.category(part) != "Mn")
-
-
 # From plain text to items.
 
 
@@ -286,7 +170,7 @@ def _items(text: str, grammar: Grammar) -> list[_Item]:
 def _start(grammar: Grammar) -> re.Pattern[str]:
     # Known names cut the text, even inside quotes: no value holds one, and a quote may have been left open.
     names = "|".join(map(re.escape, grammar.names))
-    return re.compile(rf"(?<![^\s,{_QUOTES}])[{_QUOTES}]*-{{0,2}}({names})\s*=", re.IGNORECASE)
+    return re.compile(rf"(?<![^\s,{QUOTES}])[{QUOTES}]*-{{0,2}}({names})\s*=", re.IGNORECASE)
 
 
 def _items_without_known_name(text: str) -> list[_Item]:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from packaging.utils import canonicalize_name
 
-from commands.arguments import Argument, FormError, Grammar, Mistake, read_field, refuse_too_long, render, request
+from commands.arguments import Argument, Grammar, read_field, render, request
 from commands.command import Creation, Refusal
 from commands.host.origin import arguments_of
 from commands.model.images import ImageSpec
@@ -15,6 +15,7 @@ from commands.model.requests import CreateImage, parse_dependencies, parse_packa
 from commands.proposing import REQUEST_FAULTS, propose
 from commands.sources import Sources
 from commands.text import quoted
+from commands.typed_text import FormError, Mistake, refuse_too_long
 
 GRAMMAR = Grammar(
     command="/docker_image_create",

@@ -1,29 +1,28 @@
 """`/docker_image_update`: what may be asked for, and what is proposed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import assert_never
 
-from commands.arguments import Argument, FormError, Grammar, Mistake, made, read_field, render, request
+from commands.arguments import Argument, Grammar, made, read_field, render, request
 from commands.available_updates.search import Checked, check_all, check_one
 from commands.command import Finding, NothingToDo, Refusal, Unchecked, Update
 from commands.errors import ArgumentError, EngineUnavailable, Problem
+from commands.host.meant import meant
 from commands.host.origin import holders_of
 from commands.host.plans import (
-    join_names,
     nameless_finding,
     nothing_title,
-    refusal_of_tool,
     running_finding,
     update_title,
 )
-from commands.host.selection import Ambiguous, Found, Unknown, find, is_tool, parse_wanted
+from commands.host.selection import Found, parse_wanted
 from commands.host.subjects import subjects_of
 from commands.model.images import ImageId
 from commands.model.references import Malformed, Reference, refuse_name_of_tools
-from commands.model.requests import ShortId, UpdateImages, Wanted
+from commands.model.requests import UpdateImages, Wanted
 from commands.sources import Sources
 from commands.text import quoted
+from commands.typed_text import FormError, Mistake
 
 GRAMMAR = Grammar(
     command="/docker_image_update",
@@ -156,18 +155,14 @@ def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None
         subjects = subjects_of(listing)
         checked = check_all(subjects.names, holders_of(listing), sources, report)
         return _answered(checked, nameless_finding(subjects.nameless))
-    selection = find(request.image, listing)
-    match selection:
-        case Found(image) if is_tool(image):
-            return refusal_of_tool(selection.name)
-        case Found():
-            return _answer_one(selection, holders_of(listing), sources, report)
-        case Ambiguous(candidates):
-            return _ambiguous(request.image, candidates)
-        case Unknown(nearest):
-            return _unknown(request.image, nearest)
-        case _:
-            assert_never(selection)
+    found = meant(request.image, listing, line=lambda name: _line({"image": name}))
+    if isinstance(found, Refusal):
+        return _offer_all(found) if str(request.image) in _EVERYTHING else found
+    return _answer_one(found, holders_of(listing), sources, report)
+
+
+def _offer_all(refusal: Refusal) -> Refusal:
+    return replace(refusal, hint="To update every image, paste this:", details=(_line(ALL),))
 
 
 def _answer_one(
@@ -194,32 +189,6 @@ def _answered(checked: Checked, findings: tuple[Finding, ...]) -> Update | Nothi
     if any(image.is_changed for image in images):
         return Update(update_title(images), images, all_findings)
     return NothingToDo(nothing_title(images), images, all_findings)
-
-
-def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
-    typed = quoted(str(wanted))
-    message = (
-        f"Several images have IDs that begin with {typed}."
-        if isinstance(wanted, ShortId) and not any(":" in candidate for candidate in candidates)
-        else f"{typed} has several tags here, but no `latest`."
-    )
-    return Refusal(f"{typed} is not one image", message, f"Choose {join_names(candidates, 'or')}.")
-
-
-def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
-    title = f"{quoted(str(wanted))} is not here"
-    message = f"This Docker host has no image {quoted(str(wanted))}."
-    match nearest:
-        case _ if str(wanted) in _EVERYTHING:
-            return Refusal(title, message, "To update every image, paste this:", (_line(ALL),))
-        case []:
-            return Refusal(title, message, "`/docker_images` lists the images.")
-        case [only]:
-            return Refusal(title, message, "Paste this instead:", (_line({"image": only}),))
-        case _:
-            return Refusal(
-                title, message, f"Did you mean {join_names(nearest, 'or')}? `/docker_images` lists the images."
-            )
 
 
 def _line(arguments: Mapping[str, str]) -> str:

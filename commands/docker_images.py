@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import ceil
 from typing import NamedTuple
 
-from commands.arguments import HELP, Grammar
+from commands.arguments import Grammar
 from commands.command import Listing, Row
 from commands.host.history import is_kept
 from commands.host.origin import holders_of, is_made_here
@@ -14,6 +14,7 @@ from commands.model.references import DaemonName
 from commands.model.requests import ListImages, Query
 from commands.sources import Sources
 from commands.text import quoted
+from commands.typed_text import HELP
 
 GRAMMAR = Grammar(command="/docker_images")
 

@@ -14,7 +14,7 @@ from bot.dialogs.lists import Lists
 from bot.dialogs.moving import Mover
 from bot.dialogs.runner import Interrupted
 from bot.dialogs.runs import Run, Runs
-from bot.dialogs.stages import FINAL, Dialog, DialogId, Listed, Paused, Preparing, Screen, Settling
+from bot.dialogs.stages import FINAL, Dialog, DialogId, Listed, Paused, Preparing, Running, Screen, Settling
 from bot.dialogs.starting import Starter
 from bot.dialogs.supervision import Supervisor
 from bot.dialogs.transitions import (
@@ -140,7 +140,9 @@ class Tasks:
         self._runs.record(run, event)
 
     def _end(self, dialog: Dialog) -> None:
-        self._supervisor.until_written(dialog.asked.dialog, lambda: self._mover.move(dialog, role=Role.OWNER))
+        self._supervisor.until_written(
+            dialog.asked.dialog, lambda: self._mover.move(dialog, after=(Running,), role=Role.OWNER)
+        )
         match dialog:
             case Paused():
                 raise Interrupted
@@ -155,7 +157,7 @@ class Tasks:
         """Keep or remove an undecided image, as somebody decided."""
         dialog = self._mover.dialog(job)
         if isinstance(dialog, Settling):
-            self._mover.move(self._settled(dialog), role=Role.OWNER)
+            self._mover.move(self._settled(dialog), after=(Settling,), role=Role.OWNER)
         self._clean_up(job)
 
     def _settled(self, dialog: Settling) -> Dialog:

@@ -29,9 +29,9 @@ from bot.slack.views.parts import context_of
 from bot.slack.views.refusal import refusal_message
 from bot.slack.views.usage import usage
 from commands.actions import Request, line_of
-from commands.arguments import HELP
 from commands.command import Refusal
 from commands.errors import ArgumentError, Problem
+from commands.typed_text import HELP
 
 log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ from bot.slack.views.form import TICKED, FormContext
 from bot.slack.views.images.filter_form import FILTER_FORM, LONGEST_TEXT, MADE_HERE, TEXT
 from commands import docker_images
 from commands.actions import Request
-from commands.arguments import FormError
 from commands.model.requests import Query
+from commands.typed_text import FormError
 
 log = structlog.get_logger()
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from commands.arguments import LONGEST_TEXT, render
+from commands.arguments import render
 from commands.host.history import repository_of
 from commands.model.images import ImageId, ListedImage, LocalImage
 from commands.model.references import DaemonName, Malformed, Reference
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
 from commands.recipe.labels import JOB, REF_NAME, Request
+from commands.typed_text import LONGEST_TEXT
 
 CREATE = "/docker_image_create"
 """The command that creates images."""

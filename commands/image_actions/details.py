@@ -1,19 +1,18 @@
 """The card of one image: what is in it, where it came from, who uses it, what was before it."""
 
 from collections.abc import Callable, Sequence
-from typing import assert_never
 
 from commands.arguments import render
 from commands.command import Card, Move, Origin, Refusal, Row, Users
 from commands.errors import ImageNotFound, Problem
 from commands.host.history import kept_for
+from commands.host.meant import meant
 from commands.host.origin import holders_of, is_made_here, line_again, wanted_again
-from commands.host.plans import join_names
-from commands.host.selection import Ambiguous, Found, Unknown, find, is_askable, parse_wanted
+from commands.host.selection import Found, is_askable, parse_wanted
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, LocalImage, Mark
 from commands.model.packages import Inventory
-from commands.model.requests import LookAtImage, Wanted
+from commands.model.requests import LookAtImage
 from commands.recipe.labels import read_labels
 from commands.sources import Sources
 from commands.text import quoted
@@ -43,32 +42,13 @@ def answer(request: LookAtImage, sources: Sources, report: Callable[[str], None]
     """
     report(f"Looking for {request.image}")
     listing = sources.engine.listing()
-    match find(request.image, listing):
-        case Found() as found:
-            try:
-                return _card(found, listing, sources, report) or _gone(found.name)
-            except ImageNotFound:
-                return _gone(found.name)
-        case Ambiguous(candidates):
-            return _ambiguous(request.image, candidates)
-        case Unknown(nearest):
-            return _unknown(request.image, nearest)
-        case selection:
-            assert_never(selection)
-
-
-def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
-    typed = quoted(str(wanted))
-    return Refusal(
-        f"{typed} is not one image", f"Several images are called {typed}.", f"Choose one of {join_names(candidates)}."
-    )
-
-
-def _unknown(wanted: Wanted, nearest: Sequence[str]) -> Refusal:
-    typed = quoted(str(wanted))
-    meant = f"Did you mean {join_names(nearest)}? " if nearest else ""
-    hint = f"{meant}`/docker_images` lists the images."
-    return Refusal(f"{typed} is not here", f"This Docker host has no image {typed}.", hint)
+    found = meant(request.image, listing, allow_tools=True)
+    if isinstance(found, Refusal):
+        return found
+    try:
+        return _card(found, listing, sources, report) or _gone(found.name)
+    except ImageNotFound:
+        return _gone(found.name)
 
 
 def _gone(name: str) -> Refusal:
@@ -105,14 +85,15 @@ def _origin(image: LocalImage) -> Origin | None:
     made = read_labels(image.labels)
     if made is None:
         return None
+    line = line_again(made.request) if made.request else None
     return Origin(
         requester=made.requester,
         channel=made.channel,
         at=made.created,
         job=made.job,
-        line=line_again(made.request) if made.request else None,
+        line=line,
         base=made.base_name,
-        request=wanted_again(made.request) if made.request else None,
+        request=wanted_again(made.request) if made.request and line else None,
     )
 
 

@@ -1,13 +1,12 @@
 """Removing an image with all its names, on request of a button."""
 
 from collections.abc import Callable, Sequence
-from typing import assert_never
 
 from commands.arguments import render
 from commands.command import Finding, Refusal, Removal, Severity, Users
 from commands.host.history import is_kept, tag_of
-from commands.host.plans import refusal_of_tool
-from commands.host.selection import Ambiguous, Found, Unknown, find, is_tool
+from commands.host.meant import meant
+from commands.host.selection import Found
 from commands.host.subjects import mark_of
 from commands.model.images import Container, ImageId, ListedImage
 from commands.model.requests import RemoveImage, ShortId
@@ -36,20 +35,8 @@ def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]
     """
     report(f"Looking for {request.image}")
     listing = sources.engine.listing()
-    match find(request.image, listing):
-        case Found(image, name) if is_tool(image):
-            return refusal_of_tool(name)
-        case Found() as found:
-            return _of(found, listing, sources)
-        case Ambiguous(candidates):
-            title = f"`{request.image}` is not one image"
-            return Refusal(title, "Several images match.", "Choose one.", candidates)
-        case Unknown(nearest):
-            hint = "Did you mean one of these?" if nearest else "`/docker_images` lists the images."
-            title = f"`{request.image}` is not here"
-            return Refusal(title, "No image on this Docker host has this name or ID.", hint, nearest)
-        case selection:
-            assert_never(selection)
+    found = meant(request.image, listing)
+    return found if isinstance(found, Refusal) else _of(found, listing, sources)
 
 
 def _of(found: Found, listing: Sequence[ListedImage], sources: Sources) -> Removal | Refusal:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from commands.arguments import Mistake, made, render
+from commands.arguments import made, render
 from commands.command import Finding, Move, Refusal, RollBack, Severity, Users
 from commands.host.history import Kept, kept_by, kept_for
 from commands.host.selection import Found, familiar, is_name_of_tool
@@ -15,6 +15,7 @@ from commands.model.references import DaemonName, Malformed, Reference, refuse_n
 from commands.model.requests import RollBackImage, UndoUpdate
 from commands.sources import Sources
 from commands.text import code_spans, plural
+from commands.typed_text import Mistake
 
 NAME = "roll_back"
 

@@ -30,7 +30,7 @@ def test_away_when_the_image_is_to_be_made(stage: Stage) -> None:
     stage.host.engine.repair()
     again = stage.create()
     again.until("done")
-    assert stage.stages() == ["Finished", "Failed"]
+    assert stage.stages() == ["Failed", "Finished"]
 
 
 def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:

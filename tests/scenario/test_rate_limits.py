@@ -35,7 +35,7 @@ def test_thirty_commands_at_once_all_end_and_no_edit_is_lost(set_stage: Callable
         dialog.until("done")
     for dialog in (*built, *refused):
         dialog.until_announced()
-    assert stage.stages() == ["Finished"] * 4 + ["Answered"] * 26
+    assert stage.stages() == ["Answered"] * 26 + ["Finished"] * 4
     assert len(stage.bot_messages()) == 30
     assert "slack_refused" not in log.getvalue()
     assert log.getvalue().count("slack_rate_limited") <= 3

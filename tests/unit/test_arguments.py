@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.arguments import LONGEST_TEXT, Argument, Grammar, parse, render
+from commands.arguments import Argument, Grammar, parse, render
 from commands.errors import ArgumentError
+from commands.typed_text import LONGEST_TEXT
 
 CREATE = Grammar(
     "/docker_image_create",

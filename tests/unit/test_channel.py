@@ -16,7 +16,6 @@ from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
     FINAL,
-    SHOWN_ONLY,
     Attachment,
     Deciding,
     Dialog,
@@ -28,6 +27,7 @@ from bot.dialogs.stages import (
     Queued,
     Running,
     UnderReview,
+    is_shown_only,
 )
 from bot.logs import MASK, Redactor
 from bot.slack.channel import Channel
@@ -240,7 +240,7 @@ def test_the_ledger_knows_what_slack_has(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     "end",
-    [each for each in EVERY_KIND if isinstance(each, FINAL) and not isinstance(each, SHOWN_ONLY)],
+    [each for each in EVERY_KIND if isinstance(each, FINAL) and not is_shown_only(each)],
     ids=lambda end: type(end).__name__,
 )
 def test_every_end_is_delivered_and_announced_once(stage: Stage, end: Dialog) -> None:
@@ -254,7 +254,7 @@ def test_every_end_is_delivered_and_announced_once(stage: Stage, end: Dialog) ->
     assert stage.channel.seconds_to_next() is None
 
 
-@pytest.mark.parametrize("shown", [each for each in EVERY_KIND if isinstance(each, SHOWN_ONLY)])
+@pytest.mark.parametrize("shown", [each for each in EVERY_KIND if is_shown_only(each)])
 def test_what_is_only_shown_calls_nobody_and_is_not_sent_again(stage: Stage, shown: Dialog) -> None:
     stage.asked(PREPARING)
     stage.goes_to(shown)

@@ -4,7 +4,6 @@ from typing import Any, get_args
 
 import pytest
 
-from bot.dialogs.follow_ups import FollowUp
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
     AT_REST,
@@ -20,9 +19,10 @@ from bot.dialogs.stages import (
     UnderReview,
 )
 from bot.room.client.dialog_facts import Meaning as KnownMeaning
-from bot.slack.clicks import EDIT, FILTER, SHOW, Turn
-from bot.slack.views.actions import MEANINGS, Action, Meaning
-from bot.slack.views.facts import STATES, facts
+from bot.slack.views.buttons import Meaning, meaning
+from bot.slack.views.facts import facts
+from bot.slack.views.kinds import CONTROLS
+from commands.actions import End, Shown
 from commands.command import ImageCreated, ImageReused, ImagesUpdated, NothingToDo, Refusal, TagsRolledBack
 from commands.model.outcomes import ImageResult, MoveResult, RolledBack, Updated
 from tests.kit.examples import (
@@ -61,17 +61,46 @@ ENDED = Progress(
 )
 
 
-@pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
-def test_every_stage_says_in_plain_json_which_dialog_it_is_and_where_it_stands(dialog: Dialog) -> None:
+STATES = (
+    "preparing",
+    "review",
+    "queued",
+    "running",
+    "paused",
+    "deciding",
+    "settling",
+    "done",
+    "reused",
+    "refused",
+    "failed",
+    "cancelled",
+    "expired",
+    "stopped",
+    "discarded",
+    "updated",
+    "unchanged",
+    "rolled_back",
+    "removed",
+    "listed",
+    "described",
+)
+"""Where the dialogs of `EVERY_KIND` stand, in their order."""
+SUCCESSES = {"done", "reused", "updated", "unchanged", "rolled_back", "removed", "listed", "described"}
+
+
+@pytest.mark.parametrize(("dialog", "state"), [*zip(EVERY_KIND, STATES, strict=True)], ids=STATES)
+def test_every_stage_says_in_plain_json_which_dialog_it_is_and_where_it_stands(dialog: Dialog, state: str) -> None:
     known = facts(dialog)
 
-    assert (known["dialog"], known["state"]) == ("d-1", STATES[type(dialog).__name__])
+    assert (known["dialog"], known["state"]) == ("d-1", state)
     assert json.loads(json.dumps(known)) == known
 
 
-def test_there_is_one_state_for_each_stage() -> None:
-    assert set(STATES) == {stage.__name__ for stage in get_args(Dialog)}
-    assert len(set(STATES.values())) == len(STATES)
+def test_there_is_a_state_for_each_stage_each_end_and_each_answer() -> None:
+    assert {type(dialog) for dialog in EVERY_KIND} == set(get_args(Dialog))
+    assert {type(dialog.end) for dialog in EVERY_KIND if isinstance(dialog, Finished)} == set(get_args(End))
+    assert {type(dialog.answer) for dialog in EVERY_KIND if isinstance(dialog, Answered)} == set(get_args(Shown))
+    assert len(set(STATES)) == len(STATES)
     assert {*AT_REST, *UNFINISHED} == set(get_args(Dialog))
 
 
@@ -86,7 +115,7 @@ def details(dialog: Dialog) -> dict[str, Any]:
     return {key: value for key, value in facts(dialog).items() if key not in WAYS}
 
 
-@pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
+@pytest.mark.parametrize("dialog", EVERY_KIND, ids=STATES)
 def test_every_stage_says_whether_it_has_ended_and_whether_it_waits_for_a_person(dialog: Dialog) -> None:
     known = facts(dialog)
 
@@ -94,12 +123,9 @@ def test_every_stage_says_whether_it_has_ended_and_whether_it_waits_for_a_person
     assert known["asks"] is isinstance(dialog, UnderReview | Deciding)
 
 
-@pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
-def test_only_a_command_that_did_what_was_asked_succeeded(dialog: Dialog) -> None:
-    successes = Finished | Finished | Finished | Answered | Finished | Finished | Listed | Answered
-    is_partial = facts(dialog)["state"] != STATES[type(dialog).__name__]
-
-    assert facts(dialog)["succeeded"] is (isinstance(dialog, successes) and not is_partial)
+@pytest.mark.parametrize(("dialog", "state"), [*zip(EVERY_KIND, STATES, strict=True)], ids=STATES)
+def test_only_a_command_that_did_what_was_asked_succeeded(dialog: Dialog, state: str) -> None:
+    assert facts(dialog)["succeeded"] is (state in SUCCESSES)
 
 
 def test_the_buttons_of_a_dialog_are_named_in_their_order_with_their_meaning() -> None:
@@ -115,18 +141,38 @@ def test_menus_are_among_the_buttons_and_a_dialog_without_any_has_none() -> None
     assert facts(Cancelled(ASKED, BOB))["buttons"] == {}
 
 
-def test_every_action_has_a_meaning() -> None:
-    assert set(MEANINGS) == set(Action)
+def test_no_two_buttons_have_one_action() -> None:
+    assert len({control.action for control in CONTROLS}) == len(CONTROLS)
 
 
-def test_each_meaning_is_what_the_bot_does_at_the_click() -> None:
-    def actions(*meanings: Meaning) -> set[str]:
-        return {str(action) for action, meaning in MEANINGS.items() if meaning in meanings}
-
-    assert actions(Meaning.BEGIN) == set(FollowUp)
-    assert actions(Meaning.TURN) == set(Turn)
-    assert actions(Meaning.FILE) == set(SHOW)
-    assert actions(Meaning.FORM) == {EDIT, FILTER}
+@pytest.mark.parametrize(
+    ("meant", "actions"),
+    [
+        (Meaning.YES, {"create", "build_anyway", "reuse", "update", "roll_back", "remove"}),
+        (Meaning.LEAVE, {"cancel", "stop", "discard"}),
+        (Meaning.KEEP, {"keep"}),
+        (
+            Meaning.FILE,
+            {"log", "show_packages", "show_dockerfile", "packages", "images", "changes", "image_packages"},
+        ),
+        (
+            Meaning.BEGIN,
+            {
+                "roll_back_to",
+                "undo_update",
+                "image_details",
+                "image_update",
+                "image_roll_back",
+                "image_run_again",
+                "image_remove",
+            },
+        ),
+        (Meaning.TURN, {"previous_page", "next_page", "refresh"}),
+        (Meaning.FORM, {"edit", "filter"}),
+    ],
+)
+def test_each_meaning_is_what_the_bot_does_at_the_click(meant: Meaning, actions: set[str]) -> None:
+    assert {control.action for control in CONTROLS if meaning(control) is meant} == actions
 
 
 def test_the_program_that_follows_dialogs_knows_every_meaning() -> None:

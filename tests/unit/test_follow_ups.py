@@ -7,17 +7,29 @@ from dataclasses import replace
 import pytest
 
 from bot.access.rules import Access
-from bot.dialogs.follow_ups import FollowUp
 from bot.dialogs.stages import Answered, Asked, Cancelled, Dialog, DialogId, Finished, Listed, Preparing, UnderReview
-from bot.slack.clicks import ACTIONS, FILTER, Taken, Turn
+from bot.slack.clicks import Taken
+from bot.slack.views.buttons import Begin, Turn
 from bot.slack.views.form import FormContext
+from bot.slack.views.images.controls import row_choice
 from bot.slack.views.images.filter_form import FILTER_FORM, filter_form
-from bot.slack.views.images.list import row_choice
+from bot.slack.views.kinds import BY_ACTION, CONTROLS
 from bot.slack.views.update.form import UPDATE_FORM, update_form
+from commands.actions import Request, line_of
 from commands.command import ImagesUpdated, RollBack
 from commands.errors import StateUnwritable
-from commands.model.requests import Query
-from tests.kit.app import CONTEXT, HERE, IMAGES, Desk, click, form
+from commands.model.references import Reference
+from commands.model.requests import (
+    LookAtImage,
+    Query,
+    RemoveImage,
+    RollBackImage,
+    ShortId,
+    UndoUpdate,
+    UpdateImages,
+    Wanted,
+)
+from tests.kit.app import CONTEXT, HERE, IMAGES, TEAM, Desk, click, form
 from tests.kit.examples import (
     ALICE,
     ASKED,
@@ -45,11 +57,15 @@ LIST = Listed(ASKED, LISTING)
 DESCRIBED = Answered(ASKED, CARD)
 DONE = Finished(ASKED, BOB, ImagesUpdated(UPDATE, UPDATED), PULLING, NOW)
 OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
+MADE_HERE = Reference("example_name", "1.0.0.1763925000")
+PYTHON = Reference("demisto/python3", "latest")
+BEGINNING = sorted(control.action for control in CONTROLS if isinstance(control.does, Begin))
+TURNING = sorted(control.action for control in CONTROLS if isinstance(control.does, Turn))
 
 
-def new(desk: Desk) -> list[str]:
-    """List the lines of the dialogs that were begun at this desk."""
-    return [entry.dialog.asked.line for entry in desk.stored if entry.id.startswith("new-")]
+def new(desk: Desk) -> list[Request]:
+    """List what the dialogs ask for that were begun at this desk."""
+    return [entry.dialog.asked.request for entry in desk.stored if entry.id.startswith("new-")]
 
 
 def chosen(number: int) -> str:
@@ -61,28 +77,30 @@ def chosen(number: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("dialog", "action", "choice", "line"),
+    ("dialog", "action", "choice", "wanted"),
     [
-        (LIST, FollowUp.DETAILS, chosen(0), "details image=example_name:1.0.0.1763925000"),
-        (LIST, FollowUp.DETAILS, chosen(1), "details image=demisto/python3:latest"),
-        (LIST, FollowUp.DETAILS, chosen(2), "details image=9c1e6b20d7f3"),
-        (DESCRIBED, FollowUp.UPDATE, None, "/docker_image_update image=example_name:1.0.0.1763925000"),
-        (DESCRIBED, FollowUp.ROLL_BACK, None, "roll_back image=demisto/python3:latest"),
-        (DESCRIBED, FollowUp.RUN_AGAIN, None, ASKED.line),
-        (DESCRIBED, FollowUp.REMOVE, None, f"remove image={CARD.image.id}"),
-        (DONE, FollowUp.UNDO, None, "roll_back job=d-1"),
+        (LIST, "image_details", chosen(0), LookAtImage(MADE_HERE)),
+        (LIST, "image_details", chosen(1), LookAtImage(PYTHON)),
+        (LIST, "image_details", chosen(2), LookAtImage(ShortId("9c1e6b20d7f3"))),
+        (DESCRIBED, "image_update", None, UpdateImages(MADE_HERE)),
+        (DESCRIBED, "image_roll_back", None, RollBackImage(PYTHON)),
+        (DESCRIBED, "image_run_again", None, ASKED.request),
+        (DESCRIBED, "image_remove", None, RemoveImage(ShortId(CARD.image.id.removeprefix("sha256:")))),
+        (DONE, "undo_update", None, UndoUpdate("d-1")),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_click_begins_a_dialog_of_whoever_clicked(
-    desk: Desk, dialog: Dialog, action: str, choice: str | None, line: str
+    desk: Desk, dialog: Dialog, action: str, choice: str | None, wanted: Request
 ) -> None:
     desk.keep(dialog)
 
     assert desk.clicks(action, choice=choice, trigger="7.8.jkl") == ""
 
     (entry,) = [entry for entry in desk.stored if entry.id == "new-1"]
-    assert entry.dialog == Preparing(Asked(DialogId("new-1"), line, BOB, HERE, NOW), "Reading the command")
+    line = line_of(wanted)
+    asked = Asked(DialogId("new-1"), wanted, line.split()[0], line, BOB, HERE, NOW, TEAM)
+    assert entry.dialog == Preparing(asked, "Reading the command")
     assert (entry.trigger, entry.response_url) == ("7.8.jkl", "https://hooks.slack.invalid/2")
     assert desk.screen.shown == [entry.dialog]
     before = desk.ledger.get(DialogId("d-1"))
@@ -90,12 +108,31 @@ def test_a_click_begins_a_dialog_of_whoever_clicked(
     assert before.dialog == dialog
 
 
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [
+        (LookAtImage(MADE_HERE), "details image=example_name:1.0.0.1763925000"),
+        (LookAtImage(ShortId("9c1e6b20d7f3")), "details image=9c1e6b20d7f3"),
+        (UpdateImages(MADE_HERE), "/docker_image_update image=example_name:1.0.0.1763925000"),
+        (RollBackImage(PYTHON), "roll_back image=demisto/python3:latest"),
+        (RollBackImage(PYTHON, to="before-1"), "roll_back image=demisto/python3:latest to=before-1"),
+        (ASKED.request, ASKED.line),
+        (RemoveImage(ShortId("9c1e6b20d7f3" + "a" * 52)), "remove image=9c1e6b20d7f3"),
+        (UndoUpdate("d-1"), "roll_back job=d-1"),
+    ],
+    ids=str,
+)
+def test_the_line_of_what_a_click_begins_says_what_it_is(wanted: Request, line: str) -> None:
+    assert line_of(wanted) == line
+
+
 def test_another_earlier_image_takes_the_place_of_the_one_under_review(desk: Desk) -> None:
     desk.keep(BACK)
 
-    assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="1") == ""
+    assert desk.clicks("roll_back_to", choice="1") == ""
 
-    assert new(desk) == ["roll_back image=demisto/python3:latest to=before-0000000019ab5dd2c02"]
+    assert new(desk) == [RollBackImage(PYTHON, to="before-0000000019ab5dd2c02")]
+    assert desk.stored[-1].dialog.asked.line == "roll_back image=demisto/python3:latest to=before-0000000019ab5dd2c02"
     assert [type(shown) for shown in desk.screen.shown] == [Cancelled, Preparing]
     assert desk.screen.shown[0] == Cancelled(ASKED, BOB)
 
@@ -104,7 +141,7 @@ def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(desk: Desk
     desk.keep(BACK)
     desk.clicks("roll_back")
 
-    assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="0") == NOT_HERE
+    assert desk.clicks("roll_back_to", choice="0") == NOT_HERE
     assert new(desk) == []
 
 
@@ -112,7 +149,7 @@ def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: Desk) 
     desk.keep(replace(BACK, expires=NOW))
 
     said = "This proposal has expired. Type the command again for a new one."
-    assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="0") == said
+    assert desk.clicks("roll_back_to", choice="0") == said
     assert new(desk) == []
 
 
@@ -143,12 +180,12 @@ def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: Desk) 
 def test_a_choice_that_is_none_of_the_rows_is_told(desk: Desk, choice: str) -> None:
     desk.keep(LIST)
 
-    assert desk.clicks(FollowUp.DETAILS, choice=choice) == NOT_HERE
+    assert desk.clicks("image_details", choice=choice) == NOT_HERE
     assert new(desk) == []
 
 
-@pytest.mark.parametrize("action", FollowUp)
-def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(desk: Desk, action: FollowUp) -> None:
+@pytest.mark.parametrize("action", BEGINNING)
+def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(desk: Desk, action: str) -> None:
     desk.keep(LIST)
 
     for dialog in ("never-heard", "", "d-1 0", "d-1\n"):
@@ -156,18 +193,18 @@ def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(desk: Desk, action: F
     assert new(desk) == []
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", BY_ACTION)
 def test_every_click_on_every_dialog_is_acknowledged_and_breaks_nothing(desk: Desk, action: str) -> None:
     for number, dialog in enumerate(EVERY_KIND):
         desk.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
         assert "went wrong" not in desk.clicks(action, f"k-{number}")
 
 
-@pytest.mark.parametrize("action", [FollowUp.DETAILS, FollowUp.ROLL_BACK_TO])
-def test_a_menu_on_a_dialog_without_it_is_told(desk: Desk, action: FollowUp) -> None:
+@pytest.mark.parametrize("action", ["image_details", "roll_back_to"])
+def test_a_menu_on_a_dialog_without_it_is_told(desk: Desk, action: str) -> None:
     for number, dialog in enumerate(EVERY_KIND):
         desk.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
-        has_it = isinstance(dialog, Listed) and action is FollowUp.DETAILS
+        has_it = isinstance(dialog, Listed) and action == "image_details"
         if not has_it:
             assert desk.clicks(action, f"k-{number}", "0") == NOT_HERE
     assert new(desk) == []
@@ -175,21 +212,23 @@ def test_a_menu_on_a_dialog_without_it_is_told(desk: Desk, action: FollowUp) -> 
 
 def test_an_update_that_moved_nothing_cannot_be_undone(desk: Desk) -> None:
     results = tuple(replace(result, kept_as="") for result in UPDATED.results)
-    desk.keep(replace(DONE, outcome=replace(UPDATED, results=results)))
+    desk.keep(replace(DONE, end=ImagesUpdated(UPDATE, replace(UPDATED, results=results))))
 
-    assert desk.clicks(FollowUp.UNDO) == NOT_HERE
+    assert desk.clicks("undo_update") == NOT_HERE
     assert new(desk) == []
 
 
-def test_a_card_whose_line_the_host_made_up_begins_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize("line", [None, "/rm -rf /", ASKED.line])
+def test_a_card_whose_wantedis_not_known_begins_nothing_whatever_its_line(desk: Desk, line: str | None) -> None:
     assert CARD.origin is not None
-    desk.keep(replace(DESCRIBED, card=replace(CARD, origin=replace(CARD.origin, line="/rm -rf /"))))
+    origin = replace(CARD.origin, line=line, request=None)
+    desk.keep(replace(DESCRIBED, answer=replace(CARD, origin=origin)))
 
-    assert desk.clicks(FollowUp.RUN_AGAIN).startswith("`/rm` is not a command here.")
+    assert desk.clicks("image_run_again") == NOT_HERE
     assert new(desk) == []
 
 
-@pytest.mark.parametrize("action", [FollowUp.DETAILS, Turn.NEXT, FILTER])
+@pytest.mark.parametrize("action", ["image_details", "next_page", "filter"])
 def test_who_may_not_click_begins_and_changes_nothing(open_desk: Callable[..., Desk], action: str) -> None:
     desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(LIST)
@@ -200,7 +239,7 @@ def test_who_may_not_click_begins_and_changes_nothing(open_desk: Callable[..., D
     assert (new(desk), desk.work.asked, desk.views) == ([], [], [])
 
 
-@pytest.mark.parametrize("action", [FollowUp.UNDO, Turn.NEXT, FILTER])
+@pytest.mark.parametrize("action", ["undo_update", "next_page", "filter"])
 def test_trouble_with_the_state_is_whispered(desk: Desk, action: str) -> None:
     desk.keep(DONE)
     desk.ledger.trouble = StateUnwritable("It is full.", hint="Free space.")
@@ -212,7 +251,7 @@ def test_a_bot_that_is_ending_begins_nothing(desk: Desk) -> None:
     desk.keep(DONE)
     desk.jobs.closing.set()
 
-    assert desk.clicks(FollowUp.UNDO) == "The bot is being restarted. Type the command again in a minute."
+    assert desk.clicks("undo_update") == "The bot is being restarted. Type the command again in a minute."
     assert new(desk) == []
 
 
@@ -221,21 +260,21 @@ def test_a_bot_that_is_ending_begins_nothing(desk: Desk) -> None:
 
 def test_a_click_that_is_delivered_ten_times_begins_one_dialog(desk: Desk) -> None:
     desk.keep(DONE)
-    body = click(FollowUp.UNDO, trigger="7.8.jkl")
+    body = click("undo_update", trigger="7.8.jkl")
 
     with ThreadPoolExecutor(10) as deliveries:
         answers = list(deliveries.map(lambda _: desk.sends(body), range(10)))
 
     assert answers == [{}] * 10
-    assert new(desk) == ["roll_back job=d-1"]
+    assert new(desk) == [UndoUpdate("d-1")]
     assert desk.whispers == []
 
 
 def test_two_clicks_begin_two_dialogs(desk: Desk) -> None:
     desk.keep(DESCRIBED)
 
-    desk.clicks(FollowUp.UPDATE)
-    desk.clicks(FollowUp.UPDATE, user=ALICE)
+    desk.clicks("image_update")
+    desk.clicks("image_update", user=ALICE)
 
     assert len(new(desk)) == 2
 
@@ -244,7 +283,7 @@ def test_a_page_that_is_turned_by_a_click_delivered_twice_is_turned_once(desk: D
     desk.keep(LIST)
 
     for _ in range(3):
-        desk.sends(click(Turn.PREVIOUS, trigger="7.8.jkl"))
+        desk.sends(click("previous_page", trigger="7.8.jkl"))
         desk.screen.wait_for(Listed)
 
     desk.close()
@@ -274,13 +313,13 @@ def test_clicks_without_a_trigger_are_never_the_same() -> None:
 @pytest.mark.parametrize(
     ("button", "query", "asked"),
     [
-        (Turn.NEXT, Query(page=2, text="a", made_here=True), Query(page=3, text="a", made_here=True)),
-        (Turn.PREVIOUS, Query(page=2, text="a"), Query(page=1, text="a")),
-        (Turn.PREVIOUS, Query(page=1), Query(page=1)),
-        (Turn.REFRESH, Query(page=2, text="a"), Query(page=2, text="a")),
+        ("next_page", Query(page=2, text="a", made_here=True), Query(page=3, text="a", made_here=True)),
+        ("previous_page", Query(page=2, text="a"), Query(page=1, text="a")),
+        ("previous_page", Query(page=1), Query(page=1)),
+        ("refresh", Query(page=2, text="a"), Query(page=2, text="a")),
     ],
 )
-def test_a_list_is_turned_from_where_it_is(desk: Desk, button: Turn, query: Query, asked: Query) -> None:
+def test_a_list_is_turned_from_where_it_is(desk: Desk, button: str, query: Query, asked: Query) -> None:
     desk.keep(replace(LIST, listing=replace(LISTING, query=query)))
 
     assert desk.clicks(button) == ""
@@ -293,14 +332,14 @@ def test_a_click_does_not_wait_for_the_daemon_to_list(desk: Desk) -> None:
     desk.work.may_turn.shut()
     desk.keep(LIST)
 
-    assert desk.clicks(Turn.NEXT) == ""
+    assert desk.clicks("next_page") == ""
     assert desk.screen.shown == []
 
     desk.work.may_turn.open()
     desk.screen.wait_for(Listed)
 
 
-@pytest.mark.parametrize("action", [*Turn, FILTER])
+@pytest.mark.parametrize("action", [*TURNING, "filter"])
 @pytest.mark.parametrize(
     "dialog", [each for each in EVERY_KIND if not isinstance(each, Listed)], ids=lambda d: type(d).__name__
 )
@@ -312,7 +351,7 @@ def test_what_is_no_list_cannot_be_turned(desk: Desk, action: str, dialog: Dialo
     assert (desk.work.asked, desk.views) == ([], [])
 
 
-@pytest.mark.parametrize("action", [*Turn, FILTER])
+@pytest.mark.parametrize("action", [*TURNING, "filter"])
 def test_a_list_that_nobody_knows_cannot_be_turned(desk: Desk, action: str) -> None:
     assert desk.clicks(action) == GONE
 
@@ -335,7 +374,7 @@ def test_filter_opens_a_form_with_what_the_list_shows(desk: Desk) -> None:
     query = Query(page=2, text="python", made_here=True)
     desk.keep(replace(LIST, listing=replace(LISTING, query=query)))
 
-    assert desk.clicks(FILTER, trigger="7.8.jkl") == ""
+    assert desk.clicks("filter", trigger="7.8.jkl") == ""
     assert desk.opened == ("7.8.jkl", filter_form(OF_D_1, query))
 
 
@@ -431,21 +470,24 @@ def test_an_update_without_arguments_opens_its_form(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "picked", "ticked", "line"),
+    ("typed", "picked", "ticked", "image", "arguments"),
     [
-        ("demisto/python3", "", False, "/docker_image_update image=demisto/python3"),
-        ("", "debian:12", False, "/docker_image_update image=debian:12"),
-        ("9c1e6b20d7f3", "debian:12", False, "/docker_image_update image=9c1e6b20d7f3"),
-        ("", "", True, "/docker_image_update all=true"),
+        ("demisto/python3", "", False, Reference("demisto/python3"), "image=demisto/python3"),
+        ("", "debian:12", False, Reference("debian", "12"), "image=debian:12"),
+        ("9c1e6b20d7f3", "debian:12", False, ShortId("9c1e6b20d7f3"), "image=9c1e6b20d7f3"),
+        ("", "", True, None, "all=true"),
     ],
 )
 def test_a_form_that_is_sent_is_taken_like_its_line(
-    desk: Desk, typed: str, picked: str, line: str, *, ticked: bool
+    desk: Desk, typed: str, picked: str, image: Wanted | None, arguments: str, *, ticked: bool
 ) -> None:
     assert updated(desk, typed=typed, picked=picked, ticked=ticked) == {}
 
     (entry,) = desk.stored
-    assert entry.dialog.asked == Asked(DialogId("new-1"), line, BOB, HERE, NOW)
+    command = "/docker_image_update"
+    assert entry.dialog.asked == Asked(
+        DialogId("new-1"), UpdateImages(image), command, f"{command} {arguments}", BOB, HERE, NOW, TEAM
+    )
     assert (entry.trigger, entry.response_url) == ("5.6.ghi", "https://hooks.slack.invalid/1")
 
 

@@ -33,9 +33,10 @@ from bot.dialogs.stages import (
     UnderReview,
 )
 from bot.dialogs.transitions import Decision, Press
+from commands.actions import End, Proposal
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
-from commands.command import ImageCreated, ImageReused, Proposal
+from commands.command import ImageCreated, ImageReused, ImageUndecided
 from commands.errors import (
     BuildFailed,
     BuildStopped,
@@ -46,7 +47,6 @@ from commands.errors import (
     StateUnwritable,
 )
 from commands.model.events import Event, LogLine
-from commands.model.outcomes import Outcome
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.work import FakeWork
 from tests.kit.examples import (
@@ -56,8 +56,6 @@ from tests.kit.examples import (
     CREATED,
     EVERY_KIND,
     EXISTING,
-    FAILURES,
-    IMAGE,
     NOW,
     OFFERED,
     PROPOSAL,
@@ -139,7 +137,7 @@ def test_a_move_is_made_where_the_table_has_an_arrow_and_nowhere_else(shelf: Job
     for number, target in enumerate(EVERY_KIND):
         if type(target) is Preparing:
             continue
-        asked = replace(ASKED, dialog=DialogId(f"{type(source).__name__}-{number}"))
+        asked = replace(ASKED, dialog=DialogId(f"{EVERY_KIND.index(source)}-{number}"))
         shelf.ledger.add(Entry(replace(source, asked=asked), trigger="", response_url=""))
 
         moved = shelf.jobs._mover.move(replace(target, asked=asked))
@@ -230,7 +228,7 @@ def test_what_is_built_is_what_was_reviewed_and_whose_it_is(tmp_path: Path) -> N
     class Watched(FakeWork):
         def carry_out(
             self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
-        ) -> Outcome:
+        ) -> End | ImageUndecided:
             seen.append((proposal, job_context))
             return super().carry_out(proposal, job_context, emit, cancellation)
 
@@ -244,12 +242,11 @@ def test_what_is_built_is_what_was_reviewed_and_whose_it_is(tmp_path: Path) -> N
     assert seen == [(PROPOSAL, JobContext(job="d-1", requester=ALICE, channel="C0WARROOM"))]
 
 
-@pytest.mark.parametrize("button", [Decision.CONFIRM, Decision.CONFIRM])
-def test_an_image_that_exists_already_can_be_built_all_the_same(bench: JobsBench, button: Decision) -> None:
+def test_an_image_that_exists_already_can_be_built_all_the_same(bench: JobsBench) -> None:
     bench.work.answer_is = OFFERED
     bench.reviewed()
 
-    assert bench.presses(button) is Press.TAKEN
+    assert bench.presses(Decision.CONFIRM) is Press.TAKEN
     bench.screen.wait_for(Finished)
 
 
@@ -332,7 +329,7 @@ def test_a_button_of_an_unknown_dialog_is_told_apart(bench: JobsBench) -> None:
 
 
 FITTING = {
-    UnderReview: {Decision.CONFIRM, Decision.CONFIRM, Decision.REUSE, Decision.CANCEL},
+    UnderReview: {Decision.CONFIRM, Decision.REUSE, Decision.CANCEL},
     Queued: {Decision.STOP},
     Running: {Decision.STOP},
     Deciding: {Decision.KEEP, Decision.DISCARD},
@@ -341,9 +338,9 @@ FITTING = {
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
 def test_a_button_that_does_not_belong_to_the_stage_does_nothing(shelf: JobsBench, dialog: Dialog) -> None:
-    stored = replace(dialog, asked=replace(ASKED, dialog=DialogId(f"pressed-{type(dialog).__name__}")))
+    stored = replace(dialog, asked=replace(ASKED, dialog=DialogId(f"pressed-{EVERY_KIND.index(dialog)}")))
     shelf.ledger.add(Entry(stored, trigger="", response_url=""))
-    others = set(Button) - FITTING.get(type(dialog), set())
+    others = set(Decision) - FITTING.get(type(dialog), set())
 
     came = {shelf.presses(button, stored.asked.dialog) for button in others}
 
@@ -626,7 +623,7 @@ def test_an_image_with_modules_that_do_not_import_waits_for_a_decision(deciding:
     stage = deciding.stage()
 
     assert isinstance(stage, Deciding)
-    assert (stage.image_id, stage.failures) == (IMAGE.id, FAILURES)
+    assert stage.undecided == ImageUndecided(PROPOSAL, UNDECIDED)
     assert stage.expires == deciding.clock() + timedelta(seconds=PATIENCE.review_seconds)
     assert deciding.screen.wait_for_file().kind == "log"
 
@@ -643,7 +640,7 @@ def test_an_undecided_image_is_kept(deciding: JobsBench) -> None:
     assert deciding.presses(Decision.KEEP, user=BOB) is Press.TAKEN
 
     done = deciding.until_stored(Finished)
-    assert (done.by, done.created) == (BOB, CREATED)
+    assert (done.by, done.end) == (BOB, ImageCreated(PROPOSAL, CREATED))
     assert deciding.screen.stages()[-3:] == ["Deciding", "Settling", "Finished"]
 
 

@@ -20,30 +20,32 @@ from bot.dialogs.stages import (
     UnderReview,
 )
 from bot.dialogs.transitions import Decision, Press
+from commands.actions import Answer, End, Proposal
 from commands.command import (
-    Answer,
     Candidate,
     Creation,
     Finding,
+    ImageRemoved,
+    ImagesUpdated,
     Keep,
     Listing,
     Move,
     NothingToDo,
-    Proposal,
     Pull,
     Removal,
     RollBack,
     Row,
     Severity,
+    TagsRolledBack,
     Update,
 )
 from commands.errors import BuildFailed, EngineUnavailable, ReviewVoid
 from commands.model.images import Digest, ImageId, Mark
-from commands.model.outcomes import Ending, ImageResult, MoveResult, Outcome, Removed, RolledBack, Updated
+from commands.model.outcomes import Ending, ImageResult, MoveResult, Removed, RolledBack, Updated
 from commands.model.references import Reference
 from commands.model.requests import Query
-from tests.fakes.work import FakeWork
-from tests.kit.examples import ALICE, ASKED, BOB, CREATED, LINE, NOW, PROPOSAL, REFUSAL
+from tests.fakes.work import FakeWork, Outcome
+from tests.kit.examples import ALICE, ASKED, BOB, LINE, NOW, PROPOSAL, REFUSAL
 from tests.kit.restartable_jobs import JobsBench
 
 OLD = Mark(ImageId("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64), NOW, 1_000)
@@ -83,7 +85,7 @@ def confirmed(bench: JobsBench, answer: Answer, outcome: Outcome | BaseException
     assert bench.presses(button, user=BOB) is Press.TAKEN
 
 
-# ── (r): nothing to do ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── (c): nothing to do ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_where_nothing_is_to_be_done_the_dialog_ends_at_once(bench: JobsBench) -> None:
@@ -96,52 +98,40 @@ def test_where_nothing_is_to_be_done_the_dialog_ends_at_once(bench: JobsBench) -
 
 # ── (d): each proposal has its own button ───────────────────────────────────────────────────────────────────────────
 
-CONFIRMS: dict[Button, Proposal] = {
-    Decision.CONFIRM: PROPOSAL,
-    Decision.CONFIRM: PROPOSAL,
-    Decision.CONFIRM: UPDATE,
-    Decision.CONFIRM: ROLL_BACK,
-    Decision.CONFIRM: REMOVAL,
-}
+PROPOSALS = (PROPOSAL, UPDATE, ROLL_BACK, REMOVAL)
 
 
-@pytest.mark.parametrize("proposal", [PROPOSAL, UPDATE, ROLL_BACK, REMOVAL], ids=lambda each: type(each).__name__)
-def test_a_review_is_confirmed_by_its_own_button_alone(bench: JobsBench, proposal: Proposal) -> None:
+@pytest.mark.parametrize("proposal", PROPOSALS, ids=lambda each: type(each).__name__)
+def test_a_review_is_confirmed_by_the_button_of_its_kind_alone(bench: JobsBench, proposal: Proposal) -> None:
     bench.work.answer_is = proposal
     review = bench.reviewed()
-    others = set(Button) - {button for button, one in CONFIRMS.items() if one is proposal} - {Decision.CANCEL}
+    others = set(Decision) - {Decision.CONFIRM, Decision.CANCEL}
 
-    assert {bench.presses(button) for button in others} == {Press.LATE}
+    assert {bench.presses(decision) for decision in others} == {Press.LATE}
+    foreign = [type(each) for each in PROPOSALS if each is not proposal]
+    assert {bench.jobs.press(review.asked.dialog, Decision.CONFIRM, BOB, of=of) for of in foreign} == {Press.LATE}
     assert bench.stage() == review
+    assert bench.jobs.press(review.asked.dialog, Decision.CONFIRM, BOB, of=type(proposal)) is Press.TAKEN
 
 
-# ── (v) (w) (x): how they end ───────────────────────────────────────────────────────────────────────────────────────
+# ── (j): how they end ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    ("proposal", "button", "outcome", "end"),
+    ("proposal", "outcome", "end"),
     [
-        (UPDATE, Decision.CONFIRM, UPDATED, Finished),
-        (ROLL_BACK, Decision.CONFIRM, ROLLED_BACK, Finished),
-        (REMOVAL, Decision.CONFIRM, REMOVED, Finished),
+        (UPDATE, UPDATED, ImagesUpdated(UPDATE, UPDATED)),
+        (ROLL_BACK, ROLLED_BACK, TagsRolledBack(ROLL_BACK, ROLLED_BACK)),
+        (REMOVAL, REMOVED, ImageRemoved(REMOVAL, REMOVED)),
     ],
     ids=["update", "roll back", "removal"],
 )
-def test_what_was_confirmed_is_done_and_told(
-    bench: JobsBench, proposal: Proposal, button: Decision, outcome: Outcome, end: type[Dialog]
-) -> None:
-    confirmed(bench, proposal, outcome, button)
+def test_what_was_confirmed_is_done_and_told(bench: JobsBench, proposal: Proposal, outcome: Outcome, end: End) -> None:
+    confirmed(bench, proposal, outcome, Decision.CONFIRM)
 
-    ended = bench.until_stored(end)
-    assert isinstance(ended, Finished | Finished | Finished)
-    assert (ended.proposal, ended.by, ended.outcome, ended.finished) == (proposal, BOB, outcome, NOW)
+    ended = bench.until_stored(Finished)
+    assert (ended.end, ended.by, ended.at, ended.stopped_by) == (end, BOB, NOW, None)
     bench.work.wait_for("clean")
-
-
-def test_an_outcome_of_something_else_is_a_defect_that_the_person_is_told_of(bench: JobsBench) -> None:
-    confirmed(bench, UPDATE, CREATED, Decision.CONFIRM)
-
-    assert bench.until_stored(Failed).message == "Something went wrong inside the bot."
 
 
 def test_what_takes_a_moment_does_not_wait_behind_builds(bench: JobsBench) -> None:
@@ -170,7 +160,7 @@ def test_an_update_that_is_stopped_tells_what_was_done(bench: JobsBench) -> None
     bench.work.builds.open()
 
     ended = bench.until_stored(Finished)
-    assert (ended.stopped_by, ended.outcome) == (ALICE, STOPPED)
+    assert (ended.stopped_by, ended.end.outcome) == (ALICE, STOPPED)
 
 
 def test_an_update_that_waits_is_stopped_before_it_has_begun(bench: JobsBench) -> None:
@@ -193,7 +183,7 @@ def test_an_update_that_was_killed_goes_on_in_the_next_process(bench: JobsBench)
 
     bench.open(work=after)
 
-    assert bench.until_stored(Finished).outcome == UPDATED
+    assert bench.until_stored(Finished).end.outcome == UPDATED
     assert after.of("carry_out") == ["d-1"]
 
 
@@ -218,7 +208,7 @@ def test_a_review_whose_facts_have_changed_is_offered_anew(bench: JobsBench) -> 
 
     bench.work.outcome_is = UPDATED
     assert bench.presses(Decision.CONFIRM, user=BOB) is Press.TAKEN
-    assert bench.until_stored(Finished).outcome == UPDATED
+    assert bench.until_stored(Finished).end.outcome == UPDATED
     assert bench.work.of("carry_out") == ["d-1", "d-1"]
 
 
@@ -383,4 +373,4 @@ def test_a_failed_update_says_what_failed(bench: JobsBench) -> None:
 def test_a_creation_is_still_what_create_confirms(bench: JobsBench) -> None:
     bench.confirmed()
 
-    assert isinstance(bench.until_stored(Finished).proposal, Creation)
+    assert isinstance(bench.until_stored(Finished).end.proposal, Creation)

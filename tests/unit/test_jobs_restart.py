@@ -26,7 +26,7 @@ from bot.dialogs.stages import (
     UnderReview,
 )
 from bot.dialogs.transitions import Decision, Press
-from commands.command import ImageUndecided
+from commands.command import ImageCreated, ImageUndecided
 from commands.errors import BuildStopped, EngineUnavailable, ShuttingDown, StateUnwritable
 from commands.model.outcomes import Undecided
 from tests.fakes.host import PATIENCE_SECONDS
@@ -222,7 +222,7 @@ def test_a_decision_that_waits_for_the_engine_is_carried_out_by_the_next_process
 
     bench.open()
 
-    assert bench.until_stored(Finished).created == CREATED
+    assert bench.until_stored(Finished).end == ImageCreated(PROPOSAL, CREATED)
 
 
 def test_a_build_whose_end_cannot_be_stored_is_ended_by_the_next_process(bench: JobsBench) -> None:
@@ -488,7 +488,7 @@ def _store(bench: JobsBench, dialog: Dialog, *, after: type[Dialog] | None = Non
 
 def test_a_stage_that_was_not_shown_is_shown_by_the_next_process(bench: JobsBench) -> None:
     bench.close()
-    stored = [replace(dialog, asked=asked_as(type(dialog).__name__)) for dialog in EVERY_KIND]
+    stored = [replace(dialog, asked=asked_as(f"d-{number}")) for number, dialog in enumerate(EVERY_KIND)]
     for dialog in stored:
         _store(bench, dialog)
 

@@ -4,10 +4,8 @@ from dataclasses import replace
 import pytest
 
 from bot.router import COMMANDS
-from bot.slack.clicks import ACTIONS
 from bot.slack.limits import COMMAND_NAME
 from bot.slack.manifest import manifest, manifest_json
-from bot.slack.views.actions import Action
 
 
 def test_the_manifest_is_what_slack_takes() -> None:
@@ -80,7 +78,3 @@ def test_a_commands_texts_keep_slacks_lengths(command: dict[str, str]) -> None:
     assert 2 <= len(command["command"]) <= COMMAND_NAME
     assert 1 <= len(command["description"]) <= 2000
     assert 1 <= len(command.get("usage_hint", "none")) <= 1000
-
-
-def test_every_button_of_a_dialog_has_a_listener() -> None:
-    assert sorted(map(str, ACTIONS)) == sorted(map(str, Action))

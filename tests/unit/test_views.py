@@ -8,9 +8,9 @@ import pytest
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
     FINAL,
-    SHOWN_ONLY,
     Answered,
     Asked,
+    Attachment,
     Cancelled,
     Deciding,
     Dialog,
@@ -27,11 +27,13 @@ from bot.dialogs.stages import (
     Settling,
     Stopped,
     UnderReview,
+    is_shown_only,
 )
 from bot.slack.views import Message, announcement, render
-from bot.slack.views.actions import Action
 from bot.slack.views.amounts import age, duration, moment, ordinal, size
-from bot.slack.views.files import attachment, dockerfile_file, packages_file
+from bot.slack.views.buttons import ShowFile
+from bot.slack.views.create.files import dockerfile_file, packages_file
+from bot.slack.views.kinds import BY_ACTION
 from bot.slack.views.parts import Block
 from bot.slack.views.text import code, copyable, escaped, log_block, mention, plain, prose, several, visible
 from commands.command import (
@@ -63,7 +65,7 @@ from tests.kit.build_specs import a_package
 
 NOW = datetime(2026, 11, 23, 19, 50, tzinfo=UTC)
 LINE = "/docker_image_create name=example_name dependencies=mechanize packages=wget"
-ASKED = Asked(DialogId("d-1"), LINE, "U0ALICE", "C0WARROOM", NOW)
+ASKED = Asked(DialogId("d-1"), examples.REQUEST, "/docker_image_create", LINE, "U0ALICE", "C0WARROOM", NOW)
 PLATFORM = Platform("linux", "amd64")
 BASE = BaseImage(
     reference=Reference("demisto/python3-deb", "3.12.13.11694875"),
@@ -141,8 +143,7 @@ EVERY_KIND: tuple[Dialog, ...] = (
     Expired(ASKED, 1800.0),
     Stopped(ASKED, PROPOSAL, "U0BOB", BEGUN),
     Discarded(ASKED, "U0BOB", PROPOSAL),
-    *(each for each in examples.EVERY_KIND if isinstance(each, Finished | Answered | Finished)),
-    *(each for each in examples.EVERY_KIND if isinstance(each, Finished | Listed | Answered)),
+    *(each for each in examples.EVERY_KIND if isinstance(each, Finished | Answered | Listed)),
 )
 IDS = [type(dialog).__name__ for dialog in EVERY_KIND]
 
@@ -494,14 +495,14 @@ def test_every_button_carries_the_dialogs_id_and_a_known_action(dialog: Dialog) 
     buttons = [button for block in render(dialog, NOW).blocks for button in _buttons(block)]
 
     assert {button["value"] for button in buttons} <= {"d-1"}
-    assert {button["action_id"] for button in buttons} <= set(Action)
+    assert {button["action_id"] for button in buttons} <= set(BY_ACTION)
 
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=IDS)
 def test_only_an_end_or_a_question_is_announced_and_mentions_who_asked(dialog: Dialog) -> None:
     said = announcement(dialog)
 
-    assert (said is not None) == (isinstance(dialog, (*FINAL, Deciding)) and not isinstance(dialog, SHOWN_ONLY))
+    assert (said is not None) == (isinstance(dialog, (*FINAL, Deciding)) and not is_shown_only(dialog))
     assert said is None or (said.startswith("<@U0ALICE> ") and "\n" not in said)
 
 
@@ -528,24 +529,28 @@ def test_the_file_of_the_dockerfile_is_what_is_built() -> None:
     assert dockerfile_file(PROPOSAL) == "FROM demisto/python3-deb\nRUN true\n"
 
 
+def file_of(action: str, dialog: Dialog) -> Attachment | None:
+    does = BY_ACTION[action].does
+    assert isinstance(does, ShowFile)
+    return does.file(dialog)
+
+
 @pytest.mark.parametrize(
     ("action", "name"),
     [("show_packages", "packages.txt"), ("packages", "packages.txt"), ("show_dockerfile", "Dockerfile")],
 )
 def test_a_button_that_shows_something_has_a_file(action: str, name: str) -> None:
-    file = attachment(action, UnderReview(ASKED, PROPOSAL, LATER))
+    file = file_of(action, UnderReview(ASKED, PROPOSAL, LATER))
 
     assert file is not None
     assert file.name == name
     assert file.title.endswith("of example_name:1.0.0.1763925000")
 
 
-@pytest.mark.parametrize(
-    ("action", "dialog"),
-    [("stop", EVERY_KIND[1]), ("packages", Expired(ASKED, 1.0)), ("packages", Failed(ASKED, "", ""))],
-)
+@pytest.mark.parametrize("action", ["show_packages", "packages", "show_dockerfile"])
+@pytest.mark.parametrize("dialog", [Expired(ASKED, 1.0), Failed(ASKED, "", "")], ids=["expired", "failed"])
 def test_there_is_no_file_where_there_is_nothing_to_show(action: str, dialog: Dialog) -> None:
-    assert attachment(action, dialog) is None
+    assert file_of(action, dialog) is None
 
 
 # ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────────

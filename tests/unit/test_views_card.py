@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from bot.dialogs.stages import Answered
+from bot.dialogs.stages import Answered, Attachment
 from bot.slack.views import Message, announcement, render
-from bot.slack.views.actions import Action
-from bot.slack.views.files import attachment
+from bot.slack.views.buttons import ShowFile
+from bot.slack.views.images.controls import PACKAGES
 from commands.command import Card, Origin, Users
 from commands.model.images import Digest, Layer
 from commands.model.packages import Inventory
@@ -29,6 +29,11 @@ FOREIGN = replace(
 
 def shown(card: Card) -> Message:
     return render(Answered(CARD_LINE, card), NOW)
+
+
+def packages_file(card: Card) -> Attachment | None:
+    assert isinstance(PACKAGES.does, ShowFile)
+    return PACKAGES.does.file(Answered(CARD_LINE, card))
 
 
 def test_a_card_of_an_image_that_was_made_here_tells_how_it_came_about() -> None:
@@ -133,7 +138,7 @@ def test_only_layers_that_weigh_something_are_named() -> None:
 
 
 def test_the_file_of_packages_lists_all() -> None:
-    file = attachment(Action.IMAGE_PACKAGES, Answered(CARD_LINE, CARD))
+    file = packages_file(CARD)
 
     assert file is not None
     assert (file.kind, file.name, file.title) == (
@@ -149,7 +154,7 @@ def test_the_file_of_packages_lists_all() -> None:
 
 
 def test_without_packages_there_is_no_file() -> None:
-    assert attachment(Action.IMAGE_PACKAGES, Answered(CARD_LINE, FOREIGN)) is None
+    assert packages_file(FOREIGN) is None
 
 
 def test_a_card_calls_nobody() -> None:

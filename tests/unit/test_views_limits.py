@@ -45,6 +45,7 @@ from bot.room.client.terminal import to_rich
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.tables import has_table, without_tables
 from bot.slack.views.text import Markup, cost, log_block, prose
+from commands.actions import Request
 from commands.command import (
     Candidate,
     Card,
@@ -108,7 +109,17 @@ from commands.model.packages import (
     PackageFile,
 )
 from commands.model.references import Reference
-from commands.model.requests import Query
+from commands.model.requests import (
+    CreateImage,
+    ListImages,
+    LookAtImage,
+    Query,
+    RemoveImage,
+    RollBackImage,
+    ShortId,
+    UndoUpdate,
+    UpdateImages,
+)
 
 T = TypeVar("T")
 NOW: Final = datetime(2026, 11, 23, 19, 50, tzinfo=UTC)
@@ -259,14 +270,23 @@ def results_of(
     )
     updated = st.builds(Updated, many(results, 300), names)
     rolled_back = st.builds(RolledBack, many(st.builds(MoveResult, texts, marks, texts, texts, names), 300))
+    removed = st.builds(Removed, names, texts.map(ImageId))
     candidates = candidates_of(texts, st.nothing())
     nothing = st.builds(NothingToDo, texts, many(candidates, 300), st.just(()))
     return st.one_of(
-        st.builds(Finished, askeds, updates, users, updated, progresses, moments, st.none() | users),
+        st.builds(
+            Finished, askeds, users, st.builds(ImagesUpdated, updates, updated), progresses, moments, st.none() | users
+        ),
         st.builds(Answered, askeds, nothing),
-        st.builds(Finished, askeds, roll_backs, users, rolled_back, moments),
-        st.builds(Finished, askeds, removals, users, st.builds(Removed, names, texts.map(ImageId)), moments),
+        st.builds(Finished, askeds, users, st.builds(TagsRolledBack, roll_backs, rolled_back), st.none(), moments),
+        st.builds(Finished, askeds, users, st.builds(ImageRemoved, removals, removed), st.none(), moments),
     )
+
+
+def creates_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[CreateImage]:
+    """Make requests for an image out of such texts."""
+    bases = st.builds(Reference, texts, st.none() | texts, st.none() | texts)
+    return st.builds(CreateImage, texts, st.none() | bases, st.just(()), st.just(()))
 
 
 def shown_of(
@@ -294,7 +314,8 @@ def shown_of(
         texts,
         images_of(texts),
         marks_of(texts),
-        st.none() | st.builds(Origin, some, some, st.none() | moments, texts, some, some),
+        st.none()
+        | st.builds(Origin, some, some, st.none() | moments, texts, some, some, st.none() | creates_of(texts)),
         users_of(texts),
         many(moves_of(texts), 50),
         many(st.builds(Layer, texts, counts), 127),
@@ -304,11 +325,26 @@ def shown_of(
     return st.one_of(st.builds(Listed, askeds, listings, jobs, texts), st.builds(Answered, askeds, cards))
 
 
+def requests_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Request]:
+    """Make requests of every kind out of such texts."""
+    references = st.builds(Reference, texts, st.none() | texts, st.none() | texts)
+    wanted = references | st.builds(ShortId, texts)
+    return st.one_of(
+        creates_of(texts),
+        st.builds(UpdateImages, st.none() | wanted),
+        st.builds(ListImages, st.builds(Query, counts, texts, st.booleans()), texts),
+        st.builds(LookAtImage, wanted),
+        st.builds(RollBackImage, references, st.none() | texts),
+        st.builds(UndoUpdate, texts),
+        st.builds(RemoveImage, wanted),
+    )
+
+
 def dialogs_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Dialog]:
     """Make dialogs of every kind out of such texts."""
     users = st.sampled_from(["U0ALICE", "W0BOB"]) | texts
     ids = st.from_regex(r"[0-9a-f]{1,40}", fullmatch=True).map(DialogId)
-    askeds = st.builds(Asked, ids, texts, users, texts, moments)
+    askeds = st.builds(Asked, ids, requests_of(texts), texts, texts, users, texts, moments)
     existing = st.builds(ExistingImage, texts, images_of(texts))
     findings = many(st.builds(Finding, texts, st.sampled_from(Severity), texts), 50)
     creations = st.builds(Creation, texts, specs_of(texts), texts, many(texts, 9), findings, st.none() | existing)
@@ -329,23 +365,24 @@ def dialogs_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Dialog]:
     progresses = st.builds(Progress, moments, many(steps, 5_000), texts)
     failures = many(st.builds(ImportFailure, texts, texts, texts), 200)
     created = st.builds(Created, texts, images_of(texts), counts, failures)
-    lines, images = many(texts, 1_000), texts.map(ImageId)
+    undecided = st.builds(ImageUndecided, creations, st.builds(Undecided, texts.map(ImageId), failures))
+    lines = many(texts, 1_000)
     return st.one_of(
         st.builds(Preparing, askeds, texts),
         st.builds(UnderReview, askeds, proposals, moments),
         st.builds(Queued, askeds, proposals, users, counts),
         st.builds(Running, askeds, proposals, users, progresses, st.none() | users),
         st.builds(Paused, askeds, proposals, users),
-        st.builds(Deciding, askeds, creations, users, images, failures, progresses, moments),
-        st.builds(Settling, askeds, creations, st.none() | users, st.booleans(), images, failures, progresses),
-        st.builds(Finished, askeds, creations, users, created, progresses, moments),
-        st.builds(Finished, askeds, creations, users, existing),
+        st.builds(Deciding, askeds, users, undecided, progresses, moments),
+        st.builds(Settling, askeds, st.none() | users, undecided, st.booleans(), progresses),
+        st.builds(Finished, askeds, users, st.builds(ImageCreated, creations, created), progresses, moments),
+        st.builds(Finished, askeds, users, st.builds(ImageReused, creations, existing), st.none(), moments),
         st.builds(Answered, askeds, st.builds(Refusal, texts, texts, texts, lines)),
         st.builds(Failed, askeds, texts, texts, lines, st.none() | proposals, st.none() | progresses),
         st.builds(Cancelled, askeds, users),
         st.builds(Expired, askeds, st.floats()),
         st.builds(Stopped, askeds, proposals, users, st.none() | progresses),
-        st.builds(Discarded, askeds, creations, st.none() | users),
+        st.builds(Discarded, askeds, st.none() | users, creations),
         results_of(texts, askeds, users, (updates, roll_backs, removals), progresses),
         shown_of(texts, askeds, users),
     )
@@ -356,7 +393,8 @@ dialogs = dialogs_of(any_text)
 
 def largest(text: str) -> tuple[Dialog, ...]:
     """Make the largest dialog of every kind, with the same text everywhere at once."""
-    asked = Asked(DialogId("d" * 40), text, text, text, NOW)
+    request = CreateImage(text, Reference(text, text, text), (), (OsPackage(text, text),) * 300)
+    asked = Asked(DialogId("d" * 40), request, text, text, text, text, NOW)
     platform = Platform(text, text)
     base = BaseImage(
         reference=Reference(text, text, text),
@@ -460,7 +498,7 @@ def _largest_shown(asked: Asked, image: LocalImage) -> tuple[Dialog, ...]:
         text,
         image,
         mark,
-        Origin(text, text, NOW, text, text, text),
+        Origin(text, text, NOW, text, text, text, CreateImage(text, None, (), ())),
         users,
         (Move(text, mark, mark, text, users),) * 99,
         (Layer(text, 10**20),) * 99,

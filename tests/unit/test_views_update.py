@@ -6,10 +6,10 @@ from datetime import datetime
 
 import pytest
 
-from bot.dialogs.follow_ups import FollowUp, line_after
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
     Answered,
+    Attachment,
     Cancelled,
     Dialog,
     Expired,
@@ -22,13 +22,15 @@ from bot.dialogs.stages import (
     UnderReview,
 )
 from bot.slack.views import Message, announcement, render
-from bot.slack.views.actions import Action
-from bot.slack.views.files import attachment
+from bot.slack.views.buttons import Begin, ShowFile
+from bot.slack.views.kinds import BY_ACTION
 from bot.slack.views.steps import transferred
+from commands.actions import Request
 from commands.command import ImageRemoved, ImagesUpdated, NothingToDo, Pull, Refusal, TagsRolledBack, Users
 from commands.model.outcomes import Ending, ImageResult, MoveResult, Removed, RolledBack, Updated
 from commands.model.packages import Change, Difference, PackageChanges
 from commands.model.references import Reference
+from commands.model.requests import ListImages, LookAtImage, RemoveImage, RollBackImage, UndoUpdate, UpdateImages
 from tests.kit.examples import (
     ALICE,
     ASKED,
@@ -67,7 +69,8 @@ from tests.kit.examples import (
 )
 from tests.kit.reading import menus, offered, rows, texts
 
-ALL = replace(ASKED, line=UPDATE_LINE)
+ALL = replace(ASKED, request=UpdateImages(None), command="/docker_image_update", line=UPDATE_LINE)
+SOME = Reference("a")
 ONE = replace(UPDATE, title="Update demisto/python3:latest?", images=(PULLED,), findings=())
 
 
@@ -77,6 +80,18 @@ def shown(dialog: Dialog) -> Message:
 
 def updated(*results: ImageResult, stopped_by: str | None = None, notes: tuple[str, ...] = ()) -> Finished:
     return Finished(ALL, BOB, ImagesUpdated(UPDATE, Updated(results, notes)), PULLING, NOW, stopped_by)
+
+
+def file_of(action: str, dialog: Dialog) -> Attachment | None:
+    does = BY_ACTION[action].does
+    assert isinstance(does, ShowFile)
+    return does.file(dialog)
+
+
+def begun(action: str, dialog: Dialog, choice: str = "") -> Request | None:
+    does = BY_ACTION[action].does
+    assert isinstance(does, Begin)
+    return does.request(dialog, choice)
 
 
 def title(dialog: Dialog) -> str:
@@ -117,7 +132,7 @@ def test_a_review_of_one_image_shows_all_there_is() -> None:
 def test_of_hundreds_of_images_the_first_are_shown_and_the_others_are_in_the_file() -> None:
     many = tuple(replace(PULLED, name=f"image:{number}") for number in range(100))
     review = UnderReview(ALL, replace(UPDATE, images=(KEPT, *many)), LATER)
-    file = attachment(Action.IMAGES, review)
+    file = file_of("images", review)
 
     assert len(rows(shown(review))) == 26
     assert "75 more would change · 1 image is unchanged." in texts(shown(review))
@@ -193,7 +208,7 @@ def test_one_reason_for_many_images_is_one_line() -> None:
 
 def test_a_long_answer_has_all_images_in_a_file() -> None:
     dialog = Answered(ALL, NothingToDo("", tuple(replace(KEPT, name=f"a:{number}") for number in range(60))))
-    file = attachment(Action.IMAGES, dialog)
+    file = file_of("images", dialog)
 
     assert offered(shown(dialog)) == {"images": "All images"}
     assert "35 images are unchanged." in texts(shown(dialog))
@@ -203,7 +218,7 @@ def test_a_long_answer_has_all_images_in_a_file() -> None:
 
 
 def test_the_file_tells_of_what_could_not_be_checked_and_what_to_do() -> None:
-    file = attachment(Action.IMAGES, Answered(ALL, NothingToDo("", (UNCHECKED,))))
+    file = file_of("images", Answered(ALL, NothingToDo("", (UNCHECKED,))))
 
     assert file is not None
     assert file.content == (
@@ -387,7 +402,7 @@ def test_what_an_update_brought_is_said_honestly(difference: Difference | None, 
 def test_of_many_changes_the_first_are_named_and_all_are_in_the_file() -> None:
     changes = tuple(Change(f"package-{number:03}", "1.0", "1.1") for number in range(300))
     dialog = updated(replace(PULL_RESULT, difference=replace(DIFFERENCE, python=PackageChanges(changed=changes))))
-    file = attachment(Action.CHANGES, dialog)
+    file = file_of("changes", dialog)
 
     found = re.search(r"300 changed: `package-000 1.0 → 1.1`, .* and (\d+) more\n", texts(shown(dialog)))
     assert found is not None
@@ -404,7 +419,7 @@ def test_of_many_changes_the_first_are_named_and_all_are_in_the_file() -> None:
 def test_differences_of_many_images_are_named_by_image_and_counted() -> None:
     results = tuple(replace(PULL_RESULT, name=f"a:{number}") for number in range(9))
     dialog = updated(*results)
-    file = attachment(Action.CHANGES, dialog)
+    file = file_of("changes", dialog)
 
     assert "*a:0*\n*Python packages:*" in texts(shown(dialog))
     assert "… and 3 images more: press *Changes*." in texts(shown(dialog))
@@ -517,9 +532,12 @@ def test_a_removal_says_what_is_gone() -> None:
         (Failed(ALL, "", "", proposal=ROLL_BACK), "✗ demisto/python3:latest was not rolled back"),
         (Failed(ALL, "", "", proposal=REMOVAL), f"✗ {SPEC.reference} was not removed"),
         (Failed(ALL, "", ""), "✗ Nothing was updated"),
-        (Failed(replace(ASKED, line="/docker_images"), "", ""), "✗ The images were not listed"),
-        (Failed(replace(ASKED, line="details image=a"), "", ""), "✗ The image was not shown"),
-        (Failed(replace(ASKED, line="/nobody knows"), "", ""), "✗ That did not work"),
+        (Failed(ASKED, "", ""), "✗ The image was not created"),
+        (Failed(replace(ASKED, request=ListImages()), "", ""), "✗ The images were not listed"),
+        (Failed(replace(ASKED, request=LookAtImage(SOME)), "", ""), "✗ The image was not shown"),
+        (Failed(replace(ASKED, request=RollBackImage(SOME)), "", ""), "✗ Nothing was rolled back"),
+        (Failed(replace(ASKED, request=UndoUpdate("d-0")), "", ""), "✗ Nothing was rolled back"),
+        (Failed(replace(ASKED, request=RemoveImage(SOME)), "", ""), "✗ Nothing was removed"),
     ],
 )
 def test_every_stage_speaks_of_what_is_done(dialog: Dialog, said: str) -> None:
@@ -534,7 +552,7 @@ def test_every_stage_speaks_of_what_is_done(dialog: Dialog, said: str) -> None:
             "Cancelled by <@U0BOB>. Nothing was updated. To run it after all, type the command again.",
         ),
         (
-            Expired(replace(ASKED, line="roll_back image=a"), 60.0),
+            Expired(replace(ASKED, request=RollBackImage(SOME)), 60.0),
             "No decision within 1 min. Nothing was rolled back. For a new proposal, ask for it again.",
         ),
         (
@@ -570,10 +588,10 @@ def test_an_announcement_speaks_of_what_was_asked_for(dialog: Dialog, said: str)
     assert announcement(dialog) == f"<@{ALICE}> {said}"
 
 
-@pytest.mark.parametrize("action", [Action.IMAGES, Action.CHANGES, Action.IMAGE_PACKAGES, Action.SHOW_DOCKERFILE])
-def test_a_dialog_without_such_a_button_has_no_such_file(action: Action) -> None:
+@pytest.mark.parametrize("action", ["images", "changes", "image_packages", "show_dockerfile"])
+def test_a_dialog_without_such_a_button_has_no_such_file(action: str) -> None:
     for dialog in (UnderReview(ASKED, ROLL_BACK, LATER), updated(FAIL_RESULT), Failed(ASKED, "", "", proposal=UPDATE)):
-        assert attachment(action, dialog) is None
+        assert file_of(action, dialog) is None
 
 
 def test_the_day_of_an_image_is_in_utc() -> None:
@@ -592,27 +610,23 @@ def test_the_other_earlier_images_are_at_most_a_handful_of_options() -> None:
 # ── What the buttons mean ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_button_that_the_bot_understands_is_among_the_actions() -> None:
-    assert {*Button, *FollowUp} <= {str(action) for action in Action}
-
-
 @pytest.mark.parametrize("results", [(PULL_RESULT,), (FAIL_RESULT,), (REBUILD_RESULT, PULL_RESULT), ()])
 def test_a_way_back_is_offered_exactly_where_there_is_one(results: tuple[ImageResult, ...]) -> None:
     dialog = updated(*results)
 
-    assert ("undo_update" in offered(shown(dialog))) == (line_after(FollowUp.UNDO, dialog) is not None)
+    assert ("undo_update" in offered(shown(dialog))) == (begun("undo_update", dialog) is not None)
 
 
 def test_a_choice_of_a_menu_names_what_stands_in_its_label() -> None:
     review = UnderReview(ASKED, ROLL_BACK, LATER)
     ((value, label),) = menus(shown(review))["roll_back_to"]
     dialog, _, choice = value.partition(" ")
-    line = line_after(FollowUp.ROLL_BACK_TO, review, choice)
 
     assert dialog == ASKED.dialog
     assert OTHER_MOVE.earlier.short in label
-    assert line is not None
-    assert OTHER_MOVE.earlier_tag.rpartition(":")[2] in line
+    assert begun("roll_back_to", review, choice) == RollBackImage(
+        Reference("demisto/python3", "latest"), to=OTHER_MOVE.earlier_tag.rpartition(":")[2]
+    )
 
 
 def test_what_the_daemon_itself_said_of_a_failure_is_shown_once() -> None:

@@ -26,7 +26,7 @@ from bot.room.events import (
     Undelivered,
     ViewShown,
 )
-from commands.arguments import HELP
+from commands.typed_text import HELP
 
 HELPED = "usage"
 """The outcome of `help` behind a command: the bot answers with its arguments and shows no dialog."""
