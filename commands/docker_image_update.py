@@ -15,7 +15,7 @@ from commands.host.plans import (
     running_finding,
     update_title,
 )
-from commands.host.selection import Found, parse_wanted
+from commands.host.selection import Found, parse_wanted, typed
 from commands.host.subjects import subjects_of
 from commands.model.images import ImageId
 from commands.model.references import Malformed, Reference, refuse_name_of_tools
@@ -134,7 +134,7 @@ def _field(name: str, value: str) -> str:
 
 def line_of(wanted: UpdateImages) -> str:
     """Write a request as the line that somebody could have typed."""
-    return _line(ALL if wanted.image is None else {"image": str(wanted.image)})
+    return _line(ALL if wanted.image is None else {"image": typed(wanted.image)})
 
 
 def request_for(name: str) -> UpdateImages:

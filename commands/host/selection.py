@@ -14,6 +14,7 @@ MOST_CANDIDATES = 5
 """Maximum number of suggestions for a name that does not exist."""
 
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
+_WHOLE_ID = 64
 _ID_IN_CAPITALS = re.compile(r"sha256:[0-9A-Fa-f]{4,64}")
 # Minimum similarity of a suggestion; difflib's default.
 _LIKENESS = 0.6
@@ -62,6 +63,17 @@ def parse_wanted(text: str) -> Wanted:
         raise Malformed(
             error.message, advice=error.advice, correction=None if is_no_name else error.correction
         ) from None
+
+
+def typed(wanted: Wanted) -> str:
+    """Write which image is meant, so that `parse_wanted` reads the same."""
+    match wanted:
+        case ShortId(digits) if len(digits) == _WHOLE_ID:
+            return f"sha256:{digits}"
+        case ShortId(digits):
+            return digits
+        case Reference():
+            return str(wanted)
 
 
 def find(wanted: Wanted, listing: Sequence[ListedImage]) -> Selection:

@@ -8,7 +8,7 @@ from commands.errors import ImageNotFound, Problem
 from commands.host.history import kept_for
 from commands.host.meant import meant
 from commands.host.origin import holders_of, is_made_here, line_again, wanted_again
-from commands.host.selection import Found, is_askable, parse_wanted
+from commands.host.selection import Found, is_askable, parse_wanted, typed
 from commands.host.subjects import mark_of
 from commands.model.images import ImageId, ListedImage, LocalImage, Mark
 from commands.model.packages import Inventory
@@ -27,7 +27,7 @@ def request_for(row: Row) -> LookAtImage:
 
 def line_of(wanted: LookAtImage) -> str:
     """Write the request as a line."""
-    return f"{NAME} {render({'image': str(wanted.image)})}"
+    return f"{NAME} {render({'image': typed(wanted.image)})}"
 
 
 def _askable(name: str, image: ImageId) -> str:

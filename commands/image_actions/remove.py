@@ -6,7 +6,7 @@ from commands.arguments import render
 from commands.command import Finding, Refusal, Removal, Severity, Users
 from commands.host.history import is_kept, tag_of
 from commands.host.meant import meant
-from commands.host.selection import Found
+from commands.host.selection import Found, typed
 from commands.host.subjects import mark_of
 from commands.model.images import Container, ImageId, ListedImage
 from commands.model.requests import RemoveImage, ShortId
@@ -25,7 +25,7 @@ def request_for(image: ImageId) -> RemoveImage:
 
 def line_of(wanted: RemoveImage) -> str:
     """Write the request as a line."""
-    return f"{NAME} {render({'image': str(wanted.image)})}"
+    return f"{NAME} {render({'image': typed(wanted.image)})}"
 
 
 def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]) -> Removal | Refusal:

@@ -9,20 +9,22 @@ from uuid import uuid4
 import docker
 import pytest
 
+from commands.actions import carry_out
 from commands.cancellation import Cancellation, CancelReason
-from commands.carry_out import Dependencies, carry_out
-from commands.command import Candidate, Pull, Removal, RollBack, Update
+from commands.carry_out import Dependencies
+from commands.command import Candidate, ImageRemoved, ImagesUpdated, Pull, Removal, RollBack, TagsRolledBack, Update
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RegistryRules
 from commands.errors import ImageInUse
 from commands.host.allowed import AllowedRegistries, GuardedRegistry
 from commands.host.history import kept_name
-from commands.host.selection import Found
+from commands.host.selection import Found, parse_wanted
 from commands.host.subjects import mark_of
 from commands.image_actions import remove, roll_back
 from commands.model.images import Container
-from commands.model.outcomes import Ending, ImageResult, Outcome, Removed, RolledBack, Updated
+from commands.model.outcomes import Ending, ImageResult, Removed, RolledBack, Updated
 from commands.model.references import Reference
+from commands.model.requests import RemoveImage, UndoUpdate
 from commands.registry.http_registry import HttpRegistry
 from tests.fakes.registry import FakeRegistry, serving
 from tests.kit.dependencies import dependencies_on, sources_on
@@ -87,8 +89,10 @@ def done(
     dependencies: Dependencies,
     job: str,
     cancellation: Cancellation | None = None,
-) -> Outcome:
-    return carry_out(proposal, job_context(job), dependencies, lambda _: None, cancellation or Cancellation())
+) -> Updated | RolledBack | Removed:
+    end = carry_out(proposal, job_context(job), dependencies, lambda _: None, cancellation or Cancellation())
+    assert isinstance(end, ImagesUpdated | TagsRolledBack | ImageRemoved)
+    return end.outcome
 
 
 def updated(
@@ -113,7 +117,7 @@ def test_an_update_moves_the_name_is_compared_and_goes_back(
     assert _holder(daemon, candidate.name) == result.after.id
     assert _holder(daemon, result.kept_as) == candidate.present.id
 
-    proposal = roll_back.answer(roll_back.parse(f"job={FIRST}"), sources_on(daemon), lambda _: None)
+    proposal = roll_back.answer(UndoUpdate(FIRST), sources_on(daemon), lambda _: None)
     assert isinstance(proposal, RollBack)
     outcome = done(proposal, dependencies, SECOND)
 
@@ -200,7 +204,7 @@ def test_an_older_image_that_a_container_needs_stays_and_is_told(
 
 
 def _removal(daemon: DockerDaemon, image: str) -> Removal:
-    proposal = remove.answer(remove.parse(f"image={image}"), sources_on(daemon), lambda _: None)
+    proposal = remove.answer(RemoveImage(parse_wanted(image)), sources_on(daemon), lambda _: None)
     assert isinstance(proposal, Removal)
     return proposal
 

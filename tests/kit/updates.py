@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from commands.actions import carry_out
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
-from commands.command import Candidate, Creation, ImagesUpdated, Plan, Pull, Rebuild, Update
+from commands.command import Candidate, Creation, ImageCreated, ImagesUpdated, Plan, Pull, Rebuild, Update
 from commands.docker_image_create import answer, parse
 from commands.engine.interface import FilesRead, PullProgress, ReadOrder, Swept
 from commands.host.selection import Found
@@ -166,9 +166,9 @@ class Scene:
 
     def made(self, line: str, job: str = BEFORE) -> Created:
         """Have an image made by the bot."""
-        outcome = carry_out(self.creation(line), job_context(job), self.dependencies, lambda _: None, Cancellation())
-        assert isinstance(outcome, Created)
-        return outcome
+        end = carry_out(self.creation(line), job_context(job), self.dependencies, lambda _: None, Cancellation())
+        assert isinstance(end, ImageCreated)
+        return end.outcome
 
     def creation(self, line: str) -> Creation:
         """Propose to make an image."""

@@ -7,10 +7,11 @@ from io import StringIO
 
 import pytest
 
+from commands.actions import End, carry_out, keep
 from commands.cancellation import Cancellation, CancelReason
-from commands.carry_out import Dependencies, JobContext, carry_out, clean, keep
+from commands.carry_out import Dependencies, JobContext, clean
 from commands.carry_out.creating import CHECK_STEP
-from commands.command import Creation
+from commands.command import Creation, ImageCreated, ImageUndecided
 from commands.docker_image_create import answer, parse
 from commands.engine.interface import BuildEvent, BuildOrder, RunOrder, RunOutcome, Swept
 from commands.errors import (
@@ -26,7 +27,7 @@ from commands.errors import (
 )
 from commands.model.events import Event, ImageBuilt, LogLine, StepDone, StepFailed, StepNoted, StepsPlanned, StepStarted
 from commands.model.images import ImageId, LocalImage
-from commands.model.outcomes import Created, ImportFailure, Outcome, Undecided
+from commands.model.outcomes import Created, ImportFailure
 from commands.recipe.dockerfile import write_dockerfile
 from commands.recipe.labels import JOB, REQUESTER
 from commands.sources import Sources
@@ -77,15 +78,17 @@ class Bench:
         dependencies = dependencies_on(self.host.engine, files=self.files)
         return replace(dependencies, ensure_installer=self.ensure_installer, build_seconds=self.build_seconds)
 
-    def carry_out(self, proposal: Creation | None = None, job_context: JobContext = JOB_CONTEXT) -> Outcome:
+    def carry_out(
+        self, proposal: Creation | None = None, job_context: JobContext = JOB_CONTEXT
+    ) -> End | ImageUndecided:
         """Do it."""
         return carry_out(proposal or self.propose(), job_context, self.dependencies, self._emit, self.cancellation)
 
     def created(self, proposal: Creation | None = None, job_context: JobContext = JOB_CONTEXT) -> Created:
         """Do it, and expect an image."""
-        outcome = self.carry_out(proposal, job_context)
-        assert isinstance(outcome, Created)
-        return outcome
+        end = self.carry_out(proposal, job_context)
+        assert isinstance(end, ImageCreated)
+        return end.outcome
 
     def _emit(self, event: Event) -> None:
         self.at_event(event)
@@ -470,9 +473,10 @@ def test_an_image_that_is_not_what_was_proposed_is_not_kept(bench: Bench) -> Non
 def test_a_module_that_does_not_import_is_for_people_to_decide(bench: Bench) -> None:
     bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
 
-    outcome = bench.carry_out()
+    end = bench.carry_out()
 
-    assert isinstance(outcome, Undecided)
+    assert isinstance(end, ImageUndecided)
+    outcome = end.outcome
     assert outcome.import_failures == (ImportFailure("mechanize", "mechanize", "ImportError: no html5lib"),)
     assert [(image.id, image.repo_tags) for image in bench.left] == [(outcome.image_id, ())]
 
@@ -480,15 +484,16 @@ def test_a_module_that_does_not_import_is_for_people_to_decide(bench: Bench) -> 
 def test_an_undecided_image_is_named_when_it_is_kept(bench: Bench) -> None:
     bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
     proposal = bench.propose()
-    outcome = bench.carry_out(proposal)
-    assert isinstance(outcome, Undecided)
+    end = bench.carry_out(proposal)
+    assert isinstance(end, ImageUndecided)
+    outcome = end.outcome
 
-    created = keep(proposal, outcome, bench.host.engine)
+    created = keep(end, bench.host.engine).outcome
 
     assert created.reference == proposal.spec.reference
     assert created.import_failures == outcome.import_failures
     assert created.image.repo_tags == (proposal.spec.reference, f"{NAME}:latest")
-    assert keep(proposal, outcome, bench.host.engine) == created
+    assert keep(end, bench.host.engine).outcome == created
 
 
 def test_an_undecided_image_is_removed_when_it_is_discarded(bench: Bench) -> None:
@@ -503,12 +508,12 @@ def test_an_undecided_image_is_removed_when_it_is_discarded(bench: Bench) -> Non
 def test_an_undecided_image_that_is_gone_cannot_be_kept(bench: Bench) -> None:
     bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
     proposal = bench.propose()
-    outcome = bench.carry_out(proposal)
-    assert isinstance(outcome, Undecided)
+    end = bench.carry_out(proposal)
+    assert isinstance(end, ImageUndecided)
     clean(JOB_CONTEXT.job, bench.host.engine)
 
     with pytest.raises(ImageNotFound):
-        keep(proposal, outcome, bench.host.engine)
+        keep(end, bench.host.engine)
 
 
 def test_cleaning_removes_no_image_that_has_a_name(bench: Bench) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from bot.doctor.base import base_is_usable
 from bot.doctor.report import Good
-from commands.command import Answer, Creation, Finding, Refusal, Severity
+from commands.actions import Answer
+from commands.command import Creation, Finding, Refusal, Severity
 from commands.docker_image_create import answer, parse
 from commands.errors import UnusableBase
 from commands.model.images import Digest

@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 import pytest
 
 from commands.command import Card, Move, Origin, Refusal, Row, Users
-from commands.docker_image_create import line_of
 from commands.docker_image_create import parse as parse_creation
+from commands.docker_image_create import read_form
 from commands.docker_images import page_of
 from commands.engine.interface import FilesRead, ReadOrder
-from commands.errors import ArgumentError, EngineUnavailable
+from commands.errors import EngineUnavailable
 from commands.host.history import kept_name
-from commands.image_actions.details import answer, line_for, parse
+from commands.host.selection import parse_wanted
+from commands.image_actions.details import answer, line_of, request_for
 from commands.model.images import Digest, ImageId, Layer, ListedImage, LocalImage, Mark
 from commands.model.packages import Inventory
 from commands.model.references import Reference
-from commands.model.requests import LookAtImage, Query, ShortId
+from commands.model.requests import LookAtImage, Query
 from commands.recipe.labels import make_labels
 from tests.fakes.engine import FakeEngine
 from tests.kit.dependencies import sources_on
@@ -40,13 +41,13 @@ class Bench:
     said: list[str] = field(default_factory=list)
 
     def ask(self, line: str) -> Card | Refusal:
-        """Ask as the button does."""
+        """Ask as the button does; the line is how the request is shown."""
         sources = replace(sources_on(self.engine), labels=LABELS)
-        return answer(parse(line.removeprefix("details ")), sources, self.said.append)
+        return answer(LookAtImage(parse_wanted(line.removeprefix("details image="))), sources, self.said.append)
 
     def card(self, name: str) -> Card:
         """Ask, and expect a card."""
-        card = self.ask(line_for(name))
+        card = self.ask(f"details image={name}")
         assert isinstance(card, Card), card
         return card
 
@@ -80,22 +81,13 @@ DIGITS = "ab" * 32
         ("a", "IMAGE", "details image=abababababab"),
     ],
 )
-def test_the_line_of_a_row_can_be_read_whatever_its_name_is(repository: str | None, tag: str | None, line: str) -> None:
+def test_a_row_can_be_asked_for_whatever_its_name_is(repository: str | None, tag: str | None, line: str) -> None:
     row = Row(ImageId(f"sha256:{DIGITS}"), repository, tag, 1, NOW, made_here=False)
 
-    assert line_for(row) == line
-    wanted = parse(line.removeprefix("details "))
-    assert str(wanted.image) == line.removeprefix("details image=")
+    wanted = request_for(row)
 
-
-def test_the_line_of_a_short_id_asks_for_that() -> None:
-    assert parse(line_for("abababababab").removeprefix("details ")) == LookAtImage(ShortId("abababababab"))
-
-
-@pytest.mark.parametrize("text", ["", "image=", "image=--all", "image=../x", "image=A/B", "name=a", "image=a image=b"])
-def test_other_lines_are_refused(text: str) -> None:
-    with pytest.raises(ArgumentError):
-        parse(text)
+    assert line_of(wanted) == line
+    assert parse_wanted(line.removeprefix("details image=")) == wanted.image
 
 
 # ── The card ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,7 +182,7 @@ def test_a_label_that_is_no_request_gives_no_line(bench: Bench, request_label: s
     ],
 )
 def test_the_line_asks_for_just_what_was_asked_for(bench: Bench, fields: dict[str, str]) -> None:
-    asked = parse_creation(line_of({"base": "b:1", **fields}).removeprefix("/docker_image_create"))
+    asked = read_form({"base": "b:1", **fields})
     base = replace(SPEC.base, reference=asked.base or Reference("b"))
     spec = replace(SPEC, name=asked.name, base=base, requirements=asked.dependencies, os_packages=asked.packages)
     labels = make_labels(spec, job="d-1", requester="U0ALICE", channel="C0", created=NOW)
@@ -254,7 +246,7 @@ def test_every_row_of_the_list_has_a_card(bench: Bench, names: tuple[str, ...], 
     image = bench.engine.add_image(*names, repo_digests=digests)
 
     for row in page_of(bench.engine.listing(), Query()).rows:
-        card = bench.ask(line_for(row))
+        card = bench.ask(line_of(request_for(row)))
         assert isinstance(card, Card)
         assert card.image.id == row.image
         # The buttons of the card ask by this name.

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.docker_image_update import faults_in, line_for, line_of, parse
+from commands.docker_image_update import line_of, parse, read_form, request_for
 from commands.errors import ArgumentError
 from commands.model.references import Reference
 from commands.model.requests import ShortId, UpdateImages, Wanted
+from commands.typed_text import FormError
 
 COMMAND = "/docker_image_update"
 FOR_ALL = f"{COMMAND} all=true"
@@ -152,12 +153,11 @@ def outcome(text: str) -> UpdateImages | ArgumentError:
     ],
 )
 def test_a_form_is_written_as_a_line(fields: dict[str, str], line: str) -> None:
-    assert faults_in(fields) == {}
-    assert line_of(fields) == line
+    assert line_of(read_form(fields)) == line
 
 
 def test_a_form_keeps_a_long_id_whole() -> None:
-    assert line_of({"image": DIGEST}) == f"{COMMAND} image={DIGEST}"
+    assert line_of(read_form({"image": DIGEST})) == f"{COMMAND} image={DIGEST}"
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,11 @@ def test_a_form_keeps_a_long_id_whole() -> None:
     ],
 )
 def test_each_fault_of_a_form_stands_at_its_field(fields: dict[str, str], faults: dict[str, str]) -> None:
-    assert faults_in(fields) == faults
+    with pytest.raises(FormError) as raised:
+        read_form(fields)
+
+    assert raised.value.faults == faults
 
 
-def test_a_button_writes_a_line_that_can_be_read() -> None:
-    assert parse(line_for("demisto/python3:1").removeprefix(COMMAND)) == UpdateImages(Reference("demisto/python3", "1"))
+def test_a_button_asks_for_an_image_by_its_name() -> None:
+    assert request_for("demisto/python3:1") == UpdateImages(Reference("demisto/python3", "1"))

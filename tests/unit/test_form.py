@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bot.dialogs.stages import DialogId
 from bot.room.blocks import modal_errors
-from bot.slack.views.form import FormContext, create_form
+from bot.slack.views.create.form import create_form
+from bot.slack.views.form import FormContext
 from bot.slack.views.images.filter_form import filter_form
 from bot.slack.views.update.form import update_form
 from commands.model.requests import Query

@@ -2,7 +2,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from slack_bolt import Ack, BoltRequest, BoltResponse
@@ -20,11 +19,12 @@ from bot.dialogs.stages import (
     Running,
     UnderReview,
 )
-from bot.dialogs.transitions import Decision
-from bot.router import BUTTONS, COMMANDS, Command, Router
-from bot.slack.clicks import ACTIONS, EDIT, SHOW
-from bot.slack.views.form import CREATE_FORM, FormContext, create_form
+from bot.router import COMMANDS, Command, Router
+from bot.slack.views.buttons import Decide
+from bot.slack.views.create.form import CREATE_FORM, create_form
+from bot.slack.views.form import FormContext
 from bot.slack.views.images.filter_form import FILTER_FORM
+from bot.slack.views.kinds import BY_ACTION, CONTROLS
 from bot.slack.views.update.form import UPDATE_FORM
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage
@@ -45,7 +45,16 @@ def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(des
     assert desk.types(LINE) == {"text": "", "response_type": "in_channel"}
 
     (entry,) = desk.stored
-    assert entry.dialog.asked == Asked(DialogId("new-1"), f"/docker_image_create {LINE}", ALICE, HERE, NOW)
+    assert entry.dialog.asked == Asked(
+        DialogId("new-1"),
+        Router().parse(f"/docker_image_create {LINE}"),
+        "/docker_image_create",
+        f"/docker_image_create {LINE}",
+        ALICE,
+        HERE,
+        NOW,
+        team=TEAM,
+    )
     assert (entry.trigger, entry.response_url) == ("1.2.abc", "https://hooks.slack.invalid/1")
     assert desk.screen.shown == [entry.dialog]
 
@@ -94,7 +103,7 @@ def test_people_of_another_workspace_get_neither_form_nor_help(desk: Desk, text:
     assert desk.views == []
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", BY_ACTION)
 def test_no_button_and_no_menu_is_for_people_of_another_workspace(desk: Desk, action: str) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
@@ -264,7 +273,7 @@ def nothing_moved(desk: Desk) -> bool:
 
 
 @pytest.mark.parametrize("choice", [None, "0"], ids=["button", "menu"])
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", BY_ACTION)
 @pytest.mark.parametrize(("is_allowed", "told"), [(False, NOWHERE), (True, BROKEN)], ids=["refused", "allowed"])
 def test_no_button_and_no_menu_reaches_the_jobs_unless_access_allows_it(
     open_desk: Callable[..., Desk], action: str, choice: str | None, told: str, *, is_allowed: bool
@@ -303,7 +312,7 @@ def test_access_is_tested_with_every_form(desk: Desk) -> None:
 @pytest.mark.parametrize("text", ["", "help", "name=a", "image=a"])
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_no_command_gets_form_or_help_or_jobs_unless_access_allows_it(
-    open_desk: Callable[..., Desk], command: Command[Any], text: str
+    open_desk: Callable[..., Desk], command: Command, text: str
 ) -> None:
     desk, asked = guarded(open_desk, is_allowed=False)
     opens_form = command.has_form and not text
@@ -340,13 +349,16 @@ def test_a_click_after_the_time_hears_that_it_is_over(desk: Desk, dialog: Dialog
     assert desk.clicks("create") == "This proposal has expired. Type the command again for a new one."
 
 
-@pytest.mark.parametrize("button", [*Button, EDIT, *SHOW])
+@pytest.mark.parametrize("button", BY_ACTION)
 def test_a_click_on_a_dialog_that_nobody_knows_says_so(desk: Desk, button: str) -> None:
     assert desk.clicks(button, "never-heard") == "This dialog is no longer available. Type the command again."
 
 
-@pytest.mark.parametrize("button", Button)
-def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Decision) -> None:
+DECIDING = [control.action for control in CONTROLS if isinstance(control.does, Decide)]
+
+
+@pytest.mark.parametrize("button", DECIDING)
+def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: str) -> None:
     for number, dialog in enumerate(EVERY_KIND):
         desk.keep(_renamed(dialog, f"k-{number}"))
         note = desk.clicks(button, f"k-{number}")
@@ -357,7 +369,7 @@ def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Decision
         }
 
 
-@pytest.mark.parametrize("button", ["create", "log", EDIT])
+@pytest.mark.parametrize("button", ["create", "log", "edit"])
 def test_a_click_by_somebody_who_may_not_changes_nothing(open_desk: Callable[..., Desk], button: str) -> None:
     desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
@@ -463,7 +475,7 @@ def test_whoever_typed_something_sees_no_form(desk: Desk, text: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_says_how_it_is_used(desk: Desk, command: Command[Any]) -> None:
+def test_every_command_says_how_it_is_used(desk: Desk, command: Command) -> None:
     answer = desk.types("help", command=command.name)
 
     assert answer["response_type"] == "ephemeral"
@@ -490,7 +502,7 @@ def test_the_list_is_shown_whatever_is_typed_behind_it(desk: Desk, text: str) ->
     assert entry.dialog.asked.line == f"/docker_images {text}".rstrip()
 
 
-@pytest.mark.parametrize("name", [command.name for command in BUTTONS])
+@pytest.mark.parametrize("name", ["details", "roll_back", "remove"])
 def test_what_buttons_ask_for_cannot_be_typed(desk: Desk, name: str) -> None:
     body = {"command": f"/{name}", "text": "image=a", "user_id": ALICE, "channel_id": HERE, "trigger_id": "1.2.abc"}
     asked = BoltRequest(body={**body, "response_url": "", "team_id": "T0"}, mode="socket_mode")
@@ -527,7 +539,9 @@ def test_a_form_that_is_sent_is_taken_like_the_line_that_means_the_same(desk: De
 
     (entry,) = desk.stored
     line = "/docker_image_create name=my/tool dependencies=requests[socks]>=2,ldap3 packages=wget,curl base=a/b:1"
-    assert entry.dialog.asked == Asked(DialogId("new-1"), line, BOB, HERE, NOW)
+    assert entry.dialog.asked == Asked(
+        DialogId("new-1"), Router().parse(line), "/docker_image_create", line, BOB, HERE, NOW, team=TEAM
+    )
     assert (entry.trigger, entry.response_url) == ("5.6.ghi", "https://hooks.slack.invalid/1")
     assert desk.screen.shown == [entry.dialog]
 

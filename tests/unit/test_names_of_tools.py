@@ -12,9 +12,10 @@ from commands.errors import ArgumentError, Misconfigured, NameReserved
 from commands.image_actions import remove, roll_back
 from commands.model.packages import PythonRequirement
 from commands.model.references import Reference
-from commands.model.requests import CreateImage
+from commands.model.requests import CreateImage, UndoUpdate
 from commands.proposing import propose
 from commands.recipe.labels import JOB, REF_NAME, REQUEST, Request
+from commands.typed_text import FormError
 from tests.fakes.host import Host
 from tests.kit.dependencies import sources_on
 from tests.kit.update_requests import Bench
@@ -35,8 +36,8 @@ KEPT = "before-0123456789abcdef012"
 LINES: dict[str, Callable[[str], object]] = {
     "create, base": lambda name: docker_image_create.parse(f"name=a base={name}"),
     "update": lambda name: docker_image_update.parse(f"image={name}"),
-    "roll back": lambda name: roll_back.parse(f"image={name}"),
-    "remove": lambda name: remove.parse(f"image={name}"),
+    "update, by a button": docker_image_update.request_for,
+    "roll back": roll_back.request_for,
 }
 
 
@@ -59,11 +60,13 @@ def test_no_new_image_gets_a_name_of_a_tool(name: str) -> None:
 
 @pytest.mark.parametrize("name", REPOSITORIES)
 def test_a_form_says_so_at_its_field(name: str) -> None:
-    create = docker_image_create.faults_in({"name": name, "base": name})
-    update = docker_image_update.faults_in({"image": name})
+    with pytest.raises(FormError) as create:
+        docker_image_create.read_form({"name": name, "base": name})
+    with pytest.raises(FormError) as update:
+        docker_image_update.read_form({"image": name})
 
-    assert [field for field, told in create.items() if "own tools" in told] == ["name", "base"]
-    assert "own tools" in update["image"]
+    assert [field for field, told in create.value.faults.items() if "own tools" in told] == ["name", "base"]
+    assert "own tools" in update.value.faults["image"]
 
 
 @pytest.mark.parametrize("name", ["warroom", "a/warroom/uv", "warroom.example/uv", "ghcr.io/warroom/uv", "warroomx/uv"])
@@ -101,7 +104,7 @@ def test_a_tool_is_not_updated_or_removed_by_its_id_either(name: str) -> None:
     wanted = image.id.removeprefix("sha256:")
 
     update = bench.answer(f"image={wanted}")
-    removal = remove.answer(remove.parse(f"image={wanted}"), bench.sources, lambda _: None)
+    removal = remove.answer(remove.request_for(image.id), bench.sources, lambda _: None)
 
     for said in (update, removal):
         assert isinstance(said, Refusal)
@@ -114,7 +117,7 @@ def test_an_undone_update_moves_no_name_of_a_tool() -> None:
     bench.engine.add_image("warroom.invalid/uv:latest")
     bench.engine.add_image(f"warroom.invalid/uv:{KEPT}")
 
-    said = roll_back.answer(roll_back.parse("job=0123456789abcdef012"), bench.sources, lambda _: None)
+    said = roll_back.answer(UndoUpdate("0123456789abcdef012"), bench.sources, lambda _: None)
 
     assert not isinstance(said, RollBack)
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from commands.actions import carry_out, keep
 from commands.cancellation import Cancellation
-from commands.carry_out import JobContext, carry_out, keep
+from commands.carry_out import JobContext
+from commands.command import ImageCreated, ImageUndecided
 from commands.errors import EngineUnavailable
 from commands.host.history import kept_tag
 from commands.model.images import ImageId
@@ -40,15 +42,15 @@ def named(engine: FakeEngine, image: ImageId) -> tuple[str, ...]:
 
 def redo(engine: FakeEngine) -> Created:
     """Carry a job_context out once more, as after a crash."""
-    outcome = carry_out(PROPOSAL, OURS, dependencies_on(engine), lambda _: None, Cancellation())
-    assert isinstance(outcome, Created)
-    return outcome
+    end = carry_out(PROPOSAL, OURS, dependencies_on(engine), lambda _: None, Cancellation())
+    assert isinstance(end, ImageCreated)
+    return end.outcome
 
 
 def test_an_image_whose_tag_was_taken_in_the_same_moment_gets_the_next_one() -> None:
     engine = Rival(times=2)
     ours = engine.add_image(labels={JOB: OURS.job}).id
-    created = keep(PROPOSAL, Undecided(ours, ()), engine)
+    created = keep(ImageUndecided(PROPOSAL, Undecided(ours, ())), engine).outcome
     assert created.reference in named(engine, ours)
     assert created.reference != SPEC.reference
     assert SPEC.reference in named(engine, engine.theirs)
@@ -58,7 +60,7 @@ def test_a_daemon_on_which_no_tag_stays_ours_is_given_up() -> None:
     engine = Rival(times=1_000)
     ours = engine.add_image(labels={JOB: OURS.job}).id
     with pytest.raises(EngineUnavailable, match="another program"):
-        keep(PROPOSAL, Undecided(ours, ()), engine)
+        keep(ImageUndecided(PROPOSAL, Undecided(ours, ())), engine)
 
 
 def test_after_a_crash_between_the_two_names_the_image_gets_the_second() -> None:

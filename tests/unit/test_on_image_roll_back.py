@@ -9,7 +9,7 @@ from commands.errors import ArgumentError, EngineUnavailable
 from commands.host.history import kept_name, kept_tag
 from commands.host.selection import Found
 from commands.host.subjects import mark_of
-from commands.image_actions.roll_back import answer, line_for, line_of_job, line_to, parse
+from commands.image_actions.roll_back import answer, line_of, request_for
 from commands.model.images import Mark
 from commands.model.references import Reference
 from commands.model.requests import RollBackImage, UndoUpdate
@@ -26,7 +26,10 @@ def engine() -> FakeEngine:
 
 
 def answered(engine: FakeEngine, line: str) -> RollBack | Refusal:
-    return answer(parse(line.removeprefix("roll_back ")), sources_on(engine), lambda _: None)
+    arguments = dict(part.split("=", 1) for part in line.removeprefix("roll_back ").split())
+    job = arguments.get("job")
+    request = UndoUpdate(job) if job else request_for(arguments["image"], arguments.get("to"))
+    return answer(request, sources_on(engine), lambda _: None)
 
 
 def offered(engine: FakeEngine, line: str) -> RollBack:
@@ -46,58 +49,48 @@ def history(engine: FakeEngine, *jobs: str, name: str = NAME) -> None:
     engine.add_image(name)
 
 
-# ── What is typed ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── What is asked for ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    ("line", "request_"),
+    ("request_", "line"),
     [
-        (line_for(NAME), RollBackImage(Reference("registry.example/a", "3.12"))),
-        (line_for("a:latest"), RollBackImage(Reference("a", "latest"))),
+        (RollBackImage(Reference("registry.example/a", "3.12")), f"roll_back image={NAME}"),
         (
-            line_to(NAME, kept_tag(FIRST, "3.12")),
             RollBackImage(Reference("registry.example/a", "3.12"), to=f"before-{FIRST}-3.12"),
+            f"roll_back image={NAME} to=before-{FIRST}-3.12",
         ),
-        (line_for("h.example:5000/a:1.0-BASE"), RollBackImage(Reference("h.example:5000/a", "1.0-BASE"))),
-        ("roll_back image=h.example:5000/a", RollBackImage(Reference("h.example:5000/a"))),
-        (line_of_job(FIRST), UndoUpdate(FIRST)),
+        (UndoUpdate(FIRST), f"roll_back job={FIRST}"),
     ],
 )
-def test_the_line_of_a_button_is_read_as_what_it_means(line: str, request_: RollBackImage | UndoUpdate) -> None:
-    assert parse(line.removeprefix("roll_back ")) == request_
+def test_a_request_is_shown_as_a_line(request_: RollBackImage | UndoUpdate, line: str) -> None:
+    assert line_of(request_) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        (NAME, Reference("registry.example/a", "3.12")),
+        ("a:latest", Reference("a", "latest")),
+        ("h.example:5000/a:1.0-BASE", Reference("h.example:5000/a", "1.0-BASE")),
+        ("h.example:5000/a", Reference("h.example:5000/a")),
+    ],
+)
+def test_a_name_of_the_host_can_be_asked_for(name: str, image: Reference) -> None:
+    assert request_for(name) == RollBackImage(image)
 
 
 @given(st.from_regex(r"[a-z0-9_][a-z0-9_.-]{0,127}", fullmatch=True))
 def test_every_tag_that_an_image_is_kept_by_can_be_chosen(tag: str) -> None:
-    name = f"a:{tag}"
-    line = line_to(name, kept_tag(FIRST, tag)).removeprefix("roll_back ")
+    kept = kept_tag(FIRST, tag)
 
-    assert parse(line) == RollBackImage(Reference("a", tag), to=kept_tag(FIRST, tag))
+    assert request_for(f"a:{tag}", kept) == RollBackImage(Reference("a", tag), to=kept)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "",
-        "image=",
-        "job=",
-        f"to=before-{FIRST}",
-        f"image=a job={FIRST}",
-        f"job={FIRST} to=before-{FIRST}",
-        "image=a to=latest",
-        "image=a to=",
-        "image=A:1",
-        "image=a:1:2",
-        "image=:1",
-        "image=--all",
-        "image=../x",
-        "a",
-        "image=a all=true",
-    ],
-)
-def test_what_no_button_says_is_refused(line: str) -> None:
+@pytest.mark.parametrize("name", ["A:1", "a:1:2", ":1", "--all", "../x", "", "warroom/uv:1"])
+def test_a_name_that_nobody_may_ask_for_is_refused(name: str) -> None:
     with pytest.raises(ArgumentError):
-        parse(line)
+        request_for(name)
 
 
 # ── One name ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -110,8 +103,8 @@ def test_the_latest_of_the_earlier_images_is_offered_and_the_others_to_choose_fr
         Move(NAME, present, mark(engine, kept_name(job, NAME)), kept_name(job, NAME)) for job in (THIRD, SECOND, FIRST)
     )
 
-    assert answered(engine, line_for(NAME)) == RollBack(f"Roll back `{NAME}`?", (latest,), (middle, oldest))
-    assert answered(engine, line_to(NAME, kept_tag(SECOND, "3.12"))) == RollBack(
+    assert answered(engine, f"image={NAME}") == RollBack(f"Roll back `{NAME}`?", (latest,), (middle, oldest))
+    assert answered(engine, f"image={NAME} to={kept_tag(SECOND, '3.12')}") == RollBack(
         f"Roll back `{NAME}`?", (middle,), (latest, oldest)
     )
 
@@ -128,14 +121,14 @@ def test_an_image_that_was_kept_and_is_the_present_one_is_no_way_back(engine: Fa
     history(engine, FIRST)
     engine.add_image(NAME, kept_name(SECOND, NAME))
 
-    assert [move.earlier_tag for move in offered(engine, line_for(NAME)).moves] == [kept_name(FIRST, NAME)]
+    assert [move.earlier_tag for move in offered(engine, f"image={NAME}").moves] == [kept_name(FIRST, NAME)]
 
 
 def test_a_name_that_is_gone_can_come_back(engine: FakeEngine) -> None:
     history(engine, FIRST)
     engine.remove_image(NAME)
 
-    (move,) = offered(engine, line_for(NAME)).moves
+    (move,) = offered(engine, f"image={NAME}").moves
 
     assert (move.present, move.earlier_tag, move.users) == (None, kept_name(FIRST, NAME), Users())
 
@@ -148,7 +141,7 @@ def test_containers_that_run_on_the_present_image_are_warned_of(engine: FakeEngi
         engine.add_container(f"web-{number}", present.id)
     engine.add_container("done", present.id, state="exited")
 
-    proposal = offered(engine, line_for(NAME))
+    proposal = offered(engine, f"image={NAME}")
 
     (finding,) = proposal.findings
     assert (finding.rule, finding.severity) == ("running-users", Severity.WARNING)
@@ -156,7 +149,7 @@ def test_containers_that_run_on_the_present_image_are_warned_of(engine: FakeEngi
     assert proposal.moves[0].users.stopped == ("done",)
 
 
-@pytest.mark.parametrize("line", [line_for("other:1"), line_for("registry.example/a:latest"), line_of_job(BEFORE)])
+@pytest.mark.parametrize("line", ["image=other:1", "image=registry.example/a:latest", f"job={BEFORE}"])
 def test_without_an_earlier_image_there_is_nothing_to_go_back_to(engine: FakeEngine, line: str) -> None:
     history(engine, FIRST)
     engine.add_image("other:1")
@@ -171,7 +164,7 @@ def test_without_an_earlier_image_there_is_nothing_to_go_back_to(engine: FakeEng
 def test_an_image_that_is_no_longer_kept_is_told_as_such(engine: FakeEngine) -> None:
     history(engine, FIRST)
 
-    refusal = answered(engine, line_to(NAME, kept_tag(SECOND, "3.12")))
+    refusal = answered(engine, f"image={NAME} to={kept_tag(SECOND, '3.12')}")
 
     assert isinstance(refusal, Refusal)
     assert refusal.message == f"`{NAME}` no longer has an earlier image `before-{SECOND}-3.12`."
@@ -181,7 +174,7 @@ def test_a_daemon_that_is_away_says_so(engine: FakeEngine) -> None:
     engine.break_down()
 
     with pytest.raises(EngineUnavailable):
-        answered(engine, line_for(NAME))
+        answered(engine, f"image={NAME}")
 
 
 # ── All names of a job ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,7 +184,7 @@ def test_every_name_that_a_job_moved_goes_back(engine: FakeEngine) -> None:
     history(engine, FIRST)
     history(engine, FIRST, BEFORE, name="a:latest")
 
-    proposal = offered(engine, line_of_job(FIRST))
+    proposal = offered(engine, f"job={FIRST}")
 
     moves = [(move.name, move.earlier_tag) for move in proposal.moves]
     assert moves == [("a:latest", f"a:before-{FIRST}"), (NAME, kept_name(FIRST, NAME))]
@@ -201,7 +194,7 @@ def test_every_name_that_a_job_moved_goes_back(engine: FakeEngine) -> None:
 def test_a_name_that_moved_again_since_is_warned_of(engine: FakeEngine) -> None:
     history(engine, FIRST, SECOND)
 
-    proposal = offered(engine, line_of_job(FIRST))
+    proposal = offered(engine, f"job={FIRST}")
 
     assert proposal.title == f"Roll back `{NAME}`?"
     assert proposal.findings == (
@@ -217,4 +210,4 @@ def test_names_that_are_back_already_are_left_out(engine: FakeEngine) -> None:
     history(engine, FIRST)
     engine.add_image("a:latest", f"a:before-{FIRST}")
 
-    assert [move.name for move in offered(engine, line_of_job(FIRST)).moves] == [NAME]
+    assert [move.name for move in offered(engine, f"job={FIRST}").moves] == [NAME]

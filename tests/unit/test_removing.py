@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
+from commands.actions import carry_out
 from commands.cancellation import Cancellation
-from commands.carry_out import carry_out
-from commands.command import Removal
+from commands.command import ImageRemoved, Removal
 from commands.errors import EngineUnavailable, ImageInUse, Problem, ReviewVoid
-from commands.image_actions.remove import answer, parse
+from commands.host.selection import parse_wanted
+from commands.image_actions.remove import answer
 from commands.model.images import ImageId
 from commands.model.outcomes import Removed
+from commands.model.requests import RemoveImage
 from tests.fakes.engine import FakeEngine
 from tests.fakes.work import Killed
 from tests.kit.dependencies import dependencies_on, sources_on
@@ -22,15 +24,15 @@ MOST_CALLS = 200
 
 def offered(engine: FakeEngine, image: str = "a:1") -> Removal:
     """What the button on an image leads to."""
-    proposal = answer(parse(f"image={image}"), sources_on(engine), lambda _: None)
+    proposal = answer(RemoveImage(parse_wanted(image)), sources_on(engine), lambda _: None)
     assert isinstance(proposal, Removal)
     return proposal
 
 
 def remove(engine: FakeEngine, proposal: Removal) -> Removed:
-    outcome = carry_out(proposal, job_context(SECOND), dependencies_on(engine), lambda _: None, Cancellation())
-    assert isinstance(outcome, Removed)
-    return outcome
+    end = carry_out(proposal, job_context(SECOND), dependencies_on(engine), lambda _: None, Cancellation())
+    assert isinstance(end, ImageRemoved)
+    return end.outcome
 
 
 def names_of(engine: FakeEngine, image: ImageId) -> tuple[str, ...]:

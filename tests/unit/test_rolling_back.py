@@ -6,14 +6,15 @@ from io import StringIO
 
 import pytest
 
+from commands.actions import carry_out
 from commands.cancellation import Cancellation
-from commands.carry_out import carry_out
-from commands.command import Move, RollBack, Update
+from commands.command import Move, RollBack, TagsRolledBack, Update
 from commands.errors import EngineUnavailable, Problem, ReviewVoid
 from commands.host.history import kept_name
-from commands.image_actions.roll_back import answer, parse
+from commands.image_actions.roll_back import answer, request_for
 from commands.model.images import ImageId
 from commands.model.outcomes import MoveResult, RolledBack
+from commands.model.requests import RollBackImage, UndoUpdate
 from tests.fakes.engine import FakeEngine
 from tests.fakes.logs import logs_to
 from tests.fakes.work import Killed
@@ -30,17 +31,17 @@ def scene() -> Scene:
     return Scene()
 
 
-def offered(scene: Scene, line: str = f"image={NAME}") -> RollBack:
+def offered(scene: Scene, request: RollBackImage | UndoUpdate | None = None) -> RollBack:
     """What the button on an image leads to."""
-    proposal = answer(parse(line), sources_on(scene.engine), lambda _: None)
+    proposal = answer(request or request_for(NAME), sources_on(scene.engine), lambda _: None)
     assert isinstance(proposal, RollBack)
     return proposal
 
 
 def roll_back(scene: Scene, proposal: RollBack, job: str = SECOND) -> RolledBack:
-    outcome = carry_out(proposal, job_context(job), scene.dependencies, scene.emit, Cancellation())
-    assert isinstance(outcome, RolledBack)
-    return outcome
+    end = carry_out(proposal, job_context(job), scene.dependencies, scene.emit, Cancellation())
+    assert isinstance(end, TagsRolledBack)
+    return end.outcome
 
 
 def updated(scene: Scene, *names: str, job: str = FIRST) -> tuple[ImageId, ...]:
@@ -81,7 +82,7 @@ def test_a_roll_back_can_be_rolled_back(scene: Scene) -> None:
 def test_every_name_of_an_update_goes_back(scene: Scene) -> None:
     old = updated(scene, NAME, OTHER)
 
-    outcome = roll_back(scene, offered(scene, f"job={FIRST}"))
+    outcome = roll_back(scene, offered(scene, UndoUpdate(FIRST)))
 
     assert [(result.name, result.problem) for result in outcome.results] == [(NAME, ""), (OTHER, "")]
     assert (scene.holder(NAME), scene.holder(OTHER)) == old
@@ -92,7 +93,7 @@ def test_an_image_that_was_made_anew_goes_back_too(scene: Scene) -> None:
     old = scene.made(line).image.id
     scene.result(_update_of(scene, latest, line))
 
-    roll_back(scene, offered(scene, f"job={FIRST}"))
+    roll_back(scene, offered(scene, UndoUpdate(FIRST)))
 
     assert scene.holder(latest) == old
 
@@ -170,7 +171,7 @@ def test_facts_that_changed_since_the_review_make_it_void(
     scene: Scene, change: Callable[[Scene], None], words: str
 ) -> None:
     updated(scene, NAME, OTHER)
-    proposal = offered(scene, f"job={FIRST}")
+    proposal = offered(scene, UndoUpdate(FIRST))
     proposal = replace(proposal, moves=proposal.moves[::-1])
     change(scene)
     before = scene.engine.listing()
@@ -221,7 +222,7 @@ def test_one_name_that_fails_does_not_stop_the_others() -> None:
     scene = Scene(engine)
     _, other = updated(scene, NAME, OTHER)
     new = scene.holder(NAME)
-    proposal = offered(scene, f"job={FIRST}")
+    proposal = offered(scene, UndoUpdate(FIRST))
     engine.is_refusing = True
 
     failed, done = roll_back(scene, proposal).results
@@ -271,7 +272,7 @@ def test_a_roll_back_that_is_killed_at_any_point_is_finished(*, is_done: bool) -
         scene = Scene(engine)
         old = updated(scene, NAME, OTHER)
         new = (scene.holder(NAME), scene.holder(OTHER))
-        proposal = offered(scene, f"job={FIRST}")
+        proposal = offered(scene, UndoUpdate(FIRST))
         engine.count_from_now()
         engine.dies_at, engine.is_done = at, is_done
         try:
@@ -292,7 +293,7 @@ def test_a_roll_back_that_is_killed_at_any_point_is_finished(*, is_done: bool) -
 
 def test_what_changed_after_a_crash_is_told_of_that_name_alone(scene: Scene) -> None:
     old = updated(scene, NAME, OTHER)
-    proposal = offered(scene, f"job={FIRST}")
+    proposal = offered(scene, UndoUpdate(FIRST))
     first: Move = proposal.moves[0]
     roll_back(scene, replace(proposal, moves=(first,)))
     scene.pulled(OTHER)

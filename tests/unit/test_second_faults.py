@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from commands.actions import carry_out
 from commands.cancellation import Cancellation
-from commands.carry_out import JobContext, carry_out
+from commands.carry_out import JobContext
 from commands.engine.docker_daemon import DockerDaemon
 from commands.errors import EngineUnavailable, Problem
 from tests.fakes.engine import FakeEngine
