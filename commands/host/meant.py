@@ -10,6 +10,8 @@ from commands.model.images import ListedImage
 from commands.model.requests import ShortId, Wanted
 from commands.text import quoted
 
+_MOST_IN_A_SENTENCE = 60
+"""Characters of a name; longer ones are listed whole below the sentence."""
 _LIST = "`/docker_images` lists the images."
 
 
@@ -45,7 +47,10 @@ def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
         if isinstance(wanted, ShortId) and not any(":" in candidate for candidate in candidates)
         else f"{typed} has several tags here, but no `latest`."
     )
-    return Refusal(f"{typed} is not one image", message, f"Choose {join_names(candidates, 'or')}.")
+    title = f"{typed} is not one image"
+    if any(len(candidate) > _MOST_IN_A_SENTENCE for candidate in candidates):
+        return Refusal(title, message, "Choose one of these.", tuple(candidates))
+    return Refusal(title, message, f"Choose {join_names(candidates, 'or')}.")
 
 
 def _unknown(wanted: Wanted, nearest: Sequence[str], line: Callable[[str], str] | None) -> Refusal:

@@ -17,7 +17,7 @@ from commands.image_actions.details import answer, line_of, request_for
 from commands.model.images import Digest, ImageId, Layer, ListedImage, LocalImage, Mark
 from commands.model.packages import Inventory
 from commands.model.references import Reference
-from commands.model.requests import LookAtImage, Query
+from commands.model.requests import CreateImage, LookAtImage, Query
 from commands.recipe.labels import make_labels
 from tests.fakes.engine import FakeEngine
 from tests.kit.dependencies import sources_on
@@ -135,8 +135,9 @@ def test_a_card_of_an_image_of_the_bot_tells_who_asked_when_and_how(bench: Bench
         job="d-1",
         line=line,
         base="demisto/python3-deb:3.12.13.11694875",
+        request=CreateImage("example_name", SPEC.base.reference, SPEC.requirements, SPEC.os_packages),
     )
-    assert parse_creation(line.removeprefix("/docker_image_create")).name == "example_name"
+    assert parse_creation(line.removeprefix("/docker_image_create")) == origin.request
 
 
 def test_what_is_built_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) -> None:
@@ -281,11 +282,11 @@ def test_of_several_images_none_is_taken(bench: Bench) -> None:
     bench.engine.add_image("a:2")
 
     assert bench.ask("details image=a") == Refusal(
-        "`a` is not one image", "Several images are called `a`.", "Choose one of `a:2` and `a:1`."
+        "`a` is not one image", "`a` has several tags here, but no `latest`.", "Choose `a:2` or `a:1`."
     )
     by_id = bench.ask("details image=0000")
     assert isinstance(by_id, Refusal)
-    assert by_id.message == "Several images are called `0000`."
+    assert by_id.message == "Several images have IDs that begin with `0000`."
 
 
 class Vanishing(FakeEngine):

@@ -117,7 +117,7 @@ def test_a_click_begins_a_dialog_of_whoever_clicked(
         (RollBackImage(PYTHON), "roll_back image=demisto/python3:latest"),
         (RollBackImage(PYTHON, to="before-1"), "roll_back image=demisto/python3:latest to=before-1"),
         (ASKED.request, ASKED.line),
-        (RemoveImage(ShortId("9c1e6b20d7f3" + "a" * 52)), "remove image=9c1e6b20d7f3"),
+        (RemoveImage(ShortId("9c1e6b20d7f3" + "a" * 52)), f"remove image={CARD.image.id}"),
         (UndoUpdate("d-1"), "roll_back job=d-1"),
     ],
     ids=str,

@@ -649,7 +649,7 @@ OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
 def test_edit_opens_the_form_of_what_is_under_review(desk: Desk) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    assert desk.clicks(EDIT) == ""
+    assert desk.clicks("edit") == ""
     trigger, view = desk.opened
     assert trigger == "3.4.def"
     assert view == create_form(
@@ -698,7 +698,7 @@ def test_edit_of_what_is_not_under_review_is_told_before_and_after(desk: Desk, d
     has_expired = isinstance(dialog, UnderReview | Expired)
     said = "This proposal has expired." if has_expired else "Already decided. The dialog shows the decision."
 
-    assert desk.clicks(EDIT).startswith(said)
+    assert desk.clicks("edit").startswith(said)
     error = desk.fills_in(FILLED, OF_D_1)["name"]
 
     assert error.startswith(said)

@@ -114,14 +114,11 @@ def test_an_unknown_image_gets_the_nearest_names(engine: FakeEngine) -> None:
 
     assert answered(engine, "exampel_name:1") == Refusal(
         "`exampel_name:1` is not here",
-        "No image on this Docker host has this name or ID.",
-        "Did you mean one of these?",
-        ("example_name:1",),
+        "This Docker host has no image `exampel_name:1`.",
+        "Did you mean `example_name:1`? `/docker_images` lists the images.",
     )
     assert answered(FakeEngine(), "a:1") == Refusal(
-        "`a:1` is not here",
-        "No image on this Docker host has this name or ID.",
-        "`/docker_images` lists the images.",
+        "`a:1` is not here", "This Docker host has no image `a:1`.", "`/docker_images` lists the images."
     )
 
 
@@ -132,7 +129,7 @@ def test_the_beginning_of_several_ids_is_refused_with_each_of_them(engine: FakeE
     refusal = answered(engine, "0000")
 
     assert isinstance(refusal, Refusal)
-    assert (refusal.hint, len(refusal.details)) == ("Choose one.", 2)
+    assert (refusal.hint, len(refusal.details)) == ("Choose one of these.", 2)
 
 
 def test_a_daemon_that_is_away_says_so(engine: FakeEngine) -> None:
