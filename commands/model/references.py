@@ -8,7 +8,7 @@ LONGEST_REPOSITORY = 255
 """Characters of a repository with its registry; Docker's reference package, `NameTotalLengthMax`."""
 
 HUB = "docker.io"
-"""The registry that is meant where a name has none; `normalize.go` of the distribution project, `defaultDomain`."""
+"""The default registry of a name; `defaultDomain` in `normalize.go` of the distribution project."""
 
 TOOLS_NAMESPACE = "warroom"
 """The bot's own tools were once called so on the hub, where anybody may register it."""
@@ -17,7 +17,7 @@ TOOLS_HOST = f"{TOOLS_NAMESPACE}.invalid"
 """The host in the names of the bot's own tools: none can ever be there (RFC 2606)."""
 
 LONGEST_QUOTE = 60
-"""Characters of somebody's text that a message repeats."""
+"""Maximum characters of typed text in a message."""
 
 # The grammar is `reference/regexp.go` of the distribution project, with three differences: a separator is never empty
 # (the same language, without its exponential backtracking), a digest is SHA-256, and there are no IPv6 addresses.
@@ -36,7 +36,7 @@ _PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:VERSION|TAG|NAME|IMAGE|BASE|HERE|YOU
 
 
 def quoted(part: str) -> str:
-    """Put something typed between back-ticks: shortened, on one line, without back-ticks or invisible characters."""
+    """Put typed text between backticks: shortened, on one line, without backticks or invisible characters."""
     seen = "".join(_visible(character) for character in part)
     short = seen if len(seen) <= LONGEST_QUOTE else f"{seen[: LONGEST_QUOTE - 1]}…"
     return f"`{short}`"
@@ -49,7 +49,7 @@ def _visible(character: str) -> str:
 
 
 class Malformed(ValueError):
-    """A value is not in its grammar: `correction` is the value as it was probably meant, None where nobody can tell."""
+    """A value does not match its grammar; `correction` is the probable value, or None."""
 
     def __init__(self, message: str, *, advice: str, correction: str | None = None) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a reference by Docker's grammar; raises `Malformed`."""
+        """Parse a reference by Docker's grammar; raises `Malformed`."""
         _refuse_what_docker_reserves(text)
         found = _REFERENCE.fullmatch(text)
         if found is None or _PLACEHOLDER.search(text):
@@ -101,11 +101,11 @@ class Reference:
         return host == TOOLS_HOST or (host == HUB and self.path.startswith(f"{TOOLS_NAMESPACE}/"))
 
     def is_same_repository(self, other: Self) -> bool:
-        """Say whether Docker takes both for one repository, however each is spelled."""
+        """Return whether Docker treats both as one repository, in any spelling."""
         return (self.registry.lower(), self.path) == (other.registry.lower(), other.path)
 
     def is_same_image(self, other: Self) -> bool:
-        """Say whether both are one name of one image, however each is spelled: without a tag, `latest` is meant."""
+        """Return whether both name the same image, in any spelling; the default tag is `latest`."""
         own, others = (self.tag or "latest", self.digest), (other.tag or "latest", other.digest)
         return self.is_same_repository(other) and own == others
 
@@ -127,7 +127,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class DaemonName:
-    """A name as a daemon lists it, which need not be one that somebody could type: `tag` is empty where it has none."""
+    """A name from the daemon's list, which need not be a valid typed name; `tag` may be empty."""
 
     repository: str
     tag: str = ""
@@ -144,7 +144,7 @@ class DaemonName:
 
 
 def refuse_name_of_tools(reference: Reference) -> None:
-    """Refuse a name that is kept for the bot's own tools; raises `Malformed`."""
+    """Raise `Malformed` if a name is reserved for the bot's own tools."""
     if reference.is_kept_for_tools:
         raise Malformed(
             f"{quoted(str(reference))} is a name that is kept for the bot's own tools",
