@@ -1,4 +1,4 @@
-"""The only place that reads what people type behind a slash command: text in, arguments by name out.
+"""The only parser of the text after a slash command: text in, arguments by name out.
 
 Not shlex: chat clients turn quotes curly, link names with a dot and escape signs, and people leave quotes open.
 """
@@ -15,7 +15,7 @@ from commands.text import code_spans, quoted
 from commands.typed_text import QUOTES, Mistake, plain_text
 
 MOST_ATTEMPTS = 25
-"""How many corrections are tried before a person gets none."""
+"""Maximum number of corrections to try."""
 
 Request = TypeVar("Request")
 
@@ -37,7 +37,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """The arguments that a command takes; a word without `=` is most likely meant as the first."""
+    """The arguments of a command; a word without `=` is probably the first one."""
 
     command: str
     arguments: tuple[Argument, ...] = ()
@@ -48,18 +48,18 @@ class Grammar:
         return tuple(argument.name for argument in self.arguments)
 
     def takes_many(self, name: str | None) -> bool:
-        """Tell whether the argument's value is a list."""
+        """Return whether the argument's value is a list."""
         return any(argument.name == name and argument.many for argument in self.arguments)
 
     def nearest(self, name: str) -> tuple[str, ...]:
-        """Name the arguments that an unknown name may mean, the likeliest first."""
+        """Return the arguments that an unknown name may mean, most likely first."""
         by_alias = tuple(argument.name for argument in self.arguments if name in argument.aliases)
         return by_alias or tuple(get_close_matches(name, self.names, n=1))
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A part of the text: `name` is None where it is not `argument=value`."""
+    """A part of the text; `name` is None if it is not `argument=value`."""
 
     name: str | None
     value: str
@@ -89,7 +89,7 @@ def request(text: str, grammar: Grammar, make: Callable[[Mapping[str, str]], Req
 
 
 def render(arguments: Mapping[str, str]) -> str:
-    """Write arguments so that they are read back the same."""
+    """Render arguments as text that parses to the same arguments."""
     return " ".join(_render_item(_Item(name, value)) for name, value in arguments.items())
 
 
@@ -101,7 +101,7 @@ def _render_item(item: _Item) -> str:
 def _correction(
     mistake: Mistake, grammar: Grammar, make: Callable[[Mapping[str, str]], Request]
 ) -> tuple[str, str] | None:
-    """Find a corrected line, with what introduces it."""
+    """Return a corrected line and its introduction, or None."""
     # One line may hold several mistakes: each candidate that still has one is replaced by its own candidates.
     waiting, tried = _offers(mistake), set[str]()
     while waiting and len(tried) < MOST_ATTEMPTS:
@@ -124,7 +124,7 @@ def _offers(mistake: Mistake) -> list[tuple[str, str]]:
 
 
 def read(text: str, grammar: Grammar) -> dict[str, str]:
-    """Read the arguments in the order typed; raises `Mistake`, for whoever has another way to tell of it."""
+    """Read the arguments in the order typed; raises `Mistake`, for callers that report it in another way."""
     items = _items(plain_text(text), grammar)
     if items and not grammar.arguments:
         raise Mistake(
@@ -184,7 +184,7 @@ def _items_without_known_name(text: str) -> list[_Item]:
 
 
 def _value(text: str) -> tuple[str, str]:
-    """Take one value from the front: what is quoted or in one word, and words that a comma or operator joins to it."""
+    """Split off the first value: a quoted text or a word, and the words that a comma or operator joins to it."""
     value, apart, begun = "", False, False
     for piece in _PIECE.finditer(text):
         if piece[1]:
@@ -234,12 +234,12 @@ def _check(items: list[_Item], place: int, grammar: Grammar) -> None:
 
 
 def _replace_item(items: list[_Item], place: int, *instead: _Item) -> str:
-    """Write the items with others, or none, in the place of one."""
+    """Render the items with one of them replaced or removed."""
     return " ".join(map(_render_item, (*items[:place], *instead, *items[place + 1 :])))
 
 
 def _append_to_list(items: list[_Item], place: int, grammar: Grammar) -> tuple[str, ...]:
-    """Write the items with one made an entry of the list before it, if that is what stands there."""
+    """Render the items with one appended to the list before it, if that is a list."""
     if place == 0 or not grammar.takes_many(items[place - 1].name):
         return ()
     before = items[place - 1]

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from commands.text import quoted
 
 LONGEST_TEXT = 2_000
-"""Characters behind one command."""
+"""Maximum characters after one command."""
 
 HELP = frozenset({"help", "-h", "--help", "?"})
-"""Texts that ask how a command is used."""
+"""Texts that request a command's help."""
 
 QUOTES = "\"'`"
 _TYPOGRAPHIC = str.maketrans(
@@ -46,7 +46,7 @@ class FormError(Exception):
 
 
 class Mistake(Exception):
-    """The text cannot be read. `candidates` are texts that may be what was meant; `offer` introduces the chosen one."""
+    """The text is malformed. `candidates` are possible corrections; `offer` introduces the chosen one."""
 
     def __init__(
         self, message: str, *, advice: str, candidates: Sequence[str] = (), offer: str = "Paste this instead:"

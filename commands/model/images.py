@@ -17,7 +17,7 @@ Digest = NewType("Digest", str)
 
 
 class PackageManager(StrEnum):
-    """The installer of OS packages that a base brings."""
+    """The package manager of a base."""
 
     APT = "apt"
     APK = "apk"
@@ -25,7 +25,7 @@ class PackageManager(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What runs on it: `os` and `architecture` in Go's words (`linux`, `amd64`, `arm64`)."""
+    """An operating system and architecture, in Go's terms (`linux`, `amd64`, `arm64`)."""
 
     os: str
     architecture: str
@@ -56,7 +56,7 @@ class LocalImage:
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """One image as the daemon lists it, without a look into it. `size` in bytes, `created` to the second."""
+    """One image from the daemon's list, not inspected. `size` is in bytes, `created` to the second."""
 
     id: ImageId
     repo_tags: tuple[str, ...]
@@ -100,7 +100,7 @@ class Container:
 
     @property
     def is_running(self) -> bool:
-        """Whether its process is there: a paused or restarting one counts."""
+        """Whether its process exists, including a paused or restarting one."""
         return self.state in ("running", "paused", "restarting")
 
 
@@ -118,7 +118,7 @@ class PythonRuntime:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """What an image's labels tell of the bot that made it: as which name, for whom and when; None what they do not."""
+    """Who made an image according to its labels: its name, the requester and the time; missing parts are None."""
 
     name: str | None
     requester: str | None
@@ -180,17 +180,17 @@ class ImageSpec:
 
     @property
     def requested(self) -> tuple[LockedPackage, ...]:
-        """What somebody asked for by name, with the version it got."""
+        """The packages that were requested by name."""
         return tuple(package for package in self.locked if package.requested)
 
     @property
     def from_wheels(self) -> tuple[LockedPackage, ...]:
-        """What is installed as it is."""
+        """The packages that are installed from wheels."""
         return tuple(package for package in self.locked if package.file.is_wheel)
 
     @property
     def from_source(self) -> tuple[LockedPackage, ...]:
-        """What has to be built, so that code of its own runs in the build."""
+        """The packages that must be built, so their code runs in the build."""
         return tuple(package for package in self.locked if not package.file.is_wheel)
 
     @property
@@ -201,5 +201,5 @@ class ImageSpec:
 
     @property
     def transitive(self) -> tuple[LockedPackage, ...]:
-        """What comes along."""
+        """The dependencies of the requested packages."""
         return tuple(package for package in self.locked if not package.requested)

@@ -10,7 +10,7 @@ LONGEST_REPOSITORY = 255
 """Characters of a repository with its registry; Docker's reference package, `NameTotalLengthMax`."""
 
 HUB = "docker.io"
-"""The registry that is meant where a name has none; `normalize.go` of the distribution project, `defaultDomain`."""
+"""The default registry of a name; `defaultDomain` in `normalize.go` of the distribution project."""
 
 TOOLS_NAMESPACE = "warroom"
 """The bot's own tools were once called so on the hub, where anybody may register it."""
@@ -35,7 +35,7 @@ _PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:VERSION|TAG|NAME|IMAGE|BASE|HERE|YOU
 
 
 class Malformed(ValueError):
-    """A value is not in its grammar: `correction` is the value as it was probably meant, None where nobody can tell."""
+    """A value does not match its grammar; `correction` is the probable value, or None."""
 
     def __init__(self, message: str, *, advice: str, correction: str | None = None) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a reference by Docker's grammar; raises `Malformed`."""
+        """Parse a reference by Docker's grammar; raises `Malformed`."""
         _refuse_what_docker_reserves(text)
         found = _REFERENCE.fullmatch(text)
         if found is None or _PLACEHOLDER.search(text):
@@ -87,11 +87,11 @@ class Reference:
         return host == TOOLS_HOST or (host == HUB and self.path.startswith(f"{TOOLS_NAMESPACE}/"))
 
     def is_same_repository(self, other: Self) -> bool:
-        """Say whether Docker takes both for one repository, however each is spelled."""
+        """Return whether Docker treats both as one repository, in any spelling."""
         return (self.registry.lower(), self.path) == (other.registry.lower(), other.path)
 
     def is_same_image(self, other: Self) -> bool:
-        """Say whether both are one name of one image, however each is spelled: without a tag, `latest` is meant."""
+        """Return whether both name the same image, in any spelling; the default tag is `latest`."""
         own, others = (self.tag or "latest", self.digest), (other.tag or "latest", other.digest)
         return self.is_same_repository(other) and own == others
 
@@ -113,7 +113,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class DaemonName:
-    """A name as a daemon lists it, which need not be one that somebody could type: `tag` is empty where it has none."""
+    """A name from the daemon's list, which need not be a valid typed name; `tag` may be empty."""
 
     repository: str
     tag: str = ""
@@ -130,7 +130,7 @@ class DaemonName:
 
 
 def refuse_name_of_tools(reference: Reference) -> None:
-    """Refuse a name that is kept for the bot's own tools; raises `Malformed`."""
+    """Raise `Malformed` if a name is reserved for the bot's own tools."""
     if reference.is_kept_for_tools:
         raise Malformed(
             f"{quoted(str(reference))} is a name that is kept for the bot's own tools",
