@@ -6,10 +6,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from bot.settings import Settings, load_settings
 from commands.engine.docker_daemon import DockerDaemon
 from tests.kit.turns import turn
+
+# No test depends on the speed of the machine, and no example has a time limit.
+hypothesis_settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any speed")
 
 
 @pytest.fixture(scope="session")

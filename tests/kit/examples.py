@@ -1,5 +1,6 @@
 """Plain values to test with: one of everything that a dialog is made of."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -238,30 +239,34 @@ CARD = Card(
     {"warroom.job": "d-1", "org.opencontainers.image.title": "example_name"},
 )
 
-EVERY_KIND: tuple[Dialog, ...] = (
-    Preparing(ASKED, "Resolving 1 Python package"),
-    UnderReview(ASKED, OFFERED, LATER),
-    Queued(ASKED, PROPOSAL, BOB, 3),
-    Running(ASKED, PROPOSAL, BOB, PROGRESS, stopping_by=ALICE),
-    Paused(ASKED, PROPOSAL, BOB),
-    Deciding(ASKED, BOB, ImageUndecided(PROPOSAL, Undecided(IMAGE.id, FAILURES)), PROGRESS, LATER),
-    Settling(ASKED, BOB, ImageUndecided(PROPOSAL, Undecided(IMAGE.id, FAILURES)), keep=True, progress=PROGRESS),
-    Finished(ASKED, BOB, ImageCreated(PROPOSAL, CREATED), PROGRESS, NOW),
-    Finished(ASKED, BOB, ImageReused(OFFERED, EXISTING), None, NOW),
-    Answered(ASKED, REFUSAL),
-    Failed(ASKED, "The daemon does not answer.", "Start it.", ("line",), PROPOSAL, PROGRESS),
-    Cancelled(ASKED, BOB),
-    Expired(ASKED, 1800.0),
-    Stopped(ASKED, PROPOSAL, BOB, PROGRESS),
-    Discarded(ASKED, BOB, PROPOSAL),
-    Finished(ASKED, BOB, ImagesUpdated(UPDATE, UPDATED), PULLING, NOW),
-    Answered(ASKED, NOTHING_TO_DO),
-    Finished(ASKED, BOB, TagsRolledBack(ROLL_BACK, ROLLED_BACK), None, NOW),
-    Finished(ASKED, BOB, ImageRemoved(REMOVAL, Removed((SPEC.reference, TOOL), OWN.id)), None, NOW),
-    Listed(ASKED, LISTING, (JOB_LINE,)),
-    Answered(ASKED, CARD),
-)
-"""One dialog in each of its stages."""
+EXAMPLES: Mapping[str, Dialog] = {
+    "preparing": Preparing(ASKED, "Resolving 1 Python package"),
+    "review": UnderReview(ASKED, OFFERED, LATER),
+    "queued": Queued(ASKED, PROPOSAL, BOB, 3),
+    "running": Running(ASKED, PROPOSAL, BOB, PROGRESS, stopping_by=ALICE),
+    "paused": Paused(ASKED, PROPOSAL, BOB),
+    "deciding": Deciding(ASKED, BOB, ImageUndecided(PROPOSAL, UNDECIDED), PROGRESS, LATER),
+    "settling": Settling(
+        ASKED, BOB, ImageUndecided(PROPOSAL, Undecided(IMAGE.id, FAILURES)), keep=True, progress=PROGRESS
+    ),
+    "done": Finished(ASKED, BOB, ImageCreated(PROPOSAL, CREATED), PROGRESS, NOW),
+    "reused": Finished(ASKED, BOB, ImageReused(OFFERED, EXISTING), None, NOW),
+    "refused": Answered(ASKED, REFUSAL),
+    "failed": Failed(ASKED, "The daemon does not answer.", "Start it.", ("line",), PROPOSAL, PROGRESS),
+    "cancelled": Cancelled(ASKED, BOB),
+    "expired": Expired(ASKED, 1800.0),
+    "stopped": Stopped(ASKED, PROPOSAL, BOB, PROGRESS),
+    "discarded": Discarded(ASKED, BOB, PROPOSAL),
+    "updated": Finished(ASKED, BOB, ImagesUpdated(UPDATE, UPDATED), PULLING, NOW),
+    "unchanged": Answered(ASKED, NOTHING_TO_DO),
+    "rolled_back": Finished(ASKED, BOB, TagsRolledBack(ROLL_BACK, ROLLED_BACK), None, NOW),
+    "removed": Finished(ASKED, BOB, ImageRemoved(REMOVAL, Removed((SPEC.reference, TOOL), OWN.id)), None, NOW),
+    "listed": Listed(ASKED, LISTING, (JOB_LINE,)),
+    "described": Answered(ASKED, CARD),
+}
+"""One dialog in each of its stages, and of each kind of end and answer, by the state that programs see."""
+
+EVERY_KIND = tuple(EXAMPLES.values())
 
 
 def asked_as(dialog: str) -> Asked:

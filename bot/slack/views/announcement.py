@@ -31,7 +31,7 @@ def announcement(dialog: Dialog) -> str | None:
     return None if said is None else " ".join(markup("{} {}", mention(dialog.asked.user), said).split())
 
 
-def _sentence(dialog: Dialog) -> Markup | None:  # noqa: PLR0911 - one line for each stage
+def _sentence(dialog: Dialog) -> Markup | None:
     match dialog:
         case Preparing() | UnderReview() | Queued() | Running() | Paused() | Settling() | Listed():
             return None

@@ -31,7 +31,7 @@ from bot.slack.views.running import running
 from bot.slack.views.waiting import paused, preparing, queued
 
 
-def render(dialog: Dialog, now: datetime) -> Message:  # noqa: C901, PLR0911, PLR0912 - one line for each stage
+def render(dialog: Dialog, now: datetime) -> Message:
     """Show a dialog as it is at `now`."""
     match dialog:
         case Preparing():

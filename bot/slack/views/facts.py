@@ -64,7 +64,7 @@ def _buttons(dialog: Dialog) -> dict[str, str]:
     return {element["action_id"]: meaning(BY_ACTION[element["action_id"]]).value for element in elements}
 
 
-def _standing(dialog: Dialog) -> Standing:  # noqa: C901, PLR0911, PLR0912 - one line for each stage
+def _standing(dialog: Dialog) -> Standing:
     match dialog:
         case Preparing():
             return Standing("preparing")
