@@ -20,16 +20,16 @@ from bot.room.client.room_client import RoomClient
 from bot.room.events import Acked, MessageEdited, MessagePosted, Undelivered
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.engine_space import EngineSpace, cleared
 from tests.kit.program import Program, becomes, facts_of, processes, scene
-from tests.kit.program_on_engine import Ground, installer, long_seconds
+from tests.kit.program_on_engine import OwnBase, installer, long_seconds
 
 IN_EVERY_BASE = ("tar", "gzip")
 """One for each build slot: BuildKit runs a step once that two builds have in common."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class AckFigures:
     """What came of one way: milliseconds of each acknowledgement, and how many commands got none."""
 
     way: str
@@ -49,23 +49,23 @@ class Figures:
 
 
 @contextmanager
-def busy_ground() -> Iterator[Ground]:
+def busy_ground() -> Iterator[OwnBase]:
     """Make a base whose OS packages take an hour to install."""
     settings = load_settings()
     address = {"base_url": settings.docker_host} if settings.docker_host else docker.utils.kwargs_from_env()
     engine, raw = DockerDaemon(settings.docker_host), docker.APIClient(version="auto", **address)
-    plain = EngineBench(engine, settings.default_base, settings.build_network)
+    plain = EngineSpace(engine, settings.default_base, settings.build_network)
     with tempfile.TemporaryDirectory(prefix="warroom-acks-") as folder, cleared(plain):
         slow = installer("exec sleep LONG").replace("LONG", long_seconds(plain.mark))
         engine.tag(plain.built(slow), "warroom-test/base", plain.mark)
-        own = EngineBench(engine, f"warroom-test/base:{plain.mark}", settings.build_network, mark=plain.mark)
-        yield Ground(own, raw, Path(folder))
+        own = EngineSpace(engine, f"warroom-test/base:{plain.mark}", settings.build_network, mark=plain.mark)
+        yield OwnBase(own, raw, Path(folder))
     raw.close()
     engine.close()
 
 
 @contextmanager
-def in_one_process(ground: Ground) -> Iterator[RoomClient]:
+def in_one_process(ground: OwnBase) -> Iterator[RoomClient]:
     """Have room and bot in one process."""
     environment = {**ground.environment, "WARROOM_GRACE_SECONDS": "0"}
     with Program("room", "--port", "0", environment=environment) as program:
@@ -75,7 +75,7 @@ def in_one_process(ground: Ground) -> Iterator[RoomClient]:
 
 
 @contextmanager
-def in_two_processes(ground: Ground) -> Iterator[RoomClient]:
+def in_two_processes(ground: OwnBase) -> Iterator[RoomClient]:
     """Have the bot in a process of its own."""
     quiet = {"WARROOM_GRACE_SECONDS": "0", "WARROOM_LOG_LEVEL": "info"}
     with scene(ground.environment) as play, play.bot(**quiet) as program:
@@ -83,7 +83,7 @@ def in_two_processes(ground: Ground) -> Iterator[RoomClient]:
         program.ended(signal.SIGTERM)
 
 
-def fill_the_slots(client: RoomClient, ground: Ground) -> None:
+def fill_the_slots(client: RoomClient, ground: OwnBase) -> None:
     """Start as many builds as may run at once."""
     for package in IN_EVERY_BASE:
         sent = client.type(f"/docker_image_create name={ground.name(package)} packages={package}")
@@ -99,7 +99,7 @@ def fill_the_slots(client: RoomClient, ground: Ground) -> None:
     assert becomes(lambda: len(processes(ground.long_seconds)) == len(IN_EVERY_BASE))
 
 
-def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figures:
+def measure(way: str, client: RoomClient, commands: int, seconds: float) -> AckFigures:
     """Type so many commands, evenly over that time, and hear what becomes of them."""
     typed, acked, lost = set[str](), dict[str, float](), set[str]()
     with client.events() as events:
@@ -117,7 +117,7 @@ def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figu
                 case _:
                     pass
         typist.join()
-    return Figures(way, tuple(acked[trigger] for trigger in typed if trigger in acked), len(typed - acked.keys()))
+    return AckFigures(way, tuple(acked[trigger] for trigger in typed if trigger in acked), len(typed - acked.keys()))
 
 
 def type_all(client: RoomClient, commands: int, seconds: float, typed: set[str]) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from bot.room.client.room_client import RoomClient
 from bot.room.workspace import WAR_ROOM
-from tests.kit.browser_room import CHROMIUM, CHROMIUM_ARGUMENTS, House
+from tests.kit.browser_room import CHROMIUM, CHROMIUM_ARGUMENTS, BrowserRoom
 from tests.kit.driver import make_settings
 
 WATCH = """() => {
@@ -25,7 +25,7 @@ WATCH = """() => {
 PAINTED = "(wanted) => window.seen.find(([text]) => text === wanted)?.[1]"
 
 
-def delays(house: House, page: Page, times: int) -> list[float]:
+def delays(house: BrowserRoom, page: Page, times: int) -> list[float]:
     """Edit a message so many times; gives the milliseconds until each was painted."""
     ts = str(house.web.chat_postMessage(channel=WAR_ROOM.id, text="edit 0")["ts"])
     page.wait_for_selector(".said")
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("times", type=int, nargs="?", default=20)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="warroom-edits-") as folder, sync_playwright() as playwright:
-        house = House(make_settings(Path(folder, "bot", "state"), Path(folder, "cache")), Path(folder, "room"))
+        house = BrowserRoom(make_settings(Path(folder, "bot", "state"), Path(folder, "cache")), Path(folder, "room"))
         house.open()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         page = browser.new_page()

@@ -40,7 +40,7 @@ from tests.bench.distance import further_away
 from tests.kit.engine_space import packed
 from tests.kit.examples import ALICE, NOW
 from tests.kit.private_engine import PrivateEngine, private_engine
-from tests.kit.program import PATIENCE, Program, Scene, scene
+from tests.kit.program import PATIENCE, Program, ProgramRoom, scene
 from tests.kit.registries import RunningRegistry, open_registry
 
 LINE = "/docker_image_update all=true"
@@ -71,7 +71,7 @@ def network_of(engine: PrivateEngine) -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class Ground:
+class BenchRegistry:
     """The daemon, and the registry with two versions of every image that changes: `latest` is the one or the other.
 
     `address` is how everybody reaches the registry; it may be further away than `registry` itself.
@@ -152,7 +152,7 @@ class Ground:
 # ── The ways ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def pull_each(ground: Ground) -> None:
+def pull_each(ground: BenchRegistry) -> None:
     """Do as people do without a bot."""
     for name in ground.names:
         subprocess.run(
@@ -161,10 +161,10 @@ def pull_each(ground: Ground) -> None:
 
 
 @dataclass(slots=True)
-class Parts:
+class ProductionParts:
     """The parts of the production bot, without a conversation. `there` is when, each time, every image was there."""
 
-    ground: Ground
+    ground: BenchRegistry
     state: Path
     there: list[float] = field(default_factory=list)
 
@@ -198,7 +198,7 @@ class Parts:
         self.there.append(max(named))
 
 
-def type_and_confirm(play: Scene) -> None:
+def type_and_confirm(play: ProgramRoom) -> None:
     """Type the command, confirm as soon as that can be done, and wait for the result."""
     talk = play.type(LINE)
     talk.until("review", within=PATIENCE)
@@ -216,16 +216,16 @@ def say(environment: Mapping[str, str]) -> None:
 
 
 @dataclass(slots=True)
-class Figures:
+class UpdateFigures:
     """What came of one way, over all rounds."""
 
     seconds: list[float] = field(default_factory=list)
     requests: list[Requests] = field(default_factory=list)
 
 
-def measure(ground: Ground, ways: Mapping[str, Way], rounds: int) -> dict[str, Figures]:
+def measure(ground: BenchRegistry, ways: Mapping[str, Way], rounds: int) -> dict[str, UpdateFigures]:
     """Take each way so many times, turn by turn, each time from the same state; the first round only warms up."""
-    figures = {name: Figures() for name in ways}
+    figures = {name: UpdateFigures() for name in ways}
     for turn in range(rounds + 1):
         for name, way in ways.items():
             ground.restore()
@@ -239,7 +239,7 @@ def measure(ground: Ground, ways: Mapping[str, Way], rounds: int) -> dict[str, F
     return figures
 
 
-def times(figures: Mapping[str, Figures]) -> Iterator[str]:
+def times(figures: Mapping[str, UpdateFigures]) -> Iterator[str]:
     """Write the table of wall times, with the ratio to the first way."""
     yield "| way | median s | fastest s | slowest s | ratio |"
     yield "|---|---|---|---|---|"
@@ -249,7 +249,7 @@ def times(figures: Mapping[str, Figures]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(f'{time:.2f}' for time in seconds)} | {seconds[0] / yardstick:.2f} |"
 
 
-def requests(ground: Ground, figures: Mapping[str, Figures]) -> Iterator[str]:
+def requests(ground: BenchRegistry, figures: Mapping[str, UpdateFigures]) -> Iterator[str]:
     """Write the table of what the registry was asked in the last round, of changed and of unchanged images."""
     kinds = ("HEAD manifest", "GET manifest", "GET blob", "HEAD blob", "other")
     yield f"| way | images | {' | '.join(kinds)} |"
@@ -273,11 +273,11 @@ def _kind(method: str, path: str) -> str:
     return "other" if "?" in kind else kind
 
 
-def run(ground: Ground, folder: Path, rounds: int) -> Iterator[str]:
+def run(ground: BenchRegistry, folder: Path, rounds: int) -> Iterator[str]:
     """Measure all ways on this ground and write both tables."""
     environment = {"WARROOM_DOCKER_HOST": ground.engine.host, "WARROOM_STATE_DIR": str(folder / "bot")}
     alone = {**environment, "WARROOM_STATE_DIR": str(folder / "say")}
-    parts = Parts(ground, folder / "parts")
+    parts = ProductionParts(ground, folder / "parts")
     with scene(environment) as play, play.bot(WARROOM_LOG_LEVEL="info"):
         ways: Mapping[str, Way] = {
             "a loop of `docker pull`": lambda: pull_each(ground),
@@ -286,7 +286,7 @@ def run(ground: Ground, folder: Path, rounds: int) -> Iterator[str]:
             "`warroom say --yes`, with its start": lambda: say(alone),
         }
         figures = measure(ground, ways, rounds)
-    yield from times({**figures, "our update, until every image is there": Figures(parts.there[1:])})
+    yield from times({**figures, "our update, until every image is there": UpdateFigures(parts.there[1:])})
     yield ""
     yield from requests(ground, figures)
 
@@ -312,7 +312,9 @@ def main() -> None:
             tempfile.TemporaryDirectory(prefix="warroom-updates-") as folder,
         ):
             print(f"\nThe registry is {away:g} ms away:\n", flush=True)
-            print(*run(Ground(engine, registry, address, client, *sizes), Path(folder), options.rounds), sep="\n")
+            print(
+                *run(BenchRegistry(engine, registry, address, client, *sizes), Path(folder), options.rounds), sep="\n"
+            )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.kit.browser_room import CHROMIUM, CHROMIUM_ARGUMENTS, House
+from tests.kit.browser_room import CHROMIUM, CHROMIUM_ARGUMENTS, BrowserRoom
 from tests.kit.driver import make_settings
 
 # Only what is broken needs so long, not a slow machine.
@@ -25,8 +25,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, cache: Path) -> Iterator[House]:
-    house = House(make_settings(tmp_path / "state", cache), tmp_path / "room")
+def house(tmp_path: Path, cache: Path) -> Iterator[BrowserRoom]:
+    house = BrowserRoom(make_settings(tmp_path / "state", cache), tmp_path / "room")
     house.open()
     yield house
     house.close()
@@ -58,7 +58,7 @@ def _is_foreign(url: str) -> bool:
 
 
 @pytest.fixture
-def page(house: House, new_page: Callable[..., Page]) -> Page:
+def page(house: BrowserRoom, new_page: Callable[..., Page]) -> Page:
     """The page as alice sees it."""
     return at_the_box(new_page(house.room.page_url))
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from bot.room.client.room_client import RoomClient
-from tests.kit.browser_room import House
+from tests.kit.browser_room import BrowserRoom
 
 ATTACKS = """async (room) => {
     const outcome = async (attack) => {
@@ -60,7 +60,7 @@ def evil() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_foreign_page_in_the_same_browser_gets_nowhere(house: House, page: Page, evil: str) -> None:
+def test_a_foreign_page_in_the_same_browser_gets_nowhere(house: BrowserRoom, page: Page, evil: str) -> None:
     attacker = page.context.new_page()
     attacker.goto(evil)
     assert attacker.evaluate(ATTACKS, house.room.url) == {
@@ -74,7 +74,7 @@ def test_a_foreign_page_in_the_same_browser_gets_nowhere(house: House, page: Pag
     assert RoomClient(house.room.url, house.room.user_token).messages() == ()
 
 
-def test_the_key_leaves_the_address_and_scripts_cannot_read_the_cookie(house: House, page: Page) -> None:
+def test_the_key_leaves_the_address_and_scripts_cannot_read_the_cookie(house: BrowserRoom, page: Page) -> None:
     assert page.url == f"{house.room.url}/"
     assert page.evaluate("document.cookie") == ""
     assert house.room.user_token not in page.evaluate("JSON.stringify([localStorage, sessionStorage, history.state])")

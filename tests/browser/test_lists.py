@@ -6,14 +6,14 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import at_the_box
-from tests.kit.browser_room import House
+from tests.kit.browser_room import BrowserRoom
 
 ROWS = 25
 NAME = "registry.example:5000/team/tool{:02}:1.0.0.1763925000"
 
 
 @pytest.fixture
-def listed(house: House, new_page: Callable[..., Page]) -> Callable[..., Page]:
+def listed(house: BrowserRoom, new_page: Callable[..., Page]) -> Callable[..., Page]:
     """Show a host with 30 images in a window of this size."""
 
     def show(width: int = 1280, height: int = 900) -> Page:

@@ -14,7 +14,7 @@ from bot.dialogs.stages import UnderReview
 from bot.room.workspace import ALICE, BOB, WAR_ROOM
 from commands.recipe.labels import JOB
 from tests.browser.conftest import at_the_box
-from tests.kit.browser_room import House
+from tests.kit.browser_room import BrowserRoom
 from tests.kit.driver import EXAMPLE
 
 NewPage = Callable[..., Page]
@@ -35,7 +35,7 @@ def review(page: Page) -> None:
     expect(page.get_by_role("heading", name="Create example_name?")).to_be_visible()
 
 
-def building(house: House, page: Page) -> None:
+def building(house: BrowserRoom, page: Page) -> None:
     """Get as far as the first step of a build, which then waits."""
     house.host.steps.shut()
     review(page)
@@ -45,7 +45,7 @@ def building(house: House, page: Page) -> None:
     expect(page.get_by_text("▸ OS packages: wget")).to_be_visible()
 
 
-def test_the_example_is_done_by_typing_and_clicking(house: House, page: Page) -> None:
+def test_the_example_is_done_by_typing_and_clicking(house: BrowserRoom, page: Page) -> None:
     building(house, page)
     dialogs = page.locator(".message", has=page.locator("h3"))
     expect(dialogs).to_have_count(1)
@@ -114,7 +114,7 @@ def test_arrows_walk_through_what_was_typed_before(page: Page) -> None:
 
 
 def test_an_unknown_command_and_a_wrong_argument_are_refused_to_the_person_alone(
-    house: House, page: Page, new_page: NewPage
+    house: BrowserRoom, page: Page, new_page: NewPage
 ) -> None:
     bob = as_bob(at_the_box(new_page(house.room.page_url)))
     say(page, "/docker_imag name=x")
@@ -134,14 +134,14 @@ def test_what_is_no_command_stays_in_the_box_with_advice(page: Page) -> None:
     expect(page.get_by_label("Command")).to_have_value("hello")
 
 
-def test_a_button_pressed_twice_quickly_starts_one_job(house: House, page: Page) -> None:
+def test_a_button_pressed_twice_quickly_starts_one_job(house: BrowserRoom, page: Page) -> None:
     review(page)
     button(page, "Create image").dblclick()
     expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
     assert len(house.host.engine.builds) == 1
 
 
-def test_another_person_may_press_and_is_named(house: House, page: Page) -> None:
+def test_another_person_may_press_and_is_named(house: BrowserRoom, page: Page) -> None:
     building(house, page)
     as_bob(page)
     button(page, "Stop").click()
@@ -150,7 +150,9 @@ def test_another_person_may_press_and_is_named(house: House, page: Page) -> None
     expect(page.get_by_text("Stopped by @bob")).to_be_visible()
 
 
-def test_a_button_of_a_cancelled_proposal_says_that_all_is_decided(house: House, page: Page, new_page: NewPage) -> None:
+def test_a_button_of_a_cancelled_proposal_says_that_all_is_decided(
+    house: BrowserRoom, page: Page, new_page: NewPage
+) -> None:
     review(page)
     lagging = review_on_a_screen_that_lags(house, new_page)
     button(page, "Cancel").click()
@@ -160,7 +162,9 @@ def test_a_button_of_a_cancelled_proposal_says_that_all_is_decided(house: House,
     assert house.host.engine.builds == []
 
 
-def test_a_button_of_a_proposal_that_expired_by_itself_says_so(house: House, page: Page, new_page: NewPage) -> None:
+def test_a_button_of_a_proposal_that_expired_by_itself_says_so(
+    house: BrowserRoom, page: Page, new_page: NewPage
+) -> None:
     review(page)
     lagging = review_on_a_screen_that_lags(house, new_page)
     let_the_time_for_a_decision_pass(house)
@@ -171,7 +175,7 @@ def test_a_button_of_a_proposal_that_expired_by_itself_says_so(house: House, pag
     assert house.host.engine.builds == []
 
 
-def let_the_time_for_a_decision_pass(house: House) -> None:
+def let_the_time_for_a_decision_pass(house: BrowserRoom) -> None:
     """Have the bot find at its next look that the time which the one proposal had is over."""
     with closing(Ledger(sqlite_url(house.settings.state_dir / "dialogs.sqlite"))) as ledger:
         (entry,) = ledger.in_stage(UnderReview)
@@ -180,7 +184,7 @@ def let_the_time_for_a_decision_pass(house: House) -> None:
         assert ledger.move(over, after=[UnderReview], now=0.0, deadline=0.0)
 
 
-def review_on_a_screen_that_lags(house: House, new_page: NewPage) -> Page:
+def review_on_a_screen_that_lags(house: BrowserRoom, new_page: NewPage) -> Page:
     """Open a page for the same person that shows the proposal, and hears of nothing from then on."""
     page = new_page("about:blank")
     page.route_web_socket(re.compile("/room/events"), lambda _: None)
@@ -208,7 +212,7 @@ def test_a_file_in_a_thread_is_opened_and_downloaded(page: Page) -> None:
     expect(thread).to_be_visible()
 
 
-def test_a_reload_in_mid_build_shows_the_build(house: House, page: Page) -> None:
+def test_a_reload_in_mid_build_shows_the_build(house: BrowserRoom, page: Page) -> None:
     building(house, page)
     page.reload()
     expect(page.get_by_role("heading", name="Creating example_name")).to_be_visible()
@@ -216,7 +220,7 @@ def test_a_reload_in_mid_build_shows_the_build(house: House, page: Page) -> None
     expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
 
 
-def test_a_restart_in_mid_build_is_caught_up_with(house: House, page: Page) -> None:
+def test_a_restart_in_mid_build_is_caught_up_with(house: BrowserRoom, page: Page) -> None:
     building(house, page)
     house.close()
     expect(page.get_by_role("status")).to_contain_text("The room does not answer")
@@ -229,7 +233,7 @@ def test_a_restart_in_mid_build_is_caught_up_with(house: House, page: Page) -> N
     expect(page.get_by_text("/still_here is not a valid command")).to_be_visible()
 
 
-def test_a_new_room_at_the_old_address_locks_the_page(house: House, page: Page) -> None:
+def test_a_new_room_at_the_old_address_locks_the_page(house: BrowserRoom, page: Page) -> None:
     review(page)
     house.close()
     house.state = house.state.with_name("another")
@@ -241,7 +245,7 @@ def test_a_new_room_at_the_old_address_locks_the_page(house: House, page: Page) 
     expect(page.locator(".message")).to_have_count(0)
 
 
-def test_two_tabs_agree(house: House, page: Page) -> None:
+def test_two_tabs_agree(house: BrowserRoom, page: Page) -> None:
     other = page.context.new_page()
     # The second tab has the cookie; it needs no key.
     other.goto(house.room.url)
@@ -254,7 +258,7 @@ def test_two_tabs_agree(house: House, page: Page) -> None:
     assert len(house.host.engine.images({JOB: ""})) == 1
 
 
-def test_the_keyboard_alone_does_the_job(house: House, page: Page) -> None:
+def test_the_keyboard_alone_does_the_job(house: BrowserRoom, page: Page) -> None:
     page.keyboard.type(EXAMPLE)
     page.keyboard.press("Enter")
     create = button(page, "Create image")
@@ -270,7 +274,7 @@ def test_the_keyboard_alone_does_the_job(house: House, page: Page) -> None:
     assert len(house.host.engine.builds) == 1
 
 
-def test_the_focus_survives_the_changes_of_a_dialog(house: House, page: Page) -> None:
+def test_the_focus_survives_the_changes_of_a_dialog(house: BrowserRoom, page: Page) -> None:
     building(house, page)
     button(page, "Stop").focus()
     house.host.steps.let_pass()
@@ -287,7 +291,7 @@ def test_a_screen_reader_is_told_of_each_stage(page: Page) -> None:
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "x" * 10_000, "```never closed", "*not closed", "&lt;b&gt; &amp;lt;"])
-def test_text_stays_text(house: House, page: Page, text: str) -> None:
+def test_text_stays_text(house: BrowserRoom, page: Page, text: str) -> None:
     shown = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     house.web.chat_postMessage(channel=WAR_ROOM.id, text=text)
     expect(page.locator(".said").last).to_have_text(shown)
@@ -317,7 +321,7 @@ def test_dark_follows_the_system_until_somebody_chooses(page: Page) -> None:
     assert page.evaluate(ground) == dark
 
 
-def test_a_phone_shows_everything_without_scrolling_sideways(house: House, new_page: NewPage) -> None:
+def test_a_phone_shows_everything_without_scrolling_sideways(house: BrowserRoom, new_page: NewPage) -> None:
     phone = at_the_box(new_page(house.room.page_url, viewport={"width": 390, "height": 844}, has_touch=True))
     building(house, phone)
     assert_no_sideways_scroll(phone)
@@ -332,7 +336,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(house: House, new_p
     expect(phone.get_by_role("radio", name="bob")).to_be_checked()
 
 
-def test_each_edit_is_painted_in_its_turn(house: House, page: Page) -> None:
+def test_each_edit_is_painted_in_its_turn(house: BrowserRoom, page: Page) -> None:
     # How soon is measured by `tests.bench.edits`.
     ts = house.web.chat_postMessage(channel=WAR_ROOM.id, text="edit 0")["ts"]
     expect(page.locator(".said")).to_have_text("edit 0")

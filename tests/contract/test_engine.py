@@ -16,14 +16,14 @@ from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, Ste
 from commands.model.images import ImageId
 from commands.model.references import Reference
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.kit.engine_space import LABEL, EngineBench, failed, packed, without_times
+from tests.kit.engine_space import LABEL, EngineSpace, failed, packed, without_times
 from tests.kit.limits import ended_after
 from tests.kit.program import becomes
 
 UNKNOWN = ImageId(f"sha256:{'0' * 64}")
 
 
-def test_an_engine_says_which_one_it_is(bench: EngineBench) -> None:
+def test_an_engine_says_which_one_it_is(bench: EngineSpace) -> None:
     description = bench.engine.describe()
 
     assert "://" in description.endpoint
@@ -31,7 +31,7 @@ def test_an_engine_says_which_one_it_is(bench: EngineBench) -> None:
     assert all((description.version, description.api_version, description.platform.architecture, description.storage))
 
 
-def test_a_build_tells_each_step_in_order_and_the_image_last(bench: EngineBench) -> None:
+def test_a_build_tells_each_step_in_order_and_the_image_last(bench: EngineSpace) -> None:
     order = bench.order(f"RUN echo {bench.mark}; echo zwölf", "ENV A=1", "WORKDIR /srv")
 
     *events, last = without_times(bench.engine.build(order))
@@ -49,14 +49,14 @@ def test_a_build_tells_each_step_in_order_and_the_image_last(bench: EngineBench)
     assert isinstance(last, ImageBuilt)
 
 
-def test_what_a_step_prints_does_not_decide_what_its_failure_is_called(bench: EngineBench) -> None:
+def test_what_a_step_prints_does_not_decide_what_its_failure_is_called(bench: EngineSpace) -> None:
     _, problem = failed(bench.engine.build(bench.order(f"RUN echo No space 'left' on device {bench.mark}; exit 1")))
 
     assert type(problem) is BuildFailed
     assert problem.details == (f"No space left on device {bench.mark}",)
 
 
-def test_a_built_image_has_the_labels_its_base_below_and_no_name_yet(bench: EngineBench) -> None:
+def test_a_built_image_has_the_labels_its_base_below_and_no_name_yet(bench: EngineSpace) -> None:
     base = bench.engine.find_image(bench.base)
 
     image = bench.engine.find_image(bench.built(f"RUN echo {bench.mark}"))
@@ -69,7 +69,7 @@ def test_a_built_image_has_the_labels_its_base_below_and_no_name_yet(bench: Engi
     assert image.platform == base.platform
 
 
-def test_what_was_built_before_is_taken_from_the_cache(bench: EngineBench) -> None:
+def test_what_was_built_before_is_taken_from_the_cache(bench: EngineSpace) -> None:
     bench.built(f"RUN echo {bench.mark}")
 
     events = without_times(bench.engine.build(bench.order(f"RUN echo {bench.mark}")))
@@ -78,7 +78,7 @@ def test_what_was_built_before_is_taken_from_the_cache(bench: EngineBench) -> No
     assert not [event for event in events if isinstance(event, LogLine)]
 
 
-def test_steps_of_the_last_stage_are_counted_not_those_before(bench: EngineBench) -> None:
+def test_steps_of_the_last_stage_are_counted_not_those_before(bench: EngineSpace) -> None:
     order = bench.order(f"RUN echo {bench.mark}", "FROM scratch", "COPY Dockerfile /a", "COPY Dockerfile /b")
 
     events = without_times(bench.engine.build(order))
@@ -91,7 +91,7 @@ def test_steps_of_the_last_stage_are_counted_not_those_before(bench: EngineBench
     ]
 
 
-def test_a_failed_build_names_the_step_and_shows_the_end_of_its_log(bench: EngineBench) -> None:
+def test_a_failed_build_names_the_step_and_shows_the_end_of_its_log(bench: EngineSpace) -> None:
     lines = [f"{bench.mark}-{number}" for number in range(30)]
     script = "; ".join(f"echo {line}" for line in lines)
 
@@ -103,18 +103,18 @@ def test_a_failed_build_names_the_step_and_shows_the_end_of_its_log(bench: Engin
     assert problem.details == tuple(lines[-20:])
 
 
-def test_a_failed_step_is_told_before_the_reason_is_raised(bench: EngineBench) -> None:
+def test_a_failed_step_is_told_before_the_reason_is_raised(bench: EngineSpace) -> None:
     told, _ = failed(bench.engine.build(bench.order(f"RUN echo {bench.mark}; exit 1", "RUN true")))
 
     assert told[-3:] == [StepStarted(2), LogLine(2, bench.mark), StepFailed(2, 0)]
 
 
-def test_a_base_that_is_nowhere_is_named(bench: EngineBench) -> None:
+def test_a_base_that_is_nowhere_is_named(bench: EngineSpace) -> None:
     with pytest.raises(BuildFailed, match="no-such-base:1"):
         list(bench.engine.build(bench.order("RUN true", base="no-such-base:1")))
 
 
-def test_a_cancelled_build_ends_as_stopped_in_the_middle_of_its_step(bench: EngineBench) -> None:
+def test_a_cancelled_build_ends_as_stopped_in_the_middle_of_its_step(bench: EngineSpace) -> None:
     order = bench.order(f"RUN echo {bench.mark}; sleep 100", idle_seconds=PATIENCE_SECONDS)
 
     told, problem = failed(bench.engine.build(order), at_line=lambda: bench.engine.cancel_build(order.build_id))
@@ -123,7 +123,7 @@ def test_a_cancelled_build_ends_as_stopped_in_the_middle_of_its_step(bench: Engi
     assert told[-2:] == [LogLine(2, bench.mark), StepFailed(2, 0)]
 
 
-def test_cancelling_a_build_that_is_unknown_or_over_is_no_error(bench: EngineBench) -> None:
+def test_cancelling_a_build_that_is_unknown_or_over_is_no_error(bench: EngineSpace) -> None:
     order = bench.order(f"RUN echo {bench.mark}")
     list(bench.engine.build(order))
 
@@ -131,7 +131,7 @@ def test_cancelling_a_build_that_is_unknown_or_over_is_no_error(bench: EngineBen
     bench.engine.cancel_build("never-heard-of")
 
 
-def test_a_build_that_says_nothing_for_too_long_is_ended(bench: EngineBench) -> None:
+def test_a_build_that_says_nothing_for_too_long_is_ended(bench: EngineSpace) -> None:
     def silent(seconds: float) -> tuple[list[BuildEvent], Problem]:
         return failed(bench.engine.build(bench.order(f"RUN echo {bench.mark}; sleep 3600", idle_seconds=seconds)))
 
@@ -141,7 +141,7 @@ def test_a_build_that_says_nothing_for_too_long_is_ended(bench: EngineBench) -> 
     assert told[-2:] == [LogLine(2, bench.mark), StepFailed(2, 0)]
 
 
-def test_closing_the_events_early_leaves_the_engine_free_for_the_next_build(bench: EngineBench) -> None:
+def test_closing_the_events_early_leaves_the_engine_free_for_the_next_build(bench: EngineSpace) -> None:
     events = bench.engine.build(bench.order(f"RUN echo {bench.mark}; sleep 3600"))
     assert isinstance(events, Generator)
 
@@ -151,7 +151,7 @@ def test_closing_the_events_early_leaves_the_engine_free_for_the_next_build(benc
     assert bench.engine.find_image(bench.built(f"RUN echo after {bench.mark}")) is not None
 
 
-def test_builds_run_beside_each_other(bench: EngineBench) -> None:
+def test_builds_run_beside_each_other(bench: EngineSpace) -> None:
     orders = [bench.order(f"RUN echo {bench.mark}-{number}; sleep 0.2") for number in range(3)]
 
     with ThreadPoolExecutor(3) as pool:
@@ -161,11 +161,11 @@ def test_builds_run_beside_each_other(bench: EngineBench) -> None:
 
 
 @pytest.mark.parametrize("reference", ["no-such-image", "no/such:1", "Not A Reference", "", "sha256:12", "a/../b"])
-def test_an_image_that_is_not_there_is_none(bench: EngineBench, reference: str) -> None:
+def test_an_image_that_is_not_there_is_none(bench: EngineSpace, reference: str) -> None:
     assert bench.engine.find_image(reference) is None
 
 
-def test_the_beginning_of_an_id_is_no_name(bench: EngineBench) -> None:
+def test_the_beginning_of_an_id_is_no_name(bench: EngineSpace) -> None:
     digits = bench.base_id.removeprefix("sha256:")
 
     for beginning in (digits[:4], digits[:12], digits, f"sha256:{digits[:12]}"):
@@ -175,7 +175,7 @@ def test_the_beginning_of_an_id_is_no_name(bench: EngineBench) -> None:
     assert bench.engine.find_image(bench.base) is not None
 
 
-def test_an_image_is_found_by_each_of_its_names_and_by_its_id(bench: EngineBench) -> None:
+def test_an_image_is_found_by_each_of_its_names_and_by_its_id(bench: EngineSpace) -> None:
     image_id = bench.built(f"RUN echo {bench.mark}")
     bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "1.0")
     bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "latest")
@@ -188,7 +188,7 @@ def test_an_image_is_found_by_each_of_its_names_and_by_its_id(bench: EngineBench
     assert set(found[0].repo_tags) == {f"warroom-test/{bench.mark}:1.0", f"warroom-test/{bench.mark}:latest"}
 
 
-def test_a_name_moves_to_the_image_that_gets_it(bench: EngineBench) -> None:
+def test_a_name_moves_to_the_image_that_gets_it(bench: EngineSpace) -> None:
     older, newer = (bench.built(f"RUN echo {bench.mark}-{number}") for number in range(2))
     name = f"warroom-test/{bench.mark}"
 
@@ -202,12 +202,12 @@ def test_a_name_moves_to_the_image_that_gets_it(bench: EngineBench) -> None:
     assert (found.id, left.repo_tags) == (newer, ())
 
 
-def test_an_image_that_is_gone_gets_no_name(bench: EngineBench) -> None:
+def test_an_image_that_is_gone_gets_no_name(bench: EngineSpace) -> None:
     with pytest.raises(ImageNotFound):
         bench.engine.tag(UNKNOWN, "warroom-test/gone", "1")
 
 
-def test_an_image_goes_with_its_last_name(bench: EngineBench) -> None:
+def test_an_image_goes_with_its_last_name(bench: EngineSpace) -> None:
     image_id = bench.built(f"RUN echo {bench.mark}")
     name = f"warroom-test/{bench.mark}"
     bench.engine.tag(image_id, name, "1")
@@ -220,7 +220,7 @@ def test_an_image_goes_with_its_last_name(bench: EngineBench) -> None:
     assert bench.engine.find_image(image_id) is None
 
 
-def test_an_image_without_a_name_is_removed_by_its_id(bench: EngineBench) -> None:
+def test_an_image_without_a_name_is_removed_by_its_id(bench: EngineSpace) -> None:
     image_id = bench.built(f"RUN echo {bench.mark}")
 
     bench.engine.remove_image(image_id)
@@ -228,7 +228,7 @@ def test_an_image_without_a_name_is_removed_by_its_id(bench: EngineBench) -> Non
     assert bench.engine.find_image(image_id) is None
 
 
-def test_an_image_with_names_in_several_repositories_is_not_removed_by_its_id(bench: EngineBench) -> None:
+def test_an_image_with_names_in_several_repositories_is_not_removed_by_its_id(bench: EngineSpace) -> None:
     image_id = bench.built(f"RUN echo {bench.mark}")
     bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "1")
     bench.engine.tag(image_id, f"warroom-test/{bench.mark}-too", "1")
@@ -240,11 +240,11 @@ def test_an_image_with_names_in_several_repositories_is_not_removed_by_its_id(be
 
 
 @pytest.mark.parametrize("reference", ["warroom-test/never-was:1", UNKNOWN])
-def test_removing_what_is_not_there_is_no_error(bench: EngineBench, reference: str) -> None:
+def test_removing_what_is_not_there_is_no_error(bench: EngineSpace, reference: str) -> None:
     bench.engine.remove_image(reference)
 
 
-def test_images_are_listed_by_label_newest_first(bench: EngineBench) -> None:
+def test_images_are_listed_by_label_newest_first(bench: EngineSpace) -> None:
     first = bench.built(f"RUN echo {bench.mark}-1; sleep 0.1")
     second = bench.built(f"RUN echo {bench.mark}-2; sleep 0.1")
 
@@ -255,7 +255,7 @@ def test_images_are_listed_by_label_newest_first(bench: EngineBench) -> None:
 
 
 @pytest.mark.parametrize("value", ["plain", "", "two words", "a=b", 'quote"d', "$HOME", "back\\slash", "zwölf"])
-def test_an_imported_image_has_its_name_and_labels(bench: EngineBench, value: str) -> None:
+def test_an_imported_image_has_its_name_and_labels(bench: EngineSpace, value: str) -> None:
     name = f"warroom-test/{bench.mark}"
 
     image_id = bench.engine.import_image(packed({"a": b"content"}), name, "1", {**bench.labels, "odd.value": value})
@@ -265,7 +265,7 @@ def test_an_imported_image_has_its_name_and_labels(bench: EngineBench, value: st
     assert (image.id, image.labels, len(image.layers)) == (image_id, {**bench.labels, "odd.value": value}, 1)
 
 
-def test_all_names_are_listed_once(bench: EngineBench) -> None:
+def test_all_names_are_listed_once(bench: EngineSpace) -> None:
     older, newer = f"warroom-test/older:{bench.mark}", f"warroom-test/newer:{bench.mark}"
     for name in (older, newer):
         repository, _, tag = name.partition(":")
@@ -280,20 +280,20 @@ def test_all_names_are_listed_once(bench: EngineBench) -> None:
     assert all(bench.engine.find_image(name) for name in (older, newer))
 
 
-def test_a_command_gives_its_exit_code_and_both_outputs_apart(bench: EngineBench) -> None:
+def test_a_command_gives_its_exit_code_and_both_outputs_apart(bench: EngineSpace) -> None:
     outcome = bench.engine.run(bench.script("echo out; echo err >&2; echo zwölf; exit 3"))
 
     assert outcome == RunOutcome(3, "out\nzwölf\n", "err\n")
 
 
-def test_a_command_that_the_image_does_not_have_ends_as_in_a_shell(bench: EngineBench) -> None:
+def test_a_command_that_the_image_does_not_have_ends_as_in_a_shell(bench: EngineSpace) -> None:
     outcome = bench.engine.run(replace(bench.script(""), command=("no-such-command",)))
 
     assert outcome.exit_code == 127
     assert "no-such-command" in outcome.errors
 
 
-def test_a_command_finds_the_files_that_are_put_in(bench: EngineBench) -> None:
+def test_a_command_finds_the_files_that_are_put_in(bench: EngineSpace) -> None:
     files = {"/warroom/new/deep/one": "zwölf\n".encode(), "/tmp/two": b"2\n"}  # noqa: S108  # in the container
 
     outcome = bench.engine.run(bench.script("cat /warroom/new/deep/one; cat /tmp/two", files=files))
@@ -301,11 +301,11 @@ def test_a_command_finds_the_files_that_are_put_in(bench: EngineBench) -> None:
     assert outcome == RunOutcome(0, "zwölf\n2\n", "")
 
 
-def test_a_command_runs_as_the_user_that_is_asked_for(bench: EngineBench) -> None:
+def test_a_command_runs_as_the_user_that_is_asked_for(bench: EngineSpace) -> None:
     assert bench.engine.run(bench.script("id -un", user="nobody")) == RunOutcome(0, "nobody\n", "")
 
 
-def test_a_command_that_takes_too_long_is_ended(bench: EngineBench) -> None:
+def test_a_command_that_takes_too_long_is_ended(bench: EngineSpace) -> None:
     def run(seconds: float) -> RunOutcome:
         return bench.engine.run(bench.script("echo before; sleep 3600", seconds=seconds))
 
@@ -319,7 +319,7 @@ def test_a_command_that_takes_too_long_is_ended(bench: EngineBench) -> None:
 ASKING = "echo 'ask {0}'; until test -f /answers/{0}; do sleep 0.01; done; cat /answers/{0}"
 
 
-def test_a_command_gets_what_it_asks_for_while_it_runs(bench: EngineBench) -> None:
+def test_a_command_gets_what_it_asks_for_while_it_runs(bench: EngineSpace) -> None:
     heard = []
 
     def reply(line: str) -> dict[str, bytes]:
@@ -336,7 +336,7 @@ def test_a_command_gets_what_it_asks_for_while_it_runs(bench: EngineBench) -> No
     assert sorted(heard) == sorted(lines)
 
 
-def test_many_questions_at_once_get_each_its_own_answer(bench: EngineBench) -> None:
+def test_many_questions_at_once_get_each_its_own_answer(bench: EngineSpace) -> None:
     ask = "; ".join(f"echo ask {number}" for number in range(40))
     read = "; ".join(
         f"until test -f /answers/{number}; do sleep 0.01; done; cat /answers/{number}" for number in range(40)
@@ -351,7 +351,7 @@ def test_many_questions_at_once_get_each_its_own_answer(bench: EngineBench) -> N
     assert outcome.output.splitlines()[40:] == [f"answer {number}" for number in range(40)]
 
 
-def test_what_goes_to_stderr_is_no_question(bench: EngineBench) -> None:
+def test_what_goes_to_stderr_is_no_question(bench: EngineSpace) -> None:
     heard = []
 
     def reply(line: str) -> dict[str, bytes]:
@@ -363,7 +363,7 @@ def test_what_goes_to_stderr_is_no_question(bench: EngineBench) -> None:
     assert heard == ["loud"]
 
 
-def test_a_problem_in_a_reply_ends_the_command_and_is_raised(bench: EngineBench) -> None:
+def test_a_problem_in_a_reply_ends_the_command_and_is_raised(bench: EngineSpace) -> None:
     problem = ResolutionFailed("Too much was asked.", hint="Ask for less.")
 
     def reply(_: str) -> dict[str, bytes]:
@@ -376,7 +376,7 @@ def test_a_problem_in_a_reply_ends_the_command_and_is_raised(bench: EngineBench)
     assert bench.engine.sweep(LABEL, bench.mark) == Swept(containers=0, images=0)
 
 
-def test_a_reply_that_breaks_ends_the_command_with_a_problem(bench: EngineBench) -> None:
+def test_a_reply_that_breaks_ends_the_command_with_a_problem(bench: EngineSpace) -> None:
     def reply(line: str) -> dict[str, bytes]:
         raise ZeroDivisionError(line)
 
@@ -386,7 +386,7 @@ def test_a_reply_that_breaks_ends_the_command_with_a_problem(bench: EngineBench)
     assert bench.engine.sweep(LABEL, bench.mark) == Swept(containers=0, images=0)
 
 
-def test_a_command_that_asks_for_what_never_comes_is_ended_in_time(bench: EngineBench) -> None:
+def test_a_command_that_asks_for_what_never_comes_is_ended_in_time(bench: EngineSpace) -> None:
     outcome = bench.engine.run(bench.script(ASKING.format("x"), seconds=0.5, reply=lambda _: {}))
 
     assert (outcome.exit_code, outcome.timed_out, outcome.output) == (None, True, "ask x\n")
@@ -397,14 +397,14 @@ def test_a_command_that_asks_for_what_never_comes_is_ended_in_time(bench: Engine
 
 
 @pytest.mark.parametrize("path", ["/etc/x", "/x", "/usr/bin/x", "/var/x"])
-def test_with_scratch_space_nothing_else_can_be_written(bench: EngineBench, path: str) -> None:
+def test_with_scratch_space_nothing_else_can_be_written(bench: EngineSpace, path: str) -> None:
     outcome = bench.engine.run(bench.script(f"touch {path}", scratch=1 << 20))
 
     assert outcome.exit_code == 1
     assert "Read-only file system" in outcome.errors
 
 
-def test_scratch_space_is_bounded(bench: EngineBench) -> None:
+def test_scratch_space_is_bounded(bench: EngineSpace) -> None:
     fitting = bench.engine.run(bench.script(f"head -c {1 << 19} /dev/zero > /tmp/x", scratch=1 << 20))
     too_much = bench.engine.run(bench.script(f"head -c {3 << 20} /dev/zero > /tmp/x", scratch=1 << 20))
 
@@ -413,7 +413,7 @@ def test_scratch_space_is_bounded(bench: EngineBench) -> None:
 
 
 @pytest.mark.parametrize("how", [{"files": {"/x": b""}}, {"reply": lambda _: {}}], ids=["files", "reply"])
-def test_nothing_can_be_put_where_nothing_can_be_written(bench: EngineBench, how: dict[str, Any]) -> None:
+def test_nothing_can_be_put_where_nothing_can_be_written(bench: EngineSpace, how: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="read-only"):
         bench.script("true", scratch=1, **how)
 
@@ -421,7 +421,7 @@ def test_nothing_can_be_put_where_nothing_can_be_written(bench: EngineBench, how
 # ── Files of this host in a build ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_file_of_this_host_arrives_in_a_build_byte_for_byte(bench: EngineBench, tmp_path: Path) -> None:
+def test_a_file_of_this_host_arrives_in_a_build_byte_for_byte(bench: EngineSpace, tmp_path: Path) -> None:
     # Longer than a name in a USTAR header; and larger than what is sent at a time.
     name = "a" * 146 + ".whl"
     kept = tmp_path / "kept"
@@ -436,7 +436,7 @@ def test_a_file_of_this_host_arrives_in_a_build_byte_for_byte(bench: EngineBench
     assert isinstance(events[-1], ImageBuilt)
 
 
-def test_another_file_of_the_same_name_is_not_taken_from_the_cache(bench: EngineBench, tmp_path: Path) -> None:
+def test_another_file_of_the_same_name_is_not_taken_from_the_cache(bench: EngineSpace, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     mount = "--mount=type=bind,source=python,target=/mnt"
     for content in (f"{bench.mark} one".encode(), f"{bench.mark} two".encode()):
@@ -446,12 +446,12 @@ def test_another_file_of_the_same_name_is_not_taken_from_the_cache(bench: Engine
         assert LogLine(2, f"{sha256(content).hexdigest()}  /mnt/x.whl") in list(bench.engine.build(order))
 
 
-def test_no_command_runs_in_an_image_that_is_not_there(bench: EngineBench) -> None:
+def test_no_command_runs_in_an_image_that_is_not_there(bench: EngineSpace) -> None:
     with pytest.raises(ImageNotFound):
         bench.engine.run(bench.script("true", image=UNKNOWN))
 
 
-def test_a_run_leaves_nothing_to_sweep(bench: EngineBench) -> None:
+def test_a_run_leaves_nothing_to_sweep(bench: EngineSpace) -> None:
     bench.engine.run(bench.script("exit 1"))
     bench.engine.run(bench.script("sleep 3600", seconds=0.5))
     bench.engine.run(replace(bench.script(""), command=("no-such-command",)))
@@ -459,7 +459,7 @@ def test_a_run_leaves_nothing_to_sweep(bench: EngineBench) -> None:
     assert bench.engine.sweep(LABEL, bench.mark) == Swept(containers=0, images=0)
 
 
-def test_a_sweep_ends_the_running_containers_of_a_job(bench: EngineBench) -> None:
+def test_a_sweep_ends_the_running_containers_of_a_job(bench: EngineSpace) -> None:
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(bench.engine.run, bench.script("sleep 100", seconds=PATIENCE_SECONDS))
         assert becomes(lambda: bench.engine.sweep(LABEL, bench.mark).containers == 1)
@@ -468,7 +468,7 @@ def test_a_sweep_ends_the_running_containers_of_a_job(bench: EngineBench) -> Non
         assert not running.result().timed_out
 
 
-def test_a_sweep_removes_nameless_images_of_its_label_only(bench: EngineBench) -> None:
+def test_a_sweep_removes_nameless_images_of_its_label_only(bench: EngineSpace) -> None:
     nameless, kept, named = (bench.built(f"RUN echo {bench.mark}-{number}") for number in range(3))
     bench.engine.tag(named, f"warroom-test/{bench.mark}", "1")
 
@@ -479,7 +479,7 @@ def test_a_sweep_removes_nameless_images_of_its_label_only(bench: EngineBench) -
     assert {image.id for image in bench.engine.images(bench.labels)} == {kept, named}
 
 
-def test_a_pulled_image_is_on_the_engine_under_its_name(bench: EngineBench) -> None:
+def test_a_pulled_image_is_on_the_engine_under_its_name(bench: EngineSpace) -> None:
     assert bench.offer
     reference = bench.offer(f"warroom-test/{bench.mark}")
     told: list[PullProgress] = []
@@ -493,7 +493,7 @@ def test_a_pulled_image_is_on_the_engine_under_its_name(bench: EngineBench) -> N
     bench.engine.remove_image(str(reference))
 
 
-def test_a_pull_without_a_tag_takes_the_latest(bench: EngineBench) -> None:
+def test_a_pull_without_a_tag_takes_the_latest(bench: EngineSpace) -> None:
     assert bench.offer
     reference = bench.offer(f"warroom-test/{bench.mark}")
 
@@ -503,7 +503,7 @@ def test_a_pull_without_a_tag_takes_the_latest(bench: EngineBench) -> None:
     bench.engine.remove_image(f"{reference.repository}:latest")
 
 
-def test_a_pull_of_what_the_registry_does_not_have_says_so(bench: EngineBench) -> None:
+def test_a_pull_of_what_the_registry_does_not_have_says_so(bench: EngineSpace) -> None:
     assert bench.offer
     reference = replace(bench.offer(f"warroom-test/{bench.mark}"), tag="no-such-tag")
 

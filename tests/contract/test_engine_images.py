@@ -10,7 +10,7 @@ from commands.errors import ImageInUse, ImageNotFound
 from commands.model.events import LogLine
 from commands.model.images import Container, ImageId, ListedImage
 from commands.model.references import Reference
-from tests.kit.engine_space import LABEL, EngineBench, packed
+from tests.kit.engine_space import LABEL, EngineSpace, packed
 
 UNKNOWN = ImageId(f"sha256:{'0' * 64}")
 FILES = {
@@ -21,14 +21,14 @@ FILES = {
 }
 
 
-def listed(bench: EngineBench, image: ImageId) -> ListedImage | None:
+def listed(bench: EngineSpace, image: ImageId) -> ListedImage | None:
     return next((one for one in bench.engine.listing() if one.id == image), None)
 
 
 # --- lists
 
 
-def test_the_list_says_of_an_image_what_a_look_into_it_says(bench: EngineBench) -> None:
+def test_the_list_says_of_an_image_what_a_look_into_it_says(bench: EngineSpace) -> None:
     image_id = bench.built(f"RUN echo {bench.mark}")
     bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "t" * 128)
     bench.engine.tag(image_id, f"warroom-test/{bench.mark}", "1")
@@ -44,7 +44,7 @@ def test_the_list_says_of_an_image_what_a_look_into_it_says(bench: EngineBench) 
 
 
 @pytest.mark.whole_daemon
-def test_the_list_is_newest_first_in_the_same_order_each_time_and_has_what_has_no_name(bench: EngineBench) -> None:
+def test_the_list_is_newest_first_in_the_same_order_each_time_and_has_what_has_no_name(bench: EngineSpace) -> None:
     nameless = {bench.built(f"RUN echo {bench.mark}-{number}") for number in range(3)}
 
     listing = bench.engine.listing()
@@ -54,7 +54,7 @@ def test_the_list_is_newest_first_in_the_same_order_each_time_and_has_what_has_n
     assert bench.engine.listing() == listing
 
 
-def test_a_pulled_image_is_listed_with_its_digest(bench: EngineBench) -> None:
+def test_a_pulled_image_is_listed_with_its_digest(bench: EngineSpace) -> None:
     assert bench.offer
     pulled = bench.engine.pull(bench.offer(f"warroom-test/{bench.mark}"), lambda _: None)
 
@@ -66,7 +66,7 @@ def test_a_pulled_image_is_listed_with_its_digest(bench: EngineBench) -> None:
     assert listed(bench, pulled.id) is None
 
 
-def test_a_container_is_listed_with_its_image_also_when_the_name_has_moved_on(bench: EngineBench) -> None:
+def test_a_container_is_listed_with_its_image_also_when_the_name_has_moved_on(bench: EngineSpace) -> None:
     assert bench.contain
     older, newer = (bench.built(f"RUN echo {bench.mark}-{number}") for number in range(2))
     bench.engine.tag(older, f"warroom-test/{bench.mark}", "1")
@@ -80,7 +80,7 @@ def test_a_container_is_listed_with_its_image_also_when_the_name_has_moved_on(be
     assert f"c-{bench.mark}" not in {one.name for one in bench.engine.containers()}
 
 
-def test_a_throw_away_container_is_not_listed_while_it_is_there(bench: EngineBench) -> None:
+def test_a_throw_away_container_is_not_listed_while_it_is_there(bench: EngineSpace) -> None:
     assert bench.contain
     image = bench.engine.import_image(packed({"a": b"1"}), f"warroom-test/{bench.mark}", "1", bench.labels)
     seen: set[tuple[str, ...]] = set()
@@ -95,7 +95,7 @@ def test_a_throw_away_container_is_not_listed_while_it_is_there(bench: EngineBen
     assert seen == {(f"c-{bench.mark}",)}
 
 
-def test_the_history_of_an_image_goes_on_where_that_of_its_base_ends(bench: EngineBench) -> None:
+def test_the_history_of_an_image_goes_on_where_that_of_its_base_ends(bench: EngineSpace) -> None:
     base = bench.engine.history(bench.base_id)
 
     history = bench.engine.history(bench.built(f"RUN echo {bench.mark}", "WORKDIR /srv"))
@@ -105,41 +105,41 @@ def test_the_history_of_an_image_goes_on_where_that_of_its_base_ends(bench: Engi
     assert "WORKDIR /srv" in history[-1].created_by
 
 
-def test_the_history_of_an_image_that_is_gone_is_told_as_such(bench: EngineBench) -> None:
+def test_the_history_of_an_image_that_is_gone_is_told_as_such(bench: EngineSpace) -> None:
     with pytest.raises(ImageNotFound):
         bench.engine.history(UNKNOWN)
 
 
 @pytest.mark.whole_daemon
-def test_the_images_take_the_place_of_the_largest_at_least(bench: EngineBench) -> None:
+def test_the_images_take_the_place_of_the_largest_at_least(bench: EngineSpace) -> None:
     assert bench.engine.disk_use(seconds=120) >= max(one.size for one in bench.engine.listing())
 
 
-def test_an_engine_knows_its_hub_and_who_goes_without_tls(bench: EngineBench) -> None:
+def test_an_engine_knows_its_hub_and_who_goes_without_tls(bench: EngineSpace) -> None:
     rules = bench.engine.registry_rules()
 
     assert rules.hub
     assert "127.0.0.0/8" in rules.insecure
 
 
-def test_a_registry_that_nobody_logged_in_to_has_no_login(bench: EngineBench) -> None:
+def test_a_registry_that_nobody_logged_in_to_has_no_login(bench: EngineSpace) -> None:
     assert bench.engine.login("no-such-registry.test:5000") is None
 
 
 # --- files
 
 
-def order(bench: EngineBench, image: ImageId, *, wanted: Callable[[str], bool] | None = None) -> ReadOrder:
+def order(bench: EngineSpace, image: ImageId, *, wanted: Callable[[str], bool] | None = None) -> ReadOrder:
     return ReadOrder(image, bench.labels, wanted or (lambda path: path in FILES and path != "unwanted"))
 
 
 @pytest.fixture
-def filed(bench: EngineBench) -> ImageId:
+def filed(bench: EngineSpace) -> ImageId:
     """An image of some files; it has no command, like every import."""
     return bench.engine.import_image(packed(FILES), f"warroom-test/{bench.mark}", "files", bench.labels)
 
 
-def test_wanted_files_are_read_out_of_an_image_that_has_not_even_a_command(bench: EngineBench, filed: ImageId) -> None:
+def test_wanted_files_are_read_out_of_an_image_that_has_not_even_a_command(bench: EngineSpace, filed: ImageId) -> None:
     read = bench.engine.read_files(order(bench, filed))
 
     assert read == FilesRead({path: content for path, content in FILES.items() if path != "unwanted"})
@@ -155,7 +155,7 @@ def test_wanted_files_are_read_out_of_an_image_that_has_not_even_a_command(bench
     ],
 )
 def test_a_limit_that_is_met_is_told_and_what_was_read_is_kept(
-    bench: EngineBench, filed: ImageId, limits: dict[str, float], kept: int, gap: str
+    bench: EngineSpace, filed: ImageId, limits: dict[str, float], kept: int, gap: str
 ) -> None:
     read = bench.engine.read_files(replace(order(bench, filed), **limits))  # type: ignore[arg-type]  # the table's own
 
@@ -164,14 +164,14 @@ def test_a_limit_that_is_met_is_told_and_what_was_read_is_kept(
     assert all(FILES[path] == content for path, content in read.files.items())
 
 
-def test_reading_leaves_no_container(bench: EngineBench, filed: ImageId) -> None:
+def test_reading_leaves_no_container(bench: EngineSpace, filed: ImageId) -> None:
     bench.engine.read_files(order(bench, filed))
     bench.engine.read_files(replace(order(bench, filed), bytes_limit=600))
 
     assert bench.engine.sweep(LABEL, bench.mark) == Swept(containers=0, images=0)
 
 
-def test_nothing_is_read_out_of_an_image_that_is_gone(bench: EngineBench) -> None:
+def test_nothing_is_read_out_of_an_image_that_is_gone(bench: EngineSpace) -> None:
     with pytest.raises(ImageNotFound):
         bench.engine.read_files(order(bench, UNKNOWN))
 
@@ -179,7 +179,7 @@ def test_nothing_is_read_out_of_an_image_that_is_gone(bench: EngineBench) -> Non
 # --- pulls
 
 
-def test_an_image_pulled_by_its_digest_has_no_name_and_is_found_by_the_digest(bench: EngineBench) -> None:
+def test_an_image_pulled_by_its_digest_has_no_name_and_is_found_by_the_digest(bench: EngineSpace) -> None:
     assert bench.offer
     reference = bench.offer(f"warroom-test/{bench.mark}")
     before = bench.engine.pull(reference, lambda _: None)
@@ -195,7 +195,7 @@ def test_an_image_pulled_by_its_digest_has_no_name_and_is_found_by_the_digest(be
     assert bench.engine.find_image(before.id) is None
 
 
-def test_a_digest_counts_more_than_the_tag_beside_it_and_the_tag_stays_where_it_is(bench: EngineBench) -> None:
+def test_a_digest_counts_more_than_the_tag_beside_it_and_the_tag_stays_where_it_is(bench: EngineSpace) -> None:
     assert bench.offer
     reference = bench.offer(f"warroom-test/{bench.mark}")
     older = bench.engine.pull(reference, lambda _: None)
@@ -212,7 +212,7 @@ def test_a_digest_counts_more_than_the_tag_beside_it_and_the_tag_stays_where_it_
         bench.engine.remove_image(name)
 
 
-def test_a_digest_that_the_registry_does_not_have_is_told_as_such(bench: EngineBench) -> None:
+def test_a_digest_that_the_registry_does_not_have_is_told_as_such(bench: EngineSpace) -> None:
     assert bench.offer
     reference = bench.offer(f"warroom-test/{bench.mark}")
 
@@ -220,7 +220,7 @@ def test_a_digest_that_the_registry_does_not_have_is_told_as_such(bench: EngineB
         bench.engine.pull(Reference(reference.repository, digest=UNKNOWN), lambda _: None)
 
 
-def test_cancelling_a_pull_that_is_unknown_or_over_is_no_error(bench: EngineBench) -> None:
+def test_cancelling_a_pull_that_is_unknown_or_over_is_no_error(bench: EngineSpace) -> None:
     assert bench.offer
     reference = bench.offer(f"warroom-test/{bench.mark}")
     bench.engine.pull(reference, lambda _: None, pull_id=bench.mark)
@@ -235,7 +235,7 @@ def test_cancelling_a_pull_that_is_unknown_or_over_is_no_error(bench: EngineBenc
 # --- images in use, builds without a cache
 
 
-def test_an_image_that_a_container_uses_is_not_removed_and_the_container_is_named(bench: EngineBench) -> None:
+def test_an_image_that_a_container_uses_is_not_removed_and_the_container_is_named(bench: EngineSpace) -> None:
     assert bench.contain
     image_id = bench.built(f"RUN echo {bench.mark}")
     name = f"warroom-test/{bench.mark}"
@@ -252,7 +252,7 @@ def test_an_image_that_a_container_uses_is_not_removed_and_the_container_is_name
     assert held.repo_tags == (f"{name}:2",)
 
 
-def test_a_build_without_the_cache_runs_what_was_run_before(bench: EngineBench) -> None:
+def test_a_build_without_the_cache_runs_what_was_run_before(bench: EngineSpace) -> None:
     bench.built(f"RUN echo {bench.mark}")
 
     events = list(bench.engine.build(replace(bench.order(f"RUN echo {bench.mark}"), no_cache=True)))

@@ -672,7 +672,7 @@ def test_a_form_without_a_bot_stays_open_with_advice(room: Room) -> None:
     alice.close_form(view.id)
 
 
-class Clock:
+class RunningClock:
     seconds = 0.0
 
     def __call__(self) -> float:
@@ -680,7 +680,7 @@ class Clock:
 
 
 def test_a_trigger_opens_one_form_within_three_seconds() -> None:
-    clock = Clock()
+    clock = RunningClock()
     with Room(commands=[COMMAND], limits=RateLimits.boundless(), sources=Sources(clock=clock)) as room:
         web, alice = web_client(room), person(room)
 

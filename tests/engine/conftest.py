@@ -7,12 +7,12 @@ import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.engine_space import EngineSpace, cleared
 from tests.kit.fresh_state import fresh_state
-from tests.kit.program import Scene, scene
-from tests.kit.program_on_engine import Ground, long_seconds
+from tests.kit.program import ProgramRoom, scene
+from tests.kit.program_on_engine import OwnBase, long_seconds
 
-MakeGround = Callable[..., Ground]
+MakeGround = Callable[..., OwnBase]
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def make_ground(
 
     `LONG` in an instruction becomes the seconds of the ground's own `sleep`.
     """
-    plain = EngineBench(daemon, base_reference, build_network)
+    plain = EngineSpace(daemon, base_reference, build_network)
 
-    def make(*instructions: str) -> Ground:
+    def make(*instructions: str) -> OwnBase:
         own_words = [instruction.replace("LONG", long_seconds(plain.mark)) for instruction in instructions]
         daemon.tag(plain.built(*own_words), "warroom-test/base", plain.mark)
-        own = EngineBench(daemon, f"warroom-test/base:{plain.mark}", build_network, mark=plain.mark)
-        return Ground(own, raw, tmp_path / "state")
+        own = EngineSpace(daemon, f"warroom-test/base:{plain.mark}", build_network, mark=plain.mark)
+        return OwnBase(own, raw, tmp_path / "state")
 
     fresh_state(tmp_path / "state", shelf=tmp_path.parent)
     with cleared(plain):
@@ -46,13 +46,13 @@ def make_ground(
 
 
 @pytest.fixture
-def ground(make_ground: MakeGround) -> Ground:
+def ground(make_ground: MakeGround) -> OwnBase:
     """The test's ground, on the configured base as it is."""
     return make_ground()
 
 
 @pytest.fixture
-def play(ground: Ground) -> Iterator[Scene]:
+def play(ground: OwnBase) -> Iterator[ProgramRoom]:
     """A room in this process, for bots that work on the ground."""
     with scene(ground.environment) as opened:
         yield opened

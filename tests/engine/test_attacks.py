@@ -19,7 +19,7 @@ from tests.kit.attacks import (
     MARK,
     POISON,
     SEARCH,
-    Battlefield,
+    OwnBases,
     create,
     placed,
     private_index,
@@ -40,15 +40,15 @@ POISONED = f"{PYTHON} -c 'import six; print(hasattr(six, \"{MARK}\"))'"
 @pytest.fixture
 def field(
     daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
-) -> Iterator[Battlefield]:
+) -> Iterator[OwnBases]:
     with ExitStack() as stack:
-        yield Battlefield(daemon, raw, base_reference, build_network, tmp_path, stack)
+        yield OwnBases(daemon, raw, base_reference, build_network, tmp_path, stack)
 
 
 # ── Another one's image ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_base_whose_shell_changes_every_package_that_it_finds_changes_nobody_elses(field: Battlefield) -> None:
+def test_a_base_whose_shell_changes_every_package_that_it_finds_changes_nobody_elses(field: OwnBases) -> None:
     attacker, victim = field.ground(shell_that_runs_afterwards(POISON)), field.ground()
     assert create(attacker, "attack", dependencies="six").state == "done"
     made = create(victim, "image", dependencies="six")
@@ -56,7 +56,7 @@ def test_a_base_whose_shell_changes_every_package_that_it_finds_changes_nobody_e
     assert said(victim, made.reference, POISONED) == "False\n"
 
 
-def test_a_package_whose_image_becomes_a_base_changes_nobody_elses_packages(field: Battlefield) -> None:
+def test_a_package_whose_image_becomes_a_base_changes_nobody_elses_packages(field: OwnBases) -> None:
     # At the start of every Python in that image; `uv` starts one to learn what it installs for.
     code = f"import subprocess; subprocess.run(['/usr/bin/dash', '-c', '''{POISON}'''])"
     package = wheel("trouble", {"trouble.py": code, "trouble.pth": "import trouble\n"})
@@ -72,7 +72,7 @@ def test_a_package_whose_image_becomes_a_base_changes_nobody_elses_packages(fiel
     assert said(victim, made.reference, POISONED) == "False\n"
 
 
-def test_a_forged_list_of_os_packages_is_trusted_by_no_build_on_another_base(field: Battlefield) -> None:
+def test_a_forged_list_of_os_packages_is_trusted_by_no_build_on_another_base(field: OwnBases) -> None:
     attacker, victim = field.ground(placed("/usr/local/sbin/apt-get", FORGING_APT)), field.ground()
     attack = create(attacker, "attack", packages="tree")
     assert said(attacker, attack.reference, f"ls /{MARK}") == f"/{MARK}\n"
@@ -81,7 +81,7 @@ def test_a_forged_list_of_os_packages_is_trusted_by_no_build_on_another_base(fie
     assert said(victim, made.reference, f"ls /{MARK} 2>/dev/null || tree --version").startswith("tree v")
 
 
-def test_a_base_that_orders_mounts_in_every_build_on_it_is_refused(field: Battlefield) -> None:
+def test_a_base_that_orders_mounts_in_every_build_on_it_is_refused(field: OwnBases) -> None:
     attacker = field.ground("ONBUILD RUN --mount=type=bind,from=warroom.invalid/uv,target=/x cp -r /x /stolen")
     told = create(attacker, "attack", dependencies="six")
     assert told.state == "refused"
@@ -89,7 +89,7 @@ def test_a_base_that_orders_mounts_in_every_build_on_it_is_refused(field: Battle
 
 
 @pytest.mark.whole_daemon
-def test_a_tool_image_that_somebody_planted_runs_in_no_build(field: Battlefield) -> None:
+def test_a_tool_image_that_somebody_planted_runs_in_no_build(field: OwnBases) -> None:
     ground = field.ground()
     first = create(ground, "first", dependencies="six")
     assert first.state == "done"
@@ -108,13 +108,13 @@ def test_a_tool_image_that_somebody_planted_runs_in_no_build(field: Battlefield)
 
 
 @pytest.mark.parametrize("base", ["warroom/uv:1.0-amd64", "docker.io/warroom/uv", "warroom.invalid/uv:1.0-amd64"])
-def test_the_names_of_tools_are_no_base(field: Battlefield, base: str) -> None:
+def test_the_names_of_tools_are_no_base(field: OwnBases, base: str) -> None:
     told = create(field.ground(), "attack", base=base, dependencies="six")
     assert told.status == 1
     assert "kept for the bot's own tools" in told.everything
 
 
-def test_nobody_makes_the_image_that_everybody_builds_on(field: Battlefield) -> None:
+def test_nobody_makes_the_image_that_everybody_builds_on(field: OwnBases) -> None:
     ground = field.ground()
     wanted = ground.name("wanted")
     settings = {"WARROOM_DEFAULT_BASE": wanted}
@@ -152,7 +152,7 @@ setup(name="trouble", version="1.0", py_modules=["trouble"], install_requires=["
 """
 
 
-def test_a_package_finds_no_login_while_it_is_resolved_or_built(field: Battlefield) -> None:
+def test_a_package_finds_no_login_while_it_is_resolved_or_built(field: OwnBases) -> None:
     ground = field.ground()
     with private_index(ground.mark, {"trouble": source("trouble", ASKING_SOURCE)}) as index:
         made = create(ground, "image", environment=index.environment, dependencies="trouble")
@@ -163,7 +163,7 @@ def test_a_package_finds_no_login_while_it_is_resolved_or_built(field: Battlefie
     assert index.password not in made.everything
 
 
-def test_a_base_finds_no_login_in_any_step(field: Battlefield) -> None:
+def test_a_base_finds_no_login_in_any_step(field: OwnBases) -> None:
     search = f'{PYTHON} -I -c "$(cat /search.py)" >> /found 2>/dev/null'
     ground = field.ground(
         placed("/search.py", f"{SEARCH}\nfor form in found():\n    print(form)\n"), shell_that_runs_afterwards(search)
@@ -215,7 +215,7 @@ setup(name="trouble", version="1.0", py_modules=[])
     ],
 )
 def test_what_a_package_prints_does_not_decide_what_its_failure_is_called(
-    field: Battlefield, when: str, message: str
+    field: OwnBases, when: str, message: str
 ) -> None:
     ground = field.ground()
     package = source("trouble", PRINTING_SOURCE.replace("WHEN", repr(when)))
@@ -230,7 +230,7 @@ def test_what_a_package_prints_does_not_decide_what_its_failure_is_called(
 # ── What each step can reach ────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Overhearing:
+class OutputRecordingEngine:
     """The real engine, with everything remembered that containers said."""
 
     def __init__(self, engine: DockerDaemon) -> None:
@@ -246,9 +246,9 @@ class Overhearing:
         return getattr(self.engine, name)
 
 
-def test_what_is_only_looked_at_can_write_nowhere_reach_nobody_and_fill_nothing(field: Battlefield) -> None:
+def test_what_is_only_looked_at_can_write_nowhere_reach_nobody_and_fill_nothing(field: OwnBases) -> None:
     ground = field.ground(*trying())
-    engine = Overhearing(field.daemon)
+    engine = OutputRecordingEngine(field.daemon)
     image = field.daemon.find_image(ground.bench.base)
     assert image
     base = look_at(cast("Engine", engine), image, Reference.parse(ground.bench.base), labels=ground.bench.labels)
@@ -263,7 +263,7 @@ def test_what_is_only_looked_at_can_write_nowhere_reach_nobody_and_fill_nothing(
         assert len(tried) == 2
 
 
-def test_each_step_sees_only_what_the_table_in_security_says(field: Battlefield) -> None:
+def test_each_step_sees_only_what_the_table_in_security_says(field: OwnBases) -> None:
     ground = field.ground(*recording())
     with private_index(ground.mark, {"trouble": wheel("trouble", {"trouble.py": ""})}) as index:
         made = create(ground, "image", environment=index.environment, dependencies="trouble,docopt", packages="tree")
@@ -294,7 +294,7 @@ BEGINNINGS = ("sh -c export DEBIAN_FRONTEND", "sh -c folders=", "sh -c export SS
 WORDS_OF_STEPS = ("MOUNT", "WRITABLE", "FOUND")
 
 
-def test_what_a_step_can_write_is_there_only_for_builds_on_the_same_image(field: Battlefield) -> None:
+def test_what_a_step_can_write_is_there_only_for_builds_on_the_same_image(field: OwnBases) -> None:
     look = (
         f'#!/usr/bin/dash\nls /mnt/cache | grep {MARK} >> /seen\ntouch /mnt/cache/{MARK}\nexec /usr/bin/apt-get "$@"\n'
     )

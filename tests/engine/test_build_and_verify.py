@@ -43,7 +43,7 @@ CANARY = "canary-4c1f"
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class BuildSpace:
     """Everything between a request and a verified image, and the clearing up."""
 
     daemon: DockerDaemon
@@ -124,7 +124,7 @@ def private() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def bench(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def bench(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildSpace]:
     folder = tmp_path_factory.mktemp("recipe")
     bundle = settings.ca_bundle or Path("/etc/ssl/certs/ca-certificates.crt")
     program = UvProgram(
@@ -141,7 +141,7 @@ def bench(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFac
     ):
         image = daemon.find_image(settings.default_base)
         assert image is not None, f"the engine has no image `{settings.default_base}`: see `make setup`"
-        bench = Workbench(
+        bench = BuildSpace(
             daemon=daemon,
             base=look_at(daemon, image, Reference.parse(settings.default_base), labels={"warroom.job": "test-base"}),
             index=index,
@@ -158,13 +158,13 @@ def bench(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def seed(bench: Workbench) -> tuple[ImageSpec, ImageId]:
+def seed(bench: BuildSpace) -> tuple[ImageSpec, ImageId]:
     """Build the first example of the documentation, once for several tests."""
     spec = bench.spec("mechanize", "wget")
     return spec, bench.built(spec)
 
 
-def test_the_seeds_example_imports_and_runs_and_is_verified(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+def test_the_seeds_example_imports_and_runs_and_is_verified(bench: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> None:
     spec, image = seed
     assert bench.check(spec, image) == []
     version = next(package.version for package in spec.locked if package.name == "mechanize")
@@ -175,7 +175,7 @@ def test_the_seeds_example_imports_and_runs_and_is_verified(bench: Workbench, se
 
 
 @pytest.fixture(scope="module")
-def seed_files(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> bytes:
+def seed_files(bench: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> bytes:
     """Give the seed image's whole file system as a tar: inside a container not even root may read all of it."""
     return file_system(bench.daemon.endpoint, seed[1])
 
@@ -201,21 +201,21 @@ TRACES = re.compile(
 )
 
 
-def test_nothing_that_installing_took_stays_in_the_image(bench: Workbench, seed_files: bytes) -> None:
+def test_nothing_that_installing_took_stays_in_the_image(bench: BuildSpace, seed_files: bytes) -> None:
     added = paths_in(seed_files) - paths_in(file_system(bench.daemon.endpoint, bench.base.image_id))
     assert "/usr/bin/wget" in added
     assert [path for path in sorted(added) if TRACES.fullmatch(path)] == []
 
 
 def test_the_certificates_that_a_build_trusts_are_not_baked_in(
-    bench: Workbench, seed: tuple[ImageSpec, ImageId]
+    bench: BuildSpace, seed: tuple[ImageSpec, ImageId]
 ) -> None:
     sums = "find /etc/ssl /usr/share/ca-certificates /usr/local/share -type f -exec sha256sum {} + | sort"
     assert bench.said(seed[1], sums) == bench.said(bench.base.image_id, sums)
 
 
 def test_no_password_of_an_index_gets_into_the_image_or_its_history(
-    bench: Workbench, seed: tuple[ImageSpec, ImageId], seed_files: bytes
+    bench: BuildSpace, seed: tuple[ImageSpec, ImageId], seed_files: bytes
 ) -> None:
     _, image = seed
     with closing(docker.DockerClient(bench.daemon.endpoint)) as client:
@@ -225,13 +225,13 @@ def test_no_password_of_an_index_gets_into_the_image_or_its_history(
     assert CANARY.encode() not in seed_files
 
 
-def test_bytecode_is_there_for_users_who_cannot_write_it(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+def test_bytecode_is_there_for_users_who_cannot_write_it(bench: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> None:
     spec, image = seed
     script = f"{spec.base.python.executable} -c 'import mechanize; print(mechanize.__cached__)'"
     assert bench.said(image, f'test -f "$({script})" && echo compiled', user="65534") == "compiled"
 
 
-def test_the_labels_tell_what_it_is(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+def test_the_labels_tell_what_it_is(bench: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> None:
     spec, image = seed
     found = bench.daemon.find_image(image)
     made = read_labels(found.labels if found else {})
@@ -240,7 +240,7 @@ def test_the_labels_tell_what_it_is(bench: Workbench, seed: tuple[ImageSpec, Ima
     assert (made.job, made.spec, made.request.dependencies) == (bench.job, spec_hash(spec), ("mechanize",))
 
 
-def test_the_same_again_under_another_tag_is_all_cached(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+def test_the_same_again_under_another_tag_is_all_cached(bench: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> None:
     spec, _ = seed
     events = list(bench.building(replace(spec, tag="1.0.0.7")))
     done = [event for event in events if isinstance(event, StepDone)]
@@ -248,14 +248,14 @@ def test_the_same_again_under_another_tag_is_all_cached(bench: Workbench, seed: 
     assert all(event.cached for event in done if event.step > 1)
 
 
-def test_the_steps_that_run_are_the_steps_that_have_titles(bench: Workbench) -> None:
+def test_the_steps_that_run_are_the_steps_that_have_titles(bench: BuildSpace) -> None:
     spec = bench.spec("", "")
     recipe = write_dockerfile(spec, uv_image="warroom.invalid/uv:x")
     started = {event.step for event in bench.building(spec) if isinstance(event, StepStarted)}
     assert started <= set(range(1, len(recipe.steps) + 1))
 
 
-def test_a_module_that_lacks_a_library_is_told_and_one_that_has_it_is_fine(bench: Workbench) -> None:
+def test_a_module_that_lacks_a_library_is_told_and_one_that_has_it_is_fine(bench: BuildSpace) -> None:
     lacking = bench.spec("python-magic")
     ((module, error),) = bench.check(lacking, bench.built(lacking))
     assert module == "magic"
@@ -264,17 +264,17 @@ def test_a_module_that_lacks_a_library_is_told_and_one_that_has_it_is_fine(bench
     assert bench.check(complete, bench.built(complete)) == []
 
 
-def test_a_package_without_wheels_is_built_from_source(bench: Workbench) -> None:
+def test_a_package_without_wheels_is_built_from_source(bench: BuildSpace) -> None:
     spec = bench.spec("docopt==0.6.2,six")
     assert bench.check(spec, bench.built(spec)) == []
 
 
-def test_a_newer_python_package_takes_the_place_of_the_distributions(bench: Workbench) -> None:
+def test_a_newer_python_package_takes_the_place_of_the_distributions(bench: BuildSpace) -> None:
     spec = bench.spec("six", "python3-six")
     assert bench.check(spec, bench.built(spec)) == []
 
 
-def test_the_user_of_the_base_stays_and_the_check_runs_as_it(bench: Workbench) -> None:
+def test_the_user_of_the_base_stays_and_the_check_runs_as_it(bench: BuildSpace) -> None:
     image = bench.made_of(
         {}, f"FROM {bench.base.pinned}", "RUN useradd --create-home demisto", "USER demisto", 'ENTRYPOINT ["false"]'
     )
@@ -289,7 +289,7 @@ def test_the_user_of_the_base_stays_and_the_check_runs_as_it(bench: Workbench) -
     assert bench.said(built, "id -un") == "demisto"
 
 
-def test_a_name_that_the_distribution_does_not_have_is_told_in_plain_words(bench: Workbench) -> None:
+def test_a_name_that_the_distribution_does_not_have_is_told_in_plain_words(bench: BuildSpace) -> None:
     with pytest.raises(BuildFailed) as caught:
         bench.built(bench.spec("", "no-such-package-4c1f"))
     advice = explain(caught.value.details, StepKind.OS_PACKAGES)
@@ -297,12 +297,12 @@ def test_a_name_that_the_distribution_does_not_have_is_told_in_plain_words(bench
     assert advice.message == "The base's distribution has no OS package `no-such-package-4c1f`."
 
 
-def test_a_name_with_a_dot_is_no_pattern(bench: Workbench) -> None:
+def test_a_name_with_a_dot_is_no_pattern(bench: BuildSpace) -> None:
     with pytest.raises(BuildFailed):
         bench.built(bench.spec("", "wge."))
 
 
-def test_a_file_that_is_not_the_locked_one_is_not_installed(bench: Workbench) -> None:
+def test_a_file_that_is_not_the_locked_one_is_not_installed(bench: BuildSpace) -> None:
     spec = bench.spec("six")
     files = files_for(bench.index.files.gather(spec.files, raise_if_stopped=lambda: None))
     forged = replace(spec, locked=(replace(spec.locked[0], file=replace(spec.locked[0].file, sha256="0" * 64)),))
@@ -319,7 +319,7 @@ SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TroubleImage:
     """A distribution `trouble` 1.0 of these modules, in an image made without the recipe."""
 
     spec: ImageSpec
@@ -327,10 +327,10 @@ class Trouble:
 
 
 @pytest.fixture(scope="module")
-def trouble(bench: Workbench) -> Callable[..., Trouble]:
+def trouble(bench: BuildSpace) -> Callable[..., TroubleImage]:
     site = bench.said(bench.base.image_id, f'{bench.base.python.executable} -c "{SITE}"')
 
-    def make(*, at_start: str = "", **modules: str) -> Trouble:
+    def make(*, at_start: str = "", **modules: str) -> TroubleImage:
         files = {f"site/{name}.py": code.encode() for name, code in modules.items()}
         files["site/trouble-1.0.dist-info/METADATA"] = b"Metadata-Version: 2.1\nName: trouble\nVersion: 1.0\n"
         files["site/trouble-1.0.dist-info/RECORD"] = "".join(f"{name}.py,,\n" for name in modules).encode()
@@ -338,12 +338,12 @@ def trouble(bench: Workbench) -> Callable[..., Trouble]:
             files["site/trouble.pth"] = f"import sys; {at_start}\n".encode()
         image = bench.made_of(files, f"FROM {bench.base.pinned}", f"COPY site {site}")
         spec = replace(bench.spec("", ""), locked=(a_package("trouble", "1.0"),), os_packages=())
-        return Trouble(spec, image.id)
+        return TroubleImage(spec, image.id)
 
     return make
 
 
-def test_modules_that_crash_do_not_hide_each_other(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+def test_modules_that_crash_do_not_hide_each_other(bench: BuildSpace, trouble: Callable[..., TroubleImage]) -> None:
     made = trouble(
         a_good="print('x' * 100_000)",
         b_exit="import sys; sys.exit(0)",
@@ -361,20 +361,22 @@ def test_modules_that_crash_do_not_hide_each_other(bench: Workbench, trouble: Ca
     }
 
 
-def test_imports_that_never_end_end_the_check_in_time(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+def test_imports_that_never_end_end_the_check_in_time(bench: BuildSpace, trouble: Callable[..., TroubleImage]) -> None:
     made = trouble(**dict.fromkeys(("a", "b", "c"), "import time; time.sleep(600)"))
     with pytest.raises(VerificationFailed, match="not done within 7 s"):
         bench.check(made.spec, made.image, seconds=7)
 
 
-def test_a_python_that_never_starts_ends_the_check_in_time(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+def test_a_python_that_never_starts_ends_the_check_in_time(
+    bench: BuildSpace, trouble: Callable[..., TroubleImage]
+) -> None:
     made = trouble(at_start="import time; time.sleep(600)")
     with pytest.raises(VerificationFailed, match="not done within 3 s"):
         bench.check(made.spec, made.image, seconds=3)
 
 
 def test_an_image_that_forges_a_check_without_the_word_convinces_nobody(
-    bench: Workbench, trouble: Callable[..., Trouble]
+    bench: BuildSpace, trouble: Callable[..., TroubleImage]
 ) -> None:
     forged = 'import os; print(\'\\n0000 {"kind": "end"}\', flush=True); os._exit(0)'
     made = trouble(at_start=forged)
@@ -382,7 +384,7 @@ def test_an_image_that_forges_a_check_without_the_word_convinces_nobody(
         bench.check(made.spec, made.image)
 
 
-def test_what_is_not_installed_is_named(bench: Workbench) -> None:
+def test_what_is_not_installed_is_named(bench: BuildSpace) -> None:
     spec = replace(
         bench.spec("", ""),
         locked=(a_package("mechanize", "0.4.10"),),
@@ -399,7 +401,7 @@ def test_what_is_not_installed_is_named(bench: Workbench) -> None:
 # --- bases
 
 
-def test_the_configured_base_is_known_in_all_it_brings(bench: Workbench) -> None:
+def test_the_configured_base_is_known_in_all_it_brings(bench: BuildSpace) -> None:
     python = bench.base.python
     told = bench.said(bench.base.image_id, f"{python.executable} -V")
     assert told == f"Python {python.version}"
@@ -407,7 +409,7 @@ def test_the_configured_base_is_known_in_all_it_brings(bench: Workbench) -> None
     assert bench.base.package_manager is not None
 
 
-def test_what_a_base_orders_for_builds_on_it_is_seen(bench: Workbench) -> None:
+def test_what_a_base_orders_for_builds_on_it_is_seen(bench: BuildSpace) -> None:
     harmless = bench.made_of({}, f"FROM {bench.base.pinned}", "ONBUILD ENV A=1", "ONBUILD RUN true")
     assert harmless.on_build == ("ENV A=1", "RUN true")
     assert bench.look(harmless).python == bench.base.python
@@ -416,7 +418,7 @@ def test_what_a_base_orders_for_builds_on_it_is_seen(bench: Workbench) -> None:
         bench.look(reaching)
 
 
-def test_bases_that_nothing_can_be_built_on_are_told_apart(bench: Workbench) -> None:
+def test_bases_that_nothing_can_be_built_on_are_told_apart(bench: BuildSpace) -> None:
     base = f"FROM {bench.base.pinned}"
     old = b'#!/bin/sh\ncase "$*" in *sys.exit*) exit 1;; *) echo "$3 old 2.7";; esac\n'
     liar = b'#!/bin/sh\ncase "$*" in *look.py*) echo "$4 {}";; esac\n'

@@ -18,7 +18,7 @@ from commands.engine.interface import FilesRead, ReadOrder
 from commands.errors import EngineUnavailable, ImageInUse, Problem, PullFailed, PullStopped
 from commands.model.references import Reference
 from tests.fakes.registry import FakeRegistry, serving
-from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.engine_space import EngineSpace, cleared
 from tests.kit.private_engine import PrivateEngine, private_engine
 from tests.kit.program import PATIENCE
 
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
-def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineBench]:
-    with cleared(EngineBench(daemon, base_reference, build_network)) as one:
+def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineSpace]:
+    with cleared(EngineSpace(daemon, base_reference, build_network)) as one:
         yield one
 
 
@@ -41,7 +41,7 @@ def registry(daemon: DockerDaemon) -> Iterator[FakeRegistry]:
 
 
 def test_a_pull_that_breaks_in_the_middle_does_not_pass_the_old_image_off(
-    bench: EngineBench, registry: FakeRegistry
+    bench: EngineSpace, registry: FakeRegistry
 ) -> None:
     reference = registry.put("warroom-test/moving", "1", b"old")
     old = bench.engine.pull(reference, lambda _: None)
@@ -57,7 +57,7 @@ def test_a_pull_that_breaks_in_the_middle_does_not_pass_the_old_image_off(
     bench.engine.remove_image(str(reference))
 
 
-def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineBench, registry: FakeRegistry) -> None:
+def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineSpace, registry: FakeRegistry) -> None:
     reference = registry.put("warroom-test/moving", "1", b"old")
     old = bench.engine.pull(reference, lambda _: None)
     registry.put("warroom-test/moving", "1", b"new")
@@ -71,7 +71,7 @@ def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineBenc
     bench.engine.remove_image(old.repo_digests[0])
 
 
-def test_a_registry_is_asked_for_a_digest_without_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
+def test_a_registry_is_asked_for_a_digest_without_a_pull(bench: EngineSpace, registry: FakeRegistry) -> None:
     reference = registry.put("warroom-test/asked", "1", uuid4().bytes)
     assert isinstance(bench.engine, DockerDaemon)
     digest = bench.engine.registry_digest(reference)
@@ -81,13 +81,13 @@ def test_a_registry_is_asked_for_a_digest_without_a_pull(bench: EngineBench, reg
     bench.engine.remove_image(str(reference))
 
 
-def test_a_registry_that_lacks_an_image_is_told_as_by_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
+def test_a_registry_that_lacks_an_image_is_told_as_by_a_pull(bench: EngineSpace, registry: FakeRegistry) -> None:
     assert isinstance(bench.engine, DockerDaemon)
     with pytest.raises(Problem, match="nobody/nothing"):
         bench.engine.registry_digest(Reference(f"{registry.address}/nobody/nothing", tag="1"))
 
 
-def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineBench) -> None:
+def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineSpace) -> None:
     with pytest.raises(PullFailed) as problem:
         bench.engine.pull(Reference("127.0.0.1:1/nothing", tag="1"), lambda _: None)
 
@@ -95,7 +95,7 @@ def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineBench) -> 
 
 
 def test_a_pull_whose_registry_goes_silent_in_mid_layer_is_stopped_while_it_is_silent(
-    bench: EngineBench, registry: FakeRegistry
+    bench: EngineSpace, registry: FakeRegistry
 ) -> None:
     reference = registry.put_layers(f"warroom-test/{bench.mark}", "1", 200_000)
     registry.stall_blobs()
@@ -113,7 +113,7 @@ def test_a_pull_whose_registry_goes_silent_in_mid_layer_is_stopped_while_it_is_s
     bench.engine.remove_image(str(reference))
 
 
-def test_a_pull_whose_registry_never_says_a_word_is_stopped_while_it_waits(bench: EngineBench) -> None:
+def test_a_pull_whose_registry_never_says_a_word_is_stopped_while_it_waits(bench: EngineSpace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
         silent.settimeout(PATIENCE)
         reference = Reference(f"127.0.0.1:{silent.getsockname()[1]}/warroom-test/silent", tag="1")
@@ -126,7 +126,7 @@ def test_a_pull_whose_registry_never_says_a_word_is_stopped_while_it_waits(bench
 
 
 def test_a_stopped_pull_brings_nothing_when_the_registry_speaks_again(
-    bench: EngineBench, registry: FakeRegistry
+    bench: EngineSpace, registry: FakeRegistry
 ) -> None:
     reference = registry.put(f"warroom-test/{bench.mark}", "1", uuid4().bytes)
     asked, speaking = threading.Event(), threading.Event()
@@ -153,7 +153,7 @@ def test_a_stopped_pull_brings_nothing_when_the_registry_speaks_again(
 
 @pytest.mark.parametrize("after", [0.0, 0.002, 0.01])
 def test_a_pull_that_is_stopped_in_its_first_moments_ends_as_stopped(
-    bench: EngineBench, registry: FakeRegistry, after: float
+    bench: EngineSpace, registry: FakeRegistry, after: float
 ) -> None:
     reference = registry.put(f"warroom-test/{bench.mark}", "1", uuid4().bytes)
     registry.stall_blobs()
@@ -171,7 +171,7 @@ def test_a_pull_that_is_stopped_in_its_first_moments_ends_as_stopped(
 
 
 def test_of_two_pulls_of_one_image_the_other_goes_on_when_one_is_stopped(
-    bench: EngineBench, registry: FakeRegistry
+    bench: EngineSpace, registry: FakeRegistry
 ) -> None:
     reference = registry.put_layers(f"warroom-test/{bench.mark}", "1", 200_000)
     registry.stall_blobs()
@@ -235,7 +235,7 @@ def test_a_daemon_that_ends_in_mid_pull_is_told_and_used_again_when_it_is_back(n
 # --- files
 
 
-def test_files_of_the_base_are_those_that_its_own_programs_see(bench: EngineBench) -> None:
+def test_files_of_the_base_are_those_that_its_own_programs_see(bench: EngineSpace) -> None:
     wanted = {"var/lib/dpkg/status", "usr/lib/os-release"}
 
     read = bench.engine.read_files(ReadOrder(bench.base_id, bench.labels, wanted.__contains__))
@@ -246,7 +246,7 @@ def test_files_of_the_base_are_those_that_its_own_programs_see(bench: EngineBenc
     }
 
 
-def test_a_file_with_several_names_is_found_under_each_and_a_link_is_not_followed(bench: EngineBench) -> None:
+def test_a_file_with_several_names_is_found_under_each_and_a_link_is_not_followed(bench: EngineSpace) -> None:
     image = bench.built(f"RUN mkdir /x && echo {bench.mark} > /x/1 && ln /x/1 /x/2 && ln -s 1 /x/3")
 
     read = bench.engine.read_files(ReadOrder(image, bench.labels, {"x/2", "x/3"}.__contains__))
@@ -254,7 +254,7 @@ def test_a_file_with_several_names_is_found_under_each_and_a_link_is_not_followe
     assert read == FilesRead({"x/2": f"{bench.mark}\n".encode()})
 
 
-def test_names_of_any_kind_and_length_are_read(bench: EngineBench) -> None:
+def test_names_of_any_kind_and_length_are_read(bench: EngineSpace) -> None:
     names = [f"/{'/'.join(['f' * 200] * 5)}/a", "/zwölf", "/with space", "/new\nline"]
     script = "; ".join(f'mkdir -p "$(dirname "{name}")"; echo {bench.mark} > "{name}"' for name in names[:3])
     image = bench.built(f"RUN {script}")
@@ -267,7 +267,7 @@ def test_names_of_any_kind_and_length_are_read(bench: EngineBench) -> None:
 # --- images in use
 
 
-def test_an_image_that_a_running_container_uses_is_not_removed(bench: EngineBench, docker_host: str | None) -> None:
+def test_an_image_that_a_running_container_uses_is_not_removed(bench: EngineSpace, docker_host: str | None) -> None:
     image = bench.built(f"RUN echo {bench.mark}")
     bench.engine.tag(image, f"warroom-test/{bench.mark}", "1")
     raw = docker.APIClient(base_url=docker_host or bench.engine.describe().endpoint, version="auto")

@@ -23,7 +23,7 @@ from commands.errors import (
     Problem,
 )
 from commands.model.events import LogLine, StepFailed, StepStarted
-from tests.kit.engine_space import LABEL, EngineBench, cleared, failed, packed
+from tests.kit.engine_space import LABEL, EngineSpace, cleared, failed, packed
 from tests.kit.limits import ended_after
 from tests.kit.private_engine import PrivateEngine, private_engine, tiny_root
 from tests.kit.program import PATIENCE, becomes, is_running, kill
@@ -35,8 +35,8 @@ TINY = "tiny:1"
 
 
 @pytest.fixture
-def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineBench]:
-    with cleared(EngineBench(daemon, base_reference, build_network)) as one:
+def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineSpace]:
+    with cleared(EngineSpace(daemon, base_reference, build_network)) as one:
         yield one
 
 
@@ -53,7 +53,7 @@ def appears(word: str) -> bool:
 # --- builds
 
 
-def test_lines_arrive_while_the_step_runs(bench: EngineBench) -> None:
+def test_lines_arrive_while_the_step_runs(bench: EngineSpace) -> None:
     seconds = long_seconds(bench.mark)
     lines = (
         event
@@ -69,7 +69,7 @@ def test_lines_arrive_while_the_step_runs(bench: EngineBench) -> None:
     assert LogLine(2, "end") in list(lines)
 
 
-def test_the_process_of_a_cancelled_build_is_gone(bench: EngineBench) -> None:
+def test_the_process_of_a_cancelled_build_is_gone(bench: EngineSpace) -> None:
     seconds = long_seconds(bench.mark)
     order = bench.order(f"RUN echo {bench.mark}; sleep {seconds}")
 
@@ -83,7 +83,7 @@ def test_the_process_of_a_cancelled_build_is_gone(bench: EngineBench) -> None:
     assert ends(seconds)
 
 
-def test_a_build_whose_events_are_closed_early_is_gone(bench: EngineBench) -> None:
+def test_a_build_whose_events_are_closed_early_is_gone(bench: EngineSpace) -> None:
     seconds = long_seconds(bench.mark)
     events = bench.engine.build(bench.order(f"RUN echo {bench.mark}; sleep {seconds}"))
     assert isinstance(events, Generator)
@@ -95,7 +95,7 @@ def test_a_build_whose_events_are_closed_early_is_gone(bench: EngineBench) -> No
     assert ends(seconds)
 
 
-def test_a_build_that_timed_out_is_gone(bench: EngineBench) -> None:
+def test_a_build_that_timed_out_is_gone(bench: EngineSpace) -> None:
     seconds = long_seconds(bench.mark)
 
     def silent(idle_seconds: float) -> tuple[list[BuildEvent], Problem]:
@@ -109,7 +109,7 @@ def test_a_build_that_timed_out_is_gone(bench: EngineBench) -> None:
 
 
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
-def test_a_build_that_is_stopped_in_its_first_moments_ends_as_stopped(bench: EngineBench, after: float) -> None:
+def test_a_build_that_is_stopped_in_its_first_moments_ends_as_stopped(bench: EngineSpace, after: float) -> None:
     order, pause = bench.order(f"RUN echo {bench.mark}; sleep 3600"), threading.Event()
 
     with ThreadPoolExecutor(1) as pool:
@@ -122,7 +122,7 @@ def test_a_build_that_is_stopped_in_its_first_moments_ends_as_stopped(bench: Eng
     assert isinstance(ended.result()[1], BuildStopped)
 
 
-def test_a_file_of_the_context_can_be_mounted_into_a_step(bench: EngineBench) -> None:
+def test_a_file_of_the_context_can_be_mounted_into_a_step(bench: EngineSpace) -> None:
     order = bench.order("RUN --mount=type=bind,source=note,target=/note cat /note")
     dockerfile = f"FROM {bench.base}\nRUN --mount=type=bind,source=note,target=/note cat /note\n"
     context = packed({"Dockerfile": dockerfile.encode(), "note": f"zwölf {bench.mark}\n".encode()})
@@ -132,13 +132,13 @@ def test_a_file_of_the_context_can_be_mounted_into_a_step(bench: EngineBench) ->
     assert LogLine(2, f"zwölf {bench.mark}") in told
 
 
-def test_a_build_argument_reaches_the_step(bench: EngineBench) -> None:
+def test_a_build_argument_reaches_the_step(bench: EngineSpace) -> None:
     order = replace(bench.order("ARG note", "RUN echo $note"), build_args={"note": f"noted {bench.mark}"})
 
     assert LogLine(2, f"noted {bench.mark}") in list(bench.engine.build(order))
 
 
-def test_a_context_that_is_none_is_refused(bench: EngineBench) -> None:
+def test_a_context_that_is_none_is_refused(bench: EngineSpace) -> None:
     for context in (b"no tar", packed({"another": b""})):
         told, problem = failed(bench.engine.build(replace(bench.order(), context=context)))
 
@@ -149,7 +149,7 @@ def test_a_context_that_is_none_is_refused(bench: EngineBench) -> None:
 # --- runs
 
 
-def test_a_container_has_no_network_no_privileges_and_no_way_to_get_some(bench: EngineBench) -> None:
+def test_a_container_has_no_network_no_privileges_and_no_way_to_get_some(bench: EngineSpace) -> None:
     script = "ls /sys/class/net; grep -E '^(CapEff|NoNewPrivs)' /proc/self/status"
 
     outcome = bench.engine.run(bench.script(script))
@@ -157,7 +157,7 @@ def test_a_container_has_no_network_no_privileges_and_no_way_to_get_some(bench: 
     assert outcome.output == "lo\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n"
 
 
-def test_a_container_that_takes_too_much_memory_is_ended(bench: EngineBench) -> None:
+def test_a_container_that_takes_too_much_memory_is_ended(bench: EngineSpace) -> None:
     outcome = bench.engine.run(bench.script("tail /dev/zero", memory=64 << 20))
 
     assert outcome.out_of_memory
@@ -165,13 +165,13 @@ def test_a_container_that_takes_too_much_memory_is_ended(bench: EngineBench) -> 
     assert outcome.exit_code not in (0, None)
 
 
-def test_a_container_cannot_start_more_processes_than_it_may(bench: EngineBench) -> None:
+def test_a_container_cannot_start_more_processes_than_it_may(bench: EngineSpace) -> None:
     outcome = bench.engine.run(bench.script("for i in $(seq 40); do sleep 1 & done; wait", pids=20))
 
     assert "fork" in outcome.errors
 
 
-def test_an_entrypoint_is_not_run_and_the_images_own_user_is_kept(bench: EngineBench) -> None:
+def test_an_entrypoint_is_not_run_and_the_images_own_user_is_kept(bench: EngineSpace) -> None:
     image_id = bench.built(f"RUN echo {bench.mark}", 'ENTRYPOINT ["echo", "entrypoint"]', "USER nobody")
 
     outcome = bench.engine.run(bench.script("id -un; echo $A", image=image_id, environment={"A": "a b"}))
@@ -179,20 +179,20 @@ def test_an_entrypoint_is_not_run_and_the_images_own_user_is_kept(bench: EngineB
     assert (outcome.exit_code, outcome.output) == (0, "nobody\na b\n")
 
 
-def test_of_much_output_the_end_is_kept(bench: EngineBench) -> None:
+def test_of_much_output_the_end_is_kept(bench: EngineSpace) -> None:
     outcome = bench.engine.run(bench.script("yes 0123456789 | head -c 12000000; echo; echo end"))
 
     assert len(outcome.output) <= OUTPUT_LIMIT
     assert outcome.output.endswith("\nend\n")
 
 
-def test_a_file_that_is_put_in_may_be_run_and_leaves_its_folder_as_it_was(bench: EngineBench) -> None:
+def test_a_file_that_is_put_in_may_be_run_and_leaves_its_folder_as_it_was(bench: EngineSpace) -> None:
     order = bench.script("stat -c %a /tmp; exec /tmp/tool", files={"/tmp/tool": b"#!/bin/sh\necho ran\n"})  # noqa: S108  # in the container
 
     assert bench.engine.run(order).output == "1777\nran\n"
 
 
-def test_a_container_that_cannot_start_is_removed(bench: EngineBench) -> None:
+def test_a_container_that_cannot_start_is_removed(bench: EngineSpace) -> None:
     with pytest.raises(Problem, match="no-such-user"):
         bench.engine.run(bench.script("true", user="no-such-user"))
 
@@ -209,20 +209,20 @@ def private() -> Iterator[PrivateEngine]:
 
 
 @pytest.fixture
-def private_bench(private: PrivateEngine) -> Iterator[EngineBench]:
+def private_bench(private: PrivateEngine) -> Iterator[EngineSpace]:
     yield from benches_on(private)
 
 
-def benches_on(private: PrivateEngine) -> Iterator[EngineBench]:
+def benches_on(private: PrivateEngine) -> Iterator[EngineSpace]:
     engine = DockerDaemon(private.host, lookup_seconds=PATIENCE)
     engine.import_image(tiny_root("sh", "sleep", "echo", "dd"), "tiny", "1", {})
-    yield EngineBench(engine, TINY, network="host")
+    yield EngineSpace(engine, TINY, network="host")
     engine.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_daemon_that_ends_in_mid_build_is_told_and_used_again_when_it_is_back(
-    private: PrivateEngine, private_bench: EngineBench, number: signal.Signals
+    private: PrivateEngine, private_bench: EngineSpace, number: signal.Signals
 ) -> None:
     seconds = long_seconds(private_bench.mark)
     order = private_bench.order(f"RUN echo begun; sleep {seconds}")
@@ -242,7 +242,7 @@ def test_a_daemon_that_ends_in_mid_build_is_told_and_used_again_when_it_is_back(
     assert private_bench.engine.find_image(private_bench.built("RUN echo again")) is not None
 
 
-def test_a_daemon_that_hangs_is_told_while_it_does(private: PrivateEngine, private_bench: EngineBench) -> None:
+def test_a_daemon_that_hangs_is_told_while_it_does(private: PrivateEngine, private_bench: EngineSpace) -> None:
     order = private_bench.order("RUN true", idle_seconds=2)
 
     private.send(signal.SIGSTOP)
@@ -266,7 +266,7 @@ def is_stopped(private: PrivateEngine) -> bool:
     return all((thread / "stat").read_text().rpartition(")")[2].split()[0] == "T" for thread in threads.iterdir())
 
 
-def test_a_run_leaves_no_volume(private: PrivateEngine, private_bench: EngineBench) -> None:
+def test_a_run_leaves_no_volume(private: PrivateEngine, private_bench: EngineSpace) -> None:
     image_id = private_bench.built("VOLUME /kept")
     raw = docker.APIClient(base_url=private.host, version="auto")
 
@@ -277,12 +277,12 @@ def test_a_run_leaves_no_volume(private: PrivateEngine, private_bench: EngineBen
 
 
 @pytest.fixture(scope="module")
-def full_bench() -> Iterator[EngineBench]:
+def full_bench() -> Iterator[EngineSpace]:
     with private_engine(small=64 << 20) as private:
         yield from benches_on(private)
 
 
-def test_a_disk_that_a_step_fills_is_told_in_the_steps_words(full_bench: EngineBench) -> None:
+def test_a_disk_that_a_step_fills_is_told_in_the_steps_words(full_bench: EngineSpace) -> None:
     told, problem = failed(full_bench.engine.build(full_bench.order("RUN dd if=/dev/zero of=/big bs=1M")))
 
     # Whether that is so is decided where it is known whose words they are: a step can print them without any need.
@@ -291,7 +291,7 @@ def test_a_disk_that_a_step_fills_is_told_in_the_steps_words(full_bench: EngineB
     assert told[-1] == StepFailed(2, 0)
 
 
-def test_a_disk_that_the_build_context_fills_is_told_as_such(full_bench: EngineBench) -> None:
+def test_a_disk_that_the_build_context_fills_is_told_as_such(full_bench: EngineSpace) -> None:
     dockerfile = f"FROM {TINY}\nCOPY big /\n".encode()
     order = replace(full_bench.order(), context=packed({"Dockerfile": dockerfile, "big": bytes(80 << 20)}))
 
@@ -300,6 +300,6 @@ def test_a_disk_that_the_build_context_fills_is_told_as_such(full_bench: EngineB
     assert isinstance(problem, DiskFull), problem.message
 
 
-def test_a_disk_that_an_import_fills_is_told_as_such(full_bench: EngineBench) -> None:
+def test_a_disk_that_an_import_fills_is_told_as_such(full_bench: EngineSpace) -> None:
     with pytest.raises(DiskFull):
         full_bench.engine.import_image(packed({"big": bytes(80 << 20)}), "big", "1", {})

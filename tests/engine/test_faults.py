@@ -13,10 +13,10 @@ import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.engine_space import EngineBench
+from tests.kit.engine_space import EngineSpace
 from tests.kit.private_engine import PrivateEngine, private_engine
-from tests.kit.program import Program, Scene, Talk, becomes, facts_of, is_running, kill, scene, text_of
-from tests.kit.program_on_engine import Ground, installer, long_seconds
+from tests.kit.program import CommandDialog, Program, ProgramRoom, becomes, facts_of, is_running, kill, scene, text_of
+from tests.kit.program_on_engine import OwnBase, installer, long_seconds
 
 pytestmark = pytest.mark.engine
 
@@ -48,15 +48,15 @@ def base_root(tmp_path_factory: pytest.TempPathFactory, docker_host: str | None,
 
 
 @contextmanager
-def ground_on(private: PrivateEngine, base_root: Path, state: Path, *instructions: str) -> Iterator[Ground]:
+def ground_on(private: PrivateEngine, base_root: Path, state: Path, *instructions: str) -> Iterator[OwnBase]:
     """Make a ground on a daemon of the test's own."""
     engine = DockerDaemon(private.host)
     raw = docker.APIClient(private.host, version="auto")
     raw.import_image_from_file(str(base_root), repository="plain", tag="1")
-    plain = EngineBench(engine, "plain:1", "host")
+    plain = EngineSpace(engine, "plain:1", "host")
     words = [instruction.replace("LONG", long_seconds(plain.mark)) for instruction in instructions]
     engine.tag(plain.built(*words), "base", "1")
-    ground = Ground(EngineBench(engine, "base:1", "host", mark=plain.mark), raw, state)
+    ground = OwnBase(EngineSpace(engine, "base:1", "host", mark=plain.mark), raw, state)
     try:
         yield ground
     finally:
@@ -65,11 +65,11 @@ def ground_on(private: PrivateEngine, base_root: Path, state: Path, *instruction
         engine.close()
 
 
-def settings(ground: Ground, private: PrivateEngine) -> dict[str, str]:
+def settings(ground: OwnBase, private: PrivateEngine) -> dict[str, str]:
     return {**ground.environment, "WARROOM_DOCKER_HOST": private.host, "WARROOM_BUILD_NETWORK": "host"}
 
 
-def begin(play: Scene) -> Talk:
+def begin(play: ProgramRoom) -> CommandDialog:
     """Have a build under way."""
     talk = play.type("/docker_image_create name=image packages=tar")
     talk.until("review")
@@ -150,7 +150,7 @@ def closed_port() -> int:
         return port
 
 
-def test_an_index_that_nobody_reaches_is_told_as_such(ground: Ground, closed_port: int) -> None:
+def test_an_index_that_nobody_reaches_is_told_as_such(ground: OwnBase, closed_port: int) -> None:
     environment = {**ground.environment, "WARROOM_INDEX_URL": f"http://127.0.0.1:{closed_port}/simple"}
     line = f"/docker_image_create name={ground.name('image')} dependencies=no-such-package-of-warroom-7e1c"
     with Program("say", line, "--yes", environment=environment) as program:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.room.events import Message
 from commands.engine.docker_daemon import DockerDaemon
-from tests.fakes.loopback import Loopback, Reply, Request, listening
+from tests.fakes.loopback import Loopback, LoopbackRequest, Reply, listening
 from tests.kit.driver import title, words
 from tests.kit.update_site import hasty_house
 
@@ -26,7 +26,7 @@ def server() -> Iterator[Loopback]:
         yield one
 
 
-def not_there(_: Request) -> Reply:
+def not_there(_: LoopbackRequest) -> Reply:
     body = f"<html><h1>{SECRET}</h1> x509: unauthorized, no space left on device, denied</html>".encode()
     return Reply(404, {"Content-Type": "text/html"}, (body,), len(body))
 
@@ -79,7 +79,7 @@ def test_nothing_is_shown_of_where_a_host_sends_on_to(server: Loopback, daemon: 
 def test_a_host_that_says_nothing_is_given_up(server: Loopback, daemon: DockerDaemon, tmp_path: Path) -> None:
     over = threading.Event()
 
-    def says_nothing(_: Request) -> Reply:
+    def says_nothing(_: LoopbackRequest) -> Reply:
         over.wait()
         raise ConnectionResetError
 

@@ -14,7 +14,7 @@ from commands.inventory.difference import difference
 from commands.inventory.reading import Inventories
 from commands.model.images import ImageId
 from commands.model.packages import Change, Difference, Inventory, PackageChanges
-from tests.kit.engine_space import LABEL, EngineBench, cleared, packed
+from tests.kit.engine_space import LABEL, EngineSpace, cleared, packed
 
 pytestmark = pytest.mark.engine
 
@@ -44,23 +44,23 @@ def distribution(name: str, version: str) -> str:
 
 
 @pytest.fixture
-def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineBench]:
-    with cleared(EngineBench(daemon, base_reference, build_network)) as one:
+def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineSpace]:
+    with cleared(EngineSpace(daemon, base_reference, build_network)) as one:
         yield one
 
 
-def told(bench: EngineBench, *command: str) -> str:
+def told(bench: EngineSpace, *command: str) -> str:
     """Ask a program of the base itself."""
     outcome = bench.engine.run(bench.script("", command=command))
     assert outcome.exit_code == 0, outcome.errors
     return outcome.output
 
 
-def imported(bench: EngineBench, files: Mapping[str, bytes]) -> ImageId:
+def imported(bench: EngineSpace, files: Mapping[str, bytes]) -> ImageId:
     return bench.engine.import_image(packed(files), f"warroom-test/{bench.mark}", "files", bench.labels)
 
 
-def test_the_base_has_what_its_own_package_managers_say(bench: EngineBench) -> None:
+def test_the_base_has_what_its_own_package_managers_say(bench: EngineSpace) -> None:
     distributions = json.loads(told(bench, "python3", "-c", ASK_PYTHON))
     python = {str(canonicalize_name(name)): version for name, version in distributions.items()}
     rows = told(bench, "dpkg-query", "-W", "-f", "${db:Status-Status}\\t${Package}\\t${Version}\\n").splitlines()
@@ -70,7 +70,7 @@ def test_the_base_has_what_its_own_package_managers_say(bench: EngineBench) -> N
     assert len(installed) > 50
 
 
-def test_what_a_later_layer_adds_changes_and_removes_is_the_difference(bench: EngineBench) -> None:
+def test_what_a_later_layer_adds_changes_and_removes_is_the_difference(bench: EngineSpace) -> None:
     first = f"RUN {deb('one', '1:1.0~rc1-1')} && {deb('two', '2')} && {distribution('Warroom.One', '1.9')}"
     second = f"RUN rm -r /opt/venv && {distribution('warroom_one', '1.10')} && {distribution('warroom.new', '1!2+x')}"
     third = f"RUN dpkg --purge warroom-two && {deb('one', '1:1.0-1')} && {deb('three', '3')}"
@@ -90,13 +90,13 @@ def test_what_a_later_layer_adds_changes_and_removes_is_the_difference(bench: En
     )
 
 
-def test_an_image_without_a_system_in_it_has_no_database(bench: EngineBench) -> None:
+def test_an_image_without_a_system_in_it_has_no_database(bench: EngineSpace) -> None:
     image = imported(bench, {"program": b"x"})
 
     assert Inventories(bench.engine).of(image, bench.labels) == Inventory({}, None)
 
 
-def test_the_databases_of_other_distributions_are_found(bench: EngineBench) -> None:
+def test_the_databases_of_other_distributions_are_found(bench: EngineSpace) -> None:
     distroless = {"var/lib/dpkg/status.d/tzdata": b"Package: tzdata\nVersion: 2024a\nArchitecture: all\n"}
     metadata = {"usr/lib/python3.11/site-packages/a-1.dist-info/METADATA": b"Name: A\nVersion: 1\n"}
     image = imported(bench, {**distroless, **metadata})
@@ -106,7 +106,7 @@ def test_the_databases_of_other_distributions_are_found(bench: EngineBench) -> N
     assert Inventories(bench.engine).of(image, bench.labels) == Inventory({}, {"musl": "1.2.5-r0"}, "apk")
 
 
-def test_reading_starts_nothing_and_leaves_nothing(bench: EngineBench, raw: docker.APIClient) -> None:
+def test_reading_starts_nothing_and_leaves_nothing(bench: EngineSpace, raw: docker.APIClient) -> None:
     label, begin = f"{LABEL}={bench.mark}", int(time.time())
 
     Inventories(bench.engine).of(bench.base_id, bench.labels)
@@ -119,7 +119,7 @@ def test_reading_starts_nothing_and_leaves_nothing(bench: EngineBench, raw: dock
     assert raw.containers(all=True, filters={"label": label}) == []
 
 
-def test_an_image_that_is_not_there_is_a_problem_and_no_empty_inventory(bench: EngineBench) -> None:
+def test_an_image_that_is_not_there_is_a_problem_and_no_empty_inventory(bench: EngineSpace) -> None:
     with pytest.raises(ImageNotFound):
         Inventories(bench.engine).of(ImageId(f"sha256:{'0' * 64}"), bench.labels)
 

@@ -16,8 +16,8 @@ import pytest
 
 from bot.room.workspace import BOT
 from commands.recipe.labels import JOB
-from tests.kit.program import OVER, Happening, Logged, Scene, Talk, facts_of, scene
-from tests.kit.program_on_engine import Ground, installer
+from tests.kit.program import OVER, CommandDialog, Happening, LogEvent, ProgramRoom, facts_of, scene
+from tests.kit.program_on_engine import OwnBase, installer
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +44,7 @@ MOMENTS = {
 """Points of a job, and the event of the log at which the bot is killed."""
 
 
-def drive(play: Scene, talk: Talk, is_over: Callable[[Happening], bool]) -> None:
+def drive(play: ProgramRoom, talk: CommandDialog, is_over: Callable[[Happening], bool]) -> None:
     """Press Create once the dialog asks, until it is over."""
     pressed = talk.state == "review"
     if pressed:
@@ -62,28 +62,30 @@ def drive(play: Scene, talk: Talk, is_over: Callable[[Happening], bool]) -> None
     play.until(wanted)
 
 
-def run_until_killed(play: Scene, ground: Ground, doom: tuple[str, ...]) -> Talk:
+def run_until_killed(play: ProgramRoom, ground: OwnBase, doom: tuple[str, ...]) -> CommandDialog:
     with play.bot(doom=doom) as bot:
         talk = play.type(f"/docker_image_create name={ground.name('image')} dependencies=mechanize packages=tar")
-        drive(play, talk, lambda happening: isinstance(happening, Logged) and happening.says(OVER))
+        drive(play, talk, lambda happening: isinstance(happening, LogEvent) and happening.says(OVER))
         assert bot.ended() == -signal.SIGKILL
     return talk
 
 
-def run_to_the_end(play: Scene, talk: Talk) -> None:
+def run_to_the_end(play: ProgramRoom, talk: CommandDialog) -> None:
     with play.bot() as bot:
         if not is_told(talk):
             drive(play, talk, lambda _: is_told(talk))
         assert bot.ended(signal.SIGTERM) == 0
 
 
-def is_told(talk: Talk) -> bool:
+def is_told(talk: CommandDialog) -> bool:
     """Say whether the end is shown, the log is in the thread, and the requester was told."""
     return talk.state == "done" and {len(reply.files) for reply in talk.thread} == {0, 1}
 
 
 @pytest.mark.parametrize("doom", MOMENTS.values(), ids=MOMENTS)
-def test_a_job_whose_bot_is_killed_ends_exactly_once(make_ground: Callable[..., Ground], doom: tuple[str, ...]) -> None:
+def test_a_job_whose_bot_is_killed_ends_exactly_once(
+    make_ground: Callable[..., OwnBase], doom: tuple[str, ...]
+) -> None:
     ground = make_ground(SLOW)
     with scene(ground.environment) as play:
         talk = run_until_killed(play, ground, doom)

@@ -20,7 +20,7 @@ from commands.model.events import ImageBuilt
 from commands.model.images import ImageId
 from tests.kit.engine_space import LABEL, packed
 from tests.kit.program import PATIENCE, ROOT, becomes
-from tests.kit.program_on_engine import Ground
+from tests.kit.program_on_engine import OwnBase
 
 pytestmark = pytest.mark.engine
 
@@ -59,11 +59,11 @@ def own_image(settings: Settings) -> Iterator[ImageId]:
 
 
 @dataclass(frozen=True, slots=True)
-class Berth:
+class OwnImageRunner:
     """Runs containers of the image as OPERATING.md says: read-only, one volume, the daemon's socket and its group."""
 
     image: ImageId
-    ground: Ground
+    ground: OwnBase
     settings: Settings
     socket: Path
 
@@ -127,10 +127,10 @@ class Berth:
 
 
 @pytest.fixture
-def berth(own_image: ImageId, ground: Ground, settings: Settings, daemon: DockerDaemon) -> Berth:
+def berth(own_image: ImageId, ground: OwnBase, settings: Settings, daemon: DockerDaemon) -> OwnImageRunner:
     if not daemon.endpoint.startswith(UNIX):
         pytest.skip("the daemon is on another machine: its socket cannot be given to a container")
-    return Berth(own_image, ground, settings, Path(daemon.endpoint.removeprefix(UNIX)))
+    return OwnImageRunner(own_image, ground, settings, Path(daemon.endpoint.removeprefix(UNIX)))
 
 
 def config_of(image: ImageId, raw: docker.APIClient) -> dict[str, Any]:
@@ -153,13 +153,13 @@ def test_nothing_of_the_building_stays(own_image: ImageId, daemon: DockerDaemon)
     assert (outcome.exit_code, outcome.output) == (0, "")
 
 
-def test_it_finds_all_it_needs_with_a_read_only_root(berth: Berth) -> None:
+def test_it_finds_all_it_needs_with_a_read_only_root(berth: OwnImageRunner) -> None:
     status, told = berth.ended("check", "--json")
     faults = [line for line in told["lines"] if line["mark"] == "fault"]
     assert (status, faults) == (0, [])
 
 
-def test_it_makes_an_image_on_the_daemon_outside(berth: Berth) -> None:
+def test_it_makes_an_image_on_the_daemon_outside(berth: OwnImageRunner) -> None:
     line = f"/docker_image_create name={berth.ground.name('image')} dependencies=mechanize"
     status, told = berth.ended("say", line, "--yes", "--json")
     assert (status, told["state"]) == (0, "done"), told
@@ -167,7 +167,7 @@ def test_it_makes_an_image_on_the_daemon_outside(berth: Berth) -> None:
     assert made.id == told["id"]
 
 
-def test_its_health_check_tells_a_bot_that_runs_from_one_that_does_not(berth: Berth) -> None:
+def test_its_health_check_tells_a_bot_that_runs_from_one_that_does_not(berth: OwnImageRunner) -> None:
     check = config_of(berth.image, berth.ground.raw)["Healthcheck"]["Test"]
     assert check[0] == "CMD"
     with berth.container("room", "--port", "0") as running:

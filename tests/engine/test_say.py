@@ -15,18 +15,18 @@ from commands.carry_out import clean
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.recipe.labels import JOB
 from tests.kit.program import PATIENCE, Program, becomes, is_running
-from tests.kit.program_on_engine import Ground, installer
+from tests.kit.program_on_engine import OwnBase, installer
 
 pytestmark = pytest.mark.engine
 
-MakeGround = Callable[..., Ground]
+MakeGround = Callable[..., OwnBase]
 
 ENDLESS = installer("echo patience", "exec sleep LONG")
 """OS packages of this base take an hour to install."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SayExit:
     """How `warroom say` ended."""
 
     status: int
@@ -42,12 +42,12 @@ class Answer:
         return told
 
 
-def say(ground: Ground, line: str, *options: str, **settings: str) -> Answer:
+def say(ground: OwnBase, line: str, *options: str, **settings: str) -> SayExit:
     with Program("say", line, *options, environment={**ground.environment, **settings}) as program:
-        return Answer(program.ended(), program.output, program.errors)
+        return SayExit(program.ended(), program.output, program.errors)
 
 
-def command(ground: Ground, **arguments: str) -> str:
+def command(ground: OwnBase, **arguments: str) -> str:
     """Type a command; the image's name is the test's own."""
     return " ".join(
         [
@@ -58,7 +58,7 @@ def command(ground: Ground, **arguments: str) -> str:
     )
 
 
-def run_in(ground: Ground, told: Mapping[str, Any], *words: str) -> RunOutcome:
+def run_in(ground: OwnBase, told: Mapping[str, Any], *words: str) -> RunOutcome:
     """Run a command in a throw-away container of an image that was made."""
     image = ground.bench.engine.find_image(f"{told['image']}:{told['tag']}")
     assert image is not None
@@ -68,7 +68,7 @@ def run_in(ground: Ground, told: Mapping[str, Any], *words: str) -> RunOutcome:
 # ── What works ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_example_makes_an_image_that_has_what_was_asked_for(ground: Ground) -> None:
+def test_the_example_makes_an_image_that_has_what_was_asked_for(ground: OwnBase) -> None:
     answer = say(ground, command(ground, dependencies="mechanize", packages="wget"), "--yes", "--json")
     assert (answer.status, answer.told["state"]) == (0, "done"), answer
     assert run_in(ground, answer.told, "python3", "-c", "import mechanize").exit_code == 0
@@ -76,7 +76,7 @@ def test_the_example_makes_an_image_that_has_what_was_asked_for(ground: Ground) 
     assert ground.left_behind() == ()
 
 
-def test_the_answer_for_scripts_says_what_was_made_and_how_long_each_phase_took(ground: Ground) -> None:
+def test_the_answer_for_scripts_says_what_was_made_and_how_long_each_phase_took(ground: OwnBase) -> None:
     answer = say(ground, command(ground, dependencies="mechanize"), "--yes", "--json")
     (image,) = ground.images()
     told = answer.told
@@ -87,7 +87,7 @@ def test_the_answer_for_scripts_says_what_was_made_and_how_long_each_phase_took(
     assert "Check the result" in told["seconds"]["steps"]
 
 
-def test_in_a_pipe_each_state_of_the_dialog_is_printed(ground: Ground) -> None:
+def test_in_a_pipe_each_state_of_the_dialog_is_printed(ground: OwnBase) -> None:
     answer = say(ground, command(ground, dependencies="mechanize"), "--yes")
     assert answer.status == 0
     assert "dockerimage: " in answer.output
@@ -95,7 +95,7 @@ def test_in_a_pipe_each_state_of_the_dialog_is_printed(ground: Ground) -> None:
     assert "\x1b" not in answer.output
 
 
-def test_an_image_that_exists_already_is_used_instead_of_building_it_again(ground: Ground) -> None:
+def test_an_image_that_exists_already_is_used_instead_of_building_it_again(ground: OwnBase) -> None:
     line = command(ground, dependencies="mechanize")
     first = say(ground, line, "--yes", "--json").told
     again = say(ground, line, "--yes", "--json")
@@ -103,7 +103,7 @@ def test_an_image_that_exists_already_is_used_instead_of_building_it_again(groun
     assert len(ground.images()) == 1
 
 
-def test_whoever_wants_it_built_again_gets_a_new_tag(ground: Ground) -> None:
+def test_whoever_wants_it_built_again_gets_a_new_tag(ground: OwnBase) -> None:
     line = command(ground, dependencies="mechanize")
     first = say(ground, line, "--yes", "--json").told
     again = say(ground, line, "--click", "build_anyway", "--json")
@@ -112,7 +112,7 @@ def test_whoever_wants_it_built_again_gets_a_new_tag(ground: Ground) -> None:
     assert int(again.told["tag"].rpartition(".")[2]) > int(first["tag"].rpartition(".")[2])
 
 
-def test_neither_dependencies_nor_packages_give_an_image_that_equals_its_base(ground: Ground) -> None:
+def test_neither_dependencies_nor_packages_give_an_image_that_equals_its_base(ground: OwnBase) -> None:
     answer = say(ground, command(ground), "--yes", "--json")
     assert (answer.status, answer.told["state"]) == (0, "done")
 
@@ -120,7 +120,7 @@ def test_neither_dependencies_nor_packages_give_an_image_that_equals_its_base(gr
 # ── What is refused, and what fails ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_wrong_line_is_answered_with_a_corrected_one(ground: Ground) -> None:
+def test_a_wrong_line_is_answered_with_a_corrected_one(ground: OwnBase) -> None:
     answer = say(ground, "/docker_image_create name=Example_Name dependecies=mechanize")
     assert answer.status == 1
     assert "/docker_image_create name=example_name dependencies=mechanize" in " ".join(answer.output.split())
@@ -137,7 +137,7 @@ def test_a_wrong_line_is_answered_with_a_corrected_one(ground: Ground) -> None:
     ids=["unknown package", "versions that conflict", "unknown version", "unknown OS package"],
 )
 def test_what_cannot_be_installed_is_named(
-    ground: Ground, arguments: dict[str, str], state: str, words: list[str]
+    ground: OwnBase, arguments: dict[str, str], state: str, words: list[str]
 ) -> None:
     answer = say(ground, command(ground, **arguments), "--yes", "--json")
     assert (answer.status, answer.told["state"]) == (1, state), answer
@@ -146,14 +146,14 @@ def test_what_cannot_be_installed_is_named(
     assert (ground.images(), ground.left_behind()) == ((), ())
 
 
-def test_a_failed_step_shows_the_decisive_lines_of_its_log(ground: Ground) -> None:
+def test_a_failed_step_shows_the_decisive_lines_of_its_log(ground: OwnBase) -> None:
     answer = say(ground, command(ground, packages="no-such-package-of-warroom-7e1c"), "--yes")
     assert answer.status == 1
     assert "E: Unable to locate package no-such-package-of-warroom-7e1c" in " ".join(answer.output.split())
     assert "Check the spelling" in " ".join(answer.output.split())
 
 
-def test_a_base_that_nobody_has_is_refused_by_name(ground: Ground) -> None:
+def test_a_base_that_nobody_has_is_refused_by_name(ground: OwnBase) -> None:
     answer = say(ground, command(ground, base=f"localhost:1/nobody/{ground.mark}:1"), "--yes", "--json")
     assert answer.status == 1
     assert f"localhost:1/nobody/{ground.mark}:1" in answer.told["message"]
@@ -167,13 +167,13 @@ def test_a_base_without_python_is_refused(make_ground: MakeGround) -> None:
     assert ground.left_behind() == ()
 
 
-def test_cancel_makes_nothing(ground: Ground) -> None:
+def test_cancel_makes_nothing(ground: OwnBase) -> None:
     answer = say(ground, command(ground, dependencies="mechanize"), "--click", "cancel", "--json")
     assert (answer.status, answer.told["state"]) == (1, "cancelled")
     assert (ground.images(), ground.left_behind()) == ((), ())
 
 
-def test_without_a_click_nothing_is_made(ground: Ground) -> None:
+def test_without_a_click_nothing_is_made(ground: OwnBase) -> None:
     answer = say(ground, command(ground, dependencies="mechanize"), "--json")
     assert (answer.status, answer.told["state"]) == (1, "cancelled")
     assert ground.images() == ()
@@ -182,7 +182,7 @@ def test_without_a_click_nothing_is_made(ground: Ground) -> None:
 # `python-magic` is installed without the library that it loads when it is imported.
 
 
-def test_an_image_with_a_module_that_does_not_import_is_kept_when_somebody_says_so(ground: Ground) -> None:
+def test_an_image_with_a_module_that_does_not_import_is_kept_when_somebody_says_so(ground: OwnBase) -> None:
     answer = say(ground, command(ground, dependencies="python-magic"), "--click", "create", "--click", "keep", "--json")
     assert (answer.status, answer.told["state"]) == (0, "done"), answer
     (image,) = ground.images()
@@ -190,20 +190,20 @@ def test_an_image_with_a_module_that_does_not_import_is_kept_when_somebody_says_
     assert ground.left_behind() == ()
 
 
-def test_an_image_with_a_module_that_does_not_import_is_discarded_when_somebody_says_so(ground: Ground) -> None:
+def test_an_image_with_a_module_that_does_not_import_is_discarded_when_somebody_says_so(ground: OwnBase) -> None:
     line = command(ground, dependencies="python-magic")
     answer = say(ground, line, "--click", "create", "--click", "discard", "--json")
     assert (answer.status, answer.told["state"]) == (1, "discarded"), answer
     assert (ground.images(), ground.left_behind()) == ((), ())
 
 
-def test_yes_alone_does_not_keep_what_does_not_import(ground: Ground) -> None:
+def test_yes_alone_does_not_keep_what_does_not_import(ground: OwnBase) -> None:
     answer = say(ground, command(ground, dependencies="python-magic"), "--yes", "--json")
     assert (answer.status, answer.told["state"]) == (1, "discarded"), answer
     assert (ground.images(), ground.left_behind()) == ((), ())
 
 
-def test_a_container_that_somebody_runs_is_none_of_the_jobs_clean_up(ground: Ground) -> None:
+def test_a_container_that_somebody_runs_is_none_of_the_jobs_clean_up(ground: OwnBase) -> None:
     # Containers inherit the labels of their image, that of the job too.
     made = say(ground, command(ground), "--yes", "--json").told
     (image,) = ground.images()
@@ -221,7 +221,7 @@ def joined(room: Program) -> str:
     return room.until_printed("http://").strip()
 
 
-def test_a_room_that_says_it_is_open_takes_commands(ground: Ground) -> None:
+def test_a_room_that_says_it_is_open_takes_commands(ground: OwnBase) -> None:
     with Program("room", "--port", "0", environment=ground.environment) as room:
         url, _, token = joined(room).partition("#")
         client = RoomClient(url, token)
@@ -232,11 +232,11 @@ def test_a_room_that_says_it_is_open_takes_commands(ground: Ground) -> None:
         assert heard.trigger_id == sent.trigger_id
 
 
-def test_two_people_who_ask_for_one_name_at_once_get_two_tags(ground: Ground) -> None:
+def test_two_people_who_ask_for_one_name_at_once_get_two_tags(ground: OwnBase) -> None:
     with Program("room", "--port", "0", environment=ground.environment) as room:
         url = joined(room)
 
-        def ask(user: str) -> Answer:
+        def ask(user: str) -> SayExit:
             line = command(ground, dependencies="mechanize")
             return say(ground, line, "--click", "create", "--json", "--room", url, "--user", user)
 
@@ -249,8 +249,8 @@ def test_two_people_who_ask_for_one_name_at_once_get_two_tags(ground: Ground) ->
     assert ground.left_behind() == ()
 
 
-def test_two_programs_that_make_one_name_at_once_make_two_tags(ground: Ground) -> None:
-    def ask(folder: str) -> Answer:
+def test_two_programs_that_make_one_name_at_once_make_two_tags(ground: OwnBase) -> None:
+    def ask(folder: str) -> SayExit:
         line = command(ground, dependencies="mechanize")
         return say(ground, line, "--click", "create", "--json", WARROOM_STATE_DIR=str(ground.state / folder))
 

@@ -17,7 +17,7 @@ from tests.kit.certificates import made_certificates
 from tests.kit.engine_space import LABEL, packed
 from tests.kit.private_engine import private_engine
 from tests.kit.program import Program
-from tests.kit.program_on_engine import Ground
+from tests.kit.program_on_engine import OwnBase
 from tests.kit.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry, tls_registry
 
 pytestmark = pytest.mark.engine
@@ -67,7 +67,7 @@ def pushed(raw: docker.APIClient, registry: RunningRegistry, image: str, path: s
     return name
 
 
-def holder(ground: Ground, name: str) -> str:
+def holder(ground: OwnBase, name: str) -> str:
     """Say which image has a name."""
     image = ground.bench.engine.find_image(name)
     assert image is not None, name
@@ -77,7 +77,7 @@ def holder(ground: Ground, name: str) -> str:
 # ── What the bot made ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def publish_base(ground: Ground, registry: RunningRegistry, version: str) -> str:
+def publish_base(ground: OwnBase, registry: RunningRegistry, version: str) -> str:
     """Let the registry have a base with this version of a package; gives its name."""
     folder = f"/{PACKAGES}/example-{version}.dist-info"
     base = ground.bench.built(f"RUN mkdir {folder} && printf '{metadata(version)}' > {folder}/METADATA")
@@ -85,7 +85,7 @@ def publish_base(ground: Ground, registry: RunningRegistry, version: str) -> str
 
 
 @pytest.fixture
-def outdated(ground: Ground, registry: RunningRegistry) -> str:
+def outdated(ground: OwnBase, registry: RunningRegistry) -> str:
     """An image that the bot made, of which the base is newer by now: its name and own tag."""
     base = publish_base(ground, registry, "1.0")
     line = f"/docker_image_create name={ground.name('tool')} dependencies=six base={base}"
@@ -97,7 +97,7 @@ def outdated(ground: Ground, registry: RunningRegistry) -> str:
     return f"{made['image']}:{made['tag']}"
 
 
-def test_what_the_bot_made_is_rebuilt_on_the_newer_base_once_under_a_new_tag(ground: Ground, outdated: str) -> None:
+def test_what_the_bot_made_is_rebuilt_on_the_newer_base_once_under_a_new_tag(ground: OwnBase, outdated: str) -> None:
     latest = f"{ground.name('tool')}:latest"
     old = holder(ground, outdated)
     line = f"/docker_image_update image={ground.name('tool')}"
@@ -121,7 +121,7 @@ def test_what_the_bot_made_is_rebuilt_on_the_newer_base_once_under_a_new_tag(gro
     assert "already on the newest allowed base and packages" in again
 
 
-def test_what_a_rebuild_brought_is_printed_and_goes_back(ground: Ground, outdated: str) -> None:
+def test_what_a_rebuild_brought_is_printed_and_goes_back(ground: OwnBase, outdated: str) -> None:
     old = holder(ground, outdated)
 
     status, printed = say(ground.environment, f"/docker_image_update image={ground.name('tool')}", *THERE_AND_BACK)
@@ -144,7 +144,7 @@ def publish(raw: docker.APIClient, registry: RunningRegistry, mark: str, version
     return pushed(raw, registry, image, path)
 
 
-def pulled(ground: Ground, registry: RunningRegistry, login: Mapping[str, str] | None = None) -> str:
+def pulled(ground: OwnBase, registry: RunningRegistry, login: Mapping[str, str] | None = None) -> str:
     """Pull an image, and let the registry have a newer one."""
     path = f"warroom-test/{ground.mark}"
     name = publish(ground.raw, registry, ground.mark, "1.0", path)
@@ -152,7 +152,7 @@ def pulled(ground: Ground, registry: RunningRegistry, login: Mapping[str, str] |
     return publish(ground.raw, registry, ground.mark, "2.0", path)
 
 
-def test_what_was_pulled_is_updated(ground: Ground, registry: RunningRegistry) -> None:
+def test_what_was_pulled_is_updated(ground: OwnBase, registry: RunningRegistry) -> None:
     name = pulled(ground, registry)
     old = holder(ground, name)
 
@@ -164,7 +164,7 @@ def test_what_was_pulled_is_updated(ground: Ground, registry: RunningRegistry) -
     assert answer["id"] != old
 
 
-def test_what_a_pull_brought_is_printed_and_goes_back(ground: Ground, registry: RunningRegistry) -> None:
+def test_what_a_pull_brought_is_printed_and_goes_back(ground: OwnBase, registry: RunningRegistry) -> None:
     name = pulled(ground, registry)
     old = holder(ground, name)
 
@@ -208,7 +208,7 @@ def test_of_all_images_only_what_changed_is_pulled(tmp_path: Path) -> None:
 # ── Registries that want a login, or have certificates of their own ─────────────────────────────────────────────────
 
 
-def test_a_guarded_registry_lets_in_who_has_logged_in(ground: Ground, tmp_path: Path) -> None:
+def test_a_guarded_registry_lets_in_who_has_logged_in(ground: OwnBase, tmp_path: Path) -> None:
     with guarded_registry() as guarded:
         name = pulled(ground, guarded, {"username": USER, "password": PASSWORD})
         auth = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -222,7 +222,7 @@ def test_a_guarded_registry_lets_in_who_has_logged_in(ground: Ground, tmp_path: 
     assert PASSWORD not in printed
 
 
-def test_a_guarded_registry_without_a_login_is_told_with_what_to_do(ground: Ground, tmp_path: Path) -> None:
+def test_a_guarded_registry_without_a_login_is_told_with_what_to_do(ground: OwnBase, tmp_path: Path) -> None:
     with guarded_registry() as guarded:
         name = pulled(ground, guarded, {"username": USER, "password": PASSWORD})
         status, printed = say(
@@ -234,7 +234,7 @@ def test_a_guarded_registry_without_a_login_is_told_with_what_to_do(ground: Grou
     assert f"docker login {guarded.address}" in printed
 
 
-def test_a_registry_with_an_authority_of_its_own_is_trusted_by_it(ground: Ground, tmp_path: Path) -> None:
+def test_a_registry_with_an_authority_of_its_own_is_trusted_by_it(ground: OwnBase, tmp_path: Path) -> None:
     certificates, others = (made_certificates(folder) for folder in folders(tmp_path, "own", "others"))
     with tls_registry(certificates) as registry:
         name = pulled(ground, registry)
@@ -261,7 +261,7 @@ def folders(parent: Path, *names: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def newest(ground: Ground) -> LocalImage:
+def newest(ground: OwnBase) -> LocalImage:
     """An image that stands on the first page of the list, whatever else this daemon has."""
     image = ground.bench.built(f"RUN echo {ground.mark}")
     ground.bench.engine.tag(image, ground.name("listed"), "1")
@@ -270,7 +270,7 @@ def newest(ground: Ground) -> LocalImage:
     return found
 
 
-def test_the_list_is_printed_as_a_table(ground: Ground, newest: LocalImage) -> None:
+def test_the_list_is_printed_as_a_table(ground: OwnBase, newest: LocalImage) -> None:
     wide = {**ground.environment, "COLUMNS": "250"}
 
     with Program("say", "/docker_images", environment=wide) as program:
@@ -284,7 +284,7 @@ def test_the_list_is_printed_as_a_table(ground: Ground, newest: LocalImage) -> N
     assert (row[3], row[-1]) == ("1", "–")
 
 
-def test_the_list_for_scripts_has_the_rows_of_the_page(ground: Ground, newest: LocalImage) -> None:
+def test_the_list_for_scripts_has_the_rows_of_the_page(ground: OwnBase, newest: LocalImage) -> None:
     answer = told(ground.environment, "/docker_images")
 
     assert answer["state"] == "listed"

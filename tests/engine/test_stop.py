@@ -10,8 +10,8 @@ import pytest
 
 from bot.room.events import Message
 from tests.kit.limits import limits
-from tests.kit.program import Talk, becomes, is_running, scene, text_of
-from tests.kit.program_on_engine import Ground, installer
+from tests.kit.program import CommandDialog, becomes, is_running, scene, text_of
+from tests.kit.program_on_engine import OwnBase, installer
 
 pytestmark = pytest.mark.engine
 
@@ -25,11 +25,11 @@ _HANG = """import os, sys; "import_seconds" in str(sys.orig_argv) and os.execlp(
 STUBBORN = f"RUN printf '{_HANG}\\n' > $(python3 -c 'import site; print(site.getsitepackages()[0])')/stubborn.pth"
 """This base's Python does not get on with the check of the finished image."""
 
-MakeGround = Callable[..., Ground]
+MakeGround = Callable[..., OwnBase]
 
 
 @contextmanager
-def confirmed(ground: Ground, **settings: str) -> Iterator[Talk]:
+def confirmed(ground: OwnBase, **settings: str) -> Iterator[CommandDialog]:
     """Have a build confirmed that does not end by itself."""
     with scene(ground.environment) as play, play.bot(**settings):
         talk = play.type(f"/docker_image_create name={ground.name('image')} packages=tar")
@@ -38,7 +38,7 @@ def confirmed(ground: Ground, **settings: str) -> Iterator[Talk]:
         yield talk
 
 
-def ended(ground: Ground, talk: Talk, *, state: str) -> Message:
+def ended(ground: OwnBase, talk: CommandDialog, *, state: str) -> Message:
     """Wait until the dialog shows that state, and see that nothing of the build is left."""
     dialog = talk.until(state)
     assert becomes(lambda: not is_running(ground.long_seconds))
@@ -47,7 +47,7 @@ def ended(ground: Ground, talk: Talk, *, state: str) -> Message:
     return dialog
 
 
-def ended_by(limit: str, ground: Ground) -> tuple[str, float]:
+def ended_by(limit: str, ground: OwnBase) -> tuple[str, float]:
     """Have a build ended by this setting in the middle of its step; gives what the dialog says, and the seconds."""
     for seconds in limits(2):
         with confirmed(ground, **{limit: f"{seconds:g}"}) as talk:

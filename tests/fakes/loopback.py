@@ -14,7 +14,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LoopbackRequest:
     """One request as it came in."""
 
     method: str
@@ -37,7 +37,7 @@ class Reply:
     length: int = 0
 
 
-Respond = Callable[[Request], Reply]
+Respond = Callable[[LoopbackRequest], Reply]
 """May raise `ConnectionResetError` as well."""
 
 
@@ -124,7 +124,7 @@ class _Requests(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        request = Request(self.command, self.path, self.headers.get("Authorization"), body, dict(self.headers))
+        request = LoopbackRequest(self.command, self.path, self.headers.get("Authorization"), body, dict(self.headers))
         try:
             self._send(self.server.respond(request))
         except OSError:  # Either side broke off.

@@ -12,13 +12,13 @@ from commands.errors import BuildStopped
 from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
 from commands.model.outcomes import Created, Outcome, Undecided
 from commands.model.requests import Query
-from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+from tests.fakes.host import PATIENCE_SECONDS, Gate
 from tests.kit.examples import CREATED, PROPOSAL
 
 EVENTS: tuple[Event, ...] = (StepsPlanned(("Base", "Check the result")), StepStarted(1), LogLine(1, "Unpacking wget"))
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """The process is no more: nothing that follows it is done."""
 
 
@@ -31,11 +31,11 @@ class FakeWork:
     """
 
     def __init__(self) -> None:
-        self.answers = Turnstile()
-        self.builds = Turnstile()
-        self.settles = Turnstile()
-        self.turns = Turnstile()
-        self.counts = Turnstile()
+        self.answers = Gate()
+        self.builds = Gate()
+        self.settles = Gate()
+        self.turns = Gate()
+        self.counts = Gate()
         self.answer_is: Answer | BaseException = PROPOSAL
         self.reports: Iterable[str] = ("Looking at the base",)
         self.events: Iterable[Event] = EVENTS
@@ -150,4 +150,4 @@ class FakeWork:
 
     def _live(self) -> None:
         if self._dead:
-            raise Killed
+            raise ProcessKilled

@@ -41,7 +41,7 @@ CHROMIUM_ARGUMENTS = [
 
 
 @dataclass(slots=True)
-class House:
+class BrowserRoom:
     """A room and the bot in it; `close` and `open` restart both."""
 
     settings: Settings

@@ -43,7 +43,7 @@ from tests.fakes.files import FakeFiles
 from tests.fakes.host import PATIENCE_SECONDS, Host
 from tests.fakes.registries import FakeRegistries
 from tests.kit.fresh_state import fresh_state
-from tests.kit.wire import Wire
+from tests.kit.wire import CuttableEngine
 
 Found = TypeVar("Found")
 
@@ -138,7 +138,7 @@ def _texts(block: object) -> Iterator[str]:
             pass
 
 
-class Person:
+class RoomUser:
     """Somebody in the room: everything that was ever on their screen, and the keyboard."""
 
     def __init__(self, room: Room, user: str, channel: str = WAR_ROOM.id) -> None:
@@ -159,9 +159,9 @@ class Person:
         self._stream.close()
         self._reader.join()
 
-    def type(self, line: str) -> "Dialog":
+    def type(self, line: str) -> "ShownDialog":
         """Type a command line; the dialog may or may not come."""
-        return Dialog(self, self.client.type(line).trigger_id)
+        return ShownDialog(self, self.client.type(line).trigger_id)
 
     def until(self, look: Callable[[], Found | None], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
         """Wait until `look` finds something; it is asked again after every change in the room."""
@@ -170,18 +170,18 @@ class Person:
         assert found, f"{what}: not within {seconds:g} s. On the screen:\n{self.screen()}"
         return found
 
-    def until_form(self, count: int = 1) -> "Form":
+    def until_form(self, count: int = 1) -> "OpenForm":
         """Wait until so many forms were opened; give the last."""
         self.until(lambda: len(self.forms) >= count, f"{count} forms")
-        return Form(self, self.forms[count - 1])
+        return OpenForm(self, self.forms[count - 1])
 
-    def until_another_dialog(self, *known: "Dialog") -> "Dialog":
+    def until_another_dialog(self, *known: "ShownDialog") -> "ShownDialog":
         """Wait for a dialog of the bot beside those that are known."""
 
-        def look() -> Dialog | None:
+        def look() -> ShownDialog | None:
             triggers = [fact(states[0], "trigger") for states in self.history.values()]
             others = [trigger for trigger in triggers if trigger and trigger not in {each.trigger for each in known}]
-            return Dialog(self, others[0]) if others else None
+            return ShownDialog(self, others[0]) if others else None
 
         return self.until(look, "another dialog")
 
@@ -234,10 +234,10 @@ def _all_text(message: Message) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class OpenForm:
     """A form on a person's screen, with one input in each block."""
 
-    person: Person
+    person: RoomUser
     view: OpenView
 
     @property
@@ -289,10 +289,10 @@ def _initial(element: Block) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialog:
+class ShownDialog:
     """The bot's message for one typed line, as a person follows it."""
 
-    person: Person
+    person: RoomUser
     trigger: str
 
     @property
@@ -344,21 +344,23 @@ class Dialog:
 
         return self.person.until(look, f"“{part}”", seconds)
 
-    def click(self, action: str, *, by: Person | None = None, stale: bool = False, deliveries: int = 1) -> "Dialog":
+    def click(
+        self, action: str, *, by: RoomUser | None = None, stale: bool = False, deliveries: int = 1
+    ) -> "ShownDialog":
         """Press a button; gives the dialog that this click may begin, as its person follows it."""
         sent = (by or self.person).client.click(self.ts, action, stale=stale, deliveries=deliveries)
-        return Dialog(by or self.person, sent.trigger_id)
+        return ShownDialog(by or self.person, sent.trigger_id)
 
-    def choose(self, action: str, option: str, *, by: Person | None = None, deliveries: int = 1) -> "Dialog":
+    def choose(self, action: str, option: str, *, by: RoomUser | None = None, deliveries: int = 1) -> "ShownDialog":
         """Choose in a menu by its words, whole or a part; gives the dialog that this may begin."""
         offered = options(self.now, action)
         fitting = [value for words, value in offered.items() if option in (words, value)]
         fitting += [value for words, value in offered.items() if option in words]
         assert fitting, f"`{action}` has no choice “{option}”, only {list(offered)}"
         sent = (by or self.person).client.click(self.ts, action, value=fitting[0], deliveries=deliveries)
-        return Dialog(by or self.person, sent.trigger_id)
+        return ShownDialog(by or self.person, sent.trigger_id)
 
-    def child(self, action: str, option: str = "", *, by: Person | None = None) -> "Dialog":
+    def child(self, action: str, option: str = "", *, by: RoomUser | None = None) -> "ShownDialog":
         """Press a button, or choose in a menu, that begins another dialog, and wait for that one to be shown."""
         begun = self.choose(action, option, by=by) if option else self.click(action, by=by)
         begun.person.until(lambda: begun.shown, f"the dialog after `{action}`")
@@ -395,7 +397,7 @@ class Dialog:
 
 
 @dataclass(slots=True)
-class Stage:
+class RoomDriver:
     """A room with the bot in it, on a Docker host. `bot` is None while none runs."""
 
     settings: Settings
@@ -409,13 +411,13 @@ class Stage:
     files: FakeFiles = field(default_factory=FakeFiles)
     is_left_as_it_is: bool = False
     """The test leaves something unfinished on purpose: what is there at the end proves nothing."""
-    alice: Person = field(init=False)
-    bob: Person = field(init=False)
+    alice: RoomUser = field(init=False)
+    bob: RoomUser = field(init=False)
 
     def __post_init__(self) -> None:
         """Bring the people in."""
-        self.alice = Person(self.room, ALICE.id)
-        self.bob = Person(self.room, BOB.id)
+        self.alice = RoomUser(self.room, ALICE.id)
+        self.bob = RoomUser(self.room, BOB.id)
 
     def make_bot(self, engine: Engine | None = None) -> Bot:
         """Put a bot together as the program does; it is not started."""
@@ -444,7 +446,7 @@ class Stage:
             self.bot.close()
             self.bot = None
 
-    def crash_bot(self, wire: Wire) -> None:
+    def crash_bot(self, wire: CuttableEngine) -> None:
         """End the bot as `kill -9` does: it says and stores nothing more, and its daemon loses sight of it."""
         bot = self.bot
         assert bot is not None
@@ -477,7 +479,7 @@ class Stage:
         # The bot falls back to plain text where Slack takes offence at its blocks.
         assert all(message.blocks for message in self.bot_messages()), "a dialog was not valid"
 
-    def create(self, line: str = EXAMPLE, by: Person | None = None) -> Dialog:
+    def create(self, line: str = EXAMPLE, by: RoomUser | None = None) -> ShownDialog:
         """Type a line, wait for the review and press Create."""
         dialog = (by or self.alice).type(line)
         dialog.until("review")

@@ -29,7 +29,7 @@ def packed(files: Mapping[str, bytes], *, mode: int = 0o755) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineBench:
+class EngineSpace:
     """An engine under test. `offer` puts a new image into a registry that the engine can pull from, and names it.
 
     `contain` has a container, which is not ours, of an image under a name, for a while.
@@ -90,7 +90,7 @@ class EngineBench:
 
 
 @contextmanager
-def cleared(bench: EngineBench) -> Iterator[EngineBench]:
+def cleared(bench: EngineSpace) -> Iterator[EngineSpace]:
     """Remove at the end what the test made."""
     try:
         yield bench

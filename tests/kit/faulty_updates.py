@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from tests.kit.driver import Dialog
+from tests.kit.driver import ShownDialog
 from tests.kit.engine_space import LABEL, packed
 from tests.kit.program import PATIENCE
-from tests.kit.update_site import SMALL_DISK, Site, Told
+from tests.kit.update_site import SMALL_DISK, FaultResult, RegistryImage
 
 BIG = 400_000
 """Bytes of a layer that has a middle."""
@@ -22,19 +22,19 @@ USER, SECRET, WRONG_SECRET = "reader", "swordfish-8d1f", "kipper-5c2e"
 # ── The registry refuses ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-Play = Callable[[Site], Told]
+Play = Callable[[RegistryImage], FaultResult]
 """Brings a fault about, and tells what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FaultyUpdate:
     """A fault, and how it is brought about."""
 
     fault: str
     play: Play
 
 
-def limit_at_the_check(site: Site) -> Told:
+def limit_at_the_check(site: RegistryImage) -> FaultResult:
     """Ask twice a registry that wants to be left alone for a while."""
     site.outdate()
     site.registry.limit_heads(90)
@@ -43,7 +43,7 @@ def limit_at_the_check(site: Site) -> Told:
     return site.told(first)
 
 
-def limit_at_a_layer(site: Site) -> Told:
+def limit_at_a_layer(site: RegistryImage) -> FaultResult:
     """Confirm, and have no layer given."""
     site.outdate()
     dialog = site.review()
@@ -52,7 +52,7 @@ def limit_at_a_layer(site: Site) -> Told:
     return site.told(dialog.until("failed"))
 
 
-def error_after_a_layer(site: Site) -> Told:
+def error_after_a_layer(site: RegistryImage) -> FaultResult:
     """Confirm, and have the last of three layers refused when the others are there."""
     site.outdate(BIG, BIG)
     site.registry.error_on_layer(2)
@@ -64,7 +64,7 @@ def error_after_a_layer(site: Site) -> Told:
     return site.told(failed)
 
 
-def reset_that_passes(site: Site) -> Told:
+def reset_that_passes(site: RegistryImage) -> FaultResult:
     """Have the connection broken off once; the daemon waits for 5 s and goes on where it was."""
     site.outdate(BIG)
     site.registry.break_blobs_after(BIG // 4)
@@ -74,7 +74,7 @@ def reset_that_passes(site: Site) -> Told:
     return site.told(dialog.until("updated", seconds=PATIENCE))
 
 
-def reset_and_stop(site: Site) -> Told:
+def reset_and_stop(site: RegistryImage) -> FaultResult:
     """Have the connection broken off, and press Stop while the daemon waits to try again."""
     site.outdate(BIG)
     site.registry.break_blobs_after(BIG // 4)
@@ -83,7 +83,7 @@ def reset_and_stop(site: Site) -> Told:
     return _stopped(site, dialog)
 
 
-def slow_and_stop(site: Site) -> Told:
+def slow_and_stop(site: RegistryImage) -> FaultResult:
     """Press Stop while bytes trickle."""
     site.outdate(BIG)
     # A minute for a layer: longer than a Stop takes on any machine.
@@ -93,7 +93,7 @@ def slow_and_stop(site: Site) -> Told:
     return _stopped(site, dialog)
 
 
-def _stopped(site: Site, dialog: Dialog) -> Told:
+def _stopped(site: RegistryImage, dialog: ShownDialog) -> FaultResult:
     """Press Stop; the time is that from the click on."""
     site.started = monotonic()
     dialog.click("stop", by=site.house.bob)
@@ -103,7 +103,7 @@ def _stopped(site: Site, dialog: Dialog) -> Told:
 # ── The registry changes its mind ───────────────────────────────────────────────────────────────────────────────────
 
 
-def moved_before_the_click(site: Site) -> Told:
+def moved_before_the_click(site: RegistryImage) -> FaultResult:
     """Confirm what is outdated already, and then what is offered instead."""
     site.outdate()
     dialog = site.review()
@@ -115,7 +115,7 @@ def moved_before_the_click(site: Site) -> Told:
     return replace(told, text=f"{site.line(again, 'since the review')}\n{told.text}")
 
 
-def moved_after_the_check(site: Site) -> Told:
+def moved_after_the_check(site: RegistryImage) -> FaultResult:
     """Have the tag moved when the bot has asked for it the last time."""
     site.outdate()
     dialog = site.review()
@@ -124,7 +124,7 @@ def moved_after_the_check(site: Site) -> Told:
     return site.told(dialog.until("updated"))
 
 
-def gone_after_the_check(site: Site) -> Told:
+def gone_after_the_check(site: RegistryImage) -> FaultResult:
     """Have the tag moved then, and what it stood for deleted."""
     site.outdate()
     dialog = site.review()
@@ -142,14 +142,14 @@ def gone_after_the_check(site: Site) -> Told:
 # ── The registry wants to know who asks ─────────────────────────────────────────────────────────────────────────────
 
 
-def no_login(site: Site) -> Told:
+def no_login(site: RegistryImage) -> FaultResult:
     """Ask a registry that wants a login."""
     site.outdate()
     site.registry.password(USER, SECRET)
     return site.told(site.ask().until("refused"))
 
 
-def wrong_login(site: Site) -> Told:
+def wrong_login(site: RegistryImage) -> FaultResult:
     """Ask it with a login that it does not take."""
     site.outdate()
     site.registry.password(USER, SECRET)
@@ -157,7 +157,7 @@ def wrong_login(site: Site) -> Told:
     return site.told(site.ask().until("refused"))
 
 
-def right_login(site: Site) -> Told:
+def right_login(site: RegistryImage) -> FaultResult:
     """Ask it with one that it takes."""
     site.outdate()
     site.registry.password(USER, SECRET)
@@ -167,7 +167,7 @@ def right_login(site: Site) -> Told:
     return site.told(dialog.until("updated"))
 
 
-def login_ends_after_the_check(site: Site) -> Told:
+def login_ends_after_the_check(site: RegistryImage) -> FaultResult:
     """Have the login taken back when the bot has asked for the last time."""
     site.outdate()
     site.registry.password(USER, SECRET)
@@ -181,7 +181,7 @@ def login_ends_after_the_check(site: Site) -> Told:
 # ── The daemon, and other people ────────────────────────────────────────────────────────────────────────────────────
 
 
-def deleted_before_the_click(site: Site) -> Told:
+def deleted_before_the_click(site: RegistryImage) -> FaultResult:
     """Delete the image that is under review."""
     site.outdate()
     dialog = site.review()
@@ -192,7 +192,7 @@ def deleted_before_the_click(site: Site) -> Told:
     return replace(site.told(refused), text=site.line(refused, "has no image"))
 
 
-def renamed_in_mid_pull(site: Site) -> Told:
+def renamed_in_mid_pull(site: RegistryImage) -> FaultResult:
     """Give the name to an image from elsewhere while the pull is under way."""
     site.outdate(BIG)
     site.registry.stall_blobs()
@@ -203,13 +203,13 @@ def renamed_in_mid_pull(site: Site) -> Told:
     return site.told(dialog.until("failed"))
 
 
-def _of_somebody_else(site: Site) -> str:
+def _of_somebody_else(site: RegistryImage) -> str:
     content, label = packed({"content": site.mark.encode()}), f"LABEL {LABEL}={site.mark}"
     imported = site.house.raw.import_image_from_data(content, changes=[label])
     return str(json.loads(imported)["status"])
 
 
-def two_at_once(site: Site) -> Told:
+def two_at_once(site: RegistryImage) -> FaultResult:
     """Confirm two updates, the second when the first is under way; tells of the second."""
     site.outdate(BIG)
     second = site.review(site.house.bob)
@@ -224,7 +224,7 @@ def two_at_once(site: Site) -> Told:
     return replace(told, text=f"{site.line(waiting, 'another update').rpartition(' · ')[2]}\n{told.text}")
 
 
-def full_disk(site: Site) -> Told:
+def full_disk(site: RegistryImage) -> FaultResult:
     """Pull what does not fit."""
     site.outdate(SMALL_DISK)
     dialog = site.review()
@@ -232,7 +232,7 @@ def full_disk(site: Site) -> Told:
     return site.told(dialog.until("failed", seconds=PATIENCE))
 
 
-def daemon_killed(site: Site) -> Told:
+def daemon_killed(site: RegistryImage) -> FaultResult:
     """Kill the daemon in mid-layer, and start it again."""
     site.outdate(BIG)
     private = site.house.private
@@ -245,7 +245,7 @@ def daemon_killed(site: Site) -> Told:
     return site.told(failed)
 
 
-def update_again(site: Site) -> Told:
+def update_again(site: RegistryImage) -> FaultResult:
     """Type the line once more, when all is well again."""
     site.registry.heal()
     dialog = site.review()
@@ -254,22 +254,22 @@ def update_again(site: Site) -> Told:
 
 
 CASES = (
-    Case("429 with `Retry-After` at the check, asked twice", limit_at_the_check),
-    Case("429 at a layer", limit_at_a_layer),
-    Case("an error in mid-pull, after two layers of three", error_after_a_layer),
-    Case("connection reset in mid-layer, once", reset_that_passes),
-    Case("connection reset in mid-layer, again and again; Stop", reset_and_stop),
-    Case("slow bytes; Stop", slow_and_stop),
-    Case("the tag moves between review and confirmation", moved_before_the_click),
-    Case("the tag moves between check and pull", moved_after_the_check),
-    Case("the same, and the registry drops what was confirmed", gone_after_the_check),
-    Case("401, no login here", no_login),
-    Case("401, a wrong login here", wrong_login),
-    Case("401, the right login here", right_login),
-    Case("401 at the pull, after the check was let in", login_ends_after_the_check),
-    Case("the image is deleted between review and confirmation", deleted_before_the_click),
-    Case("another program moves the name in mid-pull", renamed_in_mid_pull),
-    Case("two people update one image at once", two_at_once),
+    FaultyUpdate("429 with `Retry-After` at the check, asked twice", limit_at_the_check),
+    FaultyUpdate("429 at a layer", limit_at_a_layer),
+    FaultyUpdate("an error in mid-pull, after two layers of three", error_after_a_layer),
+    FaultyUpdate("connection reset in mid-layer, once", reset_that_passes),
+    FaultyUpdate("connection reset in mid-layer, again and again; Stop", reset_and_stop),
+    FaultyUpdate("slow bytes; Stop", slow_and_stop),
+    FaultyUpdate("the tag moves between review and confirmation", moved_before_the_click),
+    FaultyUpdate("the tag moves between check and pull", moved_after_the_check),
+    FaultyUpdate("the same, and the registry drops what was confirmed", gone_after_the_check),
+    FaultyUpdate("401, no login here", no_login),
+    FaultyUpdate("401, a wrong login here", wrong_login),
+    FaultyUpdate("401, the right login here", right_login),
+    FaultyUpdate("401 at the pull, after the check was let in", login_ends_after_the_check),
+    FaultyUpdate("the image is deleted between review and confirmation", deleted_before_the_click),
+    FaultyUpdate("another program moves the name in mid-pull", renamed_in_mid_pull),
+    FaultyUpdate("two people update one image at once", two_at_once),
 )
-FULL_DISK = Case("no disk", full_disk)
-DAEMON_KILLED = Case("the daemon is killed in mid-pull and started again", daemon_killed)
+FULL_DISK = FaultyUpdate("no disk", full_disk)
+DAEMON_KILLED = FaultyUpdate("the daemon is killed in mid-pull and started again", daemon_killed)

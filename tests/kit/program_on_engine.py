@@ -6,14 +6,14 @@ from pathlib import Path
 import docker
 
 from commands.model.images import LocalImage
-from tests.kit.engine_space import LABEL, EngineBench
+from tests.kit.engine_space import LABEL, EngineSpace
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class OwnBase:
     """An engine, and a base on it that only this test uses: all that is made from it inherits the test's label."""
 
-    bench: EngineBench
+    bench: EngineSpace
     raw: docker.APIClient
     state: Path
 

@@ -7,18 +7,18 @@ from commands.engine.interface import PullProgress
 from commands.model.images import Digest, LocalImage
 from commands.model.references import Reference
 from tests.fakes.control import Control
-from tests.fakes.host import DEFAULT_BASE, Turnstile
-from tests.kit.driver import Stage
+from tests.fakes.host import DEFAULT_BASE, Gate
+from tests.kit.driver import RoomDriver
 
 PYTHON = "demisto/python3:3.12"
 
 
 @dataclass(slots=True)
-class Shelf:
+class PulledImages:
     """The host's pulled images; `pulls` is passed by every pull, half of which is there by then."""
 
-    stage: Stage
-    pulls: Turnstile = field(default_factory=Turnstile)
+    stage: RoomDriver
+    pulls: Gate = field(default_factory=Gate)
 
     def __post_init__(self) -> None:
         """Put the turnstile in, and let the registry know the base."""

@@ -24,7 +24,7 @@ from commands.model.images import Platform
 from tests.bench.updates import network_of
 from tests.fakes.loopback import listening
 from tests.fakes.registry import FakeRegistry, serving
-from tests.kit.driver import EVERYWHERE, HASTE, Dialog, Person, make_settings, title, words
+from tests.kit.driver import EVERYWHERE, HASTE, RoomUser, ShownDialog, make_settings, title, words
 from tests.kit.engine_space import LABEL
 from tests.kit.private_engine import PrivateEngine, private_engine
 from tests.kit.program import PATIENCE, scene
@@ -36,14 +36,14 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{12,64}…?")
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class BotOnDaemon:
     """A bot at work on a daemon, two people who talk to it, and a folder in which they may leave registry logins.
 
     `logged` gives all that the bot has logged.
     """
 
-    alice: Person
-    bob: Person
+    alice: RoomUser
+    bob: RoomUser
     raw: docker.APIClient
     platform: Platform
     folder: Path
@@ -72,7 +72,7 @@ class House:
 
 
 @contextmanager
-def house(host: str, folder: Path, private: PrivateEngine | None = None) -> Iterator[House]:
+def house(host: str, folder: Path, private: PrivateEngine | None = None) -> Iterator[BotOnDaemon]:
     """Put a bot to work on the daemon at this address, as a process of its own."""
     environment = {"WARROOM_STATE_DIR": str(folder / "state"), "WARROOM_DOCKER_HOST": host, **_logins_in(folder)}
     with (
@@ -84,7 +84,7 @@ def house(host: str, folder: Path, private: PrivateEngine | None = None) -> Iter
 
 
 @contextmanager
-def hasty_house(host: str, folder: Path, **changes: object) -> Iterator[House]:
+def hasty_house(host: str, folder: Path, **changes: object) -> Iterator[BotOnDaemon]:
     """Put a bot to work in this process: it keeps to no rate limit, so that what is measured is not Slack's pace.
 
     `changes` are settings.
@@ -115,28 +115,28 @@ def _logins_in(folder: Path) -> dict[str, str]:
 @contextmanager
 def _with_people(
     room: Room, host: str, folder: Path, logged: Callable[[], str], private: PrivateEngine | None = None
-) -> Iterator[House]:
+) -> Iterator[BotOnDaemon]:
     with (
         closing(docker.APIClient(base_url=host, version="auto")) as raw,
         closing(DockerDaemon(host)) as engine,
-        closing(Person(room, ALICE.id)) as alice,
-        closing(Person(room, BOB.id)) as bob,
+        closing(RoomUser(room, ALICE.id)) as alice,
+        closing(RoomUser(room, BOB.id)) as bob,
     ):
-        yield House(alice, bob, raw, engine.describe().platform, folder, logged, private)
+        yield BotOnDaemon(alice, bob, raw, engine.describe().platform, folder, logged, private)
 
 
 @contextmanager
-def private_house(folder: Path, *, disk: int | None = None) -> Iterator[House]:
+def private_house(folder: Path, *, disk: int | None = None) -> Iterator[BotOnDaemon]:
     """Put a bot to work on a daemon of its own, which may come to harm."""
     with private_engine(small=disk) as private, network_of(private), house(private.host, folder, private) as one:
         yield one
 
 
 @dataclass(slots=True)
-class Site:
+class RegistryImage:
     """One image of a daemon, and its registry."""
 
-    house: House
+    house: BotOnDaemon
     registry: FakeRegistry
     mark: str = field(default_factory=lambda: uuid4().hex[:12])
     versions: dict[str, str] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class Site:
     started: float = 0.0
 
     @property
-    def alice(self) -> Person:
+    def alice(self) -> RoomUser:
         """Who asks."""
         return self.house.alice
 
@@ -172,18 +172,18 @@ class Site:
         self.registry.requests.clear()
         self.registry.blob_asked.clear()
 
-    def ask(self, person: Person | None = None) -> Dialog:
+    def ask(self, person: RoomUser | None = None) -> ShownDialog:
         """Type the line."""
         self.started = self.started or monotonic()
         return (person or self.alice).type(f"/docker_image_update image={self.name}")
 
-    def review(self, person: Person | None = None) -> Dialog:
+    def review(self, person: RoomUser | None = None) -> ShownDialog:
         """Type the line, and wait until it may be confirmed."""
         dialog = self.ask(person)
         dialog.until("review")
         return dialog
 
-    def begin(self) -> Dialog:
+    def begin(self) -> ShownDialog:
         """Have an update under way, so far that a layer was asked for."""
         dialog = self.review()
         dialog.click("update")
@@ -214,9 +214,9 @@ class Site:
         """Find the line of a message in which these words are."""
         return self.plain(next(line for line in words(message).splitlines() if part in line))
 
-    def told(self, message: Message) -> "Told":
+    def told(self, message: Message) -> "FaultResult":
         """Tell what came of it, as the end of a dialog says it."""
-        return Told(
+        return FaultResult(
             self.plain(title(message)),
             self.plain(*(line for line in words(message).splitlines() if line.endswith("."))),
             self.holds(),
@@ -226,7 +226,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FaultResult:
     """What came of a fault: the sentences of the dialog at its end, and which image has which tag on the daemon.
 
     In the texts, what differs each time is `IMAGE`, `REGISTRY`, `DIGEST`, `DAEMON`. `heads` counts how often the
@@ -241,10 +241,10 @@ class Told:
 
 
 @contextmanager
-def site(of: House) -> Iterator[Site]:
+def site(of: BotOnDaemon) -> Iterator[RegistryImage]:
     """Open a registry for one image; what is on the daemon of it is removed at the end."""
     with serving(of.platform) as registry:
-        one = Site(of, registry)
+        one = RegistryImage(of, registry)
         try:
             yield one
         finally:
@@ -263,7 +263,7 @@ def _shown_tag(name: str) -> str:
 
 
 @contextmanager
-def reachable_again(site: Site) -> Iterator[None]:
+def reachable_again(site: RegistryImage) -> Iterator[None]:
     """Have the registry in the network of a daemon that was started anew, too: that is a new one."""
     private = site.house.private
     assert private

@@ -13,7 +13,7 @@ from bot.slack.listeners import Audience
 from bot.slack.pace import Pace
 from tests.fakes.host import Host
 from tests.fakes.resolver import FakeResolver
-from tests.kit.driver import EVERYWHERE, HASTE, Stage, make_settings, open_room
+from tests.kit.driver import EVERYWHERE, HASTE, RoomDriver, make_settings, open_room
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +24,11 @@ def closing_rooms() -> Iterator[Callable[[Room], object]]:
 
 
 @pytest.fixture
-def set_stage(tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], object]) -> Iterator[Callable[..., Stage]]:
+def set_stage(
+    tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], object]
+) -> Iterator[Callable[..., RoomDriver]]:
     """Set a stage with settings and limits of the test's own; the bot is started unless `start` says otherwise."""
-    stages: list[Stage] = []
+    stages: list[RoomDriver] = []
 
     def set_one(
         *,
@@ -36,9 +38,9 @@ def set_stage(tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], objec
         pace: Pace = HASTE,
         start: bool = True,
         **settings: object,
-    ) -> Stage:
+    ) -> RoomDriver:
         room = open_room(limits, workspace)
-        stage = Stage(
+        stage = RoomDriver(
             make_settings(tmp_path / "state", cache, **settings), Host(), FakeResolver(), room, audience, pace
         )
         stages.append(stage)
@@ -56,7 +58,7 @@ def set_stage(tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], objec
 
 
 @pytest.fixture
-def stage(set_stage: Callable[..., Stage]) -> Stage:
+def stage(set_stage: Callable[..., RoomDriver]) -> RoomDriver:
     """A stage with everything as usual."""
     return set_stage()
 
@@ -64,10 +66,10 @@ def stage(set_stage: Callable[..., Stage]) -> Stage:
 @pytest.fixture(scope="module")
 def shared_stage(
     tmp_path_factory: pytest.TempPathFactory, cache: Path, closing_rooms: Callable[[Room], object]
-) -> Iterator[Stage]:
+) -> Iterator[RoomDriver]:
     """A stage for the rows of tables: for tests that leave it as they find it, and run one after the other."""
     settings = make_settings(tmp_path_factory.mktemp("shared") / "state", cache)
-    stage = Stage(settings, Host(), FakeResolver(), open_room())
+    stage = RoomDriver(settings, Host(), FakeResolver(), open_room())
     stage.start_bot()
     yield stage
     try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kit.driver import Stage
+from tests.kit.driver import RoomDriver
 
 REFUSED = [
     ("dependencies=mechanize", "`name` is missing", "name=mechanize dependencies=mechanize"),
@@ -20,7 +20,7 @@ REFUSED = [
 ]
 
 
-def test_a_line_that_is_no_command_is_refused_in_private_with_a_line_to_paste(stage: Stage) -> None:
+def test_a_line_that_is_no_command_is_refused_in_private_with_a_line_to_paste(stage: RoomDriver) -> None:
     for number, (arguments, said, corrected) in enumerate(REFUSED, start=1):
         stage.alice.type(f"/docker_image_create {arguments}".strip())
         whisper = stage.alice.until_whispers(number)
@@ -36,7 +36,7 @@ def test_a_line_that_is_no_command_is_refused_in_private_with_a_line_to_paste(st
 
 
 @pytest.mark.parametrize("offered", [line for line, _, corrected in REFUSED if corrected][:4])
-def test_the_offered_line_can_be_pasted(shared_stage: Stage, offered: str) -> None:
+def test_the_offered_line_can_be_pasted(shared_stage: RoomDriver, offered: str) -> None:
     alice, before = shared_stage.alice, len(shared_stage.alice.whispers)
     alice.type(f"/docker_image_create {offered}")
     pasted = alice.until_whispers(before + 1).split("```")[1].strip()

@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from commands.recipe.labels import JOB
-from tests.kit.driver import EXAMPLE, Stage, words
+from tests.kit.driver import EXAMPLE, RoomDriver, words
 
 LATE = "Already decided. The dialog shows the decision."
 
 
-def one_image(stage: Stage) -> None:
+def one_image(stage: RoomDriver) -> None:
     """See that one build made one image with its two names."""
     assert len(stage.host.engine.builds) == 1
     assert len(stage.host.engine.images({JOB: ""})) == 1
@@ -16,7 +16,7 @@ def one_image(stage: Stage) -> None:
     assert stage.stages() == ["Done"]
 
 
-def test_a_double_click_builds_once(stage: Stage) -> None:
+def test_a_double_click_builds_once(stage: RoomDriver) -> None:
     stage.host.steps.shut()
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
@@ -28,7 +28,7 @@ def test_a_double_click_builds_once(stage: Stage) -> None:
     one_image(stage)
 
 
-def test_a_click_that_is_delivered_twice_builds_once(stage: Stage) -> None:
+def test_a_click_that_is_delivered_twice_builds_once(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("create", deliveries=2)
@@ -38,7 +38,7 @@ def test_a_click_that_is_delivered_twice_builds_once(stage: Stage) -> None:
     assert len(dialog.replies) == 1
 
 
-def test_two_people_who_click_at_once_start_one_build_and_one_of_them_is_told(stage: Stage) -> None:
+def test_two_people_who_click_at_once_start_one_build_and_one_of_them_is_told(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     people = (stage.alice, stage.bob)
@@ -53,7 +53,7 @@ def test_two_people_who_click_at_once_start_one_build_and_one_of_them_is_told(st
     assert sum(len(person.whispers) for person in people) == 1
 
 
-def test_create_and_cancel_pressed_at_once_have_one_outcome(stage: Stage) -> None:
+def test_create_and_cancel_pressed_at_once_have_one_outcome(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     with ThreadPoolExecutor(2) as hands:
@@ -66,7 +66,7 @@ def test_create_and_cancel_pressed_at_once_have_one_outcome(stage: Stage) -> Non
     assert (built, len(stage.tags())) == ((0, 0) if "Cancelled by" in words(end) else (1, 2))
 
 
-def test_clicks_on_an_old_screen_change_nothing(stage: Stage) -> None:
+def test_clicks_on_an_old_screen_change_nothing(stage: RoomDriver) -> None:
     dialog = stage.create()
     dialog.until("done")
     dialog.until_announced()

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from commands.errors import DiskFull
 from commands.recipe.labels import JOB
-from tests.kit.driver import EXAMPLE, Stage, buttons, eventually, words
+from tests.kit.driver import EXAMPLE, RoomDriver, buttons, eventually, words
 from tests.kit.limits import ended_after
 
 
-def test_away_when_the_command_is_typed(stage: Stage) -> None:
+def test_away_when_the_command_is_typed(stage: RoomDriver) -> None:
     stage.host.engine.break_down()
     dialog = stage.alice.type(EXAMPLE)
     failed = dialog.until("failed")
@@ -20,7 +20,7 @@ def test_away_when_the_command_is_typed(stage: Stage) -> None:
     stage.create().until("done")
 
 
-def test_away_when_the_image_is_to_be_made(stage: Stage) -> None:
+def test_away_when_the_image_is_to_be_made(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     stage.host.engine.break_down()
@@ -33,7 +33,7 @@ def test_away_when_the_image_is_to_be_made(stage: Stage) -> None:
     assert stage.stages() == ["Done", "Failed"]
 
 
-def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:
+def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: RoomDriver) -> None:
     stage.host.steps.shut()
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")
@@ -54,7 +54,7 @@ def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:
     eventually(lambda: stage.nameless() == 0, "nothing is left")
 
 
-def test_gone_while_an_undecided_image_waits(stage: Stage) -> None:
+def test_gone_while_an_undecided_image_waits(stage: RoomDriver) -> None:
     stage.host.import_errors["mechanize"] = "ImportError: libGL.so.1"
     dialog = stage.create()
     dialog.until("deciding")
@@ -69,7 +69,7 @@ def test_gone_while_an_undecided_image_waits(stage: Stage) -> None:
     assert stage.nameless() == 0
 
 
-def test_a_full_disk_is_named_with_what_frees_space(stage: Stage) -> None:
+def test_a_full_disk_is_named_with_what_frees_space(stage: RoomDriver) -> None:
     stage.host.failing[3] = DiskFull(
         "The Docker daemon has no space left on its disk.",
         hint="Free some (`docker builder prune` empties the build cache), then try again.",
@@ -81,7 +81,7 @@ def test_a_full_disk_is_named_with_what_frees_space(stage: Stage) -> None:
     assert "no space left on device" in words(failed)
 
 
-def test_a_build_that_says_nothing_is_ended(set_stage: Callable[..., Stage]) -> None:
+def test_a_build_that_says_nothing_is_ended(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(idle_seconds=0.2)
     stage.host.steps.shut()
     dialog = stage.create()
@@ -91,7 +91,7 @@ def test_a_build_that_says_nothing_is_ended(set_stage: Callable[..., Stage]) -> 
     assert (stage.tags(), stage.host.engine.running_builds) == ([], 0)
 
 
-def test_a_build_that_takes_too_long_is_ended(set_stage: Callable[..., Stage]) -> None:
+def test_a_build_that_takes_too_long_is_ended(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
     stage.host.steps.shut()
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from commands.errors import BuildFailed
-from tests.kit.driver import EXAMPLE, Stage, buttons, fact, title, words
+from tests.kit.driver import EXAMPLE, RoomDriver, buttons, fact, title, words
 
 NO_GL = "ImportError: libGL.so.1: cannot open shared object file"
 
 
-def test_a_failing_step_is_named_with_its_last_lines_and_what_to_do(stage: Stage) -> None:
+def test_a_failing_step_is_named_with_its_last_lines_and_what_to_do(stage: RoomDriver) -> None:
     lines = ("Reading state information...", "E: Unable to locate package wgett")
     stage.host.failing[2] = BuildFailed(
         "Step 2 of 4, `RUN apt-get install`, ended with exit code 100.", hint="Read its log.", details=lines
@@ -26,7 +26,7 @@ def test_a_failing_step_is_named_with_its_last_lines_and_what_to_do(stage: Stage
     assert (stage.tags(), stage.nameless(), stage.stages()) == ([], 0, ["Failed"])
 
 
-def test_a_failure_that_nobody_can_explain_keeps_the_daemons_words(stage: Stage) -> None:
+def test_a_failure_that_nobody_can_explain_keeps_the_daemons_words(stage: RoomDriver) -> None:
     stage.host.failing[3] = BuildFailed(
         "Step 3 of 4, `RUN uv`, ended with exit code 7.", hint="The lines below say more.", details=("odd",)
     )
@@ -35,7 +35,7 @@ def test_a_failure_that_nobody_can_explain_keeps_the_daemons_words(stage: Stage)
     assert "*What to do:* The lines below say more." in said
 
 
-def test_an_image_that_is_not_what_was_proposed_gets_no_name(stage: Stage) -> None:
+def test_an_image_that_is_not_what_was_proposed_gets_no_name(stage: RoomDriver) -> None:
     stage.host.left_out.add("wget")
     stage.host.other_versions["mechanize"] = "0.4.9"
     dialog = stage.create()
@@ -47,7 +47,7 @@ def test_an_image_that_is_not_what_was_proposed_gets_no_name(stage: Stage) -> No
     assert (stage.tags(), stage.nameless()) == ([], 0)
 
 
-def test_a_module_that_does_not_import_is_asked_about_and_kept(stage: Stage) -> None:
+def test_a_module_that_does_not_import_is_asked_about_and_kept(stage: RoomDriver) -> None:
     stage.host.import_errors["mechanize"] = NO_GL
     dialog = stage.create()
     deciding = dialog.until("deciding")
@@ -63,7 +63,7 @@ def test_a_module_that_does_not_import_is_asked_about_and_kept(stage: Stage) -> 
     assert dialog.until_announced().endswith("is ready.")
 
 
-def test_a_module_that_does_not_import_is_asked_about_and_discarded(stage: Stage) -> None:
+def test_a_module_that_does_not_import_is_asked_about_and_discarded(stage: RoomDriver) -> None:
     stage.host.import_errors["mechanize"] = NO_GL
     dialog = stage.create()
     dialog.until("deciding")
@@ -74,7 +74,7 @@ def test_a_module_that_does_not_import_is_asked_about_and_discarded(stage: Stage
     assert (stage.tags(), stage.nameless(), stage.stages()) == ([], 0, ["Discarded"])
 
 
-def test_an_image_that_nobody_decides_about_is_discarded(set_stage: Callable[..., Stage]) -> None:
+def test_an_image_that_nobody_decides_about_is_discarded(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage()
     stage.host.import_errors["mechanize"] = NO_GL
     dialog = stage.alice.type(EXAMPLE)

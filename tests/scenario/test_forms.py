@@ -8,19 +8,19 @@ import pytest
 from bot.room.workspace import BOB
 from bot.slack.listeners import Audience
 from tests.fakes.host import DEFAULT_BASE
-from tests.kit.driver import EVERYWHERE, EXAMPLE, Form, Stage, buttons, title, words
+from tests.kit.driver import EVERYWHERE, EXAMPLE, OpenForm, RoomDriver, buttons, title, words
 
 COMMAND = "/docker_image_create"
 FILLED = {"name": "example_name", "dependencies": "mechanize", "packages": "wget"}
 
 
-def open_form(stage: Stage) -> Form:
+def open_form(stage: RoomDriver) -> OpenForm:
     """Type the command alone."""
     stage.alice.type(COMMAND)
     return stage.alice.until_form()
 
 
-def test_a_form_asks_tells_what_is_wrong_and_leads_to_the_image(stage: Stage) -> None:
+def test_a_form_asks_tells_what_is_wrong_and_leads_to_the_image(stage: RoomDriver) -> None:
     stage.host.add_base("localbase")
     form = open_form(stage)
 
@@ -47,7 +47,7 @@ def test_a_form_asks_tells_what_is_wrong_and_leads_to_the_image(stage: Stage) ->
     assert stage.alice.whispers == []
 
 
-def test_a_form_builds_on_the_base_that_is_picked(stage: Stage) -> None:
+def test_a_form_builds_on_the_base_that_is_picked(stage: RoomDriver) -> None:
     stage.host.add_base("localbase")
 
     assert open_form(stage).send(name="a", local_base="localbase:latest") == {}
@@ -55,7 +55,7 @@ def test_a_form_builds_on_the_base_that_is_picked(stage: Stage) -> None:
     assert "*Base:* `localbase:latest`" in words(stage.alice.until_another_dialog().until("review"))
 
 
-def test_only_who_typed_sees_the_form_and_the_room_sees_nothing(stage: Stage) -> None:
+def test_only_who_typed_sees_the_form_and_the_room_sees_nothing(stage: RoomDriver) -> None:
     open_form(stage)
 
     assert stage.bob.forms == []
@@ -63,7 +63,7 @@ def test_only_who_typed_sees_the_form_and_the_room_sees_nothing(stage: Stage) ->
 
 
 @pytest.mark.parametrize("line", [EXAMPLE, f"{COMMAND} name=a", f"{COMMAND} help"])
-def test_nobody_who_typed_something_sees_a_form(stage: Stage, line: str) -> None:
+def test_nobody_who_typed_something_sees_a_form(stage: RoomDriver, line: str) -> None:
     stage.alice.type(line)
 
     stage.alice.until(lambda: stage.alice.messages, "an answer")
@@ -71,7 +71,7 @@ def test_nobody_who_typed_something_sees_a_form(stage: Stage, line: str) -> None
     assert stage.alice.forms == []
 
 
-def test_help_is_whispered_with_examples(stage: Stage) -> None:
+def test_help_is_whispered_with_examples(stage: RoomDriver) -> None:
     stage.alice.type(f"{COMMAND} help")
 
     help_text = stage.alice.until_whispered("For example:")
@@ -79,7 +79,7 @@ def test_help_is_whispered_with_examples(stage: Stage) -> None:
     assert stage.bob.messages == []
 
 
-def test_a_daemon_that_is_away_leaves_a_form_without_a_menu(stage: Stage) -> None:
+def test_a_daemon_that_is_away_leaves_a_form_without_a_menu(stage: RoomDriver) -> None:
     stage.host.engine.break_down()
     form = open_form(stage)
     stage.host.engine.repair()
@@ -88,7 +88,7 @@ def test_a_daemon_that_is_away_leaves_a_form_without_a_menu(stage: Stage) -> Non
     stage.alice.until_another_dialog().until("review")
 
 
-def test_who_may_not_gets_no_form(set_stage: Callable[..., Stage]) -> None:
+def test_who_may_not_gets_no_form(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(audience=Audience(EVERYWHERE.channels, frozenset({BOB.id})))
 
     stage.alice.type(COMMAND)
@@ -101,7 +101,7 @@ def test_who_may_not_gets_no_form(set_stage: Callable[..., Stage]) -> None:
 # ── Edit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_edit_opens_the_form_filled_in_and_its_review_takes_the_place_of_the_old_one(stage: Stage) -> None:
+def test_edit_opens_the_form_filled_in_and_its_review_takes_the_place_of_the_old_one(stage: RoomDriver) -> None:
     old = stage.alice.type(EXAMPLE)
     assert "edit" in buttons(old.until("review"))
 
@@ -121,7 +121,7 @@ def test_edit_opens_the_form_filled_in_and_its_review_takes_the_place_of_the_old
     assert stage.alice.forms == []
 
 
-def test_a_form_that_is_closed_changes_nothing(stage: Stage) -> None:
+def test_a_form_that_is_closed_changes_nothing(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("edit")
@@ -133,7 +133,7 @@ def test_a_form_that_is_closed_changes_nothing(stage: Stage) -> None:
     dialog.until_announced()
 
 
-def test_edit_after_somebody_decided_is_told(stage: Stage) -> None:
+def test_edit_after_somebody_decided_is_told(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("cancel", by=stage.bob)
@@ -145,7 +145,7 @@ def test_edit_after_somebody_decided_is_told(stage: Stage) -> None:
     assert stage.alice.forms == []
 
 
-def test_a_form_that_is_sent_after_somebody_decided_is_told_and_makes_nothing(stage: Stage) -> None:
+def test_a_form_that_is_sent_after_somebody_decided_is_told_and_makes_nothing(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("edit")
@@ -160,7 +160,7 @@ def test_a_form_that_is_sent_after_somebody_decided_is_told_and_makes_nothing(st
     assert stage.stages() == ["Done"]
 
 
-def test_create_and_a_form_at_once_have_one_outcome(stage: Stage) -> None:
+def test_create_and_a_form_at_once_have_one_outcome(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("edit")
@@ -182,7 +182,7 @@ def test_create_and_a_form_at_once_have_one_outcome(stage: Stage) -> None:
         assert stage.tags() == []
 
 
-def test_two_forms_on_one_review_make_one_new_review(stage: Stage) -> None:
+def test_two_forms_on_one_review_make_one_new_review(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     forms = []

@@ -6,18 +6,18 @@ from bot.doctor.report import Fault, Report
 from bot.doctor.running import run
 from bot.slack.listeners import Audience
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.kit.driver import Stage, eventually
+from tests.kit.driver import RoomDriver, eventually
 from tests.unit.test_meter import numbers
 
 COMMAND = 'command="/docker_image_create"'
 
 
-def watched(stage: Stage) -> dict[str, float]:
+def watched(stage: RoomDriver) -> dict[str, float]:
     assert stage.bot is not None
     return numbers(stage.bot.meter)
 
 
-def counted(stage: Stage, name: str) -> dict[str, float]:
+def counted(stage: RoomDriver, name: str) -> dict[str, float]:
     """Wait until this was counted, which is after people are told, and end the bot: then nothing is added any more."""
     bot = stage.bot
     assert bot is not None
@@ -26,7 +26,7 @@ def counted(stage: Stage, name: str) -> dict[str, float]:
     return numbers(bot.meter)
 
 
-def readiness(stage: Stage) -> Report:
+def readiness(stage: RoomDriver) -> Report:
     assert stage.bot is not None
     return run(stage.bot.checks, seconds=PATIENCE_SECONDS)
 
@@ -35,7 +35,7 @@ def faults(report: Report) -> list[str]:
     return [line.name for line in report.lines if isinstance(line.verdict, Fault)]
 
 
-def test_a_command_is_counted_from_its_acknowledgement_to_its_end(stage: Stage) -> None:
+def test_a_command_is_counted_from_its_acknowledgement_to_its_end(stage: RoomDriver) -> None:
     stage.create().until("done")
     done = f'warroom_commands_total{{{COMMAND},outcome="done"}}'
     told = counted(stage, done)
@@ -47,14 +47,14 @@ def test_a_command_is_counted_from_its_acknowledgement_to_its_end(stage: Stage) 
     assert told['warroom_slack_calls_total{method="chat.update",result="ok"}'] >= 1
 
 
-def test_a_command_that_is_refused_is_counted_once(stage: Stage) -> None:
+def test_a_command_that_is_refused_is_counted_once(stage: RoomDriver) -> None:
     stage.alice.type("/docker_image_create name=UPPER")
     stage.alice.until_whispered("Check the command")
     refused = f'warroom_commands_total{{{COMMAND},outcome="refused"}}'
     assert counted(stage, refused)[refused] == 1
 
 
-def test_a_list_is_counted_once_however_often_it_is_turned(stage: Stage) -> None:
+def test_a_list_is_counted_once_however_often_it_is_turned(stage: RoomDriver) -> None:
     dialog = stage.alice.type("/docker_images")
     dialog.until("listed")
     dialog.click("refresh")
@@ -65,7 +65,7 @@ def test_a_list_is_counted_once_however_often_it_is_turned(stage: Stage) -> None
     assert counted(stage, listed)[listed] == 1
 
 
-def test_an_update_is_counted_by_what_came_of_it(stage: Stage) -> None:
+def test_an_update_is_counted_by_what_came_of_it(stage: RoomDriver) -> None:
     stage.host.engine.add_image("theirs:1")
     stage.alice.type("/docker_image_update image=theirs:1").until("unchanged")
     unchanged = 'warroom_commands_total{command="/docker_image_update",outcome="unchanged"}'
@@ -74,7 +74,7 @@ def test_an_update_is_counted_by_what_came_of_it(stage: Stage) -> None:
     assert not [name for name in told if name.startswith("warroom_build_seconds_count")]
 
 
-def test_builds_that_run_and_wait_are_told(set_stage: Callable[..., Stage]) -> None:
+def test_builds_that_run_and_wait_are_told(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(builds_at_once=1)
     stage.host.steps.shut()
     first = stage.create("/docker_image_create name=first dependencies=mechanize")
@@ -90,7 +90,7 @@ def test_builds_that_run_and_wait_are_told(set_stage: Callable[..., Stage]) -> N
     assert watched(stage)["warroom_queue_length"] == 0
 
 
-def test_a_running_bot_is_ready_and_says_what_it_lacks_when_it_is_not(stage: Stage) -> None:
+def test_a_running_bot_is_ready_and_says_what_it_lacks_when_it_is_not(stage: RoomDriver) -> None:
     assert faults(readiness(stage)) == []
     stage.host.engine.break_down()
     assert faults(readiness(stage)) == ["Docker"]
@@ -99,13 +99,13 @@ def test_a_running_bot_is_ready_and_says_what_it_lacks_when_it_is_not(stage: Sta
     stage.alice.until(lambda: faults(readiness(stage)) == ["Slack"], "that Slack is away")
 
 
-def test_a_bot_that_is_not_connected_yet_is_not_ready(set_stage: Callable[..., Stage]) -> None:
+def test_a_bot_that_is_not_connected_yet_is_not_ready(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
     stage.bot = stage.make_bot()
     assert faults(readiness(stage)) == ["Slack"]
 
 
-def test_a_command_where_none_is_allowed_is_counted(set_stage: Callable[..., Stage]) -> None:
+def test_a_command_where_none_is_allowed_is_counted(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(audience=Audience(frozenset({"C0ELSEWHERE"})))
     stage.alice.type("/docker_image_create name=tool")
     stage.alice.until_whispered("This channel takes no commands")

@@ -3,25 +3,25 @@
 import pytest
 
 from bot.room.client.room_client import RoomError
-from tests.kit.driver import EXAMPLE, Dialog, Stage, buttons, fact, options, table, title, words
-from tests.kit.pulled_images import PYTHON, Shelf
+from tests.kit.driver import EXAMPLE, RoomDriver, ShownDialog, buttons, fact, options, table, title, words
+from tests.kit.pulled_images import PYTHON, PulledImages
 
 LINE = "/docker_images"
 
 
 @pytest.fixture
-def shelf(stage: Stage) -> Shelf:
-    return Shelf(stage)
+def shelf(stage: RoomDriver) -> PulledImages:
+    return PulledImages(stage)
 
 
-def listed(stage: Stage, line: str = LINE) -> list[dict[str, str]]:
+def listed(stage: RoomDriver, line: str = LINE) -> list[dict[str, str]]:
     return table(stage.alice.type(line).until("listed"))
 
 
 # ── The list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_image_is_listed_newest_first_with_the_columns_of_the_war_room(stage: Stage) -> None:
+def test_every_image_is_listed_newest_first_with_the_columns_of_the_war_room(stage: RoomDriver) -> None:
     stage.host.engine.add_image("theirs:1", "theirs:2")
     stage.host.engine.add_image()
     rows = listed(stage)
@@ -32,27 +32,27 @@ def test_every_image_is_listed_newest_first_with_the_columns_of_the_war_room(sta
     assert names[3] == ("demisto/python3-deb", "latest")
 
 
-def test_what_the_bot_made_is_marked(stage: Stage) -> None:
+def test_what_the_bot_made_is_marked(stage: RoomDriver) -> None:
     stage.create().until("done")
     stage.host.engine.add_image("theirs:1")
     marks = {row["Repository"]: row["Made here"] for row in listed(stage)}
     assert (marks["example_name"], marks["theirs"]) == ("✓", "–")
 
 
-def test_arguments_are_left_out_with_a_hint_and_the_list_is_shown(stage: Stage) -> None:
+def test_arguments_are_left_out_with_a_hint_and_the_list_is_shown(stage: RoomDriver) -> None:
     dialog = stage.alice.type(f"{LINE} all please")
     message = dialog.until("listed")
     assert "takes no arguments" in words(message)
     assert table(message)
 
 
-def test_the_count_and_the_bytes_on_disk_stand_above(stage: Stage) -> None:
+def test_the_count_and_the_bytes_on_disk_stand_above(stage: RoomDriver) -> None:
     stage.host.engine.disk = 41_200_000_000
     dialog = stage.alice.type(LINE)
     assert "1 image" in words(dialog.until_says("41.2GB"))
 
 
-def test_pages_are_turned_and_narrowed(stage: Stage) -> None:
+def test_pages_are_turned_and_narrowed(stage: RoomDriver) -> None:
     for number in range(60):
         stage.host.engine.add_image(f"many/image{number:02}:1")
     dialog = stage.alice.type(LINE)
@@ -75,7 +75,7 @@ def test_pages_are_turned_and_narrowed(stage: Stage) -> None:
     assert dialog.states == before
 
 
-def test_images_that_are_deleted_while_people_look_are_gone_after_the_next_click(stage: Stage) -> None:
+def test_images_that_are_deleted_while_people_look_are_gone_after_the_next_click(stage: RoomDriver) -> None:
     for number in range(30):
         stage.host.engine.add_image(f"many/image{number:02}:1")
     dialog = stage.alice.type(LINE)
@@ -87,7 +87,7 @@ def test_images_that_are_deleted_while_people_look_are_gone_after_the_next_click
     assert [row["Repository"] for row in table(left)] == ["demisto/python3-deb"]
 
 
-def test_a_daemon_that_is_away_is_told_and_the_list_can_be_refreshed(stage: Stage) -> None:
+def test_a_daemon_that_is_away_is_told_and_the_list_can_be_refreshed(stage: RoomDriver) -> None:
     dialog = stage.alice.type(LINE)
     dialog.until("listed")
     stage.host.engine.break_down()
@@ -100,7 +100,7 @@ def test_a_daemon_that_is_away_is_told_and_the_list_can_be_refreshed(stage: Stag
     assert "No Docker daemon answers" not in words(dialog.now)
 
 
-def test_what_runs_stands_on_top(stage: Stage) -> None:
+def test_what_runs_stands_on_top(stage: RoomDriver) -> None:
     stage.host.steps.shut()
     build = stage.create()
     build.until_says("▸ *OS packages: wget*")
@@ -110,7 +110,7 @@ def test_what_runs_stands_on_top(stage: Stage) -> None:
     build.until("done")
 
 
-def test_odd_names_do_not_break_the_list(stage: Stage) -> None:
+def test_odd_names_do_not_break_the_list(stage: RoomDriver) -> None:
     engine = stage.host.engine
     engine.add_image("a" * 200 + ":" + "t" * 128)
     engine.add_image(repo_digests=(f"only/digest@sha256:{'1' * 64}",))
@@ -119,7 +119,7 @@ def test_odd_names_do_not_break_the_list(stage: Stage) -> None:
     assert {"only/digest", "registry.test:5000/deep/er/name"} <= names
 
 
-def test_a_list_works_after_the_bot_was_restarted(stage: Stage) -> None:
+def test_a_list_works_after_the_bot_was_restarted(stage: RoomDriver) -> None:
     dialog = stage.alice.type(LINE)
     dialog.until("listed")
     stage.close_bot()
@@ -132,7 +132,7 @@ def test_a_list_works_after_the_bot_was_restarted(stage: Stage) -> None:
 # ── The card, and what its buttons do ───────────────────────────────────────────────────────────────────────────────
 
 
-def card_of(stage: Stage, name: str) -> Dialog:
+def card_of(stage: RoomDriver, name: str) -> ShownDialog:
     """Open an image's card from the list."""
     images = stage.alice.type(LINE)
     images.until("listed")
@@ -141,7 +141,7 @@ def card_of(stage: Stage, name: str) -> Dialog:
     return card
 
 
-def test_the_card_of_an_image_tells_who_asked_for_it_and_how(stage: Stage) -> None:
+def test_the_card_of_an_image_tells_who_asked_for_it_and_how(stage: RoomDriver) -> None:
     tag = fact(stage.create().until("done"), "tag")
     images = stage.alice.type(LINE)
     menu = options(images.until("listed"), "image_details")
@@ -156,7 +156,7 @@ def test_the_card_of_an_image_tells_who_asked_for_it_and_how(stage: Stage) -> No
     assert card.replies == []
 
 
-def test_an_image_is_asked_for_again_from_its_card(stage: Stage) -> None:
+def test_an_image_is_asked_for_again_from_its_card(stage: RoomDriver) -> None:
     tag = fact(stage.create().until("done"), "tag")
     card = card_of(stage, tag)
     again = card.child("image_run_again", by=stage.bob)
@@ -167,7 +167,7 @@ def test_an_image_is_asked_for_again_from_its_card(stage: Stage) -> None:
     again.until("cancelled")
 
 
-def test_an_image_is_updated_from_its_card(stage: Stage, shelf: Shelf) -> None:
+def test_an_image_is_updated_from_its_card(stage: RoomDriver, shelf: PulledImages) -> None:
     _, new = shelf.outdated()
     card = card_of(stage, PYTHON)
     update = card.child("image_update")
@@ -177,7 +177,7 @@ def test_an_image_is_updated_from_its_card(stage: Stage, shelf: Shelf) -> None:
     assert shelf.holder(PYTHON) == new.id
 
 
-def test_an_image_is_removed_with_all_its_names_once_that_is_confirmed(stage: Stage) -> None:
+def test_an_image_is_removed_with_all_its_names_once_that_is_confirmed(stage: RoomDriver) -> None:
     tag = fact(stage.create().until("done"), "tag")
     card = card_of(stage, tag)
     removal = card.child("image_remove")
@@ -191,7 +191,7 @@ def test_an_image_is_removed_with_all_its_names_once_that_is_confirmed(stage: St
 
 
 @pytest.mark.parametrize("state", ["running", "exited"])
-def test_an_image_that_a_container_uses_is_not_removed(stage: Stage, state: str) -> None:
+def test_an_image_that_a_container_uses_is_not_removed(stage: RoomDriver, state: str) -> None:
     image = stage.host.engine.add_image("theirs:1")
     stage.host.engine.add_container("web", image.id, state=state)
     card = card_of(stage, "theirs:1")
@@ -200,7 +200,7 @@ def test_an_image_that_a_container_uses_is_not_removed(stage: Stage, state: str)
     assert stage.host.engine.find_image("theirs:1") is not None
 
 
-def test_an_image_that_a_container_began_to_use_since_the_review_is_not_removed(stage: Stage) -> None:
+def test_an_image_that_a_container_began_to_use_since_the_review_is_not_removed(stage: RoomDriver) -> None:
     image = stage.host.engine.add_image("theirs:1")
     card = card_of(stage, "theirs:1")
     removal = card.child("image_remove")
@@ -211,7 +211,7 @@ def test_an_image_that_a_container_began_to_use_since_the_review_is_not_removed(
     assert stage.host.engine.find_image("theirs:1") is not None
 
 
-def test_the_card_of_an_image_that_is_gone_is_refused(stage: Stage) -> None:
+def test_the_card_of_an_image_that_is_gone_is_refused(stage: RoomDriver) -> None:
     stage.host.engine.add_image("theirs:1")
     images = stage.alice.type(LINE)
     images.until("listed")
@@ -219,7 +219,7 @@ def test_the_card_of_an_image_that_is_gone_is_refused(stage: Stage) -> None:
     assert "theirs:1" in words(images.child("image_details", "theirs:1").until("refused"))
 
 
-def test_a_choice_delivered_many_times_opens_one_card(stage: Stage) -> None:
+def test_a_choice_delivered_many_times_opens_one_card(stage: RoomDriver) -> None:
     stage.host.engine.add_image("theirs:1")
     images = stage.alice.type(LINE)
     images.until("listed")
@@ -229,14 +229,14 @@ def test_a_choice_delivered_many_times_opens_one_card(stage: Stage) -> None:
     assert len([one for one in stage.entries().values() if one.dialog.asked.line.startswith("details")]) == 1
 
 
-def test_a_menu_that_the_list_does_not_have_cannot_be_used(stage: Stage) -> None:
+def test_a_menu_that_the_list_does_not_have_cannot_be_used(stage: RoomDriver) -> None:
     dialog = stage.alice.type(LINE)
     dialog.until("listed")
     with pytest.raises(RoomError):
         dialog.click("image_remove")
 
 
-def test_somebody_elses_image_on_ours_has_no_request_of_its_own(stage: Stage) -> None:
+def test_somebody_elses_image_on_ours_has_no_request_of_its_own(stage: RoomDriver) -> None:
     made = stage.create().until("done")
     ours = stage.host.engine.find_image(f"example_name:{fact(made, 'tag')}")
     assert ours is not None

@@ -8,7 +8,7 @@ import pytest
 from bot.room.server.rates import RateLimits
 from bot.slack.pace import Pace
 from tests.fakes.logs import logs_to
-from tests.kit.driver import Stage, words
+from tests.kit.driver import RoomDriver, words
 
 # As Slack's, and as the bot's own to them, but posts flow twenty times as fast: sixty of them would take a minute.
 LIMITS = RateLimits(posts_per_second=20)
@@ -22,7 +22,9 @@ def log() -> Iterator[StringIO]:
         yield stream
 
 
-def test_thirty_commands_at_once_all_end_and_no_edit_is_lost(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_thirty_commands_at_once_all_end_and_no_edit_is_lost(
+    set_stage: Callable[..., RoomDriver], log: StringIO
+) -> None:
     stage = set_stage(limits=LIMITS, pace=PACE)
     built = [stage.alice.type(f"/docker_image_create name=image{number} packages=wget") for number in range(4)]
     refused = [stage.bob.type(f"/docker_image_create name=a dependencies=nowhere{number}") for number in range(26)]
@@ -41,7 +43,7 @@ def test_thirty_commands_at_once_all_end_and_no_edit_is_lost(set_stage: Callable
     assert log.getvalue().count("slack_rate_limited") <= 3
 
 
-def test_progress_never_takes_the_edits_that_stages_need(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_progress_never_takes_the_edits_that_stages_need(set_stage: Callable[..., RoomDriver], log: StringIO) -> None:
     stage = set_stage(limits=RateLimits(), pace=Pace(progress_seconds=0.01))
     stage.host.steps.shut()
     dialog = stage.create()

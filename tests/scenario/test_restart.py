@@ -7,13 +7,13 @@ import pytest
 
 from commands.recipe.labels import JOB
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.kit.driver import EXAMPLE, Dialog, Stage, buttons, fact, words
-from tests.kit.wire import Moment, Wire
+from tests.kit.driver import EXAMPLE, RoomDriver, ShownDialog, buttons, fact, words
+from tests.kit.wire import CuttableEngine, Moment
 
 NO_GL = "ImportError: libGL.so.1: cannot open shared object file"
 
 
-def ended_once(stage: Stage, dialog: Dialog, message: str) -> None:
+def ended_once(stage: RoomDriver, dialog: ShownDialog, message: str) -> None:
     """See that the job ended in the message it had, with one image and one announcement."""
     done = dialog.until("done")
     dialog.until_announced()
@@ -28,7 +28,7 @@ def ended_once(stage: Stage, dialog: Dialog, message: str) -> None:
     assert len([reply for reply in dialog.replies if "is ready" in reply]) == 1
 
 
-def test_a_build_is_paused_by_the_end_of_the_bot_and_goes_on_with_the_next(stage: Stage) -> None:
+def test_a_build_is_paused_by_the_end_of_the_bot_and_goes_on_with_the_next(stage: RoomDriver) -> None:
     stage.host.steps.shut()
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")
@@ -44,7 +44,7 @@ def test_a_build_is_paused_by_the_end_of_the_bot_and_goes_on_with_the_next(stage
     ended_once(stage, dialog, message)
 
 
-def test_a_build_that_ends_in_the_grace_period_is_not_paused(set_stage: Callable[..., Stage]) -> None:
+def test_a_build_that_ends_in_the_grace_period_is_not_paused(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(grace_seconds=PATIENCE_SECONDS)
     stage.host.steps.shut()
     dialog = stage.create()
@@ -61,7 +61,7 @@ def test_a_build_that_ends_in_the_grace_period_is_not_paused(set_stage: Callable
     assert dialog.until_announced().endswith("is ready.")
 
 
-def test_a_bot_that_ends_says_so_to_those_who_type(set_stage: Callable[..., Stage]) -> None:
+def test_a_bot_that_ends_says_so_to_those_who_type(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(grace_seconds=PATIENCE_SECONDS)
     stage.host.steps.shut()
     dialog = stage.create()
@@ -80,7 +80,7 @@ def test_a_bot_that_ends_says_so_to_those_who_type(set_stage: Callable[..., Stag
     assert stage.stages() == ["Done"]
 
 
-def test_a_proposal_and_its_queue_outlive_the_bot(set_stage: Callable[..., Stage]) -> None:
+def test_a_proposal_and_its_queue_outlive_the_bot(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(builds_at_once=1)
     stage.host.steps.shut()
     building = stage.create("/docker_image_create name=a packages=wget")
@@ -100,7 +100,7 @@ def test_a_proposal_and_its_queue_outlive_the_bot(set_stage: Callable[..., Stage
     assert stage.host.engine.most_builds == 1
 
 
-def test_a_click_while_no_bot_runs_says_so(stage: Stage) -> None:
+def test_a_click_while_no_bot_runs_says_so(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     stage.is_left_as_it_is = True
@@ -122,9 +122,9 @@ def test_a_click_while_no_bot_runs_says_so(stage: Stage) -> None:
     ],
     ids=" ".join,
 )
-def test_killed_while_the_image_is_made(set_stage: Callable[..., Stage], moment: Moment) -> None:
+def test_killed_while_the_image_is_made(set_stage: Callable[..., RoomDriver], moment: Moment) -> None:
     stage = set_stage(start=False)
-    wire = Wire(stage.host)
+    wire = CuttableEngine(stage.host)
     stage.start_bot(wire)
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
@@ -138,9 +138,9 @@ def test_killed_while_the_image_is_made(set_stage: Callable[..., Stage], moment:
     ended_once(stage, dialog, message)
 
 
-def test_killed_while_it_looks_things_up(set_stage: Callable[..., Stage]) -> None:
+def test_killed_while_it_looks_things_up(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
-    wire = Wire(stage.host)
+    wire = CuttableEngine(stage.host)
     stage.start_bot(wire)
     stage.host.looks.shut()
     dialog = stage.alice.type(EXAMPLE)
@@ -155,9 +155,9 @@ def test_killed_while_it_looks_things_up(set_stage: Callable[..., Stage]) -> Non
     ended_once(stage, dialog, message)
 
 
-def test_killed_in_the_middle_of_a_step(set_stage: Callable[..., Stage]) -> None:
+def test_killed_in_the_middle_of_a_step(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
-    wire = Wire(stage.host)
+    wire = CuttableEngine(stage.host)
     stage.start_bot(wire)
     stage.host.steps.shut()
     dialog = stage.create()
@@ -170,9 +170,9 @@ def test_killed_in_the_middle_of_a_step(set_stage: Callable[..., Stage]) -> None
     assert "paused" not in dialog.states
 
 
-def test_killed_after_the_end_was_stored_and_before_it_was_said(set_stage: Callable[..., Stage]) -> None:
+def test_killed_after_the_end_was_stored_and_before_it_was_said(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
-    wire = Wire(stage.host)
+    wire = CuttableEngine(stage.host)
     bot = stage.start_bot(wire)
     stage.host.checks.shut()
     dialog = stage.create()
@@ -188,10 +188,10 @@ def test_killed_after_the_end_was_stored_and_before_it_was_said(set_stage: Calla
     ended_once(stage, dialog, message)
 
 
-def test_killed_while_an_undecided_image_is_kept(set_stage: Callable[..., Stage]) -> None:
+def test_killed_while_an_undecided_image_is_kept(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
     stage.host.import_errors["mechanize"] = NO_GL
-    wire = Wire(stage.host)
+    wire = CuttableEngine(stage.host)
     stage.start_bot(wire)
     dialog = stage.create()
     dialog.until("deciding")
@@ -205,9 +205,9 @@ def test_killed_while_an_undecided_image_is_kept(set_stage: Callable[..., Stage]
     assert NO_GL in words(dialog.now)
 
 
-def test_killed_while_stopping(set_stage: Callable[..., Stage]) -> None:
+def test_killed_while_stopping(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
-    wire = Wire(stage.host)
+    wire = CuttableEngine(stage.host)
     stage.start_bot(wire)
     stage.host.is_deaf = True
     stage.host.steps.shut()

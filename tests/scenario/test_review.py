@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from bot.room.client.room_client import RoomError
-from tests.kit.driver import EXAMPLE, Stage, buttons, fact, title, words
+from tests.kit.driver import EXAMPLE, RoomDriver, buttons, fact, title, words
 
 
-def test_an_identical_image_is_offered_and_used(stage: Stage) -> None:
+def test_an_identical_image_is_offered_and_used(stage: RoomDriver) -> None:
     made = stage.create()
     reference = fact(made.until("done"), "tag")
     again = stage.bob.type("/docker_image_create name=another dependencies=mechanize packages=wget")
@@ -27,7 +27,7 @@ def test_an_identical_image_is_offered_and_used(stage: Stage) -> None:
     assert stage.tags() == [f"example_name:{reference}", "example_name:latest"]
 
 
-def test_an_identical_image_can_be_built_anyway(stage: Stage) -> None:
+def test_an_identical_image_can_be_built_anyway(stage: RoomDriver) -> None:
     first = stage.create().until("done")
     again = stage.alice.type(EXAMPLE)
     again.until("review")
@@ -44,7 +44,7 @@ def test_an_identical_image_can_be_built_anyway(stage: Stage) -> None:
     assert latest.id == fact(second, "id")
 
 
-def test_latest_is_not_taken_from_an_image_that_somebody_else_made(stage: Stage) -> None:
+def test_latest_is_not_taken_from_an_image_that_somebody_else_made(stage: RoomDriver) -> None:
     theirs = stage.host.engine.add_image("example_name:latest")
     stage.create().until("done")
     found = stage.host.engine.find_image("example_name:latest")
@@ -52,7 +52,7 @@ def test_latest_is_not_taken_from_an_image_that_somebody_else_made(stage: Stage)
     assert found.id == theirs.id
 
 
-def test_a_cancelled_proposal_says_by_whom_and_has_no_buttons(stage: Stage) -> None:
+def test_a_cancelled_proposal_says_by_whom_and_has_no_buttons(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("cancel", by=stage.bob)
@@ -63,7 +63,7 @@ def test_a_cancelled_proposal_says_by_whom_and_has_no_buttons(stage: Stage) -> N
     assert (stage.host.engine.builds, stage.tags(), stage.stages()) == ([], [], ["Cancelled"])
 
 
-def test_a_proposal_that_nobody_answers_expires_by_itself(set_stage: Callable[..., Stage]) -> None:
+def test_a_proposal_that_nobody_answers_expires_by_itself(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(review_seconds=0.2)
     dialog = stage.alice.type(EXAMPLE)
     expired = dialog.until("expired")
@@ -76,7 +76,7 @@ def test_a_proposal_that_nobody_answers_expires_by_itself(set_stage: Callable[..
     assert (stage.host.engine.builds, stage.tags(), stage.stages()) == ([], [], ["Expired"])
 
 
-def test_a_confirmation_that_comes_too_late_expires_the_proposal_at_once(set_stage: Callable[..., Stage]) -> None:
+def test_a_confirmation_that_comes_too_late_expires_the_proposal_at_once(set_stage: Callable[..., RoomDriver]) -> None:
     # Shorter than the clock's tick, so that the click is what finds the proposal too old.
     stage = set_stage(review_seconds=0.001)
     dialog = stage.alice.type(EXAMPLE)
@@ -87,14 +87,14 @@ def test_a_confirmation_that_comes_too_late_expires_the_proposal_at_once(set_sta
     assert stage.host.engine.builds == []
 
 
-def test_a_button_that_is_gone_cannot_be_pressed(stage: Stage) -> None:
+def test_a_button_that_is_gone_cannot_be_pressed(stage: RoomDriver) -> None:
     dialog = stage.create()
     dialog.until("done")
     with pytest.raises(RoomError, match="action_not_found"):
         dialog.click("create")
 
 
-def test_a_dialog_of_an_earlier_state_folder_says_that_it_is_unknown(stage: Stage) -> None:
+def test_a_dialog_of_an_earlier_state_folder_says_that_it_is_unknown(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     stage.close_bot()

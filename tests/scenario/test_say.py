@@ -9,19 +9,19 @@ from rich.console import Console
 
 from bot.room.client.console import LiveDialog
 from bot.room.client.say import Conversation, Said
-from tests.kit.driver import Person, Stage, fact, table
-from tests.kit.pulled_images import PYTHON, Shelf
+from tests.kit.driver import RoomDriver, RoomUser, fact, table
+from tests.kit.pulled_images import PYTHON, PulledImages
 
 LINE = f"/docker_image_update image={PYTHON}"
 
 
 @pytest.fixture
-def shelf(stage: Stage) -> Shelf:
-    return Shelf(stage)
+def shelf(stage: RoomDriver) -> PulledImages:
+    return PulledImages(stage)
 
 
 @pytest.fixture
-def say(stage: Stage) -> Callable[..., tuple[Said, str]]:
+def say(stage: RoomDriver) -> Callable[..., tuple[Said, str]]:
     """Say a line with these clicks; gives what came of it and what was printed."""
 
     def said(line: str, *clicks: str, yes: bool = False) -> tuple[Said, str]:
@@ -36,7 +36,7 @@ def say(stage: Stage) -> Callable[..., tuple[Said, str]]:
 
 @pytest.mark.parametrize(("clicks", "yes"), [(("update", "undo_update", "roll_back"), False), (("undo_update",), True)])
 def test_an_update_is_undone_in_one_go(
-    stage: Stage, shelf: Shelf, say: Callable[..., tuple[Said, str]], clicks: tuple[str, ...], *, yes: bool
+    stage: RoomDriver, shelf: PulledImages, say: Callable[..., tuple[Said, str]], clicks: tuple[str, ...], *, yes: bool
 ) -> None:
     old, new = shelf.outdated()
 
@@ -56,12 +56,12 @@ def test_an_update_is_undone_in_one_go(
     assert "updated" not in said.seconds
 
 
-def seen_by(person: Person) -> set[str]:
+def seen_by(person: RoomUser) -> set[str]:
     """Name the states of dialogs that were ever on somebody's screen."""
     return {fact(message, "state") for states in person.history.values() for message in states}
 
 
-def test_a_click_on_what_is_gone_is_no_success(shelf: Shelf, say: Callable[..., tuple[Said, str]]) -> None:
+def test_a_click_on_what_is_gone_is_no_success(shelf: PulledImages, say: Callable[..., tuple[Said, str]]) -> None:
     shelf.outdated()
 
     said, _ = say(LINE, "update", "changes", "undo_update", "roll_back", "undo_update")
@@ -70,7 +70,7 @@ def test_a_click_on_what_is_gone_is_no_success(shelf: Shelf, say: Callable[..., 
 
 
 def test_a_list_is_turned_and_an_image_of_it_looked_at(
-    stage: Stage, shelf: Shelf, say: Callable[..., tuple[Said, str]]
+    stage: RoomDriver, shelf: PulledImages, say: Callable[..., tuple[Said, str]]
 ) -> None:
     for number in range(30):
         shelf.pulled(f"registry.test:5000/a/image{number:02}:1")
@@ -87,7 +87,7 @@ def test_a_list_is_turned_and_an_image_of_it_looked_at(
     )
 
 
-def lists_on(stage: Stage) -> list[list[dict[str, str]]]:
+def lists_on(stage: RoomDriver) -> list[list[dict[str, str]]]:
     """Read the rows of the lists that are shown now."""
     tables = (table(message) for message in stage.bot_messages())
     return [rows for rows in tables if rows and "ID" in rows[0]]

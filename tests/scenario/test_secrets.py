@@ -11,7 +11,7 @@ from bot.logs import Redactor
 from commands.errors import BuildFailed, PullFailed
 from tests.fakes.logs import logs_to
 from tests.fakes.resolver import FakeResolver
-from tests.kit.driver import EXAMPLE, Stage, words
+from tests.kit.driver import EXAMPLE, RoomDriver, words
 
 INDEX = "https://user:hunter2secret@index.invalid/simple"
 LEAKS = [
@@ -44,7 +44,7 @@ def found(text: str) -> list[str]:
     return [canary for canary in CANARIES if canary in text]
 
 
-def in_chat(stage: Stage) -> list[str]:
+def in_chat(stage: RoomDriver) -> list[str]:
     """Look at everything that was ever on a screen, metadata and files included."""
     history = [
         message for person in (stage.alice, stage.bob) for states in person.history.values() for message in states
@@ -58,7 +58,7 @@ def in_folder(folder: Path) -> list[str]:
     return found("\n".join(path.read_bytes().decode(errors="replace") for path in folder.rglob("*") if path.is_file()))
 
 
-def in_the_open(stage: Stage, log: StringIO) -> list[str]:
+def in_the_open(stage: RoomDriver, log: StringIO) -> list[str]:
     """Name the places where a secret, or a token of the bot, came out."""
     chat = in_chat(stage)
     stage.close()
@@ -67,7 +67,7 @@ def in_the_open(stage: Stage, log: StringIO) -> list[str]:
     return [f"{place}: {secret}" for place, secrets in {**places, "tokens": tokens}.items() for secret in secrets]
 
 
-def test_what_a_failing_build_prints(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_what_a_failing_build_prints(set_stage: Callable[..., RoomDriver], log: StringIO) -> None:
     stage = set_stage(index_url=INDEX)
     stage.host.says[:] = LEAKS
     stage.host.failing[3] = BuildFailed(f"Step 3: {LEAKS[1]}", hint=LEAKS[0], details=tuple(LEAKS))
@@ -79,7 +79,7 @@ def test_what_a_failing_build_prints(set_stage: Callable[..., Stage], log: Strin
     assert in_the_open(stage, log) == []
 
 
-def test_each_last_line_of_a_running_build(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_each_last_line_of_a_running_build(set_stage: Callable[..., RoomDriver], log: StringIO) -> None:
     stage = set_stage(index_url=INDEX)
     stage.host.steps.shut()
     lines = iter(LEAKS)
@@ -95,7 +95,7 @@ def test_each_last_line_of_a_running_build(set_stage: Callable[..., Stage], log:
     assert in_the_open(stage, log) == []
 
 
-def test_what_a_registry_says(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_what_a_registry_says(set_stage: Callable[..., RoomDriver], log: StringIO) -> None:
     stage = set_stage(index_url=INDEX)
     stage.host.engine.hub["team/base:1"] = PullFailed(LEAKS[1], hint=LEAKS[4], details=tuple(LEAKS))
     dialog = stage.alice.type("/docker_image_create name=a base=team/base:1")
@@ -104,7 +104,7 @@ def test_what_a_registry_says(set_stage: Callable[..., Stage], log: StringIO) ->
     assert in_the_open(stage, log) == []
 
 
-def test_what_a_package_says_when_it_is_imported(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_what_a_package_says_when_it_is_imported(set_stage: Callable[..., RoomDriver], log: StringIO) -> None:
     stage = set_stage(index_url=INDEX)
     stage.host.import_errors["mechanize"] = "ConnectionError: " + " ".join(LEAKS)
     dialog = stage.create(EXAMPLE)
@@ -115,7 +115,7 @@ def test_what_a_package_says_when_it_is_imported(set_stage: Callable[..., Stage]
     assert in_the_open(stage, log) == []
 
 
-def test_a_defect_of_the_bot_itself(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_a_defect_of_the_bot_itself(set_stage: Callable[..., RoomDriver], log: StringIO) -> None:
     class BrokenResolver(FakeResolver):
         def resolve(self, *_: object, **__: object) -> NoReturn:
             raise RuntimeError(" ".join(LEAKS))
@@ -132,7 +132,7 @@ def test_a_defect_of_the_bot_itself(set_stage: Callable[..., Stage], log: String
     assert in_the_open(stage, log) == []
 
 
-def test_a_line_that_holds_a_password(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_a_line_that_holds_a_password(set_stage: Callable[..., RoomDriver], log: StringIO) -> None:
     stage = set_stage(index_url=INDEX)
     stage.alice.type("/docker_image_create name=a dependencies=git+https://me:hunter2secret@example.invalid/x.git")
     stage.alice.until_whispered("is a URL")

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from tests.kit.driver import EXAMPLE, Stage, fact, words
+from tests.kit.driver import EXAMPLE, RoomDriver, fact, words
 
 
-def test_those_who_wait_see_their_place_and_how_it_moves(set_stage: Callable[..., Stage]) -> None:
+def test_those_who_wait_see_their_place_and_how_it_moves(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(builds_at_once=2)
     stage.host.steps.shut()
     lines = [f"/docker_image_create name=image{number} packages=wget" for number in range(5)]
@@ -31,7 +31,7 @@ def test_those_who_wait_see_their_place_and_how_it_moves(set_stage: Callable[...
     assert len(stage.tags()) == 10
 
 
-def test_a_stopped_one_moves_the_others_up(set_stage: Callable[..., Stage]) -> None:
+def test_a_stopped_one_moves_the_others_up(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(builds_at_once=1)
     stage.host.steps.shut()
     first = stage.create("/docker_image_create name=a packages=wget")
@@ -48,7 +48,7 @@ def test_a_stopped_one_moves_the_others_up(set_stage: Callable[..., Stage]) -> N
     third.until("done")
 
 
-def test_the_same_command_twice_at_once_gives_two_images_with_different_tags(stage: Stage) -> None:
+def test_the_same_command_twice_at_once_gives_two_images_with_different_tags(stage: RoomDriver) -> None:
     first, second = stage.alice.type(EXAMPLE), stage.bob.type(EXAMPLE)
     for dialog in (first, second):
         dialog.until("review")
@@ -62,7 +62,7 @@ def test_the_same_command_twice_at_once_gives_two_images_with_different_tags(sta
     assert stage.tags() == [*(f"example_name:{tag}" for tag in sorted(tags)), "example_name:latest"]
 
 
-def test_two_commands_for_one_name_both_end_with_their_own_content(stage: Stage) -> None:
+def test_two_commands_for_one_name_both_end_with_their_own_content(stage: RoomDriver) -> None:
     mechanize = stage.alice.type("/docker_image_create name=shared dependencies=mechanize")
     django = stage.bob.type("/docker_image_create name=shared dependencies=django")
     for dialog in (mechanize, django):
@@ -74,7 +74,7 @@ def test_two_commands_for_one_name_both_end_with_their_own_content(stage: Stage)
         assert name in stage.host.inside(f"shared:{fact(end, 'tag')}").distributions
 
 
-def test_a_tag_that_somebody_took_meanwhile_is_never_overwritten(stage: Stage) -> None:
+def test_a_tag_that_somebody_took_meanwhile_is_never_overwritten(stage: RoomDriver) -> None:
     dialog = stage.alice.type("/docker_image_create name=shared dependencies=six")
     dialog.until("review")
     with stage.ledger() as ledger:

@@ -7,11 +7,11 @@ from contextlib import closing, contextmanager
 import pytest
 
 from commands.errors import StateUnwritable
-from tests.kit.driver import EXAMPLE, Stage, words
+from tests.kit.driver import EXAMPLE, RoomDriver, words
 
 
 @contextmanager
-def full_disk(stage: Stage) -> Iterator[None]:
+def full_disk(stage: RoomDriver) -> Iterator[None]:
     """Refuse every write to the table of dialogs, as SQLite does on a full disk."""
     said = "database or disk is full"
     with closing(sqlite3.connect(stage.settings.state_dir / "dialogs.sqlite")) as database:
@@ -23,7 +23,7 @@ def full_disk(stage: Stage) -> Iterator[None]:
             database.execute(f"DROP TRIGGER full_{act}")
 
 
-def test_a_second_bot_on_the_same_folder_is_refused(stage: Stage) -> None:
+def test_a_second_bot_on_the_same_folder_is_refused(stage: RoomDriver) -> None:
     with pytest.raises(StateUnwritable) as refused:
         stage.make_bot()
     assert refused.value.message == f"Another warroom is using the state folder `{stage.settings.state_dir}`."
@@ -31,7 +31,7 @@ def test_a_second_bot_on_the_same_folder_is_refused(stage: Stage) -> None:
     stage.create().until("done")
 
 
-def test_a_folder_that_is_none_is_refused(set_stage: Callable[..., Stage]) -> None:
+def test_a_folder_that_is_none_is_refused(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
     stage.is_left_as_it_is = True
     stage.settings.state_dir.write_text("a file")
@@ -39,7 +39,7 @@ def test_a_folder_that_is_none_is_refused(set_stage: Callable[..., Stage]) -> No
         stage.make_bot()
 
 
-def test_a_database_that_is_none_is_refused_and_the_folder_left_to_others(set_stage: Callable[..., Stage]) -> None:
+def test_a_database_that_is_none_is_refused_and_the_folder_left_to_others(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(start=False)
     stage.settings.state_dir.mkdir()
     database = stage.settings.state_dir / "dialogs.sqlite"
@@ -51,7 +51,7 @@ def test_a_database_that_is_none_is_refused_and_the_folder_left_to_others(set_st
     stage.create().until("done")
 
 
-def test_a_command_that_cannot_be_stored_is_told_to_the_person(stage: Stage) -> None:
+def test_a_command_that_cannot_be_stored_is_told_to_the_person(stage: RoomDriver) -> None:
     with full_disk(stage):
         stage.alice.type(EXAMPLE)
         note = stage.alice.until_whispered("database or disk is full.")
@@ -60,7 +60,7 @@ def test_a_command_that_cannot_be_stored_is_told_to_the_person(stage: Stage) -> 
     stage.create().until("done")
 
 
-def test_a_click_that_cannot_be_stored_is_told_and_can_be_made_again(stage: Stage) -> None:
+def test_a_click_that_cannot_be_stored_is_told_and_can_be_made_again(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     with full_disk(stage):
@@ -71,7 +71,7 @@ def test_a_click_that_cannot_be_stored_is_told_and_can_be_made_again(stage: Stag
     dialog.until("done")
 
 
-def test_an_end_that_cannot_be_stored_is_said_and_stored_by_the_next_bot(stage: Stage) -> None:
+def test_an_end_that_cannot_be_stored_is_said_and_stored_by_the_next_bot(stage: RoomDriver) -> None:
     stage.host.steps.shut()
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from tests.kit.driver import EXAMPLE, Dialog, Stage, buttons, fact, title, words
+from tests.kit.driver import EXAMPLE, RoomDriver, ShownDialog, buttons, fact, title, words
 
 
-def stopped(stage: Stage, dialog: Dialog, by: str) -> str:
+def stopped(stage: RoomDriver, dialog: ShownDialog, by: str) -> str:
     """See that the job was stopped and nothing is left; give what the dialog says."""
     message = dialog.until("stopped")
     assert title(message) == "example_name was stopped"
@@ -17,7 +17,7 @@ def stopped(stage: Stage, dialog: Dialog, by: str) -> str:
     return words(message)
 
 
-def test_stopped_while_it_waits_for_a_slot(set_stage: Callable[..., Stage]) -> None:
+def test_stopped_while_it_waits_for_a_slot(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(builds_at_once=1)
     stage.host.steps.shut()
     first = stage.create("/docker_image_create name=first dependencies=six")
@@ -35,7 +35,7 @@ def test_stopped_while_it_waits_for_a_slot(set_stage: Callable[..., Stage]) -> N
     assert stage.stages() == ["Done", "Stopped"]
 
 
-def test_stopped_at_once_after_create(stage: Stage) -> None:
+def test_stopped_at_once_after_create(stage: RoomDriver) -> None:
     # Whatever the moment is that the click meets: queued, not yet known to the daemon, or building.
     stage.host.steps.shut()
     dialog = stage.alice.type(EXAMPLE)
@@ -46,7 +46,7 @@ def test_stopped_at_once_after_create(stage: Stage) -> None:
     stopped(stage, dialog, "U0ALICE")
 
 
-def test_stopped_while_it_builds(stage: Stage) -> None:
+def test_stopped_while_it_builds(stage: RoomDriver) -> None:
     stage.host.steps.shut()
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")
@@ -58,7 +58,7 @@ def test_stopped_while_it_builds(stage: Stage) -> None:
     assert "Reading package lists..." in dialog.until_file(f"build-{dialog.id}.log")
 
 
-def test_stopped_while_the_result_is_checked(stage: Stage) -> None:
+def test_stopped_while_the_result_is_checked(stage: RoomDriver) -> None:
     stage.host.checks.shut()
     dialog = stage.create()
     stage.host.checks.wait_for()
@@ -67,7 +67,7 @@ def test_stopped_while_the_result_is_checked(stage: Stage) -> None:
     assert "after 3 of 4 steps" in stopped(stage, dialog, "U0ALICE")
 
 
-def test_a_stop_that_takes_a_while_is_seen_and_a_second_one_is_told_that_it_is_late(stage: Stage) -> None:
+def test_a_stop_that_takes_a_while_is_seen_and_a_second_one_is_told_that_it_is_late(stage: RoomDriver) -> None:
     stage.host.is_deaf = True
     stage.host.steps.shut()
     dialog = stage.create()
@@ -82,7 +82,7 @@ def test_a_stop_that_takes_a_while_is_seen_and_a_second_one_is_told_that_it_is_l
     stopped(stage, dialog, "U0ALICE")
 
 
-def test_stopped_after_the_end_changes_nothing(stage: Stage) -> None:
+def test_stopped_after_the_end_changes_nothing(stage: RoomDriver) -> None:
     stage.host.steps.shut()
     dialog = stage.create()
     dialog.until_says("▸ *OS packages: wget*")

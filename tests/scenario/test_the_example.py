@@ -6,10 +6,10 @@ from collections.abc import Callable
 from bot.room.workspace import WAR_ROOM
 from bot.slack.pace import Pace
 from commands.recipe.labels import read_labels
-from tests.kit.driver import EXAMPLE, Stage, buttons, fact, title, words
+from tests.kit.driver import EXAMPLE, RoomDriver, buttons, fact, title, words
 
 
-def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage) -> None:
+def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: RoomDriver) -> None:
     stage.host.looks.shut()
     dialog = stage.alice.type(EXAMPLE)
     preparing = dialog.until("preparing")
@@ -67,7 +67,7 @@ def fact_of_the_image(said: str) -> str:
     return found[1]
 
 
-def test_the_typed_line_stands_above_its_dialog(set_stage: Callable[..., Stage]) -> None:
+def test_the_typed_line_stands_above_its_dialog(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(pace=Pace())
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
@@ -75,7 +75,7 @@ def test_the_typed_line_stands_above_its_dialog(set_stage: Callable[..., Stage])
     assert typed.ts < dialog.ts
 
 
-def test_the_image_holds_what_was_reviewed_and_says_who_asked(stage: Stage) -> None:
+def test_the_image_holds_what_was_reviewed_and_says_who_asked(stage: RoomDriver) -> None:
     dialog = stage.create()
     done = dialog.until("done")
     reference = f"{fact(done, 'image')}:{fact(done, 'tag')}"
@@ -89,7 +89,7 @@ def test_the_image_holds_what_was_reviewed_and_says_who_asked(stage: Stage) -> N
     assert (fact(done, "id"), made_by.base_name) == (image.id if image else None, "demisto/python3-deb")
 
 
-def test_progress_shows_the_steps_a_bar_the_time_and_the_last_line(stage: Stage) -> None:
+def test_progress_shows_the_steps_a_bar_the_time_and_the_last_line(stage: RoomDriver) -> None:
     stage.host.steps.shut()
     dialog = stage.create()
     running = dialog.until_says("▸ *OS packages: wget*")
@@ -105,7 +105,7 @@ def test_progress_shows_the_steps_a_bar_the_time_and_the_last_line(stage: Stage)
     dialog.until("done")
 
 
-def test_the_buttons_of_the_review_put_each_file_into_the_thread_once(stage: Stage) -> None:
+def test_the_buttons_of_the_review_put_each_file_into_the_thread_once(stage: RoomDriver) -> None:
     dialog = stage.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("show_packages")
@@ -124,7 +124,7 @@ def test_the_buttons_of_the_review_put_each_file_into_the_thread_once(stage: Sta
     assert fact(dialog.now, "state") == "review"
 
 
-def test_the_buttons_of_the_result_show_the_files_that_are_there(stage: Stage) -> None:
+def test_the_buttons_of_the_result_show_the_files_that_are_there(stage: RoomDriver) -> None:
     dialog = stage.create()
     dialog.until("done")
     log = f"build-{dialog.id}.log"
@@ -136,7 +136,7 @@ def test_the_buttons_of_the_result_show_the_files_that_are_there(stage: Stage) -
     assert sorted(dialog.files) == [log, "packages.txt"]
 
 
-def test_a_build_that_printed_nothing_says_so(stage: Stage) -> None:
+def test_a_build_that_printed_nothing_says_so(stage: RoomDriver) -> None:
     stage.host.says.clear()
     dialog = stage.create()
     dialog.until("done")

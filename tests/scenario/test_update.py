@@ -5,23 +5,23 @@ from collections.abc import Callable
 import pytest
 
 from commands.errors import PullFailed, RegistryUnreachable
-from tests.kit.driver import Stage, buttons, fact, table, title, words
-from tests.kit.pulled_images import PYTHON, Shelf, digest_of
-from tests.kit.wire import Wire
+from tests.kit.driver import RoomDriver, buttons, fact, table, title, words
+from tests.kit.pulled_images import PYTHON, PulledImages, digest_of
+from tests.kit.wire import CuttableEngine
 
 LINE = f"/docker_image_update image={PYTHON}"
 SECOND, THIRD = "demisto/fetch-data:1.0", "registry.test:5000/team/tool:2"
 
 
 @pytest.fixture
-def shelf(stage: Stage) -> Shelf:
-    return Shelf(stage)
+def shelf(stage: RoomDriver) -> PulledImages:
+    return PulledImages(stage)
 
 
 # ── One image ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_the_registry_has_anew_is_reviewed_pulled_and_named(stage: Stage, shelf: Shelf) -> None:
+def test_what_the_registry_has_anew_is_reviewed_pulled_and_named(stage: RoomDriver, shelf: PulledImages) -> None:
     old, new = shelf.outdated()
     dialog = stage.alice.type(LINE)
     review = dialog.until("review")
@@ -43,7 +43,7 @@ def test_what_the_registry_has_anew_is_reviewed_pulled_and_named(stage: Stage, s
     assert dialog.until_announced().startswith("<@U0ALICE> ")
 
 
-def test_what_has_not_changed_is_said_and_nothing_can_be_pressed(stage: Stage, shelf: Shelf) -> None:
+def test_what_has_not_changed_is_said_and_nothing_can_be_pressed(stage: RoomDriver, shelf: PulledImages) -> None:
     shelf.pulled()
     dialog = stage.alice.type(LINE)
     answer = dialog.until("unchanged")
@@ -53,7 +53,7 @@ def test_what_has_not_changed_is_said_and_nothing_can_be_pressed(stage: Stage, s
     assert stage.host.engine.pulls == []
 
 
-def test_progress_is_shown_in_layers_and_bytes(stage: Stage, shelf: Shelf) -> None:
+def test_progress_is_shown_in_layers_and_bytes(stage: RoomDriver, shelf: PulledImages) -> None:
     shelf.outdated()
     shelf.pulls.shut()
     dialog = stage.alice.type(LINE)
@@ -66,7 +66,7 @@ def test_progress_is_shown_in_layers_and_bytes(stage: Stage, shelf: Shelf) -> No
     dialog.until("updated")
 
 
-def test_stop_ends_it_at_once_and_leaves_the_old_image_its_name(stage: Stage, shelf: Shelf) -> None:
+def test_stop_ends_it_at_once_and_leaves_the_old_image_its_name(stage: RoomDriver, shelf: PulledImages) -> None:
     old, _ = shelf.outdated()
     shelf.pulls.shut()
     dialog = stage.alice.type(LINE)
@@ -80,7 +80,7 @@ def test_stop_ends_it_at_once_and_leaves_the_old_image_its_name(stage: Stage, sh
     assert shelf.names == [PYTHON]
 
 
-def test_a_failed_pull_is_told_with_its_reason(stage: Stage, shelf: Shelf) -> None:
+def test_a_failed_pull_is_told_with_its_reason(stage: RoomDriver, shelf: PulledImages) -> None:
     old, new = shelf.outdated()
     stage.host.engine.hub[PYTHON] = PullFailed("The image could not be pulled.", hint="Wait.", details=("429",))
     stage.host.engine.hub[new.repo_digests[0]] = stage.host.engine.hub[PYTHON]
@@ -94,7 +94,7 @@ def test_a_failed_pull_is_told_with_its_reason(stage: Stage, shelf: Shelf) -> No
     assert shelf.names == [PYTHON]
 
 
-def test_a_daemon_that_goes_away_in_mid_pull_is_told(stage: Stage, shelf: Shelf) -> None:
+def test_a_daemon_that_goes_away_in_mid_pull_is_told(stage: RoomDriver, shelf: PulledImages) -> None:
     old, _ = shelf.outdated()
     shelf.pulls.shut()
     dialog = stage.alice.type(LINE)
@@ -111,7 +111,9 @@ def test_a_daemon_that_goes_away_in_mid_pull_is_told(stage: Stage, shelf: Shelf)
 # ── The review does not count any more ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_digest_that_moved_since_the_review_voids_it_and_a_new_one_is_offered(stage: Stage, shelf: Shelf) -> None:
+def test_a_digest_that_moved_since_the_review_voids_it_and_a_new_one_is_offered(
+    stage: RoomDriver, shelf: PulledImages
+) -> None:
     shelf.outdated()
     dialog = stage.alice.type(LINE)
     message = dialog.until("review").ts
@@ -127,7 +129,7 @@ def test_a_digest_that_moved_since_the_review_voids_it_and_a_new_one_is_offered(
     assert shelf.holder(PYTHON) == newest.id
 
 
-def test_an_image_deleted_since_the_review_is_refused_by_name(stage: Stage, shelf: Shelf) -> None:
+def test_an_image_deleted_since_the_review_is_refused_by_name(stage: RoomDriver, shelf: PulledImages) -> None:
     shelf.outdated()
     dialog = stage.alice.type(LINE)
     dialog.until("review")
@@ -138,7 +140,9 @@ def test_an_image_deleted_since_the_review_is_refused_by_name(stage: Stage, shel
     assert stage.host.engine.pulls == []
 
 
-def test_an_image_deleted_while_others_are_left_is_left_out_of_the_new_review(stage: Stage, shelf: Shelf) -> None:
+def test_an_image_deleted_while_others_are_left_is_left_out_of_the_new_review(
+    stage: RoomDriver, shelf: PulledImages
+) -> None:
     shelf.outdated()
     _, new = shelf.outdated(SECOND)
     dialog = stage.alice.type("/docker_image_update all=true")
@@ -156,7 +160,7 @@ def test_an_image_deleted_while_others_are_left_is_left_out_of_the_new_review(st
 # ── All images ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_all_images_are_asked_for_once_and_only_what_changed_is_pulled(stage: Stage, shelf: Shelf) -> None:
+def test_all_images_are_asked_for_once_and_only_what_changed_is_pulled(stage: RoomDriver, shelf: PulledImages) -> None:
     names = [f"demisto/image{number}:1" for number in range(8)]
     for name in names:
         shelf.pulled(name)
@@ -171,7 +175,7 @@ def test_all_images_are_asked_for_once_and_only_what_changed_is_pulled(stage: St
     assert len(stage.host.engine.pulls) == 2
 
 
-def test_one_image_that_fails_does_not_stop_the_others(stage: Stage, shelf: Shelf) -> None:
+def test_one_image_that_fails_does_not_stop_the_others(stage: RoomDriver, shelf: PulledImages) -> None:
     old, new = shelf.outdated()
     _, second = shelf.outdated(SECOND)
     problem = PullFailed("The registry hung up.", hint="Try again.")
@@ -185,7 +189,7 @@ def test_one_image_that_fails_does_not_stop_the_others(stage: Stage, shelf: Shel
     assert (shelf.holder(PYTHON), shelf.holder(SECOND)) == (old.id, second.id)
 
 
-def test_a_registry_that_cannot_be_asked_is_told_beside_the_others(stage: Stage, shelf: Shelf) -> None:
+def test_a_registry_that_cannot_be_asked_is_told_beside_the_others(stage: RoomDriver, shelf: PulledImages) -> None:
     _, new = shelf.outdated()
     shelf.pulled(THIRD)
     problem = RegistryUnreachable("The registry `registry.test:5000` is silent.", hint="Wait.")
@@ -199,7 +203,7 @@ def test_a_registry_that_cannot_be_asked_is_told_beside_the_others(stage: Stage,
     assert shelf.holder(PYTHON) == new.id
 
 
-def test_what_the_bot_made_is_built_anew_when_its_base_has_changed(stage: Stage, shelf: Shelf) -> None:
+def test_what_the_bot_made_is_built_anew_when_its_base_has_changed(stage: RoomDriver, shelf: PulledImages) -> None:
     made = stage.create("/docker_image_create name=tool dependencies=mechanize base=demisto/python3-deb").until("done")
     first = f"tool:{fact(made, 'tag')}"
     newer = stage.host.offer("demisto/python3-deb:latest")
@@ -215,7 +219,9 @@ def test_what_the_bot_made_is_built_anew_when_its_base_has_changed(stage: Stage,
     assert shelf.holder(f"tool:before-{dialog.id}") == shelf.holder(first)
 
 
-def test_an_image_that_was_built_here_by_somebody_else_has_nothing_to_update_from(stage: Stage, shelf: Shelf) -> None:
+def test_an_image_that_was_built_here_by_somebody_else_has_nothing_to_update_from(
+    stage: RoomDriver, shelf: PulledImages
+) -> None:
     stage.host.engine.add_image("theirs:1")
     dialog = stage.alice.type("/docker_image_update image=theirs:1")
     answer = dialog.until("unchanged")
@@ -226,14 +232,16 @@ def test_an_image_that_was_built_here_by_somebody_else_has_nothing_to_update_fro
 # ── The way back ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def updated(stage: Stage, *, line: str = LINE) -> None:
+def updated(stage: RoomDriver, *, line: str = LINE) -> None:
     dialog = stage.alice.type(line)
     dialog.until("review")
     dialog.click("update")
     dialog.until("updated")
 
 
-def test_an_update_is_rolled_back_from_its_result_and_that_is_rolled_back_too(stage: Stage, shelf: Shelf) -> None:
+def test_an_update_is_rolled_back_from_its_result_and_that_is_rolled_back_too(
+    stage: RoomDriver, shelf: PulledImages
+) -> None:
     old, new = shelf.outdated()
     stage.host.engine.add_container("web", old.id)
     dialog = stage.alice.type(LINE)
@@ -261,9 +269,9 @@ def test_an_update_is_rolled_back_from_its_result_and_that_is_rolled_back_too(st
     assert shelf.holder(PYTHON) == new.id
 
 
-def test_only_so_many_images_before_are_kept(set_stage: Callable[..., Stage]) -> None:
+def test_only_so_many_images_before_are_kept(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(history_depth=2)
-    shelf = Shelf(stage)
+    shelf = PulledImages(stage)
     shelf.pulled()
     for _ in range(4):
         shelf.newer()
@@ -274,7 +282,9 @@ def test_only_so_many_images_before_are_kept(set_stage: Callable[..., Stage]) ->
 # ── Several at once, and the end of the bot ─────────────────────────────────────────────────────────────────────────
 
 
-def test_two_updates_of_one_image_at_once_pull_it_once_and_both_are_told(stage: Stage, shelf: Shelf) -> None:
+def test_two_updates_of_one_image_at_once_pull_it_once_and_both_are_told(
+    stage: RoomDriver, shelf: PulledImages
+) -> None:
     _, new = shelf.outdated()
     first, second = stage.alice.type(LINE), stage.bob.type(LINE)
     first.until("review")
@@ -297,12 +307,12 @@ def test_two_updates_of_one_image_at_once_pull_it_once_and_both_are_told(stage: 
     ids=["pulled", "before the old one is kept", "the old one is kept", "named"],
 )
 def test_an_update_that_was_killed_is_finished_once(
-    set_stage: Callable[..., Stage], moment: tuple[str, str], nth: int
+    set_stage: Callable[..., RoomDriver], moment: tuple[str, str], nth: int
 ) -> None:
     stage = set_stage(start=False)
-    shelf = Shelf(stage)
+    shelf = PulledImages(stage)
     old, new = shelf.outdated()
-    wire = Wire(stage.host)
+    wire = CuttableEngine(stage.host)
     stage.start_bot(wire)
     dialog = stage.alice.type(LINE)
     message = dialog.until("review").ts
@@ -333,19 +343,19 @@ def test_an_update_that_was_killed_is_finished_once(
         ("imgae=demisto/python3", "/docker_image_update image=demisto/python3"),
     ],
 )
-def test_a_wrong_line_is_answered_with_advice(shared_stage: Stage, text: str, says: str) -> None:
+def test_a_wrong_line_is_answered_with_advice(shared_stage: RoomDriver, text: str, says: str) -> None:
     before = len(shared_stage.alice.whispers)
     shared_stage.alice.type(f"/docker_image_update {text}")
     assert says in shared_stage.alice.until_whispers(before + 1)
 
 
-def test_an_unknown_image_is_refused_with_the_nearest(stage: Stage, shelf: Shelf) -> None:
+def test_an_unknown_image_is_refused_with_the_nearest(stage: RoomDriver, shelf: PulledImages) -> None:
     shelf.pulled()
     refused = stage.alice.type("/docker_image_update image=demisto/pyhton3:3.12").until("refused")
     assert PYTHON in words(refused)
 
 
-def test_an_id_names_an_image_too(stage: Stage, shelf: Shelf) -> None:
+def test_an_id_names_an_image_too(stage: RoomDriver, shelf: PulledImages) -> None:
     old, new = shelf.outdated()
     dialog = stage.alice.type(f"/docker_image_update image={old.id[7:19]}")
     dialog.until("review")
@@ -354,7 +364,7 @@ def test_an_id_names_an_image_too(stage: Stage, shelf: Shelf) -> None:
     assert shelf.holder(PYTHON) == new.id
 
 
-def test_without_arguments_a_form_offers_the_images_of_the_host(stage: Stage, shelf: Shelf) -> None:
+def test_without_arguments_a_form_offers_the_images_of_the_host(stage: RoomDriver, shelf: PulledImages) -> None:
     _, new = shelf.outdated()
     stage.alice.type("/docker_image_update")
     form = stage.alice.until_form()

@@ -6,13 +6,13 @@ from contextlib import closing
 from bot.room.workspace import ALICE, BOB, TEAM, WAR_ROOM, Channel, Team, Workspace
 from bot.room.workspace import Person as Member
 from bot.slack.listeners import Audience
-from tests.kit.driver import EXAMPLE, Person, Stage, options
+from tests.kit.driver import EXAMPLE, RoomDriver, RoomUser, options
 
 ELSEWHERE = Channel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
 WORKSPACE = Workspace(channels=(WAR_ROOM, ELSEWHERE))
 
 
-def test_a_channel_that_is_not_allowed_is_named_in_the_refusal(set_stage: Callable[..., Stage]) -> None:
+def test_a_channel_that_is_not_allowed_is_named_in_the_refusal(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(audience=Audience(frozenset({"C0OTHER"})))
     stage.alice.type(EXAMPLE)
     stage.alice.until_whispered(
@@ -21,7 +21,7 @@ def test_a_channel_that_is_not_allowed_is_named_in_the_refusal(set_stage: Callab
     assert (stage.stages(), stage.bob.messages) == ([], [])
 
 
-def test_a_person_who_is_not_allowed_can_neither_type_nor_click(set_stage: Callable[..., Stage]) -> None:
+def test_a_person_who_is_not_allowed_can_neither_type_nor_click(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(audience=Audience(frozenset({WAR_ROOM.id}), frozenset({ALICE.id})))
     refusal = "You are not allowed to use this command. To get access, add `U0BOB` to `WARROOM_ALLOWED_USERS`."
     stage.bob.type(EXAMPLE)
@@ -43,9 +43,11 @@ SHARED = Workspace(people=(ALICE, BOB, CAROL))
 STRANGER = "Commands from your workspace are not allowed. To allow them, add `T0OTHERS` to `WARROOM_ALLOWED_TEAMS`."
 
 
-def test_a_person_of_another_workspace_can_neither_type_nor_press_nor_choose(set_stage: Callable[..., Stage]) -> None:
+def test_a_person_of_another_workspace_can_neither_type_nor_press_nor_choose(
+    set_stage: Callable[..., RoomDriver],
+) -> None:
     stage = set_stage(workspace=SHARED)
-    with closing(Person(stage.room, CAROL.id)) as carol:
+    with closing(RoomUser(stage.room, CAROL.id)) as carol:
         for count, line in enumerate((EXAMPLE, "/docker_images", "/docker_image_create"), start=1):
             carol.type(line)
             assert carol.until_whispers(count) == STRANGER
@@ -66,10 +68,10 @@ def test_a_person_of_another_workspace_can_neither_type_nor_press_nor_choose(set
     assert len(stage.host.engine.builds) == 1
 
 
-def test_a_form_that_was_open_when_its_workspace_was_shut_out_is_refused(set_stage: Callable[..., Stage]) -> None:
+def test_a_form_that_was_open_when_its_workspace_was_shut_out_is_refused(set_stage: Callable[..., RoomDriver]) -> None:
     open_to_them = Audience(frozenset({WAR_ROOM.id}), teams=frozenset({OTHERS.id}))
     stage = set_stage(workspace=SHARED, audience=open_to_them)
-    with closing(Person(stage.room, CAROL.id)) as carol:
+    with closing(RoomUser(stage.room, CAROL.id)) as carol:
         carol.type("/docker_image_create")
         form = carol.until_form()
         stage.close_bot()
@@ -79,11 +81,11 @@ def test_a_form_that_was_open_when_its_workspace_was_shut_out_is_refused(set_sta
     assert stage.stages() == []
 
 
-def test_a_workspace_that_is_named_is_let_in(set_stage: Callable[..., Stage]) -> None:
+def test_a_workspace_that_is_named_is_let_in(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(
         workspace=SHARED, audience=Audience(frozenset({WAR_ROOM.id}), teams=frozenset({OTHERS.id, TEAM.id}))
     )
-    with closing(Person(stage.room, CAROL.id)) as carol:
+    with closing(RoomUser(stage.room, CAROL.id)) as carol:
         dialog = carol.type(EXAMPLE)
         dialog.until("review")
         dialog.click("create")
@@ -91,11 +93,11 @@ def test_a_workspace_that_is_named_is_let_in(set_stage: Callable[..., Stage]) ->
         assert carol.whispers == []
 
 
-def test_in_a_channel_without_the_bot_it_asks_to_be_invited(set_stage: Callable[..., Stage]) -> None:
+def test_in_a_channel_without_the_bot_it_asks_to_be_invited(set_stage: Callable[..., RoomDriver]) -> None:
     stage = set_stage(workspace=WORKSPACE, audience=Audience(frozenset({WAR_ROOM.id, ELSEWHERE.id})))
     # Its dialog can be shown nowhere.
     stage.is_left_as_it_is = True
-    outside = Person(stage.room, BOB.id, channel=ELSEWHERE.id)
+    outside = RoomUser(stage.room, BOB.id, channel=ELSEWHERE.id)
     outside.type(EXAMPLE)
     note = outside.until_whispered("The bot cannot post here")
     assert "Invite it with `/invite`, then type the command again." in note

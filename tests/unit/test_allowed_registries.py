@@ -16,8 +16,8 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.host import Host
 from tests.fakes.registries import FakeRegistries
 from tests.kit.dependencies import sources_on
-from tests.kit.update_requests import Bench
-from tests.kit.updates import Scene
+from tests.kit.update_requests import UpdateRequests
+from tests.kit.updates import UpdateHost
 
 DIGEST = f"sha256:{'d' * 64}"
 BASE = Reference("base.example/python", "3")
@@ -194,7 +194,7 @@ def test_the_client_of_registries_asks_no_foreign_one() -> None:
 
 
 def test_an_update_of_an_image_whose_registry_may_not_be_asked_says_so() -> None:
-    bench = Bench()
+    bench = UpdateRequests()
     bench.hub.forbidden.add("hub.test")
     bench.engine.add_image("hub.test/a:1", repo_digests=(f"hub.test/a@{DIGEST}",))
 
@@ -203,7 +203,7 @@ def test_an_update_of_an_image_whose_registry_may_not_be_asked_says_so() -> None
 
 
 def test_a_newer_base_of_a_rebuild_is_not_pulled_from_a_foreign_registry() -> None:
-    bench = Bench()
+    bench = UpdateRequests()
     bench.base("python")
     bench.made("name=tool dependencies=mechanize base=python")
     bench.hub.mirror = "mirror.test"
@@ -216,7 +216,7 @@ def test_a_newer_base_of_a_rebuild_is_not_pulled_from_a_foreign_registry() -> No
 
 
 def test_a_pull_that_was_confirmed_is_not_begun_at_a_registry_that_was_taken_away() -> None:
-    scene = Scene()
+    scene = UpdateHost()
     proposal = scene.outdated("hub.test/a:1")
     before = len(scene.engine.pulls)
     scene.hub.forbidden.add("hub.test")

@@ -43,7 +43,7 @@ NAME = "example_name"
 
 
 @dataclass(slots=True)
-class Bench:
+class CarryOutHost:
     """A host, and what is carried out on it; `emitted` are the events, each of which `at_event` sees first."""
 
     host: Host = field(default_factory=Host)
@@ -102,8 +102,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> CarryOutHost:
+    return CarryOutHost()
 
 
 def without_times(events: list[Event]) -> list[Event]:
@@ -113,7 +113,7 @@ def without_times(events: list[Event]) -> list[Event]:
 # ── When all goes well ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_was_proposed_is_built_verified_and_named(bench: Bench) -> None:
+def test_what_was_proposed_is_built_verified_and_named(bench: CarryOutHost) -> None:
     proposal = bench.propose()
 
     created = bench.created(proposal)
@@ -127,7 +127,7 @@ def test_what_was_proposed_is_built_verified_and_named(bench: Bench) -> None:
     assert bench.host.engine.throwaways == 0
 
 
-def test_everything_is_told_in_its_order(bench: Bench) -> None:
+def test_everything_is_told_in_its_order(bench: CarryOutHost) -> None:
     proposal = bench.propose()
     bench.host.says = ["Done."]
 
@@ -152,7 +152,7 @@ def test_everything_is_told_in_its_order(bench: Bench) -> None:
     ]
 
 
-def test_the_build_gets_exactly_the_files_that_were_confirmed(bench: Bench) -> None:
+def test_the_build_gets_exactly_the_files_that_were_confirmed(bench: CarryOutHost) -> None:
     proposal = bench.propose()
 
     bench.carry_out(proposal)
@@ -163,7 +163,7 @@ def test_the_build_gets_exactly_the_files_that_were_confirmed(bench: Bench) -> N
     assert len(sent) == 4
 
 
-def test_without_python_packages_nothing_is_fetched(bench: Bench) -> None:
+def test_without_python_packages_nothing_is_fetched(bench: CarryOutHost) -> None:
     bench.files.reachable = False
 
     bench.carry_out(bench.propose("name=example_name packages=wget"))
@@ -175,7 +175,9 @@ def test_without_python_packages_nothing_is_fetched(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("line", "step"), [(LINE, 3), ("name=example_name dependencies=mechanize", 2)], ids=["after apt", "alone"]
 )
-def test_a_package_that_cannot_be_fetched_ends_the_step_that_installs_it(bench: Bench, line: str, step: int) -> None:
+def test_a_package_that_cannot_be_fetched_ends_the_step_that_installs_it(
+    bench: CarryOutHost, line: str, step: int
+) -> None:
     bench.files.reachable = False
 
     with pytest.raises(IndexUnreachable):
@@ -187,7 +189,7 @@ def test_a_package_that_cannot_be_fetched_ends_the_step_that_installs_it(bench: 
     assert bench.is_clean()
 
 
-def test_a_file_that_is_another_one_than_was_confirmed_is_not_built_with(bench: Bench) -> None:
+def test_a_file_that_is_another_one_than_was_confirmed_is_not_built_with(bench: CarryOutHost) -> None:
     proposal = bench.propose()
     file = proposal.spec.locked[0].file
     bench.files.contents[file.url] = b"forged"
@@ -198,7 +200,7 @@ def test_a_file_that_is_another_one_than_was_confirmed_is_not_built_with(bench: 
     assert bench.host.engine.builds == []
 
 
-def test_a_stop_while_files_are_fetched_ends_it_before_the_build(bench: Bench) -> None:
+def test_a_stop_while_files_are_fetched_ends_it_before_the_build(bench: CarryOutHost) -> None:
     def stop(event: Event) -> None:
         if isinstance(event, StepNoted):
             bench.cancellation.request(CancelReason.STOPPED)
@@ -213,7 +215,7 @@ def test_a_stop_while_files_are_fetched_ends_it_before_the_build(bench: Bench) -
     assert bench.is_clean()
 
 
-def test_the_installer_is_made_ready_for_the_bases_platform(bench: Bench) -> None:
+def test_the_installer_is_made_ready_for_the_bases_platform(bench: CarryOutHost) -> None:
     platforms: list[object] = []
     bench.ensure_installer = platforms.append
     proposal = bench.propose()
@@ -223,7 +225,7 @@ def test_the_installer_is_made_ready_for_the_bases_platform(bench: Bench) -> Non
     assert platforms == [proposal.spec.base.platform]
 
 
-def test_a_build_that_is_over_does_not_wait_for_its_guard(bench: Bench) -> None:
+def test_a_build_that_is_over_does_not_wait_for_its_guard(bench: CarryOutHost) -> None:
     bench.carry_out()
 
     assert not [thread for thread in threading.enumerate() if thread.name == "warroom-guard"]
@@ -233,7 +235,7 @@ def test_a_build_that_is_over_does_not_wait_for_its_guard(bench: Bench) -> None:
 # ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_tag_that_was_taken_meanwhile_is_left_alone(bench: Bench) -> None:
+def test_a_tag_that_was_taken_meanwhile_is_left_alone(bench: CarryOutHost) -> None:
     proposal = bench.propose()
     other = bench.host.engine.add_image(proposal.spec.reference)
 
@@ -245,7 +247,7 @@ def test_a_tag_that_was_taken_meanwhile_is_left_alone(bench: Bench) -> None:
     assert bench.host.engine.find_image(proposal.spec.reference) == other
 
 
-def test_several_tags_that_were_taken_meanwhile_are_left_alone(bench: Bench) -> None:
+def test_several_tags_that_were_taken_meanwhile_are_left_alone(bench: CarryOutHost) -> None:
     proposal = bench.propose()
     version, _, number = proposal.spec.tag.rpartition(".")
     taken = [f"{NAME}:{version}.{int(number) + more}" for more in range(3)]
@@ -255,7 +257,7 @@ def test_several_tags_that_were_taken_meanwhile_are_left_alone(bench: Bench) -> 
     assert bench.created(proposal).reference == f"{NAME}:{version}.{int(number) + 3}"
 
 
-def test_the_same_proposal_for_two_jobs_gives_two_images(bench: Bench) -> None:
+def test_the_same_proposal_for_two_jobs_gives_two_images(bench: CarryOutHost) -> None:
     proposal = bench.propose()
 
     first, second = bench.created(proposal), bench.created(proposal, replace(JOB_CONTEXT, job="d-2"))
@@ -265,7 +267,7 @@ def test_the_same_proposal_for_two_jobs_gives_two_images(bench: Bench) -> None:
     assert bench.host.engine.find_image(first.reference) is not None
 
 
-def test_latest_follows_the_newest_image_of_ours(bench: Bench) -> None:
+def test_latest_follows_the_newest_image_of_ours(bench: CarryOutHost) -> None:
     bench.created()
     second = bench.created(job_context=replace(JOB_CONTEXT, job="d-2"))
 
@@ -274,7 +276,7 @@ def test_latest_follows_the_newest_image_of_ours(bench: Bench) -> None:
     assert latest.id == second.image.id
 
 
-def test_latest_is_not_taken_from_an_image_of_somebody_else(bench: Bench) -> None:
+def test_latest_is_not_taken_from_an_image_of_somebody_else(bench: CarryOutHost) -> None:
     theirs = bench.host.engine.add_image(f"{NAME}:latest")
 
     created = bench.created()
@@ -286,7 +288,7 @@ def test_latest_is_not_taken_from_an_image_of_somebody_else(bench: Bench) -> Non
 # ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_was_made_before_is_not_made_again(bench: Bench) -> None:
+def test_what_was_made_before_is_not_made_again(bench: CarryOutHost) -> None:
     proposal = bench.propose()
     first = bench.created(proposal)
     bench.emitted.clear()
@@ -296,7 +298,7 @@ def test_what_was_made_before_is_not_made_again(bench: Bench) -> None:
     assert bench.emitted == []
 
 
-def test_what_was_made_under_another_tag_is_found_again(bench: Bench) -> None:
+def test_what_was_made_under_another_tag_is_found_again(bench: CarryOutHost) -> None:
     proposal = bench.propose()
     bench.host.engine.add_image(proposal.spec.reference)
     first = bench.created(proposal)
@@ -304,7 +306,7 @@ def test_what_was_made_under_another_tag_is_found_again(bench: Bench) -> None:
     assert bench.created(proposal) == first
 
 
-def test_what_was_made_before_is_told_also_when_it_is_to_be_stopped_now(bench: Bench) -> None:
+def test_what_was_made_before_is_told_also_when_it_is_to_be_stopped_now(bench: CarryOutHost) -> None:
     proposal = bench.propose()
     first = bench.created(proposal)
     bench.cancellation.request(CancelReason.STOPPED)
@@ -312,7 +314,7 @@ def test_what_was_made_before_is_told_also_when_it_is_to_be_stopped_now(bench: B
     assert bench.created(proposal) == first
 
 
-def test_what_an_earlier_run_left_half_done_is_removed(bench: Bench) -> None:
+def test_what_an_earlier_run_left_half_done_is_removed(bench: CarryOutHost) -> None:
     bench.host.engine.add_image(labels={JOB: JOB_CONTEXT.job})
 
     created = bench.created()
@@ -327,7 +329,7 @@ def moved(problem: Problem) -> bool:
     return "no longer the image that was reviewed" in problem.message and "Type the command again" in problem.hint
 
 
-def test_a_base_that_is_gone_is_not_built_on(bench: Bench) -> None:
+def test_a_base_that_is_gone_is_not_built_on(bench: CarryOutHost) -> None:
     proposal = bench.propose()
     bench.host.engine.remove_image(f"{DEFAULT_BASE}:latest")
 
@@ -338,7 +340,7 @@ def test_a_base_that_is_gone_is_not_built_on(bench: Bench) -> None:
     assert bench.host.engine.builds == []
 
 
-def test_a_base_whose_tag_has_moved_since_the_review_is_not_built_on(bench: Bench) -> None:
+def test_a_base_whose_tag_has_moved_since_the_review_is_not_built_on(bench: CarryOutHost) -> None:
     proposal = _unpinned(bench.propose())
     bench.host.engine.tag(bench.host.add_base("another").id, DEFAULT_BASE, "latest")
 
@@ -349,7 +351,7 @@ def test_a_base_whose_tag_has_moved_since_the_review_is_not_built_on(bench: Benc
     assert bench.host.engine.builds == []
 
 
-def test_what_was_built_on_a_base_whose_tag_moved_in_the_last_moment_is_not_kept(bench: Bench) -> None:
+def test_what_was_built_on_a_base_whose_tag_moved_in_the_last_moment_is_not_kept(bench: CarryOutHost) -> None:
     proposal = _unpinned(bench.propose())
     other = bench.host.add_base("another")
     bench.ensure_installer = lambda _: bench.host.engine.tag(other.id, DEFAULT_BASE, "latest")
@@ -372,7 +374,7 @@ def _unpinned(proposal: Creation) -> Creation:
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_a_step_that_fails_leaves_nothing(bench: Bench, number: int) -> None:
+def test_a_step_that_fails_leaves_nothing(bench: CarryOutHost, number: int) -> None:
     problem = BuildFailed("The step failed.", hint="See below.", details=("It does not work.",))
     bench.host.failing[number] = problem
 
@@ -385,7 +387,7 @@ def test_a_step_that_fails_leaves_nothing(bench: Bench, number: int) -> None:
     assert bench.is_clean()
 
 
-def test_a_step_that_fails_for_a_known_reason_says_it_in_plain_words(bench: Bench) -> None:
+def test_a_step_that_fails_for_a_known_reason_says_it_in_plain_words(bench: CarryOutHost) -> None:
     lines = ("Reading package lists...", "E: Unable to locate package wgett")
     bench.host.failing[2] = BuildFailed("Step 2 of 3 ended with exit code 100.", hint="See below.", details=lines)
 
@@ -395,7 +397,7 @@ def test_a_step_that_fails_for_a_known_reason_says_it_in_plain_words(bench: Benc
     assert raised.value.details == lines
 
 
-def test_a_build_that_ends_without_an_image_has_failed(bench: Bench) -> None:
+def test_a_build_that_ends_without_an_image_has_failed(bench: CarryOutHost) -> None:
     def build(_order: BuildOrder, _control: Control) -> Iterator[BuildEvent]:
         yield StepStarted(1)
         yield StepDone(1, 0.0)
@@ -406,7 +408,7 @@ def test_a_build_that_ends_without_an_image_has_failed(bench: Bench) -> None:
         bench.carry_out()
 
 
-def test_an_image_that_is_not_what_was_proposed_is_not_kept(bench: Bench) -> None:
+def test_an_image_that_is_not_what_was_proposed_is_not_kept(bench: CarryOutHost) -> None:
     bench.host.left_out = {"mechanize"}
 
     with pytest.raises(VerificationFailed):
@@ -417,7 +419,7 @@ def test_an_image_that_is_not_what_was_proposed_is_not_kept(bench: Bench) -> Non
     assert bench.is_clean()
 
 
-def test_a_module_that_does_not_import_is_for_people_to_decide(bench: Bench) -> None:
+def test_a_module_that_does_not_import_is_for_people_to_decide(bench: CarryOutHost) -> None:
     bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
 
     outcome = bench.carry_out()
@@ -427,7 +429,7 @@ def test_a_module_that_does_not_import_is_for_people_to_decide(bench: Bench) -> 
     assert [(image.id, image.repo_tags) for image in bench.left] == [(outcome.image_id, ())]
 
 
-def test_an_undecided_image_is_named_when_it_is_kept(bench: Bench) -> None:
+def test_an_undecided_image_is_named_when_it_is_kept(bench: CarryOutHost) -> None:
     bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
     proposal = bench.propose()
     outcome = bench.carry_out(proposal)
@@ -441,7 +443,7 @@ def test_an_undecided_image_is_named_when_it_is_kept(bench: Bench) -> None:
     assert keep(proposal, outcome, bench.host.engine) == created
 
 
-def test_an_undecided_image_is_removed_when_it_is_discarded(bench: Bench) -> None:
+def test_an_undecided_image_is_removed_when_it_is_discarded(bench: CarryOutHost) -> None:
     bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
     bench.carry_out()
 
@@ -450,7 +452,7 @@ def test_an_undecided_image_is_removed_when_it_is_discarded(bench: Bench) -> Non
     assert bench.is_clean()
 
 
-def test_an_undecided_image_that_is_gone_cannot_be_kept(bench: Bench) -> None:
+def test_an_undecided_image_that_is_gone_cannot_be_kept(bench: CarryOutHost) -> None:
     bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
     proposal = bench.propose()
     outcome = bench.carry_out(proposal)
@@ -461,7 +463,7 @@ def test_an_undecided_image_that_is_gone_cannot_be_kept(bench: Bench) -> None:
         keep(proposal, outcome, bench.host.engine)
 
 
-def test_cleaning_removes_no_image_that_has_a_name(bench: Bench) -> None:
+def test_cleaning_removes_no_image_that_has_a_name(bench: CarryOutHost) -> None:
     created = bench.created()
 
     clean(JOB_CONTEXT.job, bench.host.engine)
@@ -470,7 +472,7 @@ def test_cleaning_removes_no_image_that_has_a_name(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("event", [StepStarted(1), StepStarted(2), StepStarted(3), StepStarted(4)])
-def test_an_engine_that_goes_away_is_told_and_what_it_left_is_removed_later(bench: Bench, event: Event) -> None:
+def test_an_engine_that_goes_away_is_told_and_what_it_left_is_removed_later(bench: CarryOutHost, event: Event) -> None:
     _at(bench, event, bench.host.engine.break_down)
     written = StringIO()
 
@@ -483,7 +485,7 @@ def test_an_engine_that_goes_away_is_told_and_what_it_left_is_removed_later(benc
     assert bench.is_clean()
 
 
-def test_an_exception_of_those_who_are_told_leaves_nothing_either(bench: Bench) -> None:
+def test_an_exception_of_those_who_are_told_leaves_nothing_either(bench: CarryOutHost) -> None:
     def fall_over() -> None:
         raise RuntimeError("the listener fell over")
 
@@ -495,7 +497,7 @@ def test_an_exception_of_those_who_are_told_leaves_nothing_either(bench: Bench) 
     assert bench.is_clean()
 
 
-def _at(bench: Bench, moment: Event, act: Callable[[], object]) -> None:
+def _at(bench: CarryOutHost, moment: Event, act: Callable[[], object]) -> None:
     """Do something right before an event is told."""
     bench.at_event = lambda event: act() if event == moment else None
 
@@ -503,12 +505,12 @@ def _at(bench: Bench, moment: Event, act: Callable[[], object]) -> None:
 # ── When it is to end ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def stop(bench: Bench) -> Callable[[], None]:
+def stop(bench: CarryOutHost) -> Callable[[], None]:
     return lambda: bench.cancellation.request(CancelReason.STOPPED)
 
 
 @pytest.mark.parametrize("reason", [CancelReason.STOPPED, CancelReason.SHUTDOWN])
-def test_nothing_is_built_where_it_was_to_end_before_it_began(bench: Bench, reason: CancelReason) -> None:
+def test_nothing_is_built_where_it_was_to_end_before_it_began(bench: CarryOutHost, reason: CancelReason) -> None:
     bench.cancellation.request(reason)
 
     with pytest.raises(BuildStopped):
@@ -519,7 +521,7 @@ def test_nothing_is_built_where_it_was_to_end_before_it_began(bench: Bench, reas
 
 
 @pytest.mark.parametrize("moment", [StepsPlanned, StepStarted, StepDone, LogLine, ImageBuilt])
-def test_a_build_ends_at_whatever_moment_it_is_told_to(bench: Bench, moment: type[Event]) -> None:
+def test_a_build_ends_at_whatever_moment_it_is_told_to(bench: CarryOutHost, moment: type[Event]) -> None:
     bench.at_event = lambda event: (
         bench.cancellation.request(CancelReason.STOPPED) if isinstance(event, moment) else None
     )
@@ -530,7 +532,7 @@ def test_a_build_ends_at_whatever_moment_it_is_told_to(bench: Bench, moment: typ
     assert bench.is_clean()
 
 
-def test_a_step_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> None:
+def test_a_step_that_takes_its_time_is_ended_on_the_daemon(bench: CarryOutHost) -> None:
     bench.host.steps.shut()
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(bench.carry_out)
@@ -543,7 +545,7 @@ def test_a_step_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> None
     assert bench.is_clean()
 
 
-def test_a_check_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> None:
+def test_a_check_that_takes_its_time_is_ended_on_the_daemon(bench: CarryOutHost) -> None:
     proposal = bench.propose()
 
     def check(_order: RunOrder) -> RunOutcome:
@@ -558,7 +560,7 @@ def test_a_check_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> Non
     assert bench.is_clean()
 
 
-def _when_its_container_is_gone(bench: Bench) -> RunOutcome:
+def _when_its_container_is_gone(bench: CarryOutHost) -> RunOutcome:
     pause = threading.Event()
     for _ in range(int(PATIENCE_SECONDS / 0.005)):
         if not bench.host.engine.throwaways:
@@ -568,7 +570,7 @@ def _when_its_container_is_gone(bench: Bench) -> RunOutcome:
 
 
 @pytest.mark.parametrize("errors", [{}, {"mechanize": "ImportError"}], ids=["good", "undecided"])
-def test_an_image_that_was_just_checked_is_not_named_any_more(bench: Bench, errors: Mapping[str, str]) -> None:
+def test_an_image_that_was_just_checked_is_not_named_any_more(bench: CarryOutHost, errors: Mapping[str, str]) -> None:
     proposal = bench.propose()
     bench.host.import_errors = dict(errors)
 
@@ -585,20 +587,20 @@ def test_an_image_that_was_just_checked_is_not_named_any_more(bench: Bench, erro
     assert bench.is_clean()
 
 
-def test_an_image_that_has_its_name_is_kept_when_it_is_to_end_then(bench: Bench) -> None:
-    class Late(FakeEngine):
+def test_an_image_that_has_its_name_is_kept_when_it_is_to_end_then(bench: CarryOutHost) -> None:
+    class LateTagEngine(FakeEngine):
         def tag(self, image: ImageId, repository: str, tag: str) -> None:
             super().tag(image, repository, tag)
             stop(bench)()
 
-    bench.stand_on(Late())
+    bench.stand_on(LateTagEngine())
 
     created = bench.created()
 
     assert bench.left == [created.image]
 
 
-def test_a_build_that_takes_too_long_is_ended_and_says_what_to_do(bench: Bench) -> None:
+def test_a_build_that_takes_too_long_is_ended_and_says_what_to_do(bench: CarryOutHost) -> None:
     bench.build_seconds = 0.06
     bench.host.steps.shut()
 
@@ -610,7 +612,7 @@ def test_a_build_that_takes_too_long_is_ended_and_says_what_to_do(bench: Bench) 
     assert bench.is_clean()
 
 
-def test_a_build_that_fails_by_itself_says_why_although_time_is_limited(bench: Bench) -> None:
+def test_a_build_that_fails_by_itself_says_why_although_time_is_limited(bench: CarryOutHost) -> None:
     bench.host.failing[2] = DiskFull("The daemon's disk is full.", hint="Free some space.")
 
     with pytest.raises(DiskFull):
@@ -618,8 +620,8 @@ def test_a_build_that_fails_by_itself_says_why_although_time_is_limited(bench: B
 
 
 @pytest.mark.parametrize("trouble", [EngineUnavailable, Problem])
-def test_a_daemon_that_does_not_end_it_at_first_is_told_again(bench: Bench, trouble: type[Problem]) -> None:
-    class Stubborn(FakeEngine):
+def test_a_daemon_that_does_not_end_it_at_first_is_told_again(bench: CarryOutHost, trouble: type[Problem]) -> None:
+    class UnsweepableEngine(FakeEngine):
         refusals = 2
 
         def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:
@@ -628,7 +630,7 @@ def test_a_daemon_that_does_not_end_it_at_first_is_told_again(bench: Bench, trou
                 raise trouble("Not now.", hint="Wait.")
             return super().sweep(label, value, keep=keep)
 
-    bench.stand_on(Stubborn())
+    bench.stand_on(UnsweepableEngine())
     proposal = bench.propose()
 
     def check(_order: RunOrder) -> RunOutcome:

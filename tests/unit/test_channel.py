@@ -38,7 +38,7 @@ from bot.slack.views.facts import facts
 from bot.slack.views.tables import without_tables
 from commands.errors import StateUnwritable
 from tests.fakes.logs import logs_to
-from tests.fakes.slack_client import Call, FakeSlackClient, Refusal, refusal
+from tests.fakes.slack_client import FakeSlackClient, Refusal, SlackCall, refusal
 from tests.kit.examples import (
     ALICE,
     ASKED,
@@ -67,7 +67,7 @@ DONE = Done(ASKED, PROPOSAL, BOB, CREATED, PROGRESS, NOW)
 UPDATED_IMAGES = ImagesUpdated(ASKED, UPDATE, BOB, UPDATED, PROGRESS, NOW)
 
 
-class FullDisk(Ledger):
+class UnwritableLedger(Ledger):
     """A ledger that can be read but, while `full`, not written."""
 
     full = False
@@ -79,10 +79,10 @@ class FullDisk(Ledger):
 
 
 @dataclass(slots=True)
-class Stage:
+class ChannelDriver:
     """A channel whose time passes only when the test says so; its thread is not started."""
 
-    ledger: FullDisk
+    ledger: UnwritableLedger
     slack: FakeSlackClient = field(default_factory=FakeSlackClient)
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.0))
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -136,7 +136,7 @@ class Stage:
         assert entry is not None
         return entry
 
-    def passes(self, seconds: float = 60.0) -> list[Call]:
+    def passes(self, seconds: float = 60.0) -> list[SlackCall]:
         """Let so much time pass; gives the calls that were made in it."""
         before, end = len(self.slack.calls), self.now + seconds
         while True:
@@ -162,18 +162,18 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[FullDisk]:
-    opened = FullDisk(sqlite_url(tmp_path / "dialogs.sqlite"))
+def ledger(tmp_path: Path) -> Iterator[UnwritableLedger]:
+    opened = UnwritableLedger(sqlite_url(tmp_path / "dialogs.sqlite"))
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def stage(ledger: FullDisk) -> Stage:
-    return Stage(ledger)
+def stage(ledger: UnwritableLedger) -> ChannelDriver:
+    return ChannelDriver(ledger)
 
 
-def methods(calls: list[Call]) -> list[str]:
+def methods(calls: list[SlackCall]) -> list[str]:
     return [call.method for call in calls]
 
 
@@ -185,7 +185,7 @@ def shows(message: Any, dialog: Dialog, at: datetime) -> bool:  # noqa: ANN401 -
 # ── One dialog from its first stage to its last ─────────────────────────────────────────────────────────────────────
 
 
-def test_a_dialog_is_one_message_that_is_edited(stage: Stage) -> None:
+def test_a_dialog_is_one_message_that_is_edited(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     stage.goes_to(REVIEW)
@@ -201,7 +201,7 @@ def test_a_dialog_is_one_message_that_is_edited(stage: Stage) -> None:
     }
 
 
-def test_the_end_comes_in_the_order_edit_log_announcement(stage: Stage) -> None:
+def test_the_end_comes_in_the_order_edit_log_announcement(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     stage.goes_to(REVIEW, QUEUED, RUNNING, DONE)
@@ -224,7 +224,7 @@ def test_the_end_comes_in_the_order_edit_log_announcement(stage: Stage) -> None:
     assert reply.body == {"channel": "C0WARROOM", "thread_ts": ts, "text": announcement(DONE)}
 
 
-def test_the_ledger_knows_what_slack_has(stage: Stage) -> None:
+def test_the_ledger_knows_what_slack_has(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     stage.goes_to(REVIEW, QUEUED, RUNNING, DONE)
@@ -242,7 +242,7 @@ def test_the_ledger_knows_what_slack_has(stage: Stage) -> None:
     [each for each in EVERY_KIND if isinstance(each, FINAL) and not isinstance(each, SHOWN_ONLY)],
     ids=lambda end: type(end).__name__,
 )
-def test_every_end_is_delivered_and_announced_once(stage: Stage, end: Dialog) -> None:
+def test_every_end_is_delivered_and_announced_once(stage: ChannelDriver, end: Dialog) -> None:
     stage.asked(PREPARING)
     stage.goes_to(end)
     stage.passes()
@@ -254,7 +254,7 @@ def test_every_end_is_delivered_and_announced_once(stage: Stage, end: Dialog) ->
 
 
 @pytest.mark.parametrize("shown", [each for each in EVERY_KIND if isinstance(each, SHOWN_ONLY)])
-def test_what_is_only_shown_calls_nobody_and_is_not_sent_again(stage: Stage, shown: Dialog) -> None:
+def test_what_is_only_shown_calls_nobody_and_is_not_sent_again(stage: ChannelDriver, shown: Dialog) -> None:
     stage.asked(PREPARING)
     stage.goes_to(shown)
     stage.passes()
@@ -265,7 +265,7 @@ def test_what_is_only_shown_calls_nobody_and_is_not_sent_again(stage: Stage, sho
     assert stage.ledger.unshown() == ()
 
 
-def test_a_list_is_edited_each_time_that_its_page_is_turned(stage: Stage) -> None:
+def test_a_list_is_edited_each_time_that_its_page_is_turned(stage: ChannelDriver) -> None:
     page = Listed(ASKED, LISTING)
     stage.asked(PREPARING)
     stage.goes_to(page)
@@ -279,7 +279,7 @@ def test_a_list_is_edited_each_time_that_its_page_is_turned(stage: Stage) -> Non
     assert shows(stage.message, page, NOW + timedelta(seconds=1120))
 
 
-def test_a_question_is_announced_once_and_the_end_after_it_too(stage: Stage) -> None:
+def test_a_question_is_announced_once_and_the_end_after_it_too(stage: ChannelDriver) -> None:
     question = next(each for each in EVERY_KIND if isinstance(each, Deciding))
     stage.asked(PREPARING)
     stage.goes_to(question)
@@ -293,7 +293,7 @@ def test_a_question_is_announced_once_and_the_end_after_it_too(stage: Stage) -> 
     assert replies == [announcement(question), announcement(DONE)]
 
 
-def test_only_the_newest_stage_is_sent(stage: Stage) -> None:
+def test_only_the_newest_stage_is_sent(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.goes_to(REVIEW, QUEUED)
 
@@ -301,7 +301,7 @@ def test_only_the_newest_stage_is_sent(stage: Stage) -> None:
     assert shows(stage.message, QUEUED, NOW + timedelta(seconds=1000))
 
 
-def test_what_is_not_in_the_ledger_is_dropped_and_the_others_are_shown(stage: Stage) -> None:
+def test_what_is_not_in_the_ledger_is_dropped_and_the_others_are_shown(stage: ChannelDriver) -> None:
     stage.channel.show(replace(PREPARING, asked=asked_as("nobody-knows")))
     stage.asked(PREPARING)
 
@@ -312,7 +312,7 @@ def test_what_is_not_in_the_ledger_is_dropped_and_the_others_are_shown(stage: St
 # ── Stages that come late ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_progress_that_comes_after_the_end_does_not_hide_it(stage: Stage) -> None:
+def test_progress_that_comes_after_the_end_does_not_hide_it(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.goes_to(REVIEW, QUEUED, RUNNING)
     stage.passes(1)
@@ -329,7 +329,7 @@ def test_progress_that_comes_after_the_end_does_not_hide_it(stage: Stage) -> Non
     assert len(stage.slack.calls) == at_the_end
 
 
-def test_progress_that_comes_before_the_end_was_shown_brings_the_end(stage: Stage) -> None:
+def test_progress_that_comes_before_the_end_was_shown_brings_the_end(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.goes_to(REVIEW, QUEUED, RUNNING)
     stage.passes(2)
@@ -343,7 +343,7 @@ def test_progress_that_comes_before_the_end_was_shown_brings_the_end(stage: Stag
     assert stage.entry().announced
 
 
-def test_a_place_in_the_queue_that_comes_late_does_not_empty_the_progress(stage: Stage) -> None:
+def test_a_place_in_the_queue_that_comes_late_does_not_empty_the_progress(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.goes_to(REVIEW, QUEUED)
     stage.moved(replace(RUNNING, progress=Progress(NOW)))
@@ -355,7 +355,7 @@ def test_a_place_in_the_queue_that_comes_late_does_not_empty_the_progress(stage:
     assert shows(stage.message, RUNNING, NOW + timedelta(seconds=1000))
 
 
-def test_an_end_that_could_not_be_stored_is_shown_all_the_same(stage: Stage) -> None:
+def test_an_end_that_could_not_be_stored_is_shown_all_the_same(stage: ChannelDriver) -> None:
     failed = Failed(ASKED, "The bot cannot write its state.", "Free some space.")
     stage.asked(PREPARING)
     stage.passes(1)
@@ -381,7 +381,7 @@ PASSING: dict[str, Callable[[], Exception]] = {
 
 
 @pytest.mark.parametrize("trouble", PASSING)
-def test_the_end_is_delivered_however_long_slack_is_in_trouble(stage: Stage, trouble: str) -> None:
+def test_the_end_is_delivered_however_long_slack_is_in_trouble(stage: ChannelDriver, trouble: str) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     stage.goes_to(DONE)
@@ -399,16 +399,16 @@ def test_the_end_is_delivered_however_long_slack_is_in_trouble(stage: Stage, tro
 
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "files", "chat.postEphemeral"])
-def test_after_429_nothing_of_the_kind_is_sent_before_its_time(stage: Stage, method: str) -> None:
+def test_after_429_nothing_of_the_kind_is_sent_before_its_time(stage: ChannelDriver, method: str) -> None:
     stage.asked(PREPARING)
     if method != "chat.postMessage":
         stage.passes(1)
     stage.goes_to(REVIEW)
     stage.channel.attach(DialogId("d-1"), WHOLE_LOG)
     stage.channel.whisper("C0WARROOM", BOB, "Late.")
-    seen: list[Call] = []
+    seen: list[SlackCall] = []
 
-    def refuse(call: Call) -> Refusal:
+    def refuse(call: SlackCall) -> Refusal:
         if call.method != method:
             return None
         seen.append(call)
@@ -422,7 +422,7 @@ def test_after_429_nothing_of_the_kind_is_sent_before_its_time(stage: Stage, met
 
 
 @pytest.mark.parametrize("header", [{}, {"Retry-After": "soon"}])
-def test_a_429_without_a_time_is_waited_out_too(stage: Stage, header: dict[str, str]) -> None:
+def test_a_429_without_a_time_is_waited_out_too(stage: ChannelDriver, header: dict[str, str]) -> None:
     too_fast = refusal("ratelimited", status=429)
     too_fast.response.headers = header
     stage.slack.script.append(too_fast)
@@ -434,7 +434,7 @@ def test_a_429_without_a_time_is_waited_out_too(stage: Stage, header: dict[str, 
 
 
 @pytest.mark.parametrize("reason", ["message_not_found", "cant_update_message", "edit_window_closed"])
-def test_a_dialog_that_was_taken_away_is_posted_anew(stage: Stage, reason: str) -> None:
+def test_a_dialog_that_was_taken_away_is_posted_anew(stage: ChannelDriver, reason: str) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     before = stage.entry().message
@@ -450,12 +450,12 @@ def test_a_dialog_that_was_taken_away_is_posted_anew(stage: Stage, reason: str) 
 
 
 @pytest.mark.parametrize("method", ["files", "announcement"])
-def test_a_thread_that_was_taken_away_is_begun_anew(stage: Stage, method: str) -> None:
+def test_a_thread_that_was_taken_away_is_begun_anew(stage: ChannelDriver, method: str) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     gone = stage.entry().message
 
-    def refuse(call: Call) -> Refusal:
+    def refuse(call: SlackCall) -> Refusal:
         is_asked_for = call.method == "files" if method == "files" else call.method == "chat.postMessage"
         in_the_old_thread = call.body.get("thread_ts") == gone
         return refusal("thread_not_found") if is_asked_for and in_the_old_thread else None
@@ -471,7 +471,7 @@ def test_a_thread_that_was_taken_away_is_begun_anew(stage: Stage, method: str) -
     assert (entry.announced, entry.attached) == (True, frozenset({"log"}))
 
 
-def test_a_thread_that_slack_never_finds_is_not_begun_for_ever(stage: Stage) -> None:
+def test_a_thread_that_slack_never_finds_is_not_begun_for_ever(stage: ChannelDriver) -> None:
     stage.slack.refuse = lambda call: refusal("thread_not_found") if call.method == "files" else None
     stage.asked(PREPARING)
     stage.goes_to(DONE)
@@ -483,7 +483,7 @@ def test_a_thread_that_slack_never_finds_is_not_begun_for_ever(stage: Stage) -> 
 
 
 @pytest.mark.parametrize("reason", ["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"])
-def test_blocks_that_slack_does_not_take_leave_the_text(stage: Stage, reason: str) -> None:
+def test_blocks_that_slack_does_not_take_leave_the_text(stage: ChannelDriver, reason: str) -> None:
     stage.slack.refuse = lambda call: refusal(reason) if call.body.get("blocks") else None
     stage.asked(PREPARING)
     stage.goes_to(DONE)
@@ -494,11 +494,11 @@ def test_blocks_that_slack_does_not_take_leave_the_text(stage: Stage, reason: st
     assert stage.ledger.unshown() == ()
 
 
-def without_table(call: Call) -> bool:
+def without_table(call: SlackCall) -> bool:
     return all(block["type"] != "table" for block in call.body.get("blocks", ()))
 
 
-def test_a_table_that_slack_does_not_take_is_written_out_with_its_buttons(stage: Stage) -> None:
+def test_a_table_that_slack_does_not_take_is_written_out_with_its_buttons(stage: ChannelDriver) -> None:
     stage.slack.refuse = lambda call: None if without_table(call) else refusal("invalid_blocks")
     stage.asked(PREPARING)
     stage.goes_to(UPDATED_IMAGES)
@@ -511,7 +511,7 @@ def test_a_table_that_slack_does_not_take_is_written_out_with_its_buttons(stage:
     assert stage.ledger.unshown() == ()
 
 
-def test_a_message_with_a_table_is_text_alone_where_slack_takes_no_blocks_at_all(stage: Stage) -> None:
+def test_a_message_with_a_table_is_text_alone_where_slack_takes_no_blocks_at_all(stage: ChannelDriver) -> None:
     stage.slack.refuse = lambda call: refusal("invalid_blocks") if call.body.get("blocks") else None
     stage.asked(PREPARING)
     stage.goes_to(UPDATED_IMAGES)
@@ -522,7 +522,7 @@ def test_a_message_with_a_table_is_text_alone_where_slack_takes_no_blocks_at_all
     assert stage.ledger.unshown() == ()
 
 
-def test_blocks_are_tried_again_at_the_next_stage(stage: Stage) -> None:
+def test_blocks_are_tried_again_at_the_next_stage(stage: ChannelDriver) -> None:
     stage.slack.script.append(refusal("invalid_blocks"))
     stage.asked(PREPARING)
     stage.passes(1)
@@ -534,7 +534,7 @@ def test_blocks_are_tried_again_at_the_next_stage(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("reason", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"])
-def test_a_channel_without_a_way_in_is_told_once_by_the_response_url(stage: Stage, reason: str) -> None:
+def test_a_channel_without_a_way_in_is_told_once_by_the_response_url(stage: ChannelDriver, reason: str) -> None:
     stage.slack.refuse = lambda _: refusal(reason)
     stage.asked(PREPARING)
     stage.channel.attach(DialogId("d-1"), WHOLE_LOG)
@@ -556,7 +556,7 @@ def test_a_channel_without_a_way_in_is_told_once_by_the_response_url(stage: Stag
     assert stage.channel.seconds_to_next() is None
 
 
-def test_a_bot_that_is_invited_in_between_shows_the_dialog(stage: Stage) -> None:
+def test_a_bot_that_is_invited_in_between_shows_the_dialog(stage: ChannelDriver) -> None:
     stage.slack.script.append(refusal("not_in_channel"))
     stage.asked(PREPARING)
     stage.passes(1)
@@ -567,7 +567,7 @@ def test_a_bot_that_is_invited_in_between_shows_the_dialog(stage: Stage) -> None
     assert stage.entry().announced
 
 
-def test_a_refusal_that_nothing_mends_ends_after_a_few_tries_and_is_owed(stage: Stage) -> None:
+def test_a_refusal_that_nothing_mends_ends_after_a_few_tries_and_is_owed(stage: ChannelDriver) -> None:
     stage.slack.refuse = lambda _: refusal("invalid_auth")
     stage.asked(PREPARING)
 
@@ -578,7 +578,9 @@ def test_a_refusal_that_nothing_mends_ends_after_a_few_tries_and_is_owed(stage: 
 @pytest.mark.parametrize(
     "trouble", [refusal("missing_scope"), SlackRequestError("Failed to upload a file (status: 413)")], ids=str
 )
-def test_a_file_that_slack_does_not_take_does_not_silence_the_announcement(stage: Stage, trouble: Exception) -> None:
+def test_a_file_that_slack_does_not_take_does_not_silence_the_announcement(
+    stage: ChannelDriver, trouble: Exception
+) -> None:
     stage.slack.refuse = lambda call: trouble if call.method == "files" else None
     stage.asked(PREPARING)
     stage.goes_to(DONE)
@@ -590,7 +592,7 @@ def test_a_file_that_slack_does_not_take_does_not_silence_the_announcement(stage
     assert stage.entry().attached == frozenset()
 
 
-def test_a_defect_in_one_dialog_does_not_silence_the_others(stage: Stage) -> None:
+def test_a_defect_in_one_dialog_does_not_silence_the_others(stage: ChannelDriver) -> None:
     other = Preparing(asked_as("d-2"), "Looking")
     stage.slack.refuse = lambda call: RuntimeError("a defect") if "d-1" in json.dumps(call.body["metadata"]) else None
     stage.asked(PREPARING)
@@ -604,7 +606,7 @@ def test_a_defect_in_one_dialog_does_not_silence_the_others(stage: Stage) -> Non
 # ── A ledger that cannot be written ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_full_disk_neither_doubles_nor_hides_the_dialog(stage: Stage) -> None:
+def test_a_full_disk_neither_doubles_nor_hides_the_dialog(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.ledger.full = True
     stage.passes(60)
@@ -615,7 +617,7 @@ def test_a_full_disk_neither_doubles_nor_hides_the_dialog(stage: Stage) -> None:
     assert "Resolving" in json.dumps(stage.message["blocks"])
 
 
-def test_what_the_ledger_missed_is_stored_when_it_can_be_written_again(stage: Stage) -> None:
+def test_what_the_ledger_missed_is_stored_when_it_can_be_written_again(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.ledger.full = True
     stage.passes(60)
@@ -627,7 +629,7 @@ def test_what_the_ledger_missed_is_stored_when_it_can_be_written_again(stage: St
     assert stage.ledger.unshown() == ()
 
 
-def test_an_announcement_that_is_not_stored_is_not_repeated_by_this_process(stage: Stage) -> None:
+def test_an_announcement_that_is_not_stored_is_not_repeated_by_this_process(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.goes_to(DONE)
     stage.ledger.full = True
@@ -639,7 +641,7 @@ def test_an_announcement_that_is_not_stored_is_not_repeated_by_this_process(stag
 # ── After a restart ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def all_that_is_owed(stage: Stage) -> None:
+def all_that_is_owed(stage: ChannelDriver) -> None:
     """Show again what `Jobs.start` shows again."""
     for entry in stage.ledger.unshown():
         stage.channel.show(entry.dialog)
@@ -648,7 +650,7 @@ def all_that_is_owed(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("sent", range(5))
-def test_a_restart_sends_exactly_what_is_owed(stage: Stage, sent: int) -> None:
+def test_a_restart_sends_exactly_what_is_owed(stage: ChannelDriver, sent: int) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     stage.goes_to(DONE)
@@ -665,7 +667,7 @@ def test_a_restart_sends_exactly_what_is_owed(stage: Stage, sent: int) -> None:
     assert stage.ledger.unshown() == ()
 
 
-def test_a_restart_edits_the_message_of_the_process_before(stage: Stage) -> None:
+def test_a_restart_edits_the_message_of_the_process_before(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     stage.moved(REVIEW)
@@ -675,7 +677,7 @@ def test_a_restart_edits_the_message_of_the_process_before(stage: Stage) -> None
     assert methods(stage.passes()) == ["chat.update"]
 
 
-def test_a_file_is_put_into_a_thread_once(stage: Stage) -> None:
+def test_a_file_is_put_into_a_thread_once(stage: ChannelDriver) -> None:
     stage.asked(REVIEW)
     file = Attachment("packages", "packages.txt", "Packages", "one\n")
     stage.channel.attach(DialogId("d-1"), file)
@@ -692,11 +694,11 @@ def test_a_file_is_put_into_a_thread_once(stage: Stage) -> None:
 # ── Pace ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def most_within(seconds: float, calls: list[Call]) -> int:
+def most_within(seconds: float, calls: list[SlackCall]) -> int:
     return max((sum(call.at <= at.at < call.at + seconds - 1e-6 for at in calls) for call in calls), default=0)
 
 
-def is_progress(call: Call) -> bool:
+def is_progress(call: SlackCall) -> bool:
     return call.method == "chat.update" and call.body["metadata"]["event_payload"]["state"] == "running"
 
 
@@ -704,7 +706,7 @@ def ticked(progress: Progress, line: str) -> Progress:
     return replace(progress, last_line=line)
 
 
-def begin(stage: Stage, number: int) -> Running:
+def begin(stage: ChannelDriver, number: int) -> Running:
     asked = asked_as(f"d-{number}")
     stage.asked(Preparing(asked, "Looking"))
     running = replace(RUNNING, asked=asked)
@@ -712,7 +714,9 @@ def begin(stage: Stage, number: int) -> Running:
     return running
 
 
-def run_for(stage: Stage, seconds: int, running: list[Running], each: Callable[[int], None] = lambda _: None) -> None:
+def run_for(
+    stage: ChannelDriver, seconds: int, running: list[Running], each: Callable[[int], None] = lambda _: None
+) -> None:
     """Let all jobs tell of progress ten times a second."""
     for tick in range(seconds * 10):
         for dialog in running:
@@ -721,7 +725,7 @@ def run_for(stage: Stage, seconds: int, running: list[Running], each: Callable[[
         stage.passes(0.1)
 
 
-def test_progress_of_one_dialog_is_shown_once_a_second_at_most(stage: Stage) -> None:
+def test_progress_of_one_dialog_is_shown_once_a_second_at_most(stage: ChannelDriver) -> None:
     running = begin(stage, 1)
     run_for(stage, 8, [running])
 
@@ -729,7 +733,7 @@ def test_progress_of_one_dialog_is_shown_once_a_second_at_most(stage: Stage) -> 
     assert most_within(1.0, stage.slack.calls) == 1
 
 
-def test_many_jobs_together_stay_below_slacks_limits_and_stages_go_first(stage: Stage) -> None:
+def test_many_jobs_together_stay_below_slacks_limits_and_stages_go_first(stage: ChannelDriver) -> None:
     running = [begin(stage, number) for number in range(10)]
     arrivals: list[float] = []
 
@@ -751,7 +755,7 @@ def test_many_jobs_together_stay_below_slacks_limits_and_stages_go_first(stage: 
     assert all(shown - asked < 1 for asked, shown in zip(arrivals, reviews, strict=True))
 
 
-def test_progress_never_stalls_for_long(stage: Stage) -> None:
+def test_progress_never_stalls_for_long(stage: ChannelDriver) -> None:
     running = begin(stage, 1)
     run_for(stage, 120, [running])
 
@@ -759,7 +763,7 @@ def test_progress_never_stalls_for_long(stage: Stage) -> None:
     assert max(later - earlier for earlier, later in pairwise(at)) < 4
 
 
-def test_pressing_stop_is_shown_at_once_and_then_counts_as_progress(stage: Stage) -> None:
+def test_pressing_stop_is_shown_at_once_and_then_counts_as_progress(stage: ChannelDriver) -> None:
     running = begin(stage, 1)
     run_for(stage, 60, [running])
     pressed = stage.now
@@ -771,7 +775,7 @@ def test_pressing_stop_is_shown_at_once_and_then_counts_as_progress(stage: Stage
     assert len(after) < 10
 
 
-def test_ends_go_before_progress_and_before_other_stages(stage: Stage) -> None:
+def test_ends_go_before_progress_and_before_other_stages(stage: ChannelDriver) -> None:
     dialogs = [begin(stage, number) for number in range(3)]
     stage.passes(10)
     stage.channel.show(replace(dialogs[0], progress=ticked(PROGRESS, "on")))
@@ -784,7 +788,7 @@ def test_ends_go_before_progress_and_before_other_stages(stage: Stage) -> None:
     assert states == ["d-2", "d-1", "d-0"]
 
 
-def test_two_hundred_commands_at_once_are_all_posted_without_breaking_the_limit(stage: Stage) -> None:
+def test_two_hundred_commands_at_once_are_all_posted_without_breaking_the_limit(stage: ChannelDriver) -> None:
     for number in range(200):
         stage.asked(Preparing(asked_as(f"d-{number}"), "Looking"))
     calls = stage.passes(300)
@@ -793,8 +797,8 @@ def test_two_hundred_commands_at_once_are_all_posted_without_breaking_the_limit(
     assert most_within(4.4, calls) <= 4
 
 
-def test_a_new_dialog_lets_the_typed_line_appear_above_it(ledger: FullDisk) -> None:
-    stage = Stage(ledger, pace=Pace())
+def test_a_new_dialog_lets_the_typed_line_appear_above_it(ledger: UnwritableLedger) -> None:
+    stage = ChannelDriver(ledger, pace=Pace())
     stage.asked(PREPARING)
     assert stage.passes(0.09) == []
     stage.goes_to(REVIEW)
@@ -802,7 +806,7 @@ def test_a_new_dialog_lets_the_typed_line_appear_above_it(ledger: FullDisk) -> N
     assert call.body["metadata"]["event_payload"]["state"] == "review"
 
 
-def test_channels_do_not_wait_for_each_other(stage: Stage) -> None:
+def test_channels_do_not_wait_for_each_other(stage: ChannelDriver) -> None:
     for number in range(40):
         asked = replace(asked_as(f"d-{number}"), channel=f"C{number % 10}")
         stage.asked(Preparing(asked, "Looking"))
@@ -811,7 +815,7 @@ def test_channels_do_not_wait_for_each_other(stage: Stage) -> None:
     assert all(call.at == began for call in stage.passes())
 
 
-def test_a_burst_of_whispers_stays_below_the_limit(stage: Stage) -> None:
+def test_a_burst_of_whispers_stays_below_the_limit(stage: ChannelDriver) -> None:
     for number in range(100):
         stage.channel.whisper("C0WARROOM", BOB, f"Late {number}.")
     calls = stage.passes(120)
@@ -823,7 +827,7 @@ def test_a_burst_of_whispers_stays_below_the_limit(stage: Stage) -> None:
 # ── Whispers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_whisper_is_for_one_person(stage: Stage) -> None:
+def test_a_whisper_is_for_one_person(stage: ChannelDriver) -> None:
     stage.channel.whisper("C0WARROOM", BOB, "That is decided already.")
 
     (call,) = stage.passes()
@@ -834,7 +838,7 @@ def test_a_whisper_is_for_one_person(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "trouble", [refusal("user_not_in_channel"), URLError("gone"), RuntimeError("a defect")], ids=str
 )
-def test_a_whisper_that_nobody_takes_is_dropped_and_the_dialogs_go_on(stage: Stage, trouble: Exception) -> None:
+def test_a_whisper_that_nobody_takes_is_dropped_and_the_dialogs_go_on(stage: ChannelDriver, trouble: Exception) -> None:
     stage.slack.refuse = lambda call: trouble if call.method == "chat.postEphemeral" else None
     stage.channel.whisper("C0WARROOM", BOB, "Late.")
     stage.asked(PREPARING)
@@ -845,7 +849,7 @@ def test_a_whisper_that_nobody_takes_is_dropped_and_the_dialogs_go_on(stage: Sta
 # ── Secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_secrets_leave_nowhere(stage: Stage) -> None:
+def test_secrets_leave_nowhere(stage: ChannelDriver) -> None:
     steps = (Step(f"Base {SECRET}", StepState.DONE, NOW, 1.0),)
     progress = replace(PROGRESS, last_line=f"password {SECRET}", steps=steps)
     asked = replace(ASKED, line=f"/docker_image_create name={SECRET}")
@@ -872,7 +876,7 @@ def test_secrets_leave_nowhere(stage: Stage) -> None:
     assert sent.count(MASK) > 10
 
 
-def test_a_file_hides_nothing_and_no_secret_is_cut_in_two_in_it(stage: Stage) -> None:
+def test_a_file_hides_nothing_and_no_secret_is_cut_in_two_in_it(stage: ChannelDriver) -> None:
     stage.asked(PREPARING)
     stage.passes(1)
     cut = f"{SECRET[:3]}\u200b{SECRET[3:]}"
@@ -884,7 +888,7 @@ def test_a_file_hides_nothing_and_no_secret_is_cut_in_two_in_it(stage: Stage) ->
 
 
 @pytest.mark.parametrize("before", range(160, 205, 3))
-def test_a_secret_that_a_view_shortens_does_not_leave_in_part(stage: Stage, before: int) -> None:
+def test_a_secret_that_a_view_shortens_does_not_leave_in_part(stage: ChannelDriver, before: int) -> None:
     url = "https://someone:s3cret-of-the-index@index.invalid/simple"
     line = "x" * before + " " + url
     stage.asked(PREPARING)
@@ -894,8 +898,8 @@ def test_a_secret_that_a_view_shortens_does_not_leave_in_part(stage: Stage, befo
     assert "s3cret" not in json.dumps(stage.message["blocks"])
 
 
-def test_a_secret_with_characters_that_views_escape_does_not_leave(ledger: FullDisk) -> None:
-    stage = Stage(ledger)
+def test_a_secret_with_characters_that_views_escape_does_not_leave(ledger: UnwritableLedger) -> None:
+    stage = ChannelDriver(ledger)
     secret = "a<b>&`c`-and-d"
     stage.channel = Channel(
         stage.slack,
@@ -916,7 +920,7 @@ def test_a_secret_with_characters_that_views_escape_does_not_leave(ledger: FullD
 
 
 @contextmanager
-def sending(stage: Stage) -> Iterator[Channel]:
+def sending(stage: ChannelDriver) -> Iterator[Channel]:
     channel = Channel(
         stage.slack, stage.ledger, redact=Redactor(), clock=stage.time, respond=stage.respond, pace=replace(stage.pace)
     )
@@ -927,7 +931,7 @@ def sending(stage: Stage) -> Iterator[Channel]:
         channel.close(0.0)
 
 
-def test_the_thread_sends_what_is_shown(stage: Stage) -> None:
+def test_the_thread_sends_what_is_shown(stage: ChannelDriver) -> None:
     with sending(stage) as channel:
         stage.ledger.add(Entry(PREPARING, trigger=TRIGGER, response_url=RESPONSE_URL))
         channel.show(PREPARING)
@@ -940,7 +944,7 @@ def test_the_thread_sends_what_is_shown(stage: Stage) -> None:
     assert methods(stage.slack.calls) == ["chat.postMessage", "chat.update", "files", "chat.postMessage"]
 
 
-def test_closing_sends_what_waits(stage: Stage) -> None:
+def test_closing_sends_what_waits(stage: ChannelDriver) -> None:
     with sending(stage) as channel:
         stage.ledger.add(Entry(DONE, trigger=TRIGGER, response_url=RESPONSE_URL))
         channel.show(DONE)
@@ -952,7 +956,7 @@ def test_closing_sends_what_waits(stage: Stage) -> None:
     assert stage.ledger.unshown() == ()
 
 
-def test_closing_does_not_wait_for_ever(stage: Stage) -> None:
+def test_closing_does_not_wait_for_ever(stage: ChannelDriver) -> None:
     stage.slack.refuse = lambda _: URLError("gone")
     with sending(stage) as channel:
         stage.ledger.add(Entry(DONE, trigger=TRIGGER, response_url=RESPONSE_URL))
@@ -964,7 +968,7 @@ def test_closing_does_not_wait_for_ever(stage: Stage) -> None:
     assert tried == len(stage.slack.calls) == 1
 
 
-def test_closing_a_channel_that_never_began_returns(stage: Stage) -> None:
+def test_closing_a_channel_that_never_began_returns(stage: ChannelDriver) -> None:
     stage.channel.show(PREPARING)
     stage.channel.close(60.0)
 

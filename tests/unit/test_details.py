@@ -33,7 +33,7 @@ EARLIER_JOB, EARLIEST_JOB = "0199a1b2c3d4e5f6072", "0199a1b2c3d4e5f6071"
 
 
 @dataclass(slots=True)
-class Bench:
+class DetailsHost:
     """A host, and what was said while the facts were looked up."""
 
     engine: FakeEngine = field(default_factory=FakeEngine)
@@ -52,8 +52,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> DetailsHost:
+    return DetailsHost()
 
 
 def mark(image: LocalImage, digest: Digest | None = None) -> Mark:
@@ -101,7 +101,7 @@ def test_other_lines_are_refused(text: str) -> None:
 # ── The card ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_card_of_a_foreign_image_has_all_but_an_origin(bench: Bench) -> None:
+def test_a_card_of_a_foreign_image_has_all_but_an_origin(bench: DetailsHost) -> None:
     image = bench.engine.add_image(
         "team/tool:1", labels={"maintainer": "x"}, repo_digests=("other@sha256:1", f"team/tool@{DIGEST}")
     )
@@ -127,7 +127,7 @@ def test_a_card_of_a_foreign_image_has_all_but_an_origin(bench: Bench) -> None:
     assert [order.labels for order in bench.engine.reads] == [LABELS]
 
 
-def test_a_card_of_an_image_of_the_bot_tells_who_asked_when_and_how(bench: Bench) -> None:
+def test_a_card_of_an_image_of_the_bot_tells_who_asked_when_and_how(bench: DetailsHost) -> None:
     bench.engine.add_image(SPEC.reference, "example_name:latest", labels=MADE)
     line = (
         "/docker_image_create name=example_name dependencies=mechanize packages=wget"
@@ -147,7 +147,7 @@ def test_a_card_of_an_image_of_the_bot_tells_who_asked_when_and_how(bench: Bench
     assert parse_creation(line.removeprefix("/docker_image_create")).name == "example_name"
 
 
-def test_what_is_built_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) -> None:
+def test_what_is_built_on_an_image_of_the_bot_is_not_the_bots(bench: DetailsHost) -> None:
     bench.engine.add_image(SPEC.reference, labels=MADE)
     bench.engine.add_image("example_name:mine", labels=MADE)
     bench.engine.add_image("other:1", labels=MADE)
@@ -172,7 +172,7 @@ def test_what_is_built_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) -> N
         '{"name": "a", "base": "b", "dependencies": ["' + "x" * 2_000 + '"]}',
     ],
 )
-def test_a_label_that_is_no_request_gives_no_line(bench: Bench, request_label: str) -> None:
+def test_a_label_that_is_no_request_gives_no_line(bench: DetailsHost, request_label: str) -> None:
     labels = {**MADE, "warroom.request": request_label, "org.opencontainers.image.created": "soon"}
     bench.engine.add_image(SPEC.reference, labels=labels)
 
@@ -189,7 +189,7 @@ def test_a_label_that_is_no_request_gives_no_line(bench: Bench, request_label: s
         {"name": "registry:5000/a", "base": f"python:3@{DIGEST}"},
     ],
 )
-def test_the_line_asks_for_just_what_was_asked_for(bench: Bench, fields: dict[str, str]) -> None:
+def test_the_line_asks_for_just_what_was_asked_for(bench: DetailsHost, fields: dict[str, str]) -> None:
     asked = parse_creation(line_of({"base": "b:1", **fields}).removeprefix("/docker_image_create"))
     base = replace(SPEC.base, reference=asked.base or Reference("b"))
     spec = replace(SPEC, name=asked.name, base=base, requirements=asked.dependencies, os_packages=asked.packages)
@@ -206,7 +206,7 @@ def test_the_line_asks_for_just_what_was_asked_for(bench: Bench, fields: dict[st
 # ── What was before ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_earlier_images_of_another_name_of_the_image_are_told_too(bench: Bench) -> None:
+def test_earlier_images_of_another_name_of_the_image_are_told_too(bench: DetailsHost) -> None:
     earlier = bench.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))
     bench.engine.add_image("tool:1.0.0.2", "tool:latest")
 
@@ -215,7 +215,7 @@ def test_earlier_images_of_another_name_of_the_image_are_told_too(bench: Bench) 
     assert (move.name, move.earlier.id) == ("tool:latest", earlier.id)
 
 
-def test_earlier_images_of_the_name_are_told_the_latest_first(bench: Bench) -> None:
+def test_earlier_images_of_the_name_are_told_the_latest_first(bench: DetailsHost) -> None:
     earliest = bench.engine.add_image(kept_name(EARLIEST_JOB, "tool:latest"))
     earlier = bench.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))
     bench.engine.add_image(kept_name(EARLIER_JOB, "tool:2"))
@@ -230,7 +230,7 @@ def test_earlier_images_of_the_name_are_told_the_latest_first(bench: Bench) -> N
     )
 
 
-def test_an_image_that_is_back_is_not_before_itself(bench: Bench) -> None:
+def test_an_image_that_is_back_is_not_before_itself(bench: DetailsHost) -> None:
     bench.engine.add_image("tool:latest", kept_name(EARLIER_JOB, "tool:latest"))
 
     assert bench.card("tool:latest").earlier == ()
@@ -250,7 +250,7 @@ def test_an_image_that_is_back_is_not_before_itself(bench: Bench) -> None:
         (("a:1", "a:2", "localhost:5000/a:1"), ("odd", f"a@{DIGEST}")),
     ],
 )
-def test_every_row_of_the_list_has_a_card(bench: Bench, names: tuple[str, ...], digests: tuple[str, ...]) -> None:
+def test_every_row_of_the_list_has_a_card(bench: DetailsHost, names: tuple[str, ...], digests: tuple[str, ...]) -> None:
     image = bench.engine.add_image(*names, repo_digests=digests)
 
     for row in page_of(bench.engine.listing(), Query()).rows:
@@ -262,7 +262,7 @@ def test_every_row_of_the_list_has_a_card(bench: Bench, names: tuple[str, ...], 
     assert bench.card(image.id.removeprefix("sha256:")).image == image
 
 
-def test_a_card_may_be_asked_for_by_digest(bench: Bench) -> None:
+def test_a_card_may_be_asked_for_by_digest(bench: DetailsHost) -> None:
     image = bench.engine.add_image("tool:1", repo_digests=(f"tool@{DIGEST}",))
 
     assert bench.card(f"tool@{DIGEST}").image == image
@@ -271,7 +271,7 @@ def test_a_card_may_be_asked_for_by_digest(bench: Bench) -> None:
 # ── What is not there ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_unknown_image_is_refused_with_what_is_like_it(bench: Bench) -> None:
+def test_an_unknown_image_is_refused_with_what_is_like_it(bench: DetailsHost) -> None:
     bench.engine.add_image("team/python3:1")
 
     assert bench.ask("details image=team/pyhton3:1") == Refusal(
@@ -284,7 +284,7 @@ def test_an_unknown_image_is_refused_with_what_is_like_it(bench: Bench) -> None:
     )
 
 
-def test_of_several_images_none_is_taken(bench: Bench) -> None:
+def test_of_several_images_none_is_taken(bench: DetailsHost) -> None:
     bench.engine.add_image("a:1")
     bench.engine.add_image("a:2")
 
@@ -296,7 +296,7 @@ def test_of_several_images_none_is_taken(bench: Bench) -> None:
     assert by_id.message == "Several images are called `0000`."
 
 
-class Vanishing(FakeEngine):
+class VanishingImagesEngine(FakeEngine):
     """A daemon whose images are removed by somebody at the moment that `gone_at` names."""
 
     def __init__(self, gone_at: str) -> None:
@@ -323,7 +323,7 @@ class Vanishing(FakeEngine):
 
 @pytest.mark.parametrize("gone_at", ["list", "history"])
 def test_an_image_that_is_removed_meanwhile_is_told_as_gone(gone_at: str) -> None:
-    bench = Bench(Vanishing(gone_at))
+    bench = DetailsHost(VanishingImagesEngine(gone_at))
     bench.engine.add_image("tool:1")
 
     assert bench.ask("details image=tool:1") == Refusal(
@@ -332,7 +332,7 @@ def test_an_image_that_is_removed_meanwhile_is_told_as_gone(gone_at: str) -> Non
 
 
 def test_packages_that_cannot_be_read_are_a_gap_on_the_card() -> None:
-    bench = Bench(Vanishing("read_files"))
+    bench = DetailsHost(VanishingImagesEngine("read_files"))
     bench.engine.add_image("tool:1")
 
     packages = bench.card("tool:1").packages
@@ -341,14 +341,14 @@ def test_packages_that_cannot_be_read_are_a_gap_on_the_card() -> None:
     assert replace(packages, gap="") == Inventory({}, None)
 
 
-def test_a_daemon_that_does_not_answer_is_a_problem_not_a_card(bench: Bench) -> None:
+def test_a_daemon_that_does_not_answer_is_a_problem_not_a_card(bench: DetailsHost) -> None:
     bench.engine.break_down()
 
     with pytest.raises(EngineUnavailable):
         bench.ask("details image=tool:1")
 
 
-def test_an_image_without_a_known_time_has_a_card(bench: Bench) -> None:
+def test_an_image_without_a_known_time_has_a_card(bench: DetailsHost) -> None:
     image = bench.engine.add_image("tool:1")
     bench.engine._images[image.id] = replace(image, created=datetime.fromtimestamp(0, UTC))
 

@@ -15,27 +15,27 @@ from commands.docker_image_update import answer, parse
 from commands.host.asking import AT_ONCE
 from commands.model.references import Reference
 from commands.registry.interface import Quota
-from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+from tests.fakes.host import PATIENCE_SECONDS, Gate
 from tests.kit.update_requests import (
     KEPT,
     NEVER,
     PROBLEMS,
     SAME,
-    Bench,
+    UpdateRequests,
     known_as,
     plans,
 )
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> UpdateRequests:
+    return UpdateRequests()
 
 
 # ── All images ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_of_twenty_images_two_have_changed(bench: Bench) -> None:
+def test_of_twenty_images_two_have_changed(bench: UpdateRequests) -> None:
     for number in range(20):
         name = f"{('one', 'two', 'three')[number % 3]}.test/a{number:02}:1"
         bench.pulled(name)
@@ -55,7 +55,7 @@ def test_of_twenty_images_two_have_changed(bench: Bench) -> None:
     ]
 
 
-def test_what_changes_comes_first_then_what_is_not_known(bench: Bench) -> None:
+def test_what_changes_comes_first_then_what_is_not_known(bench: UpdateRequests) -> None:
     for name in ("hub.test/d:1", "hub.test/b:1", "hub.test/c:1", "hub.test/a:1"):
         bench.pulled(name)
         bench.hub.put(name, "old" if "d" in name or "c:" in name else "new")
@@ -80,7 +80,7 @@ def test_what_changes_comes_first_then_what_is_not_known(bench: Bench) -> None:
     ]
 
 
-def test_each_name_of_an_image_is_looked_up(bench: Bench) -> None:
+def test_each_name_of_an_image_is_looked_up(bench: UpdateRequests) -> None:
     bench.pulled("hub.test/a:1", "hub.test/a:1.2")
     bench.hub.put("hub.test/a:1", "new")
     bench.hub.put("hub.test/a:1.2", "old")
@@ -91,7 +91,7 @@ def test_each_name_of_an_image_is_looked_up(bench: Bench) -> None:
     assert sorted(bench.hub.asked) == ["hub.test/a:1", "hub.test/a:1.2"]
 
 
-def test_what_is_no_subject_of_an_update_is_left_out(bench: Bench) -> None:
+def test_what_is_no_subject_of_an_update_is_left_out(bench: UpdateRequests) -> None:
     bench.pulled(f"hub.test/a:{KEPT}-1")
     bench.engine.add_image("warroom.invalid/uv:0.9-amd64")
     bench.engine.add_image()
@@ -102,11 +102,11 @@ def test_what_is_no_subject_of_an_update_is_left_out(bench: Bench) -> None:
     assert bench.hub.asked == []
 
 
-def test_an_empty_host_has_nothing_to_update(bench: Bench) -> None:
+def test_an_empty_host_has_nothing_to_update(bench: UpdateRequests) -> None:
     assert bench.nothing("all=true") == NothingToDo("There are no images to update", ())
 
 
-def test_odd_names_break_nothing(bench: Bench) -> None:
+def test_odd_names_break_nothing(bench: UpdateRequests) -> None:
     odd = ("<none>:<none>", "Odd/NAME:1", f"odd:{'t' * 128}", "noton", ":", "a@b:c", "x" * 300 + ":1", "-x:1")
     for name in odd:
         bench.engine.add_image(name, repo_digests=(f"{name.rpartition(':')[0]}@sha256:{'4f' * 32}",))
@@ -131,7 +131,7 @@ def test_odd_names_break_nothing(bench: Bench) -> None:
     ],
 )
 def test_the_title_says_in_short_why_nothing_is_to_be_done(
-    bench: Bench, contents: dict[str, str | None], title: str
+    bench: UpdateRequests, contents: dict[str, str | None], title: str
 ) -> None:
     for name, content in contents.items():
         if content == "mine":
@@ -147,11 +147,11 @@ def test_the_title_says_in_short_why_nothing_is_to_be_done(
 # ── Many at once ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_registries_are_asked_eight_questions_at_once(bench: Bench) -> None:
+def test_registries_are_asked_eight_questions_at_once(bench: UpdateRequests) -> None:
     for number in range(20):
         bench.pulled(f"hub.test/a{number}:1")
         bench.hub.put(f"hub.test/a{number}:1", "old")
-    door = bench.hub.turnstiles["hub.test"] = Turnstile()
+    door = bench.hub.turnstiles["hub.test"] = Gate()
     door.shut()
     asking = threading.Thread(target=bench.answer, args=("all=true",))
     asking.start()
@@ -163,12 +163,12 @@ def test_registries_are_asked_eight_questions_at_once(bench: Bench) -> None:
     assert (AT_ONCE, bench.hub.most_at_once) == (8, 8)
 
 
-def test_a_slow_registry_does_not_hold_up_the_others(bench: Bench) -> None:
+def test_a_slow_registry_does_not_hold_up_the_others(bench: UpdateRequests) -> None:
     for number in range(20):
         for registry in ("fast.test", "slow.test"):
             bench.pulled(f"{registry}/a{number}:1")
             bench.hub.put(f"{registry}/a{number}:1", "old")
-    slow = bench.hub.turnstiles["slow.test"] = Turnstile()
+    slow = bench.hub.turnstiles["slow.test"] = Gate()
     slow.shut()
     fast_is_done, told = threading.Event(), list[str]()
 
@@ -187,7 +187,7 @@ def test_a_slow_registry_does_not_hold_up_the_others(bench: Bench) -> None:
     assert told[-1] == "Asking 2 registries about 40 images: 40 done"
 
 
-def test_a_registry_that_fails_does_not_hold_up_the_others(bench: Bench) -> None:
+def test_a_registry_that_fails_does_not_hold_up_the_others(bench: UpdateRequests) -> None:
     for registry in ("bad.test", "good.test"):
         for number in range(10):
             bench.pulled(f"{registry}/a{number}:1")
@@ -200,8 +200,8 @@ def test_a_registry_that_fails_does_not_hold_up_the_others(bench: Bench) -> None
     assert said.title == "10 of 20 images could not be checked"
 
 
-def test_who_interrupts_the_asking_is_obeyed(bench: Bench) -> None:
-    class Interrupted(BaseException):
+def test_who_interrupts_the_asking_is_obeyed(bench: UpdateRequests) -> None:
+    class InterruptedUpdate(BaseException):
         pass
 
     for number in range(50):
@@ -210,9 +210,9 @@ def test_who_interrupts_the_asking_is_obeyed(bench: Bench) -> None:
 
     def interrupt(doing: str) -> None:
         if doing.endswith(": 3 done"):
-            raise Interrupted
+            raise InterruptedUpdate
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedUpdate):
         answer(parse("all=true"), bench.sources, interrupt)
     assert len(bench.hub.asked) < 50
 
@@ -251,7 +251,7 @@ def quota_finding(severity: Severity, message: str) -> tuple[Finding, ...]:
     ],
 )
 def test_no_more_is_pulled_than_a_registry_allows(
-    bench: Bench, remaining: int | None, pulls: int, findings: tuple[Finding, ...]
+    bench: UpdateRequests, remaining: int | None, pulls: int, findings: tuple[Finding, ...]
 ) -> None:
     if remaining is not None:
         bench.hub.quotas["hub.test"] = Quota(remaining, limit=100, seconds=21_600)
@@ -270,7 +270,7 @@ def test_no_more_is_pulled_than_a_registry_allows(
     assert said.findings == findings
 
 
-def test_an_image_that_its_registry_no_longer_allows_is_refused(bench: Bench) -> None:
+def test_an_image_that_its_registry_no_longer_allows_is_refused(bench: UpdateRequests) -> None:
     bench.hub.quotas["hub.test"] = Quota(0)
     bench.pulled("hub.test/a:1")
     bench.hub.put("hub.test/a:1")
@@ -285,7 +285,7 @@ def test_an_image_that_its_registry_no_longer_allows_is_refused(bench: Bench) ->
     )
 
 
-def test_a_quota_that_nothing_takes_from_is_not_told(bench: Bench) -> None:
+def test_a_quota_that_nothing_takes_from_is_not_told(bench: UpdateRequests) -> None:
     bench.hub.quotas["hub.test"] = Quota(1)
     bench.pulled("hub.test/a:1")
     bench.hub.put("hub.test/a:1", "old")

@@ -22,18 +22,18 @@ from commands.errors import (
 from commands.model.images import ImageId
 from commands.model.references import Reference
 from tests.fakes.registries import digest_of_content
-from tests.kit.update_requests import KEPT, NEVER, PROBLEMS, SAME, Bench, known_as, mark, plans
+from tests.kit.update_requests import KEPT, NEVER, PROBLEMS, SAME, UpdateRequests, known_as, mark, plans
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> UpdateRequests:
+    return UpdateRequests()
 
 
 # ── One image that was pulled ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_image_that_moved_in_its_registry_would_be_pulled_by_digest(bench: Bench) -> None:
+def test_an_image_that_moved_in_its_registry_would_be_pulled_by_digest(bench: UpdateRequests) -> None:
     image = bench.pulled("hub.test/a:1")
     digest = bench.hub.put("hub.test/a:1")
 
@@ -45,7 +45,7 @@ def test_an_image_that_moved_in_its_registry_would_be_pulled_by_digest(bench: Be
     assert bench.said == ["Asking hub.test about 1 image", "Asking hub.test about 1 image: 1 done"]
 
 
-def test_an_image_that_did_not_move_is_kept(bench: Bench) -> None:
+def test_an_image_that_did_not_move_is_kept(bench: UpdateRequests) -> None:
     image = bench.pulled("hub.test/a:1")
     digest = bench.hub.put("hub.test/a:1", "old")
 
@@ -55,7 +55,7 @@ def test_an_image_that_did_not_move_is_kept(bench: Bench) -> None:
     assert bench.hub.asked == ["hub.test/a:1"]
 
 
-def test_any_of_the_digests_that_an_image_has_will_do(bench: Bench) -> None:
+def test_any_of_the_digests_that_an_image_has_will_do(bench: UpdateRequests) -> None:
     digests = (known_as("hub.test/a:1", "older"), known_as("hub.test/a:1", "old"))
     bench.engine.add_image("hub.test/a:1", repo_digests=digests)
     bench.hub.put("hub.test/a:1", "old")
@@ -63,14 +63,14 @@ def test_any_of_the_digests_that_an_image_has_will_do(bench: Bench) -> None:
     assert plans(bench.nothing("image=hub.test/a")) == {"hub.test/a:1": SAME}
 
 
-def test_an_image_is_asked_for_by_its_id_too(bench: Bench) -> None:
+def test_an_image_is_asked_for_by_its_id_too(bench: UpdateRequests) -> None:
     image = bench.pulled("hub.test/a:1")
     bench.hub.put("hub.test/a:1")
 
     assert bench.update(f"image={image.id}").title == "Update `hub.test/a:1`?"
 
 
-def test_nothing_is_changed_on_the_host(bench: Bench) -> None:
+def test_nothing_is_changed_on_the_host(bench: UpdateRequests) -> None:
     bench.pulled("hub.test/a:1")
     bench.hub.put("hub.test/a:1")
     before = bench.engine.images({})
@@ -81,7 +81,7 @@ def test_nothing_is_changed_on_the_host(bench: Bench) -> None:
     assert (bench.engine.pulls, bench.engine.builds, bench.engine.runs) == ([], [], [])
 
 
-def test_a_mirror_answers_for_a_name(bench: Bench) -> None:
+def test_a_mirror_answers_for_a_name(bench: UpdateRequests) -> None:
     bench.pulled("python:3")
     bench.hub.mirror = "mirror.test:5000"
     digest = bench.hub.put("python:3")
@@ -91,7 +91,7 @@ def test_a_mirror_answers_for_a_name(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("content", ["old", "new"])
-def test_an_image_that_came_from_a_mirror_is_compared_with_it(bench: Bench, content: str) -> None:
+def test_an_image_that_came_from_a_mirror_is_compared_with_it(bench: UpdateRequests, content: str) -> None:
     digest = bench.hub.put("python:3", content)
     own = digest_of_content("python", "old")
     bench.engine.add_image("python:3", repo_digests=(f"mirror.test/library/python@{own}",))
@@ -107,7 +107,7 @@ def test_an_image_that_came_from_a_mirror_is_compared_with_it(bench: Bench, cont
 # ── What there is nothing to update from ────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_was_built_here_by_hand_has_no_source(bench: Bench) -> None:
+def test_what_was_built_here_by_hand_has_no_source(bench: UpdateRequests) -> None:
     image = bench.engine.add_image("mine:1")
 
     said = bench.answer("image=mine:1")
@@ -117,7 +117,7 @@ def test_what_was_built_here_by_hand_has_no_source(bench: Bench) -> None:
     assert bench.hub.asked == []
 
 
-def test_an_image_without_a_name_has_no_source(bench: Bench) -> None:
+def test_an_image_without_a_name_has_no_source(bench: UpdateRequests) -> None:
     image = bench.engine.add_image(repo_digests=(known_as("hub.test/a:1", "old"),))
     short = image.id.removeprefix("sha256:")
 
@@ -135,7 +135,7 @@ def test_an_image_without_a_name_has_no_source(bench: Bench) -> None:
     ],
 )
 def test_a_name_that_no_registry_gave_has_no_source(
-    bench: Bench, name: str, digests: tuple[str, ...], others: tuple[str, ...], reason: str
+    bench: UpdateRequests, name: str, digests: tuple[str, ...], others: tuple[str, ...], reason: str
 ) -> None:
     bench.engine.add_image(name, *others, repo_digests=digests)
 
@@ -144,7 +144,7 @@ def test_a_name_that_no_registry_gave_has_no_source(
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_what_only_looks_as_if_it_came_from_a_mirror_has_no_source(bench: Bench, is_known: bool) -> None:
+def test_what_only_looks_as_if_it_came_from_a_mirror_has_no_source(bench: UpdateRequests, is_known: bool) -> None:
     bench.engine.add_image(
         "team/app:1", "other.test/team/app:1", repo_digests=(known_as("other.test/team/app:1", "x"),)
     )
@@ -156,7 +156,7 @@ def test_what_only_looks_as_if_it_came_from_a_mirror_has_no_source(bench: Bench,
     assert bench.hub.asked == ["team/app:1"]
 
 
-def test_what_may_have_come_from_a_mirror_that_is_down_is_not_known(bench: Bench) -> None:
+def test_what_may_have_come_from_a_mirror_that_is_down_is_not_known(bench: UpdateRequests) -> None:
     bench.engine.add_image("python:3", repo_digests=(known_as("mirror.test/library/python:3", "x"),))
     bench.hub.problems["python:3"] = PROBLEMS[3]
 
@@ -166,7 +166,7 @@ def test_what_may_have_come_from_a_mirror_that_is_down_is_not_known(bench: Bench
 # ── What cannot be found, or not be checked ─────────────────────────────────────────────────────────────────────────
 
 
-def test_an_unknown_image_is_refused_with_the_only_one_that_is_like_it(bench: Bench) -> None:
+def test_an_unknown_image_is_refused_with_the_only_one_that_is_like_it(bench: UpdateRequests) -> None:
     bench.pulled("demisto/python3:latest")
 
     assert bench.refuse("image=demisto/pyton3") == Refusal(
@@ -177,7 +177,7 @@ def test_an_unknown_image_is_refused_with_the_only_one_that_is_like_it(bench: Be
     )
 
 
-def test_an_unknown_image_is_refused_with_those_that_are_like_it(bench: Bench) -> None:
+def test_an_unknown_image_is_refused_with_those_that_are_like_it(bench: UpdateRequests) -> None:
     bench.pulled("demisto/python3:latest")
     bench.pulled("demisto/python3-deb:1")
 
@@ -187,7 +187,7 @@ def test_an_unknown_image_is_refused_with_those_that_are_like_it(bench: Bench) -
     assert (refusal.hint, refusal.details) == (hint, ())
 
 
-def test_an_image_like_none_is_refused_with_the_way_to_all_of_them(bench: Bench) -> None:
+def test_an_image_like_none_is_refused_with_the_way_to_all_of_them(bench: UpdateRequests) -> None:
     assert bench.refuse("image=something") == Refusal(
         "`something` is not here",
         "This Docker host has no image `something`.",
@@ -195,13 +195,13 @@ def test_an_image_like_none_is_refused_with_the_way_to_all_of_them(bench: Bench)
     )
 
 
-def test_who_asks_for_an_image_called_all_is_told_how_to_ask_for_all(bench: Bench) -> None:
+def test_who_asks_for_an_image_called_all_is_told_how_to_ask_for_all(bench: UpdateRequests) -> None:
     assert bench.refuse("image=all").details == ("/docker_image_update all=true",)
     bench.engine.add_image("all:latest")
     assert bench.nothing("image=all").title == "`all:latest` has nothing to update from"
 
 
-def test_an_ambiguous_name_is_refused_with_its_tags(bench: Bench) -> None:
+def test_an_ambiguous_name_is_refused_with_its_tags(bench: UpdateRequests) -> None:
     for tag in range(7):
         bench.pulled(f"a:{tag}")
 
@@ -212,7 +212,7 @@ def test_an_ambiguous_name_is_refused_with_its_tags(bench: Bench) -> None:
     )
 
 
-def test_an_ambiguous_id_is_refused_with_longer_ones(bench: Bench) -> None:
+def test_an_ambiguous_id_is_refused_with_longer_ones(bench: UpdateRequests) -> None:
     for image, digits in ((bench.pulled("a:1"), "9c1e6b"), (bench.pulled("b:1"), "9c1e6c")):
         del bench.engine._images[image.id]
         other = replace(image, id=ImageId(f"sha256:{digits}{'0' * 58}"))
@@ -226,7 +226,7 @@ def test_an_ambiguous_id_is_refused_with_longer_ones(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: type(problem).__name__)
-def test_a_registry_that_fails_is_told_in_its_own_words(bench: Bench, problem: Problem) -> None:
+def test_a_registry_that_fails_is_told_in_its_own_words(bench: UpdateRequests, problem: Problem) -> None:
     bench.pulled("hub.test/a:1")
     bench.hub.problems["hub.test/a:1"] = problem
 
@@ -239,7 +239,7 @@ def test_a_registry_that_fails_is_told_in_its_own_words(bench: Bench, problem: P
 
 
 @pytest.mark.parametrize("line", ["image=hub.test/a:1", "all=true"])
-def test_a_daemon_that_does_not_answer_is_a_problem_of_the_surroundings(bench: Bench, line: str) -> None:
+def test_a_daemon_that_does_not_answer_is_a_problem_of_the_surroundings(bench: UpdateRequests, line: str) -> None:
     bench.pulled("hub.test/a:1")
     bench.hub.problems["hub.test/a:1"] = EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 
@@ -253,7 +253,7 @@ def test_a_daemon_that_does_not_answer_is_a_problem_of_the_surroundings(bench: B
 # ── Who else uses what changes ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_who_uses_a_changing_image_is_told(bench: Bench) -> None:
+def test_who_uses_a_changing_image_is_told(bench: UpdateRequests) -> None:
     changing, kept = bench.pulled("hub.test/a:1"), bench.pulled("hub.test/b:1")
     bench.hub.put("hub.test/a:1")
     bench.hub.put("hub.test/b:1", "old")
@@ -282,7 +282,7 @@ def test_who_uses_a_changing_image_is_told(bench: Bench) -> None:
         ),
     ],
 )
-def test_several_containers_are_told_in_one_sentence(bench: Bench, count: int, message: str) -> None:
+def test_several_containers_are_told_in_one_sentence(bench: UpdateRequests, count: int, message: str) -> None:
     image = bench.pulled("hub.test/a:1")
     bench.hub.put("hub.test/a:1")
     for number in range(count):
@@ -291,7 +291,7 @@ def test_several_containers_are_told_in_one_sentence(bench: Bench, count: int, m
     assert bench.update("image=hub.test/a:1").findings == (Finding("containers-go-on", Severity.WARNING, message),)
 
 
-def test_containers_of_images_that_stay_are_nothing_to_warn_of(bench: Bench) -> None:
+def test_containers_of_images_that_stay_are_nothing_to_warn_of(bench: UpdateRequests) -> None:
     image = bench.pulled("hub.test/a:1")
     bench.hub.put("hub.test/a:1", "old")
     bench.engine.add_container("web", image.id)
@@ -299,7 +299,7 @@ def test_containers_of_images_that_stay_are_nothing_to_warn_of(bench: Bench) -> 
     assert bench.nothing("all=true").findings == ()
 
 
-def test_an_image_that_vanishes_meanwhile_has_no_users(bench: Bench) -> None:
+def test_an_image_that_vanishes_meanwhile_has_no_users(bench: UpdateRequests) -> None:
     image = bench.pulled("hub.test/a:1")
     bench.hub.put("hub.test/a:1")
 

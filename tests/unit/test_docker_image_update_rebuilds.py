@@ -24,7 +24,7 @@ from commands.model.images import BaseImage, Digest
 from commands.model.packages import Inventory, LockedPackage, PythonRequirement
 from commands.model.references import Reference
 from commands.recipe.labels import JOB, REQUEST, SPEC
-from tests.fakes.host import Inside, Turnstile
+from tests.fakes.host import Gate, ImageContent
 from tests.fakes.resolver import SMALL_INDEX, FakeResolver, Release
 from tests.kit.update_requests import (
     BASE,
@@ -33,7 +33,7 @@ from tests.kit.update_requests import (
     NEWEST,
     PROBLEMS,
     SAME,
-    Bench,
+    UpdateRequests,
     known_as,
     mark,
     plans,
@@ -41,12 +41,12 @@ from tests.kit.update_requests import (
 )
 
 
-class _Watched:
+class _CountingResolver:
     """A resolver at whose `door` everybody waits, counted."""
 
     def __init__(self, resolver: FakeResolver) -> None:
         self.resolver = resolver
-        self.door = Turnstile()
+        self.door = Gate()
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -67,14 +67,14 @@ class _Watched:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> UpdateRequests:
+    return UpdateRequests()
 
 
 # ── What the bot made ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_the_bot_made_is_rebuilt_when_a_package_is_newer(bench: Bench) -> None:
+def test_what_the_bot_made_is_rebuilt_when_a_package_is_newer(bench: UpdateRequests) -> None:
     bench.base()
     image = bench.made()
     bench.resolver.index = SMALL_INDEX
@@ -92,7 +92,7 @@ def test_what_the_bot_made_is_rebuilt_when_a_package_is_newer(bench: Bench) -> N
     assert (str(spec.base.reference), rebuild.creation.existing) == (BASE, None)
 
 
-def test_what_the_bot_made_is_kept_when_nothing_is_newer(bench: Bench) -> None:
+def test_what_the_bot_made_is_kept_when_nothing_is_newer(bench: UpdateRequests) -> None:
     bench.base()
     bench.made()
 
@@ -100,7 +100,7 @@ def test_what_the_bot_made_is_kept_when_nothing_is_newer(bench: Bench) -> None:
     assert bench.engine.pulls == []
 
 
-def test_what_the_bot_made_is_rebuilt_on_a_newer_base_that_is_pulled_by_digest(bench: Bench) -> None:
+def test_what_the_bot_made_is_rebuilt_on_a_newer_base_that_is_pulled_by_digest(bench: UpdateRequests) -> None:
     old, new = bench.base(), bench.newer_base()
     image = bench.made()
 
@@ -120,7 +120,7 @@ def test_what_the_bot_made_is_rebuilt_on_a_newer_base_that_is_pulled_by_digest(b
     assert f"Pulling the newer base {BASE}: 1 of 1 layers, 120 of 120 MB" in bench.said
 
 
-def test_a_newer_base_that_is_there_already_is_not_pulled_again(bench: Bench) -> None:
+def test_a_newer_base_that_is_there_already_is_not_pulled_again(bench: UpdateRequests) -> None:
     bench.base()
     bench.newer_base()
     bench.made()
@@ -131,7 +131,7 @@ def test_a_newer_base_that_is_there_already_is_not_pulled_again(bench: Bench) ->
     assert len(bench.engine.pulls) == 1
 
 
-def test_a_newer_base_comes_from_the_mirror_and_stands_under_its_name_there(bench: Bench) -> None:
+def test_a_newer_base_comes_from_the_mirror_and_stands_under_its_name_there(bench: UpdateRequests) -> None:
     bench.host.add_base("python")
     bench.made("name=tool dependencies=mechanize base=python")
     bench.hub.mirror = "mirror.test"
@@ -143,7 +143,7 @@ def test_a_newer_base_comes_from_the_mirror_and_stands_under_its_name_there(benc
     assert (spec.base.image_id, spec.base.pinned) == (offered.id, f"mirror.test/library/python@{digest}")
 
 
-def test_a_base_that_is_gone_from_the_host_is_pulled_by_digest(bench: Bench) -> None:
+def test_a_base_that_is_gone_from_the_host_is_pulled_by_digest(bench: UpdateRequests) -> None:
     bench.base()
     bench.made()
     bench.engine.remove_image(f"{BASE}:latest")
@@ -156,11 +156,11 @@ def test_a_base_that_is_gone_from_the_host_is_pulled_by_digest(bench: Bench) -> 
     assert bench.engine.find_image(f"{BASE}:latest") is None
 
 
-def test_a_base_that_never_was_in_a_registry_is_taken_as_it_is_now(bench: Bench) -> None:
+def test_a_base_that_never_was_in_a_registry_is_taken_as_it_is_now(bench: UpdateRequests) -> None:
     bench.base("mine")
     bench.made("name=tool dependencies=mechanize base=mine")
     now = bench.engine.add_image("mine:latest")
-    bench.host._inside[now.id] = Inside()
+    bench.host._inside[now.id] = ImageContent()
 
     said = bench.update("image=tool")
 
@@ -174,7 +174,7 @@ def test_a_base_that_never_was_in_a_registry_is_taken_as_it_is_now(bench: Bench)
     ids=["renamed", "mirrored"],
 )
 def test_a_base_that_was_given_its_name_on_this_host_is_taken_as_it_is_now(
-    bench: Bench, path: str, asked: list[str]
+    bench: UpdateRequests, path: str, asked: list[str]
 ) -> None:
     image = bench.host.add_base("mine")
     bench.engine._images[image.id] = replace(image, repo_digests=(known_as(f"{path}:latest", "x"),))
@@ -186,7 +186,7 @@ def test_a_base_that_was_given_its_name_on_this_host_is_taken_as_it_is_now(
     assert bench.hub.asked == asked
 
 
-def test_a_base_that_is_pinned_by_its_digest_stays(bench: Bench) -> None:
+def test_a_base_that_is_pinned_by_its_digest_stays(bench: UpdateRequests) -> None:
     image = bench.base()
     bench.newer_base()
     bench.made(f"name=tool dependencies=mechanize base={image.repo_digests[0]}")
@@ -195,7 +195,7 @@ def test_a_base_that_is_pinned_by_its_digest_stays(bench: Bench) -> None:
     assert bench.hub.asked == []
 
 
-def test_a_base_whose_registry_cannot_be_asked_is_taken_as_it_is_and_noted(bench: Bench) -> None:
+def test_a_base_whose_registry_cannot_be_asked_is_taken_as_it_is_and_noted(bench: UpdateRequests) -> None:
     bench.base()
     bench.made()
     bench.made("name=other dependencies=mechanize base=hub.test/base")
@@ -208,7 +208,7 @@ def test_a_base_whose_registry_cannot_be_asked_is_taken_as_it_is_and_noted(bench
     assert bench.nothing("all=true").findings == (finding,)
 
 
-def test_a_base_that_is_nowhere_is_told_in_the_registrys_words(bench: Bench) -> None:
+def test_a_base_that_is_nowhere_is_told_in_the_registrys_words(bench: UpdateRequests) -> None:
     bench.base()
     bench.made()
     bench.engine._images = {own: each for own, each in bench.engine._images.items() if JOB in each.labels}
@@ -219,7 +219,7 @@ def test_a_base_that_is_nowhere_is_told_in_the_registrys_words(bench: Bench) -> 
     )
 
 
-def test_a_newer_base_that_cannot_be_pulled_is_told(bench: Bench) -> None:
+def test_a_newer_base_that_cannot_be_pulled_is_told(bench: UpdateRequests) -> None:
     bench.base()
     bench.made()
     digest = bench.hub.put(f"{BASE}:latest")
@@ -230,7 +230,7 @@ def test_a_newer_base_that_cannot_be_pulled_is_told(bench: Bench) -> None:
     assert plans(bench.update_or_nothing("all=true"))["tool:latest"] == Unchecked("toomanyrequests", "Wait.")
 
 
-def test_what_speaks_against_a_rebuild_is_told_in_its_words(bench: Bench) -> None:
+def test_what_speaks_against_a_rebuild_is_told_in_its_words(bench: UpdateRequests) -> None:
     bench.base()
     bench.made()
     bench.resolver.index = {name: each for name, each in SMALL_INDEX.items() if name != "mechanize"}
@@ -240,7 +240,7 @@ def test_what_speaks_against_a_rebuild_is_told_in_its_words(bench: Bench) -> Non
     assert plans(bench.nothing("all=true"))["tool:latest"] == Unchecked(said, "Check the spelling.")
 
 
-def test_an_index_that_does_not_answer_leaves_the_others(bench: Bench) -> None:
+def test_an_index_that_does_not_answer_leaves_the_others(bench: UpdateRequests) -> None:
     bench.base()
     bench.made()
     bench.pulled("hub.test/a:1")
@@ -257,7 +257,7 @@ def test_an_index_that_does_not_answer_leaves_the_others(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("has_newer", [True, False])
-def test_os_packages_are_taken_anew_for_one_image(bench: Bench, has_newer: bool) -> None:
+def test_os_packages_are_taken_anew_for_one_image(bench: UpdateRequests, has_newer: bool) -> None:
     bench.base()
     bench.made(f"{MADE} packages=wget")
     if has_newer:
@@ -269,7 +269,7 @@ def test_os_packages_are_taken_anew_for_one_image(bench: Bench, has_newer: bool)
     assert rebuild.creation.existing is None
 
 
-def test_os_packages_are_not_taken_anew_for_all(bench: Bench) -> None:
+def test_os_packages_are_not_taken_anew_for_all(bench: UpdateRequests) -> None:
     bench.base()
     bench.made(f"{MADE} packages=wget")
 
@@ -278,7 +278,7 @@ def test_os_packages_are_not_taken_anew_for_all(bench: Bench) -> None:
     )
 
 
-def test_packages_that_come_along_anew_are_told(bench: Bench) -> None:
+def test_packages_that_come_along_anew_are_told(bench: UpdateRequests) -> None:
     bench.base()
     image = bench.made()
     bench.engine.files[image.id] = {
@@ -293,7 +293,7 @@ def test_packages_that_come_along_anew_are_told(bench: Bench) -> None:
     )
 
 
-def test_a_long_list_of_changes_is_cut(bench: Bench) -> None:
+def test_a_long_list_of_changes_is_cut(bench: UpdateRequests) -> None:
     bench.base()
     names = [f"p{number:02}" for number in range(MOST_CHANGES + 3)]
     bench.resolver.index = {name: (Release("1"),) for name in names}
@@ -306,20 +306,20 @@ def test_a_long_list_of_changes_is_cut(bench: Bench) -> None:
     assert (changes[0], changes[-1]) == ("p00 1 → 2", "and 3 more")
 
 
-def test_where_the_image_cannot_be_read_the_packages_are_counted(bench: Bench) -> None:
-    class Unreadable(Inventories):
+def test_where_the_image_cannot_be_read_the_packages_are_counted(bench: UpdateRequests) -> None:
+    class UnreadableInventories(Inventories):
         def of(self, *_: object) -> Inventory:
             raise Problem("It cannot be read.", hint="Never mind.")
 
     bench.base()
     bench.made()
     bench.resolver.index = SMALL_INDEX
-    bench.sources = replace(bench.sources, inventories=Unreadable(bench.engine))
+    bench.sources = replace(bench.sources, inventories=UnreadableInventories(bench.engine))
 
     assert the_rebuild(bench.update("image=tool")).changes == ("4 Python packages resolved again",)
 
 
-def test_an_image_whose_recipe_alone_is_older_is_rebuilt(bench: Bench) -> None:
+def test_an_image_whose_recipe_alone_is_older_is_rebuilt(bench: UpdateRequests) -> None:
     bench.base()
     image = bench.made()
     bench.engine._images[image.id] = replace(image, labels={**image.labels, SPEC: "sha256:" + "0" * 64})
@@ -342,7 +342,7 @@ def test_an_image_whose_recipe_alone_is_older_is_rebuilt(bench: Bench) -> None:
         '{"name": "other", "base": "base"}',
     ],
 )
-def test_an_image_whose_labels_are_damaged_has_no_source(bench: Bench, request_label: str) -> None:
+def test_an_image_whose_labels_are_damaged_has_no_source(bench: UpdateRequests, request_label: str) -> None:
     bench.base()
     image = bench.made()
     bench.engine._images[image.id] = replace(image, labels={**image.labels, REQUEST: request_label})
@@ -352,7 +352,7 @@ def test_an_image_whose_labels_are_damaged_has_no_source(bench: Bench, request_l
     assert bench.hub.asked == []
 
 
-def test_what_others_build_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) -> None:
+def test_what_others_build_on_an_image_of_the_bot_is_not_the_bots(bench: UpdateRequests) -> None:
     bench.base()
     image = bench.made()
     bench.engine.add_image("by_hand:1", labels=image.labels, below=image.layers)
@@ -360,7 +360,7 @@ def test_what_others_build_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) 
     assert plans(bench.nothing("image=by_hand:1")) == {"by_hand:1": NEVER}
 
 
-def test_a_second_name_of_an_image_of_the_bot_is_told_as_such(bench: Bench) -> None:
+def test_a_second_name_of_an_image_of_the_bot_is_told_as_such(bench: UpdateRequests) -> None:
     bench.base()
     image = bench.made()
     bench.engine.tag(image.id, "prod", "1")
@@ -368,7 +368,7 @@ def test_a_second_name_of_an_image_of_the_bot_is_told_as_such(bench: Bench) -> N
     assert plans(bench.nothing("image=prod:1")) == {"prod:1": NoSource("it is a second name of `tool:latest`")}
 
 
-def test_of_what_the_bot_made_the_newest_build_of_each_repository_counts(bench: Bench) -> None:
+def test_of_what_the_bot_made_the_newest_build_of_each_repository_counts(bench: UpdateRequests) -> None:
     bench.base()
     bench.made(tag="1.0.0.9")
     bench.made(tag="1.0.0.10")
@@ -382,7 +382,7 @@ def test_of_what_the_bot_made_the_newest_build_of_each_repository_counts(bench: 
     }
 
 
-def test_a_build_that_is_not_latest_any_more_is_told_by_its_own_tag(bench: Bench) -> None:
+def test_a_build_that_is_not_latest_any_more_is_told_by_its_own_tag(bench: UpdateRequests) -> None:
     bench.base()
     older = bench.made(tag="1.0.0.9")
     bench.made(tag="1.0.0.10")
@@ -391,7 +391,7 @@ def test_a_build_that_is_not_latest_any_more_is_told_by_its_own_tag(bench: Bench
     assert plans(bench.nothing("all=true")) == {f"{BASE}:latest": SAME, "tool:1.0.0.10": NEWEST}
 
 
-def test_a_registry_is_asked_once_about_a_base_however_many_images_stand_on_it(bench: Bench) -> None:
+def test_a_registry_is_asked_once_about_a_base_however_many_images_stand_on_it(bench: UpdateRequests) -> None:
     bench.base()
     for name in ("one", "two", "three"):
         bench.made(f"name={name} dependencies=mechanize base={BASE}")
@@ -404,11 +404,11 @@ def test_a_registry_is_asked_once_about_a_base_however_many_images_stand_on_it(b
     assert len(bench.engine.pulls) == 1
 
 
-def test_rebuilds_are_looked_into_two_at_once_and_told_apart(bench: Bench) -> None:
+def test_rebuilds_are_looked_into_two_at_once_and_told_apart(bench: UpdateRequests) -> None:
     bench.base()
     for number in range(5):
         bench.made(f"name=tool{number} dependencies=mechanize base={BASE}")
-    door, watched = Turnstile(), _Watched(bench.resolver)
+    door, watched = Gate(), _CountingResolver(bench.resolver)
     watched.door = door
     door.shut()
     bench.sources = replace(bench.sources, resolver=watched)

@@ -28,7 +28,7 @@ from bot.slack.views.update_form import UPDATE_FORM, update_form
 from commands.command import RollBack
 from commands.errors import StateUnwritable
 from commands.model.requests import Query
-from tests.kit.app import CONTEXT, HERE, IMAGES, Desk, click, form
+from tests.kit.app import CONTEXT, HERE, IMAGES, ListeningApp, click, form
 from tests.kit.examples import (
     ALICE,
     ASKED,
@@ -58,7 +58,7 @@ DONE = ImagesUpdated(ASKED, UPDATE, BOB, UPDATED, PULLING, NOW)
 OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
 
 
-def new(desk: Desk) -> list[str]:
+def new(desk: ListeningApp) -> list[str]:
     """List the lines of the dialogs that were begun at this desk."""
     return [entry.dialog.asked.line for entry in desk.stored if entry.id.startswith("new-")]
 
@@ -86,7 +86,7 @@ def chosen(number: int) -> str:
     ids=str,
 )
 def test_a_click_begins_a_dialog_of_whoever_clicked(
-    desk: Desk, dialog: Dialog, action: str, choice: str | None, line: str
+    desk: ListeningApp, dialog: Dialog, action: str, choice: str | None, line: str
 ) -> None:
     desk.keep(dialog)
 
@@ -101,7 +101,7 @@ def test_a_click_begins_a_dialog_of_whoever_clicked(
     assert before.dialog == dialog
 
 
-def test_another_earlier_image_takes_the_place_of_the_one_under_review(desk: Desk) -> None:
+def test_another_earlier_image_takes_the_place_of_the_one_under_review(desk: ListeningApp) -> None:
     desk.keep(BACK)
 
     assert desk.clicks(FollowUp.ROLL_BACK_TO, choice="1") == ""
@@ -111,7 +111,7 @@ def test_another_earlier_image_takes_the_place_of_the_one_under_review(desk: Des
     assert desk.screen.shown[0] == Cancelled(ASKED, BOB)
 
 
-def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(desk: Desk) -> None:
+def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(desk: ListeningApp) -> None:
     desk.keep(BACK)
     desk.clicks(Button.ROLL_BACK)
 
@@ -119,7 +119,7 @@ def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(desk: Desk
     assert new(desk) == []
 
 
-def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: Desk) -> None:
+def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: ListeningApp) -> None:
     desk.keep(replace(BACK, expires=NOW))
 
     said = "This proposal has expired. Type the command again for a new one."
@@ -151,7 +151,7 @@ def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: Desk) 
         "-9c1e6b",
     ],
 )
-def test_a_choice_that_is_none_of_the_rows_is_told(desk: Desk, choice: str) -> None:
+def test_a_choice_that_is_none_of_the_rows_is_told(desk: ListeningApp, choice: str) -> None:
     desk.keep(LIST)
 
     assert desk.clicks(FollowUp.DETAILS, choice=choice) == NOT_HERE
@@ -159,7 +159,7 @@ def test_a_choice_that_is_none_of_the_rows_is_told(desk: Desk, choice: str) -> N
 
 
 @pytest.mark.parametrize("action", FollowUp)
-def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(desk: Desk, action: FollowUp) -> None:
+def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(desk: ListeningApp, action: FollowUp) -> None:
     desk.keep(LIST)
 
     for dialog in ("never-heard", "", "d-1 0", "d-1\n"):
@@ -168,14 +168,14 @@ def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(desk: Desk, action: F
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_every_click_on_every_dialog_is_acknowledged_and_breaks_nothing(desk: Desk, action: str) -> None:
+def test_every_click_on_every_dialog_is_acknowledged_and_breaks_nothing(desk: ListeningApp, action: str) -> None:
     for number, dialog in enumerate(EVERY_KIND):
         desk.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
         assert "went wrong" not in desk.clicks(action, f"k-{number}")
 
 
 @pytest.mark.parametrize("action", [FollowUp.DETAILS, FollowUp.ROLL_BACK_TO])
-def test_a_menu_on_a_dialog_without_it_is_told(desk: Desk, action: FollowUp) -> None:
+def test_a_menu_on_a_dialog_without_it_is_told(desk: ListeningApp, action: FollowUp) -> None:
     for number, dialog in enumerate(EVERY_KIND):
         desk.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
         has_it = isinstance(dialog, Listed) and action is FollowUp.DETAILS
@@ -184,7 +184,7 @@ def test_a_menu_on_a_dialog_without_it_is_told(desk: Desk, action: FollowUp) -> 
     assert new(desk) == []
 
 
-def test_an_update_that_moved_nothing_cannot_be_undone(desk: Desk) -> None:
+def test_an_update_that_moved_nothing_cannot_be_undone(desk: ListeningApp) -> None:
     results = tuple(replace(result, kept_as="") for result in UPDATED.results)
     desk.keep(replace(DONE, outcome=replace(UPDATED, results=results)))
 
@@ -192,7 +192,7 @@ def test_an_update_that_moved_nothing_cannot_be_undone(desk: Desk) -> None:
     assert new(desk) == []
 
 
-def test_a_card_whose_line_the_host_made_up_begins_nothing(desk: Desk) -> None:
+def test_a_card_whose_line_the_host_made_up_begins_nothing(desk: ListeningApp) -> None:
     assert CARD.origin is not None
     desk.keep(replace(DESCRIBED, card=replace(CARD, origin=replace(CARD.origin, line="/rm -rf /"))))
 
@@ -201,7 +201,7 @@ def test_a_card_whose_line_the_host_made_up_begins_nothing(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("action", [FollowUp.DETAILS, Turn.NEXT, FILTER])
-def test_who_may_not_click_begins_and_changes_nothing(open_desk: Callable[..., Desk], action: str) -> None:
+def test_who_may_not_click_begins_and_changes_nothing(open_desk: Callable[..., ListeningApp], action: str) -> None:
     desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(LIST)
 
@@ -212,14 +212,14 @@ def test_who_may_not_click_begins_and_changes_nothing(open_desk: Callable[..., D
 
 
 @pytest.mark.parametrize("action", [FollowUp.UNDO, Turn.NEXT, FILTER])
-def test_trouble_with_the_state_is_whispered(desk: Desk, action: str) -> None:
+def test_trouble_with_the_state_is_whispered(desk: ListeningApp, action: str) -> None:
     desk.keep(DONE)
     desk.ledger.trouble = StateUnwritable("It is full.", hint="Free space.")
 
     assert desk.clicks(action) == "It is full. Free space."
 
 
-def test_a_bot_that_is_ending_begins_nothing(desk: Desk) -> None:
+def test_a_bot_that_is_ending_begins_nothing(desk: ListeningApp) -> None:
     desk.keep(DONE)
     desk.jobs.closing.set()
 
@@ -230,7 +230,7 @@ def test_a_bot_that_is_ending_begins_nothing(desk: Desk) -> None:
 # ── One click, delivered again and again ────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_click_that_is_delivered_ten_times_begins_one_dialog(desk: Desk) -> None:
+def test_a_click_that_is_delivered_ten_times_begins_one_dialog(desk: ListeningApp) -> None:
     desk.keep(DONE)
     body = click(FollowUp.UNDO, trigger="7.8.jkl")
 
@@ -242,7 +242,7 @@ def test_a_click_that_is_delivered_ten_times_begins_one_dialog(desk: Desk) -> No
     assert desk.whispers == []
 
 
-def test_two_clicks_begin_two_dialogs(desk: Desk) -> None:
+def test_two_clicks_begin_two_dialogs(desk: ListeningApp) -> None:
     desk.keep(DESCRIBED)
 
     desk.clicks(FollowUp.UPDATE)
@@ -251,7 +251,7 @@ def test_two_clicks_begin_two_dialogs(desk: Desk) -> None:
     assert len(new(desk)) == 2
 
 
-def test_a_page_that_is_turned_by_a_click_delivered_twice_is_turned_once(desk: Desk) -> None:
+def test_a_page_that_is_turned_by_a_click_delivered_twice_is_turned_once(desk: ListeningApp) -> None:
     desk.keep(LIST)
 
     for _ in range(3):
@@ -291,7 +291,7 @@ def test_clicks_without_a_trigger_are_never_the_same() -> None:
         (Turn.REFRESH, Query(page=2, text="a"), Query(page=2, text="a")),
     ],
 )
-def test_a_list_is_turned_from_where_it_is(desk: Desk, button: Turn, query: Query, asked: Query) -> None:
+def test_a_list_is_turned_from_where_it_is(desk: ListeningApp, button: Turn, query: Query, asked: Query) -> None:
     desk.keep(replace(LIST, listing=replace(LISTING, query=query)))
 
     assert desk.clicks(button) == ""
@@ -300,7 +300,7 @@ def test_a_list_is_turned_from_where_it_is(desk: Desk, button: Turn, query: Quer
     assert desk.work.asked == [asked]
 
 
-def test_a_click_does_not_wait_for_the_daemon_to_list(desk: Desk) -> None:
+def test_a_click_does_not_wait_for_the_daemon_to_list(desk: ListeningApp) -> None:
     desk.work.may_turn.shut()
     desk.keep(LIST)
 
@@ -315,7 +315,7 @@ def test_a_click_does_not_wait_for_the_daemon_to_list(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "dialog", [each for each in EVERY_KIND if not isinstance(each, Listed)], ids=lambda d: type(d).__name__
 )
-def test_what_is_no_list_cannot_be_turned(desk: Desk, action: str, dialog: Dialog) -> None:
+def test_what_is_no_list_cannot_be_turned(desk: ListeningApp, action: str, dialog: Dialog) -> None:
     desk.keep(dialog)
 
     assert desk.clicks(action) == NOT_HERE
@@ -324,14 +324,16 @@ def test_what_is_no_list_cannot_be_turned(desk: Desk, action: str, dialog: Dialo
 
 
 @pytest.mark.parametrize("action", [*Turn, FILTER])
-def test_a_list_that_nobody_knows_cannot_be_turned(desk: Desk, action: str) -> None:
+def test_a_list_that_nobody_knows_cannot_be_turned(desk: ListeningApp, action: str) -> None:
     assert desk.clicks(action) == GONE
 
 
 # ── The filter ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def narrowed(desk: Desk, text: str | None, *, ticked: bool = False, context: FormContext = OF_D_1) -> dict[str, str]:
+def narrowed(
+    desk: ListeningApp, text: str | None, *, ticked: bool = False, context: FormContext = OF_D_1
+) -> dict[str, str]:
     """Send the form of a list; gives the errors beside its fields."""
     boxes = {"type": "checkboxes", "selected_options": [{"value": "true"}] if ticked else []}
     state = {"text": {"value": {"type": "plain_text_input", "value": text}}, "made_here": {"value": boxes}}
@@ -342,7 +344,7 @@ def narrowed(desk: Desk, text: str | None, *, ticked: bool = False, context: For
     return errors
 
 
-def test_filter_opens_a_form_with_what_the_list_shows(desk: Desk) -> None:
+def test_filter_opens_a_form_with_what_the_list_shows(desk: ListeningApp) -> None:
     query = Query(page=2, text="python", made_here=True)
     desk.keep(replace(LIST, listing=replace(LISTING, query=query)))
 
@@ -360,7 +362,9 @@ def test_filter_opens_a_form_with_what_the_list_shows(desk: Desk) -> None:
         ("пайтон *_`<@U0>", False, Query(text="пайтон *_`<@U0>")),
     ],
 )
-def test_a_list_is_narrowed_from_its_first_page(desk: Desk, text: str | None, query: Query, *, ticked: bool) -> None:
+def test_a_list_is_narrowed_from_its_first_page(
+    desk: ListeningApp, text: str | None, query: Query, *, ticked: bool
+) -> None:
     desk.keep(LIST)
 
     assert narrowed(desk, text, ticked=ticked) == {}
@@ -378,7 +382,7 @@ def test_a_list_is_narrowed_from_its_first_page(desk: Desk, text: str | None, qu
         ("a\u202eb", "The text has an invisible character. Type it again."),
     ],
 )
-def test_what_nobody_looks_for_is_told_beside_the_field(desk: Desk, text: str, said: str) -> None:
+def test_what_nobody_looks_for_is_told_beside_the_field(desk: ListeningApp, text: str, said: str) -> None:
     desk.keep(LIST)
 
     assert narrowed(desk, text) == {"text": said}
@@ -394,21 +398,21 @@ def test_what_nobody_looks_for_is_told_beside_the_field(desk: Desk, text: str, s
         (FormContext(HERE, edits=DialogId("d-2")), LATE),
     ],
 )
-def test_a_filter_of_what_is_no_list_is_told(desk: Desk, context: FormContext, said: str) -> None:
+def test_a_filter_of_what_is_no_list_is_told(desk: ListeningApp, context: FormContext, said: str) -> None:
     desk.keep(replace(DONE, asked=replace(ASKED, dialog=DialogId("d-2"))))
 
     assert narrowed(desk, "a", context=context) == {"text": f"{said} Close this form: it changes nothing."}
 
 
 @pytest.mark.parametrize("state", [None, [], {"text": {"value": {"value": 7}}}], ids=str)
-def test_a_filter_that_is_not_understood_is_told_in_it(desk: Desk, state: object) -> None:
+def test_a_filter_that_is_not_understood_is_told_in_it(desk: ListeningApp, state: object) -> None:
     said = {"text": "This form has expired. Close it and type the command again."}
 
     assert desk.sends(form(state, OF_D_1, callback=FILTER_FORM))["errors"] == said
     assert desk.sends(form({}, "null", callback=FILTER_FORM))["errors"] == said
 
 
-def test_a_filter_of_somebody_who_may_not_is_refused(open_desk: Callable[..., Desk]) -> None:
+def test_a_filter_of_somebody_who_may_not_is_refused(open_desk: Callable[..., ListeningApp]) -> None:
     desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(LIST)
 
@@ -420,7 +424,7 @@ def test_a_filter_of_somebody_who_may_not_is_refused(open_desk: Callable[..., De
 # ── The form of an update ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def updated(desk: Desk, *, typed: str = "", picked: str = "", ticked: bool = False) -> dict[str, str]:
+def updated(desk: ListeningApp, *, typed: str = "", picked: str = "", ticked: bool = False) -> dict[str, str]:
     """Send the form of an update; gives the errors beside its fields."""
     state = {
         "local_image": {"value": {"type": "static_select", "selected_option": {"value": picked} if picked else None}},
@@ -434,7 +438,7 @@ def updated(desk: Desk, *, typed: str = "", picked: str = "", ticked: bool = Fal
     return errors
 
 
-def test_an_update_without_arguments_opens_its_form(desk: Desk) -> None:
+def test_an_update_without_arguments_opens_its_form(desk: ListeningApp) -> None:
     assert desk.types("", command="/docker_image_update") == {}
 
     assert desk.opened == ("1.2.abc", update_form(CONTEXT, {}, IMAGES))
@@ -451,7 +455,7 @@ def test_an_update_without_arguments_opens_its_form(desk: Desk) -> None:
     ],
 )
 def test_a_form_that_is_sent_is_taken_like_its_line(
-    desk: Desk, typed: str, picked: str, line: str, *, ticked: bool
+    desk: ListeningApp, typed: str, picked: str, line: str, *, ticked: bool
 ) -> None:
     assert updated(desk, typed=typed, picked=picked, ticked=ticked) == {}
 
@@ -474,7 +478,7 @@ def test_a_form_that_is_sent_is_taken_like_its_line(
     ],
 )
 def test_a_wrong_field_of_an_update_is_told_beside_it(
-    desk: Desk, typed: str, picked: str, part: str, *, ticked: bool
+    desk: ListeningApp, typed: str, picked: str, part: str, *, ticked: bool
 ) -> None:
     errors = updated(desk, typed=typed, picked=picked, ticked=ticked)
 

@@ -25,7 +25,7 @@ IMAGE = ImageId(f"sha256:{'a' * 64}")
 LABELS = {"job": "j1"}
 
 
-class Shelf(FakeEngine):
+class FilesEngine(FakeEngine):
     """A daemon whose images are files, or a problem. `orders` are the readings that were asked for."""
 
     def __init__(self, *answers: FilesRead | Problem) -> None:
@@ -42,7 +42,7 @@ class Shelf(FakeEngine):
 
 
 def read(files: Mapping[str, bytes], gap: str = "") -> Inventory:
-    return Inventories(Shelf(FilesRead(files, gap))).of(IMAGE, LABELS)
+    return Inventories(FilesEngine(FilesRead(files, gap))).of(IMAGE, LABELS)
 
 
 def python(metadata: bytes, folder: str = "Some_Thing-9.9.dist-info") -> Mapping[str, str]:
@@ -61,7 +61,7 @@ def stanza(name: str, version: str, status: str = "install ok installed", archit
 
 
 def test_an_inventory_is_read_in_one_go_with_the_labels_of_the_job() -> None:
-    shelf = Shelf(FilesRead({}))
+    shelf = FilesEngine(FilesRead({}))
 
     Inventories(shelf).of(IMAGE, LABELS)
 
@@ -375,7 +375,7 @@ def image(number: int) -> ImageId:
 
 
 def test_an_image_is_read_once() -> None:
-    shelf = Shelf(files("1"))
+    shelf = FilesEngine(files("1"))
     inventories = Inventories(shelf)
 
     assert [inventories.of(image(1), LABELS) for _ in range(3)] == [Inventory({"a": "1"}, None)] * 3
@@ -383,7 +383,7 @@ def test_an_image_is_read_once() -> None:
 
 
 def test_what_was_read_in_part_is_read_again() -> None:
-    shelf = Shelf(FilesRead({}, "it took too long"), files("1"))
+    shelf = FilesEngine(FilesRead({}, "it took too long"), files("1"))
     inventories = Inventories(shelf)
 
     assert inventories.of(image(1), LABELS) == Inventory(
@@ -393,7 +393,7 @@ def test_what_was_read_in_part_is_read_again() -> None:
 
 
 def test_a_problem_of_the_engine_is_raised_and_not_remembered() -> None:
-    shelf = Shelf(EngineUnavailable("The daemon is gone.", hint="Start it."), files("1"))
+    shelf = FilesEngine(EngineUnavailable("The daemon is gone.", hint="Start it."), files("1"))
     inventories = Inventories(shelf)
 
     with pytest.raises(EngineUnavailable, match=r"The daemon is gone\."):
@@ -402,7 +402,7 @@ def test_a_problem_of_the_engine_is_raised_and_not_remembered() -> None:
 
 
 def test_the_image_that_was_asked_for_longest_ago_is_forgotten() -> None:
-    shelf = Shelf(files("1"))
+    shelf = FilesEngine(files("1"))
     inventories = Inventories(shelf, most=2)
 
     for number in (1, 2, 1, 3, 1, 2):
@@ -411,7 +411,7 @@ def test_the_image_that_was_asked_for_longest_ago_is_forgotten() -> None:
     assert [order.image for order in shelf.orders] == [image(1), image(2), image(3), image(2)]
 
 
-class SlowShelf(Shelf):
+class SlowFilesEngine(FilesEngine):
     """Answers the first reading only when it is told to."""
 
     def __init__(self, *answers: FilesRead | Problem) -> None:
@@ -429,7 +429,7 @@ class SlowShelf(Shelf):
 def test_who_asks_meanwhile_waits_and_reads_it_himself_where_that_failed(
     first: FilesRead | Problem, readings: int
 ) -> None:
-    shelf = SlowShelf(first, files("1"))
+    shelf = SlowFilesEngine(first, files("1"))
     inventories = Inventories(shelf)
 
     with ThreadPoolExecutor(4) as pool:

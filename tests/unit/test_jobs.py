@@ -65,7 +65,7 @@ from tests.kit.examples import (
     REFUSAL,
     UNDECIDED,
 )
-from tests.kit.restartable_jobs import PATIENCE, SECRET, JobsBench, until
+from tests.kit.restartable_jobs import PATIENCE, SECRET, RestartableJobs, until
 
 GONE = EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 BROKEN_STEP = BuildFailed("Step 2 failed.", hint="See the lines below.", details=("E: Unable to locate package wgett",))
@@ -73,16 +73,16 @@ D_1 = DialogId("d-1")
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[JobsBench]:
-    made = JobsBench(tmp_path)
+def bench(tmp_path: Path) -> Iterator[RestartableJobs]:
+    made = RestartableJobs(tmp_path)
     yield made
     made.end()
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobsBench]:
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RestartableJobs]:
     """A bot that looks at no deadlines, for tests that put dialogs into its ledger themselves."""
-    made = JobsBench(tmp_path_factory.mktemp("shelf"), timeouts=replace(PATIENCE, tick_seconds=3600))
+    made = RestartableJobs(tmp_path_factory.mktemp("shelf"), timeouts=replace(PATIENCE, tick_seconds=3600))
     yield made
     made.end()
 
@@ -136,7 +136,7 @@ def test_nothing_follows_a_final_stage() -> None:
 
 
 @pytest.mark.parametrize("source", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
-def test_a_move_is_made_where_the_table_has_an_arrow_and_nowhere_else(shelf: JobsBench, source: Dialog) -> None:
+def test_a_move_is_made_where_the_table_has_an_arrow_and_nowhere_else(shelf: RestartableJobs, source: Dialog) -> None:
     for number, target in enumerate(EVERY_KIND):
         if type(target) is Preparing:
             continue
@@ -152,7 +152,7 @@ def test_a_move_is_made_where_the_table_has_an_arrow_and_nowhere_else(shelf: Job
 # ── (a) (b) (c): from the line to the review ────────────────────────────────────────────────────────────────────────
 
 
-def test_a_command_is_shown_at_once_and_then_proposed(bench: JobsBench) -> None:
+def test_a_command_is_shown_at_once_and_then_proposed(bench: RestartableJobs) -> None:
     review = bench.reviewed()
 
     assert review == UnderReview(ASKED, PROPOSAL, bench.clock() + timedelta(seconds=PATIENCE.review_seconds))
@@ -163,7 +163,7 @@ def test_a_command_is_shown_at_once_and_then_proposed(bench: JobsBench) -> None:
     assert bench.stage() == review
 
 
-def test_a_command_is_stored_before_anything_is_looked_up(bench: JobsBench) -> None:
+def test_a_command_is_stored_before_anything_is_looked_up(bench: RestartableJobs) -> None:
     bench.work.answers.shut()
     bench.types()
 
@@ -173,14 +173,14 @@ def test_a_command_is_stored_before_anything_is_looked_up(bench: JobsBench) -> N
     assert (stored.trigger, stored.response_url) == ("t-d-1", "http://127.0.0.1/respond")
 
 
-def test_what_cannot_be_made_is_refused(bench: JobsBench) -> None:
+def test_what_cannot_be_made_is_refused(bench: RestartableJobs) -> None:
     bench.work.answer_is = REFUSAL
     bench.types()
 
     assert bench.until_stored(Refused) == Refused(ASKED, REFUSAL)
 
 
-def test_facts_that_are_not_to_be_had_end_the_dialog_with_advice(bench: JobsBench) -> None:
+def test_facts_that_are_not_to_be_had_end_the_dialog_with_advice(bench: RestartableJobs) -> None:
     bench.work.answer_is = IndexUnreachable("The index does not answer.", hint="Try again.", details=("timed out",))
     bench.types()
 
@@ -190,7 +190,7 @@ def test_facts_that_are_not_to_be_had_end_the_dialog_with_advice(bench: JobsBenc
 @pytest.mark.parametrize(
     "error", [ValueError("a hole in the bucket"), OSError("no \udcff name")], ids=["text", "bytes"]
 )
-def test_an_unforeseen_exception_ends_the_dialog_with_advice_too(bench: JobsBench, error: Exception) -> None:
+def test_an_unforeseen_exception_ends_the_dialog_with_advice_too(bench: RestartableJobs, error: Exception) -> None:
     bench.work.answer_is = error
     bench.types()
 
@@ -200,7 +200,7 @@ def test_an_unforeseen_exception_ends_the_dialog_with_advice_too(bench: JobsBenc
     assert type(error).__name__ in end.details[0]
 
 
-def test_facts_are_gathered_for_a_few_commands_at_once(bench: JobsBench) -> None:
+def test_facts_are_gathered_for_a_few_commands_at_once(bench: RestartableJobs) -> None:
     bench.work.answers.shut()
     for number in range(5):
         bench.types(f"d-{number}")
@@ -216,7 +216,7 @@ def test_facts_are_gathered_for_a_few_commands_at_once(bench: JobsBench) -> None
 # ── (d) (e) (f) (g): from the review on ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_confirmed_proposal_is_built_for_those_who_asked(bench: JobsBench) -> None:
+def test_a_confirmed_proposal_is_built_for_those_who_asked(bench: RestartableJobs) -> None:
     bench.confirmed(user=BOB)
 
     done = bench.until_stored(Done)
@@ -228,14 +228,14 @@ def test_a_confirmed_proposal_is_built_for_those_who_asked(bench: JobsBench) -> 
 def test_what_is_built_is_what_was_reviewed_and_whose_it_is(tmp_path: Path) -> None:
     seen: list[tuple[Proposal, JobContext]] = []
 
-    class Watched(FakeWork):
+    class RecordingWork(FakeWork):
         def carry_out(
             self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
         ) -> Outcome:
             seen.append((proposal, job_context))
             return super().carry_out(proposal, job_context, emit, cancellation)
 
-    bench = JobsBench(tmp_path, work=Watched())
+    bench = RestartableJobs(tmp_path, work=RecordingWork())
     try:
         bench.confirmed(user=BOB)
         bench.screen.wait_for(Done)
@@ -246,7 +246,7 @@ def test_what_is_built_is_what_was_reviewed_and_whose_it_is(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("button", [Button.CREATE, Button.BUILD_ANYWAY])
-def test_an_image_that_exists_already_can_be_built_all_the_same(bench: JobsBench, button: Button) -> None:
+def test_an_image_that_exists_already_can_be_built_all_the_same(bench: RestartableJobs, button: Button) -> None:
     bench.work.answer_is = OFFERED
     bench.reviewed()
 
@@ -254,7 +254,7 @@ def test_an_image_that_exists_already_can_be_built_all_the_same(bench: JobsBench
     bench.screen.wait_for(Done)
 
 
-def test_an_image_that_exists_already_can_be_taken(bench: JobsBench) -> None:
+def test_an_image_that_exists_already_can_be_taken(bench: RestartableJobs) -> None:
     bench.work.answer_is = OFFERED
     bench.reviewed()
 
@@ -263,21 +263,21 @@ def test_an_image_that_exists_already_can_be_taken(bench: JobsBench) -> None:
     assert bench.work.of("carry_out") == []
 
 
-def test_nothing_is_taken_where_nothing_exists(bench: JobsBench) -> None:
+def test_nothing_is_taken_where_nothing_exists(bench: RestartableJobs) -> None:
     review = bench.reviewed()
 
     assert bench.presses(Button.REUSE) is Press.LATE
     assert bench.stage() == review
 
 
-def test_a_proposal_can_be_cancelled(bench: JobsBench) -> None:
+def test_a_proposal_can_be_cancelled(bench: RestartableJobs) -> None:
     bench.reviewed()
 
     assert bench.presses(Button.CANCEL, user=BOB) is Press.TAKEN
     assert bench.until_stored(Cancelled) == Cancelled(ASKED, BOB)
 
 
-def test_many_clicks_by_two_people_at_once_start_one_build(bench: JobsBench) -> None:
+def test_many_clicks_by_two_people_at_once_start_one_build(bench: RestartableJobs) -> None:
     bench.reviewed()
     clicks = [lambda user=user: bench.presses(Button.CREATE, user=user) for user in (ALICE, BOB) * 8]
 
@@ -290,7 +290,7 @@ def test_many_clicks_by_two_people_at_once_start_one_build(bench: JobsBench) -> 
     assert bench.presses(Button.CREATE) is Press.LATE
 
 
-def test_of_create_and_cancel_at_once_one_wins(bench: JobsBench) -> None:
+def test_of_create_and_cancel_at_once_one_wins(bench: RestartableJobs) -> None:
     bench.reviewed()
 
     came = at_once(
@@ -304,7 +304,7 @@ def test_of_create_and_cancel_at_once_one_wins(bench: JobsBench) -> None:
     assert len(bench.screen.ends()) == 1
 
 
-def test_a_proposal_that_nobody_confirms_expires(bench: JobsBench) -> None:
+def test_a_proposal_that_nobody_confirms_expires(bench: RestartableJobs) -> None:
     bench.reviewed()
     bench.clock.passes(PATIENCE.review_seconds - 1)
     assert isinstance(bench.stage(), UnderReview)
@@ -316,7 +316,7 @@ def test_a_proposal_that_nobody_confirms_expires(bench: JobsBench) -> None:
 
 
 def test_a_click_after_the_time_is_too_late_although_nobody_noticed_yet(tmp_path: Path) -> None:
-    bench = JobsBench(tmp_path, timeouts=replace(PATIENCE, tick_seconds=3600))
+    bench = RestartableJobs(tmp_path, timeouts=replace(PATIENCE, tick_seconds=3600))
     try:
         bench.reviewed()
         bench.clock.passes(PATIENCE.review_seconds)
@@ -328,7 +328,7 @@ def test_a_click_after_the_time_is_too_late_although_nobody_noticed_yet(tmp_path
         bench.end()
 
 
-def test_a_button_of_an_unknown_dialog_is_told_apart(bench: JobsBench) -> None:
+def test_a_button_of_an_unknown_dialog_is_told_apart(bench: RestartableJobs) -> None:
     assert bench.presses(Button.CREATE, "never-seen") is Press.GONE
 
 
@@ -341,7 +341,7 @@ FITTING = {
 
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
-def test_a_button_that_does_not_belong_to_the_stage_does_nothing(shelf: JobsBench, dialog: Dialog) -> None:
+def test_a_button_that_does_not_belong_to_the_stage_does_nothing(shelf: RestartableJobs, dialog: Dialog) -> None:
     stored = replace(dialog, asked=replace(ASKED, dialog=DialogId(f"pressed-{type(dialog).__name__}")))
     shelf.ledger.add(Entry(stored, trigger="", response_url=""))
     others = set(Button) - FITTING.get(type(dialog), set())
@@ -355,7 +355,7 @@ def test_a_button_that_does_not_belong_to_the_stage_does_nothing(shelf: JobsBenc
 # ── (h): the queue ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_no_more_builds_run_at_once_than_there_are_slots(bench: JobsBench) -> None:
+def test_no_more_builds_run_at_once_than_there_are_slots(bench: RestartableJobs) -> None:
     names = [f"d-{number}" for number in range(6)]
     bench.work.builds.shut()
     for name in names:
@@ -369,7 +369,7 @@ def test_no_more_builds_run_at_once_than_there_are_slots(bench: JobsBench) -> No
     assert bench.work.of("carry_out") == names
 
 
-def test_the_place_in_the_queue_is_shown_and_moves_up(bench: JobsBench) -> None:
+def test_the_place_in_the_queue_is_shown_and_moves_up(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     for name in ("c", "d", "e"):
         bench.confirmed(name)
@@ -382,7 +382,7 @@ def test_the_place_in_the_queue_is_shown_and_moves_up(bench: JobsBench) -> None:
     bench.screen.wait_for(Queued, "e", where=lambda queued: queued.position == 2)
 
 
-def test_those_behind_one_that_is_stopped_move_up(bench: JobsBench) -> None:
+def test_those_behind_one_that_is_stopped_move_up(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     bench.confirmed("c")
     bench.confirmed("d")
@@ -393,7 +393,7 @@ def test_those_behind_one_that_is_stopped_move_up(bench: JobsBench) -> None:
     bench.screen.wait_for(Queued, "d", where=lambda queued: queued.position == 1)
 
 
-def test_those_confirmed_at_the_same_moment_have_different_places(bench: JobsBench) -> None:
+def test_those_confirmed_at_the_same_moment_have_different_places(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     names = [f"c-{number}" for number in range(6)]
     for name in names:
@@ -406,7 +406,7 @@ def test_those_confirmed_at_the_same_moment_have_different_places(bench: JobsBen
     until(lambda: places() == [1, 2, 3, 4, 5, 6], f"six places, not {places()}")
 
 
-def test_a_place_that_does_not_change_is_not_shown_again(bench: JobsBench) -> None:
+def test_a_place_that_does_not_change_is_not_shown_again(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     bench.confirmed("c")
     ticks = len(bench.screen.of("a"))
@@ -418,7 +418,7 @@ def test_a_place_that_does_not_change_is_not_shown_again(bench: JobsBench) -> No
 # ── While it runs ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_running_build_shows_how_far_it_is(bench: JobsBench) -> None:
+def test_a_running_build_shows_how_far_it_is(bench: RestartableJobs) -> None:
     bench.building()
 
     running = bench.screen.wait_for(Running, where=lambda running: bool(running.progress.last_line))
@@ -426,7 +426,7 @@ def test_a_running_build_shows_how_far_it_is(bench: JobsBench) -> None:
     assert running == Running(ASKED, PROPOSAL, ALICE, Progress(NOW, steps, "Unpacking wget"))
 
 
-def test_a_running_build_is_shown_again_while_nothing_happens(bench: JobsBench) -> None:
+def test_a_running_build_is_shown_again_while_nothing_happens(bench: RestartableJobs) -> None:
     bench.building()
     bench.screen.wait_for(Running, where=lambda running: bool(running.progress.last_line))
     so_far = len(bench.screen.of("d-1"))
@@ -434,7 +434,7 @@ def test_a_running_build_is_shown_again_while_nothing_happens(bench: JobsBench) 
     until(lambda: len(bench.screen.of("d-1")) > so_far + 2, "the elapsed time")
 
 
-def test_the_log_can_be_read_while_the_build_runs(bench: JobsBench) -> None:
+def test_the_log_can_be_read_while_the_build_runs(bench: RestartableJobs) -> None:
     bench.work.events = [LogLine(1, "\x1b[31mUnpacking\x1b[0m wget"), LogLine(1, f"token={SECRET}")]
     bench.building()
 
@@ -443,13 +443,13 @@ def test_the_log_can_be_read_while_the_build_runs(bench: JobsBench) -> None:
     )
 
 
-def test_the_whole_log_is_put_into_the_thread_at_the_end(bench: JobsBench) -> None:
+def test_the_whole_log_is_put_into_the_thread_at_the_end(bench: RestartableJobs) -> None:
     bench.confirmed()
 
     assert bench.screen.wait_for_file().content == "Unpacking wget\n"
 
 
-def test_a_file_is_put_into_the_thread_once(bench: JobsBench) -> None:
+def test_a_file_is_put_into_the_thread_once(bench: RestartableJobs) -> None:
     bench.reviewed()
     file = Attachment("dockerfile", "Dockerfile", "The Dockerfile", "FROM x\n")
 
@@ -459,7 +459,7 @@ def test_a_file_is_put_into_the_thread_once(bench: JobsBench) -> None:
     assert bench.screen.files == [(D_1, file)]
 
 
-def test_nothing_is_put_into_the_thread_of_an_unknown_dialog(bench: JobsBench) -> None:
+def test_nothing_is_put_into_the_thread_of_an_unknown_dialog(bench: RestartableJobs) -> None:
     assert not bench.jobs.attach(D_1, Attachment("log", "a", "b", "c"))
     assert bench.jobs.look_up(D_1) is None
     assert bench.jobs.log_of(D_1) is None
@@ -468,7 +468,7 @@ def test_nothing_is_put_into_the_thread_of_an_unknown_dialog(bench: JobsBench) -
 # ── (j) (l): how it ends ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_failed_step_ends_the_dialog_with_the_lines_that_say_why(bench: JobsBench) -> None:
+def test_a_failed_step_ends_the_dialog_with_the_lines_that_say_why(bench: RestartableJobs) -> None:
     bench.work.outcome_is = BROKEN_STEP
     bench.confirmed()
 
@@ -491,14 +491,14 @@ def test_a_failed_step_ends_the_dialog_with_the_lines_that_say_why(bench: JobsBe
     ],
     ids=["too long", "engine gone", "unforeseen", "stopped by others"],
 )
-def test_a_build_that_fails_says_so(bench: JobsBench, outcome: Exception, message: str) -> None:
+def test_a_build_that_fails_says_so(bench: RestartableJobs, outcome: Exception, message: str) -> None:
     bench.work.outcome_is = outcome
     bench.confirmed()
 
     assert bench.until_stored(Failed).message == message
 
 
-def test_whatever_a_build_left_is_removed_in_the_end(bench: JobsBench) -> None:
+def test_whatever_a_build_left_is_removed_in_the_end(bench: RestartableJobs) -> None:
     bench.work.outcome_is = GONE
     bench.work.engine_troubles = [GONE, GONE]
     bench.confirmed()
@@ -508,7 +508,7 @@ def test_whatever_a_build_left_is_removed_in_the_end(bench: JobsBench) -> None:
 
 
 def test_tidying_up_on_an_engine_that_is_away_keeps_no_build_waiting(tmp_path: Path) -> None:
-    bench = JobsBench(tmp_path, slots=1)
+    bench = RestartableJobs(tmp_path, slots=1)
     try:
         bench.work.settles.shut()
         bench.confirmed("a")
@@ -520,7 +520,7 @@ def test_tidying_up_on_an_engine_that_is_away_keeps_no_build_waiting(tmp_path: P
         bench.end()
 
 
-def test_a_log_that_cannot_be_written_ends_the_build_with_advice(bench: JobsBench) -> None:
+def test_a_log_that_cannot_be_written_ends_the_build_with_advice(bench: RestartableJobs) -> None:
     (bench.folder / "logs").write_text("in the way")
     bench.confirmed()
 
@@ -530,7 +530,7 @@ def test_a_log_that_cannot_be_written_ends_the_build_with_advice(bench: JobsBenc
 # ── (i): Stop ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_running_build_is_stopped(bench: JobsBench) -> None:
+def test_a_running_build_is_stopped(bench: RestartableJobs) -> None:
     bench.building()
     bench.screen.wait_for(Running, where=lambda running: bool(running.progress.last_line))
 
@@ -543,7 +543,7 @@ def test_a_running_build_is_stopped(bench: JobsBench) -> None:
     assert bench.screen.wait_for(Running).stopping_by == BOB
 
 
-def test_what_was_done_is_still_shown_while_it_is_being_stopped(bench: JobsBench) -> None:
+def test_what_was_done_is_still_shown_while_it_is_being_stopped(bench: RestartableJobs) -> None:
     bench.work.ends_when_told = False
     bench.building()
     bench.screen.wait_for(Running, where=lambda running: bool(running.progress.last_line))
@@ -553,7 +553,7 @@ def test_what_was_done_is_still_shown_while_it_is_being_stopped(bench: JobsBench
     bench.screen.wait_for(Running, where=lambda running: running.stopping_by == BOB and running.progress.steps != ())
 
 
-def test_a_queued_build_is_stopped_and_never_starts(bench: JobsBench) -> None:
+def test_a_queued_build_is_stopped_and_never_starts(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     bench.confirmed("c")
 
@@ -566,7 +566,7 @@ def test_a_queued_build_is_stopped_and_never_starts(bench: JobsBench) -> None:
     assert "c" not in bench.work.of("carry_out")
 
 
-def test_a_stop_right_after_create_ends_the_dialog_once(bench: JobsBench) -> None:
+def test_a_stop_right_after_create_ends_the_dialog_once(bench: RestartableJobs) -> None:
     bench.work.builds.shut()
     for number in range(10):
         name = f"d-{number}"
@@ -579,7 +579,7 @@ def test_a_stop_right_after_create_ends_the_dialog_once(bench: JobsBench) -> Non
     assert [len(bench.screen.ends(f"d-{number}")) for number in range(10)] == [1] * 10
 
 
-def test_stop_after_the_end_is_too_late(bench: JobsBench) -> None:
+def test_stop_after_the_end_is_too_late(bench: RestartableJobs) -> None:
     bench.confirmed()
     done = bench.screen.wait_for(Done)
 
@@ -587,7 +587,7 @@ def test_stop_after_the_end_is_too_late(bench: JobsBench) -> None:
     assert bench.stage() == done
 
 
-def test_of_many_who_press_stop_at_once_one_stops_it(bench: JobsBench) -> None:
+def test_of_many_who_press_stop_at_once_one_stops_it(bench: RestartableJobs) -> None:
     bench.work.ends_when_told = False
     bench.building()
     users = [f"U{number}" for number in range(12)]
@@ -601,7 +601,7 @@ def test_of_many_who_press_stop_at_once_one_stops_it(bench: JobsBench) -> None:
     assert bench.presses(Button.STOP) is Press.LATE
 
 
-def test_an_image_that_was_ready_before_it_could_be_stopped_is_kept(bench: JobsBench) -> None:
+def test_an_image_that_was_ready_before_it_could_be_stopped_is_kept(bench: RestartableJobs) -> None:
     bench.work.ends_when_told = False
     bench.building()
     bench.presses(Button.STOP)
@@ -616,14 +616,14 @@ def test_an_image_that_was_ready_before_it_could_be_stopped_is_kept(bench: JobsB
 
 
 @pytest.fixture
-def deciding(bench: JobsBench) -> JobsBench:
+def deciding(bench: RestartableJobs) -> RestartableJobs:
     bench.work.outcome_is = UNDECIDED
     bench.confirmed()
     bench.screen.wait_for(Deciding)
     return bench
 
 
-def test_an_image_with_modules_that_do_not_import_waits_for_a_decision(deciding: JobsBench) -> None:
+def test_an_image_with_modules_that_do_not_import_waits_for_a_decision(deciding: RestartableJobs) -> None:
     stage = deciding.stage()
 
     assert isinstance(stage, Deciding)
@@ -632,7 +632,7 @@ def test_an_image_with_modules_that_do_not_import_waits_for_a_decision(deciding:
     assert deciding.screen.wait_for_file().kind == "log"
 
 
-def test_nothing_is_cleaned_away_while_nobody_has_decided(deciding: JobsBench) -> None:
+def test_nothing_is_cleaned_away_while_nobody_has_decided(deciding: RestartableJobs) -> None:
     deciding.work.outcome_is = CREATED
     deciding.confirmed("d-2")
     deciding.work.wait_for("clean", "d-2")
@@ -640,7 +640,7 @@ def test_nothing_is_cleaned_away_while_nobody_has_decided(deciding: JobsBench) -
     assert "d-1" not in deciding.work.of("clean")
 
 
-def test_an_undecided_image_is_kept(deciding: JobsBench) -> None:
+def test_an_undecided_image_is_kept(deciding: RestartableJobs) -> None:
     assert deciding.presses(Button.KEEP, user=BOB) is Press.TAKEN
 
     done = deciding.until_stored(Done)
@@ -648,7 +648,7 @@ def test_an_undecided_image_is_kept(deciding: JobsBench) -> None:
     assert deciding.screen.stages()[-3:] == ["Deciding", "Settling", "Done"]
 
 
-def test_an_undecided_image_is_discarded(deciding: JobsBench) -> None:
+def test_an_undecided_image_is_discarded(deciding: RestartableJobs) -> None:
     assert deciding.presses(Button.DISCARD, user=BOB) is Press.TAKEN
 
     assert deciding.until_stored(Discarded) == Discarded(ASKED, PROPOSAL, BOB)
@@ -656,13 +656,13 @@ def test_an_undecided_image_is_discarded(deciding: JobsBench) -> None:
     assert deciding.work.of("keep") == []
 
 
-def test_an_image_about_which_nobody_decides_is_discarded(deciding: JobsBench) -> None:
+def test_an_image_about_which_nobody_decides_is_discarded(deciding: RestartableJobs) -> None:
     deciding.clock.passes(PATIENCE.review_seconds)
 
     assert deciding.until_stored(Discarded) == Discarded(ASKED, PROPOSAL, None)
 
 
-def test_of_keep_and_discard_at_once_one_wins(deciding: JobsBench) -> None:
+def test_of_keep_and_discard_at_once_one_wins(deciding: RestartableJobs) -> None:
     came = at_once(
         *(lambda: deciding.presses(Button.KEEP) for _ in range(4)),
         *(lambda: deciding.presses(Button.DISCARD) for _ in range(4)),
@@ -674,7 +674,9 @@ def test_of_keep_and_discard_at_once_one_wins(deciding: JobsBench) -> None:
 
 
 @pytest.mark.parametrize(("button", "end"), [(Button.KEEP, Done), (Button.DISCARD, Discarded)])
-def test_a_decision_waits_for_an_engine_that_is_away(deciding: JobsBench, button: Button, end: type[Dialog]) -> None:
+def test_a_decision_waits_for_an_engine_that_is_away(
+    deciding: RestartableJobs, button: Button, end: type[Dialog]
+) -> None:
     deciding.work.engine_troubles = [GONE, GONE]
     deciding.presses(button)
 
@@ -682,7 +684,7 @@ def test_a_decision_waits_for_an_engine_that_is_away(deciding: JobsBench, button
     assert deciding.screen.stages()[-2:] == ["Settling", end.__name__]
 
 
-def test_an_image_that_cannot_be_kept_is_not_left_lying_about(deciding: JobsBench) -> None:
+def test_an_image_that_cannot_be_kept_is_not_left_lying_about(deciding: RestartableJobs) -> None:
     deciding.work.kept_is = CREATED
     deciding.work.engine_troubles = [Problem("The image is gone.", hint="Type the command again.")]
     deciding.presses(Button.KEEP)
@@ -694,7 +696,7 @@ def test_an_image_that_cannot_be_kept_is_not_left_lying_about(deciding: JobsBenc
 # ── When the state cannot be written ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_command_that_cannot_be_stored_is_not_taken(bench: JobsBench) -> None:
+def test_a_command_that_cannot_be_stored_is_not_taken(bench: RestartableJobs) -> None:
     bench.fill_the_disk()
 
     with pytest.raises(StateUnwritable, match="disk is full"):
@@ -704,7 +706,7 @@ def test_a_command_that_cannot_be_stored_is_not_taken(bench: JobsBench) -> None:
     assert bench.work.calls == []
 
 
-def test_a_click_that_cannot_be_stored_is_not_taken(bench: JobsBench) -> None:
+def test_a_click_that_cannot_be_stored_is_not_taken(bench: RestartableJobs) -> None:
     review = bench.reviewed()
     bench.fill_the_disk(Queued)
 
@@ -717,7 +719,7 @@ def test_a_click_that_cannot_be_stored_is_not_taken(bench: JobsBench) -> None:
 
 
 @pytest.mark.parametrize("stage", [UnderReview, Running, Done, Failed])
-def test_what_cannot_be_stored_is_told_and_stored_once_it_can_be(bench: JobsBench, stage: type[Dialog]) -> None:
+def test_what_cannot_be_stored_is_told_and_stored_once_it_can_be(bench: RestartableJobs, stage: type[Dialog]) -> None:
     bench.work.outcome_is = BROKEN_STEP if stage is Failed else CREATED
     bench.fill_the_disk(stage)
     bench.types()
@@ -734,7 +736,7 @@ def test_what_cannot_be_stored_is_told_and_stored_once_it_can_be(bench: JobsBenc
     assert bench.work.of("carry_out") == ([] if stage is UnderReview else ["d-1"])
 
 
-def test_a_state_that_cannot_be_written_is_told_once(bench: JobsBench) -> None:
+def test_a_state_that_cannot_be_written_is_told_once(bench: RestartableJobs) -> None:
     bench.fill_the_disk(Done)
     bench.confirmed()
     bench.screen.wait_for(Failed)
@@ -745,7 +747,7 @@ def test_a_state_that_cannot_be_written_is_told_once(bench: JobsBench) -> None:
     assert isinstance(bench.screen.of("d-1")[-1], Failed)
 
 
-def test_a_task_that_falls_over_ends_its_dialog(bench: JobsBench) -> None:
+def test_a_task_that_falls_over_ends_its_dialog(bench: RestartableJobs) -> None:
     bench.reviewed()
     bench.screen.breaks_at = Running
     bench.presses(Button.CREATE)

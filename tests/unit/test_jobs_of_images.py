@@ -48,7 +48,7 @@ from commands.model.references import Reference
 from commands.model.requests import Query
 from tests.fakes.work import FakeWork
 from tests.kit.examples import ALICE, ASKED, BOB, CREATED, LINE, NOW, PROPOSAL, REFUSAL
-from tests.kit.restartable_jobs import JobsBench
+from tests.kit.restartable_jobs import RestartableJobs
 
 OLD = Mark(ImageId("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64), NOW, 1_000)
 NEW = Mark(ImageId("sha256:" + "3" * 64), Digest("sha256:" + "4" * 64), NOW, 2_000)
@@ -74,13 +74,13 @@ D_1 = DialogId("d-1")
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[JobsBench]:
-    made = JobsBench(tmp_path)
+def bench(tmp_path: Path) -> Iterator[RestartableJobs]:
+    made = RestartableJobs(tmp_path)
     yield made
     made.end()
 
 
-def confirmed(bench: JobsBench, answer: Answer, outcome: Outcome | BaseException, button: Button) -> None:
+def confirmed(bench: RestartableJobs, answer: Answer, outcome: Outcome | BaseException, button: Button) -> None:
     """Bring a command to its confirmation."""
     bench.work.answer_is, bench.work.outcome_is = answer, outcome
     bench.reviewed()
@@ -90,7 +90,7 @@ def confirmed(bench: JobsBench, answer: Answer, outcome: Outcome | BaseException
 # ── (r): nothing to do ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_where_nothing_is_to_be_done_the_dialog_ends_at_once(bench: JobsBench) -> None:
+def test_where_nothing_is_to_be_done_the_dialog_ends_at_once(bench: RestartableJobs) -> None:
     bench.work.answer_is = NOTHING
     bench.types()
 
@@ -110,7 +110,7 @@ CONFIRMS: dict[Button, Proposal] = {
 
 
 @pytest.mark.parametrize("proposal", [PROPOSAL, UPDATE, ROLL_BACK, REMOVAL], ids=lambda each: type(each).__name__)
-def test_a_review_is_confirmed_by_its_own_button_alone(bench: JobsBench, proposal: Proposal) -> None:
+def test_a_review_is_confirmed_by_its_own_button_alone(bench: RestartableJobs, proposal: Proposal) -> None:
     bench.work.answer_is = proposal
     review = bench.reviewed()
     others = set(Button) - {button for button, one in CONFIRMS.items() if one is proposal} - {Button.CANCEL}
@@ -132,7 +132,7 @@ def test_a_review_is_confirmed_by_its_own_button_alone(bench: JobsBench, proposa
     ids=["update", "roll back", "removal"],
 )
 def test_what_was_confirmed_is_done_and_told(
-    bench: JobsBench, proposal: Proposal, button: Button, outcome: Outcome, end: type[Dialog]
+    bench: RestartableJobs, proposal: Proposal, button: Button, outcome: Outcome, end: type[Dialog]
 ) -> None:
     confirmed(bench, proposal, outcome, button)
 
@@ -142,13 +142,13 @@ def test_what_was_confirmed_is_done_and_told(
     bench.work.wait_for("clean")
 
 
-def test_an_outcome_of_something_else_is_a_defect_that_the_person_is_told_of(bench: JobsBench) -> None:
+def test_an_outcome_of_something_else_is_a_defect_that_the_person_is_told_of(bench: RestartableJobs) -> None:
     confirmed(bench, UPDATE, CREATED, Button.UPDATE)
 
     assert bench.until_stored(Failed).message == "Something went wrong inside the bot."
 
 
-def test_what_takes_a_moment_does_not_wait_behind_builds(bench: JobsBench) -> None:
+def test_what_takes_a_moment_does_not_wait_behind_builds(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     bench.work.builds.open()
     bench.screen.wait_for(Done, "a")
@@ -164,7 +164,7 @@ def test_what_takes_a_moment_does_not_wait_behind_builds(bench: JobsBench) -> No
     bench.screen.wait_for(TagsRolledBack, "e")
 
 
-def test_an_update_that_is_stopped_tells_what_was_done(bench: JobsBench) -> None:
+def test_an_update_that_is_stopped_tells_what_was_done(bench: RestartableJobs) -> None:
     bench.work.ends_when_told = False
     bench.work.builds.shut()
     confirmed(bench, UPDATE, STOPPED, Button.UPDATE)
@@ -177,7 +177,7 @@ def test_an_update_that_is_stopped_tells_what_was_done(bench: JobsBench) -> None
     assert (ended.stopped_by, ended.outcome) == (ALICE, STOPPED)
 
 
-def test_an_update_that_waits_is_stopped_before_it_has_begun(bench: JobsBench) -> None:
+def test_an_update_that_waits_is_stopped_before_it_has_begun(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     confirmed(bench, UPDATE, UPDATED, Button.UPDATE)
     bench.screen.wait_for(Queued)
@@ -187,7 +187,7 @@ def test_an_update_that_waits_is_stopped_before_it_has_begun(bench: JobsBench) -
     assert bench.until_stored(Stopped) == Stopped(ASKED, UPDATE, BOB, None)
 
 
-def test_an_update_that_was_killed_goes_on_in_the_next_process(bench: JobsBench) -> None:
+def test_an_update_that_was_killed_goes_on_in_the_next_process(bench: RestartableJobs) -> None:
     bench.work.builds.shut()
     confirmed(bench, UPDATE, UPDATED, Button.UPDATE)
     bench.work.wait_for("carry_out")
@@ -207,12 +207,12 @@ AGAIN = replace(ASKED, round=2)
 SAID = Finding("review-void", Severity.WARNING, "`demisto/python3` has changed since the review. Look at it again.")
 
 
-def in_round(bench: JobsBench, number: int) -> UnderReview:
+def in_round(bench: RestartableJobs, number: int) -> UnderReview:
     """Wait for the review of this round."""
     return bench.screen.wait_for(UnderReview, where=lambda review: review.asked.round == number)
 
 
-def test_a_review_whose_facts_have_changed_is_offered_anew(bench: JobsBench) -> None:
+def test_a_review_whose_facts_have_changed_is_offered_anew(bench: RestartableJobs) -> None:
     confirmed(bench, UPDATE, VOID, Button.UPDATE)
 
     review = in_round(bench, 2)
@@ -226,7 +226,7 @@ def test_a_review_whose_facts_have_changed_is_offered_anew(bench: JobsBench) -> 
     assert bench.work.of("carry_out") == ["d-1", "d-1"]
 
 
-def test_facts_may_change_again_and_again(bench: JobsBench) -> None:
+def test_facts_may_change_again_and_again(bench: RestartableJobs) -> None:
     confirmed(bench, UPDATE, VOID, Button.UPDATE)
     for number in (2, 3, 4):
         in_round(bench, number)
@@ -237,7 +237,7 @@ def test_facts_may_change_again_and_again(bench: JobsBench) -> None:
 
 
 @pytest.mark.parametrize(("answer", "end"), [(NOTHING, UpToDate), (REFUSAL, Refused)], ids=["nothing", "refusal"])
-def test_a_void_review_may_leave_nothing_to_offer(bench: JobsBench, answer: Answer, end: type[Dialog]) -> None:
+def test_a_void_review_may_leave_nothing_to_offer(bench: RestartableJobs, answer: Answer, end: type[Dialog]) -> None:
     bench.work.answer_is, bench.work.outcome_is = UPDATE, VOID
     bench.reviewed()
     bench.work.answer_is = answer
@@ -246,7 +246,7 @@ def test_a_void_review_may_leave_nothing_to_offer(bench: JobsBench, answer: Answ
     assert bench.until_stored(end).asked == AGAIN
 
 
-def test_a_process_that_dies_while_it_looks_again_leaves_that_to_the_next(bench: JobsBench) -> None:
+def test_a_process_that_dies_while_it_looks_again_leaves_that_to_the_next(bench: RestartableJobs) -> None:
     bench.work.answer_is, bench.work.outcome_is = UPDATE, VOID
     bench.reviewed()
     bench.work.answers.shut()
@@ -263,7 +263,7 @@ def test_a_process_that_dies_while_it_looks_again_leaves_that_to_the_next(bench:
     assert review.proposal == replace(UPDATE, findings=(SAID,))
 
 
-def test_a_void_review_that_cannot_be_looked_at_again_ends_with_the_reason(bench: JobsBench) -> None:
+def test_a_void_review_that_cannot_be_looked_at_again_ends_with_the_reason(bench: RestartableJobs) -> None:
     bench.work.answer_is, bench.work.outcome_is = UPDATE, VOID
     bench.reviewed()
     bench.work.answer_is = GONE
@@ -275,7 +275,7 @@ def test_a_void_review_that_cannot_be_looked_at_again_ends_with_the_reason(bench
 # ── (s) (t): the list ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def listed(bench: JobsBench) -> Listed:
+def listed(bench: RestartableJobs) -> Listed:
     """Bring a list onto the screen, with what its images take."""
     bench.work.answer_is = FIRST_PAGE
     bench.work.pages = {1: FIRST_PAGE, 2: SECOND_PAGE}
@@ -283,7 +283,7 @@ def listed(bench: JobsBench) -> Listed:
     return bench.screen.wait_for(Listed, where=lambda shown: shown.listing.disk is not None)
 
 
-def test_a_list_is_shown_before_the_daemon_has_counted_its_bytes(bench: JobsBench) -> None:
+def test_a_list_is_shown_before_the_daemon_has_counted_its_bytes(bench: RestartableJobs) -> None:
     bench.work.counts.shut()
     bench.work.answer_is = FIRST_PAGE
     bench.types()
@@ -295,7 +295,7 @@ def test_a_list_is_shown_before_the_daemon_has_counted_its_bytes(bench: JobsBenc
     assert shown == Listed(ASKED, replace(FIRST_PAGE, disk=41_200_000_000))
 
 
-def test_a_daemon_that_cannot_count_is_told_and_the_list_stays(bench: JobsBench) -> None:
+def test_a_daemon_that_cannot_count_is_told_and_the_list_stays(bench: RestartableJobs) -> None:
     bench.work.disk_is = GONE
     bench.work.answer_is = FIRST_PAGE
     bench.types()
@@ -304,7 +304,7 @@ def test_a_daemon_that_cannot_count_is_told_and_the_list_stays(bench: JobsBench)
     assert shown.listing == replace(FIRST_PAGE, disk_note=GONE.message)
 
 
-def test_a_page_is_turned_and_keeps_what_was_counted(bench: JobsBench) -> None:
+def test_a_page_is_turned_and_keeps_what_was_counted(bench: RestartableJobs) -> None:
     listed(bench)
 
     assert bench.jobs.turn(D_1, Query(page=2)) is Press.TAKEN
@@ -314,7 +314,7 @@ def test_a_page_is_turned_and_keeps_what_was_counted(bench: JobsBench) -> None:
     assert bench.stage() == shown
 
 
-def test_a_page_that_cannot_be_looked_up_leaves_the_list_with_the_reason(bench: JobsBench) -> None:
+def test_a_page_that_cannot_be_looked_up_leaves_the_list_with_the_reason(bench: RestartableJobs) -> None:
     before = listed(bench)
     bench.work.pages[2] = GONE
 
@@ -326,7 +326,7 @@ def test_a_page_that_cannot_be_looked_up_leaves_the_list_with_the_reason(bench: 
     bench.screen.wait_for(Listed, where=lambda shown: not shown.trouble)
 
 
-def test_a_defect_while_turning_leaves_the_list_usable(bench: JobsBench) -> None:
+def test_a_defect_while_turning_leaves_the_list_usable(bench: RestartableJobs) -> None:
     before = listed(bench)
 
     bench.jobs.turn(D_1, Query(page=99))
@@ -337,7 +337,7 @@ def test_a_defect_while_turning_leaves_the_list_usable(bench: JobsBench) -> None
     assert before.trouble == ""
 
 
-def test_running_and_waiting_jobs_stand_above_the_list(bench: JobsBench) -> None:
+def test_running_and_waiting_jobs_stand_above_the_list(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     bench.confirmed("c")
     bench.screen.wait_for(Queued, "c")
@@ -352,7 +352,7 @@ def test_running_and_waiting_jobs_stand_above_the_list(bench: JobsBench) -> None
     assert {job.since for job in shown.jobs} == {NOW}
 
 
-def test_a_list_can_be_turned_after_a_restart(bench: JobsBench) -> None:
+def test_a_list_can_be_turned_after_a_restart(bench: RestartableJobs) -> None:
     listed(bench)
     bench.restart()
     bench.work.pages = {2: SECOND_PAGE}
@@ -361,7 +361,7 @@ def test_a_list_can_be_turned_after_a_restart(bench: JobsBench) -> None:
     bench.screen.wait_for(Listed, where=lambda shown: shown.listing.query.page == 2)
 
 
-def test_a_list_is_nothing_that_the_next_process_goes_on_with(bench: JobsBench) -> None:
+def test_a_list_is_nothing_that_the_next_process_goes_on_with(bench: RestartableJobs) -> None:
     before = listed(bench)
     bench.ledger.set_shown(D_1, 99)
     bench.restart()
@@ -371,20 +371,20 @@ def test_a_list_is_nothing_that_the_next_process_goes_on_with(bench: JobsBench) 
     assert bench.started == []
 
 
-def test_only_a_list_has_pages(bench: JobsBench) -> None:
+def test_only_a_list_has_pages(bench: RestartableJobs) -> None:
     bench.reviewed()
 
     assert bench.jobs.turn(D_1, Query()) is Press.LATE
     assert bench.jobs.turn(DialogId("never-seen"), Query()) is Press.GONE
 
 
-def test_a_failed_update_says_what_failed(bench: JobsBench) -> None:
+def test_a_failed_update_says_what_failed(bench: RestartableJobs) -> None:
     confirmed(bench, UPDATE, BuildFailed("It broke.", hint="Mend it."), Button.UPDATE)
 
     assert bench.until_stored(Failed).proposal == UPDATE
 
 
-def test_a_creation_is_still_what_create_confirms(bench: JobsBench) -> None:
+def test_a_creation_is_still_what_create_confirms(bench: RestartableJobs) -> None:
     bench.confirmed()
 
     assert isinstance(bench.until_stored(Done).proposal, Creation)

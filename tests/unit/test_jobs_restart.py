@@ -30,30 +30,30 @@ from commands.errors import BuildStopped, EngineUnavailable, ShuttingDown, State
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.work import FakeWork
 from tests.kit.examples import ALICE, ASKED, BOB, CREATED, EVERY_KIND, PROGRESS, PROPOSAL, UNDECIDED, asked_as
-from tests.kit.restartable_jobs import PATIENCE, JobsBench, until
+from tests.kit.restartable_jobs import PATIENCE, RestartableJobs, until
 
 GONE = EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[JobsBench]:
-    made = JobsBench(tmp_path)
+def bench(tmp_path: Path) -> Iterator[RestartableJobs]:
+    made = RestartableJobs(tmp_path)
     yield made
     made.end()
 
 
 @pytest.fixture
-def patient(tmp_path: Path) -> Iterator[JobsBench]:
+def patient(tmp_path: Path) -> Iterator[RestartableJobs]:
     """A bot that gives running builds as much time as they need when it is closed."""
-    made = JobsBench(tmp_path, timeouts=replace(PATIENCE, grace_seconds=60))
+    made = RestartableJobs(tmp_path, timeouts=replace(PATIENCE, grace_seconds=60))
     yield made
     made.end()
 
 
-class Closing:
+class ClosingBot:
     """A bot that is being closed."""
 
-    def __init__(self, bench: JobsBench) -> None:
+    def __init__(self, bench: RestartableJobs) -> None:
         self._threads = ThreadPoolExecutor(1)
         self._done = self._threads.submit(bench.close)
         until(bench.jobs.closing.is_set, "the bot to begin to close")
@@ -72,7 +72,7 @@ class Closing:
 # ── Closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_closed_bot_takes_no_command(bench: JobsBench) -> None:
+def test_a_closed_bot_takes_no_command(bench: RestartableJobs) -> None:
     bench.close()
 
     with pytest.raises(ShuttingDown) as raised:
@@ -81,7 +81,7 @@ def test_a_closed_bot_takes_no_command(bench: JobsBench) -> None:
     assert "again" in raised.value.hint
 
 
-def test_a_bot_that_could_not_start_can_be_closed(bench: JobsBench) -> None:
+def test_a_bot_that_could_not_start_can_be_closed(bench: RestartableJobs) -> None:
     bench.close()
     (bench.folder / "jobs.sqlite").write_text("a letter, not a database\n" * 100)
 
@@ -92,7 +92,7 @@ def test_a_bot_that_could_not_start_can_be_closed(bench: JobsBench) -> None:
     bench.ledger.close()
 
 
-def test_no_thread_is_left_of_a_closed_bot(bench: JobsBench) -> None:
+def test_no_thread_is_left_of_a_closed_bot(bench: RestartableJobs) -> None:
     bench.close()
     before = set(threading.enumerate())
     bench.open()
@@ -105,9 +105,9 @@ def test_no_thread_is_left_of_a_closed_bot(bench: JobsBench) -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_a_build_is_given_its_grace(patient: JobsBench) -> None:
+def test_a_build_is_given_its_grace(patient: RestartableJobs) -> None:
     patient.building()
-    closing = Closing(patient)
+    closing = ClosingBot(patient)
     assert not closing.is_over
 
     patient.work.builds.open()
@@ -116,11 +116,11 @@ def test_a_build_is_given_its_grace(patient: JobsBench) -> None:
     assert patient.screen.stages()[-1] == "Done"
 
 
-def test_nothing_new_starts_while_others_have_their_grace(patient: JobsBench) -> None:
+def test_nothing_new_starts_while_others_have_their_grace(patient: RestartableJobs) -> None:
     patient.building("a", "b")
     patient.confirmed("c")
     patient.reviewed("d")
-    closing = Closing(patient)
+    closing = ClosingBot(patient)
 
     with pytest.raises(ShuttingDown):
         patient.types("e")
@@ -138,7 +138,7 @@ def test_nothing_new_starts_while_others_have_their_grace(patient: JobsBench) ->
     assert patient.work.of("carry_out") == ["c", "d"]
 
 
-def test_when_the_grace_is_over_a_build_is_paused_and_the_next_process_goes_on_with_it(bench: JobsBench) -> None:
+def test_when_the_grace_is_over_a_build_is_paused_and_the_next_process_goes_on_with_it(bench: RestartableJobs) -> None:
     bench.building()
     bench.close()
     assert bench.screen.stages()[-1] == "Paused"
@@ -150,13 +150,13 @@ def test_when_the_grace_is_over_a_build_is_paused_and_the_next_process_goes_on_w
     assert bench.work.of("carry_out") == ["d-1"]
 
 
-def test_a_build_that_begins_when_the_grace_is_over_is_paused_too(bench: JobsBench) -> None:
+def test_a_build_that_begins_when_the_grace_is_over_is_paused_too(bench: RestartableJobs) -> None:
     bench.work.builds.shut()
     bench.screen.holds_at = Running
     bench.screen.held.shut()
     bench.confirmed()
     bench.screen.held.wait_for()
-    closing = Closing(bench)
+    closing = ClosingBot(bench)
     until(lambda: bench.jobs._runs._is_shutting_down, "the grace to be over")
     bench.screen.held.open()
     closing.wait()
@@ -164,11 +164,11 @@ def test_a_build_that_begins_when_the_grace_is_over_is_paused_too(bench: JobsBen
     assert bench.screen.stages()[-1] == "Paused"
 
 
-def test_a_build_that_was_to_be_stopped_is_not_taken_up_again(bench: JobsBench) -> None:
+def test_a_build_that_was_to_be_stopped_is_not_taken_up_again(bench: RestartableJobs) -> None:
     bench.work.ends_when_told = False
     bench.building()
     bench.work.outcome_is = BuildStopped("The build was stopped.", hint="Type it again.")
-    closing = Closing(bench)
+    closing = ClosingBot(bench)
     assert bench.presses(Button.STOP, user=BOB) is Press.TAKEN
     bench.work.builds.open()
     closing.wait()
@@ -176,7 +176,7 @@ def test_a_build_that_was_to_be_stopped_is_not_taken_up_again(bench: JobsBench) 
     assert bench.screen.stages()[-1] == "Stopped"
 
 
-def test_a_command_that_is_being_looked_up_is_looked_up_again_by_the_next_process(bench: JobsBench) -> None:
+def test_a_command_that_is_being_looked_up_is_looked_up_again_by_the_next_process(bench: RestartableJobs) -> None:
     def endless() -> Iterator[str]:
         while True:
             bench.work.answers.pass_through()
@@ -194,12 +194,12 @@ def test_a_command_that_is_being_looked_up_is_looked_up_again_by_the_next_proces
     assert bench.work.of("clean") == ["d-1"]
 
 
-def test_commands_that_wait_for_their_turn_wait_for_the_next_process(patient: JobsBench) -> None:
+def test_commands_that_wait_for_their_turn_wait_for_the_next_process(patient: RestartableJobs) -> None:
     patient.work.answers.shut()
     for name in ("a", "b", "c", "d"):
         patient.types(name)
     patient.work.answers.wait_for(2)
-    closing = Closing(patient)
+    closing = ClosingBot(patient)
     patient.work.answers.open()
     closing.wait()
     patient.open()
@@ -209,7 +209,7 @@ def test_commands_that_wait_for_their_turn_wait_for_the_next_process(patient: Jo
     assert len(patient.work.of("answer")) == 2
 
 
-def test_a_decision_that_waits_for_the_engine_is_carried_out_by_the_next_process(bench: JobsBench) -> None:
+def test_a_decision_that_waits_for_the_engine_is_carried_out_by_the_next_process(bench: RestartableJobs) -> None:
     bench.work.outcome_is = UNDECIDED
     bench.confirmed()
     bench.screen.wait_for(Deciding)
@@ -223,7 +223,7 @@ def test_a_decision_that_waits_for_the_engine_is_carried_out_by_the_next_process
     assert bench.until_stored(Done).created == CREATED
 
 
-def test_a_build_whose_end_cannot_be_stored_is_ended_by_the_next_process(bench: JobsBench) -> None:
+def test_a_build_whose_end_cannot_be_stored_is_ended_by_the_next_process(bench: RestartableJobs) -> None:
     bench.fill_the_disk(Done)
     bench.confirmed()
     bench.screen.wait_for(Failed)
@@ -236,7 +236,7 @@ def test_a_build_whose_end_cannot_be_stored_is_ended_by_the_next_process(bench: 
     bench.until_stored(Done)
 
 
-def test_a_build_that_cannot_be_paused_goes_on_in_the_next_process_all_the_same(bench: JobsBench) -> None:
+def test_a_build_that_cannot_be_paused_goes_on_in_the_next_process_all_the_same(bench: RestartableJobs) -> None:
     bench.fill_the_disk(Paused)
     bench.building()
     bench.close()
@@ -250,7 +250,7 @@ def test_a_build_that_cannot_be_paused_goes_on_in_the_next_process_all_the_same(
 # ── Killed ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_command_whose_facts_were_being_gathered(bench: JobsBench) -> None:
+def test_a_command_whose_facts_were_being_gathered(bench: RestartableJobs) -> None:
     bench.work.answers.shut()
     bench.types()
     bench.work.answers.wait_for()
@@ -263,7 +263,7 @@ def test_a_command_whose_facts_were_being_gathered(bench: JobsBench) -> None:
     assert [name for name, _ in bench.work.calls] == ["clean", "answer"]
 
 
-def test_a_dialog_under_review(bench: JobsBench) -> None:
+def test_a_dialog_under_review(bench: RestartableJobs) -> None:
     review = bench.reviewed()
     bench.kill()
 
@@ -274,7 +274,7 @@ def test_a_dialog_under_review(bench: JobsBench) -> None:
     bench.until_stored(Done)
 
 
-def test_a_review_that_expired_meanwhile(bench: JobsBench) -> None:
+def test_a_review_that_expired_meanwhile(bench: RestartableJobs) -> None:
     bench.reviewed()
     bench.kill()
     bench.clock.passes(PATIENCE.review_seconds)
@@ -284,7 +284,7 @@ def test_a_review_that_expired_meanwhile(bench: JobsBench) -> None:
     until(lambda: bench.screen.stages()[-1] == "Expired", "the review to expire")
 
 
-def test_queued_builds_in_their_order_with_their_places(bench: JobsBench) -> None:
+def test_queued_builds_in_their_order_with_their_places(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     for name in ("c", "d", "e"):
         bench.confirmed(name)
@@ -304,7 +304,7 @@ def test_queued_builds_in_their_order_with_their_places(bench: JobsBench) -> Non
     assert work.most_builds == 2
 
 
-def test_places_in_the_queue_that_are_no_longer_true(bench: JobsBench) -> None:
+def test_places_in_the_queue_that_are_no_longer_true(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     for name in ("c", "d"):
         bench.confirmed(name)
@@ -318,7 +318,7 @@ def test_places_in_the_queue_that_are_no_longer_true(bench: JobsBench) -> None:
     bench.screen.wait_for(Queued, "d", where=lambda queued: queued.position == 1)
 
 
-def test_a_running_build(bench: JobsBench) -> None:
+def test_a_running_build(bench: RestartableJobs) -> None:
     bench.building()
     bench.kill()
 
@@ -329,7 +329,7 @@ def test_a_running_build(bench: JobsBench) -> None:
     assert len(bench.screen.ends()) == 1
 
 
-def test_a_running_build_that_is_being_stopped(bench: JobsBench) -> None:
+def test_a_running_build_that_is_being_stopped(bench: RestartableJobs) -> None:
     bench.work.ends_when_told = False
     bench.building()
     bench.presses(Button.STOP, user=BOB)
@@ -342,7 +342,7 @@ def test_a_running_build_that_is_being_stopped(bench: JobsBench) -> None:
     assert bench.until_stored(Stopped).by == BOB
 
 
-def test_a_build_that_is_stopped_while_the_next_process_has_not_taken_it_up_yet(bench: JobsBench) -> None:
+def test_a_build_that_is_stopped_while_the_next_process_has_not_taken_it_up_yet(bench: RestartableJobs) -> None:
     bench.building("a", "b")
     bench.kill()
     bench.slots = 1
@@ -361,7 +361,7 @@ def test_a_build_that_is_stopped_while_the_next_process_has_not_taken_it_up_yet(
 
 
 @pytest.mark.parametrize(("button", "end"), [(Button.KEEP, Done), (Button.DISCARD, Discarded)])
-def test_a_decision_that_is_being_carried_out(bench: JobsBench, button: Button, end: type[Dialog]) -> None:
+def test_a_decision_that_is_being_carried_out(bench: RestartableJobs, button: Button, end: type[Dialog]) -> None:
     bench.work.outcome_is = UNDECIDED
     bench.confirmed()
     bench.screen.wait_for(Deciding)
@@ -376,7 +376,7 @@ def test_a_decision_that_is_being_carried_out(bench: JobsBench, button: Button, 
     assert bench.screen.stages() == ["Settling", end.__name__]
 
 
-def test_a_dialog_that_waits_for_a_decision(bench: JobsBench) -> None:
+def test_a_dialog_that_waits_for_a_decision(bench: RestartableJobs) -> None:
     bench.work.outcome_is = UNDECIDED
     bench.confirmed()
     bench.screen.wait_for(Deciding)
@@ -389,7 +389,7 @@ def test_a_dialog_that_waits_for_a_decision(bench: JobsBench) -> None:
 
 
 @pytest.mark.parametrize("times", [3])
-def test_a_build_that_is_killed_again_and_again(bench: JobsBench, times: int) -> None:
+def test_a_build_that_is_killed_again_and_again(bench: RestartableJobs, times: int) -> None:
     bench.building()
     for _ in range(times):
         bench.kill()
@@ -417,7 +417,7 @@ GOES_ON: tuple[tuple[Dialog, type[Dialog]], ...] = (
 
 
 @pytest.mark.parametrize(("stored", "end"), GOES_ON, ids=lambda value: type(value).__name__)
-def test_what_was_stored_but_not_started(bench: JobsBench, stored: Dialog, end: type[Dialog]) -> None:
+def test_what_was_stored_but_not_started(bench: RestartableJobs, stored: Dialog, end: type[Dialog]) -> None:
     bench.close()
     work = FakeWork()
     if end is Stopped:
@@ -429,7 +429,7 @@ def test_what_was_stored_but_not_started(bench: JobsBench, stored: Dialog, end: 
     bench.until_stored(end)
 
 
-def test_a_dialog_of_which_only_the_task_has_ended(bench: JobsBench) -> None:
+def test_a_dialog_of_which_only_the_task_has_ended(bench: RestartableJobs) -> None:
     # After a power failure the ledger may have lost its last change, and the job database not.
     bench.confirmed()
     bench.screen.wait_for(Done)
@@ -442,7 +442,7 @@ def test_a_dialog_of_which_only_the_task_has_ended(bench: JobsBench) -> None:
     assert bench.work.of("carry_out") == ["d-1"]
 
 
-def test_a_bot_without_its_job_database(bench: JobsBench) -> None:
+def test_a_bot_without_its_job_database(bench: RestartableJobs) -> None:
     bench.building()
     bench.kill()
     for file in bench.folder.glob("jobs.sqlite*"):
@@ -453,7 +453,7 @@ def test_a_bot_without_its_job_database(bench: JobsBench) -> None:
     bench.until_stored(Done)
 
 
-def test_an_ended_build_whose_leftovers_were_not_removed(bench: JobsBench) -> None:
+def test_an_ended_build_whose_leftovers_were_not_removed(bench: RestartableJobs) -> None:
     bench.work.settles.shut()
     bench.confirmed()
     bench.work.settles.wait_for()
@@ -464,7 +464,7 @@ def test_an_ended_build_whose_leftovers_were_not_removed(bench: JobsBench) -> No
     bench.work.wait_for("clean")
 
 
-def _store(bench: JobsBench, dialog: Dialog, *, after: type[Dialog] | None = None) -> None:
+def _store(bench: RestartableJobs, dialog: Dialog, *, after: type[Dialog] | None = None) -> None:
     bench.ledger = type(bench.ledger)(bench.ledger_url)
     if after is None:
         bench.ledger.add(Entry(dialog, trigger="", response_url=""))
@@ -476,7 +476,7 @@ def _store(bench: JobsBench, dialog: Dialog, *, after: type[Dialog] | None = Non
 # ── What Slack has not got ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_stage_that_was_not_shown_is_shown_by_the_next_process(bench: JobsBench) -> None:
+def test_a_stage_that_was_not_shown_is_shown_by_the_next_process(bench: RestartableJobs) -> None:
     bench.close()
     stored = [replace(dialog, asked=asked_as(type(dialog).__name__)) for dialog in EVERY_KIND]
     for dialog in stored:
@@ -487,7 +487,7 @@ def test_a_stage_that_was_not_shown_is_shown_by_the_next_process(bench: JobsBenc
     assert [bench.screen.of(dialog.asked.dialog)[0] for dialog in stored] == stored
 
 
-def test_an_end_that_was_shown_and_announced_is_not_shown_again(bench: JobsBench) -> None:
+def test_an_end_that_was_shown_and_announced_is_not_shown_again(bench: RestartableJobs) -> None:
     bench.close()
     _store(bench, Cancelled(ASKED, BOB))
     bench.open()
@@ -499,7 +499,7 @@ def test_an_end_that_was_shown_and_announced_is_not_shown_again(bench: JobsBench
     assert bench.screen.shown == []
 
 
-def test_the_log_of_an_end_that_was_not_shown_is_put_into_its_thread(bench: JobsBench) -> None:
+def test_the_log_of_an_end_that_was_not_shown_is_put_into_its_thread(bench: RestartableJobs) -> None:
     bench.confirmed()
     bench.screen.wait_for_file()
     bench.kill()
@@ -509,7 +509,7 @@ def test_the_log_of_an_end_that_was_not_shown_is_put_into_its_thread(bench: Jobs
     assert bench.screen.wait_for_file().content == "Unpacking wget\n"
 
 
-def test_no_end_is_shown_twice_in_one_process(bench: JobsBench) -> None:
+def test_no_end_is_shown_twice_in_one_process(bench: RestartableJobs) -> None:
     for number in range(6):
         bench.confirmed(f"d-{number}")
     for number in range(6):

@@ -26,7 +26,7 @@ from bot.slack.listeners import Audience
 from bot.slack.views.form import FormContext, create_form
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage
-from tests.kit.app import BASES, CONTEXT, HERE, TEAM, Desk, click, form
+from tests.kit.app import BASES, CONTEXT, HERE, TEAM, ListeningApp, click, form
 from tests.kit.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
@@ -39,7 +39,7 @@ BROKEN = "Something went wrong inside the bot. Try again. If it happens again, t
 # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(desk: Desk) -> None:
+def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(desk: ListeningApp) -> None:
     assert desk.types(LINE) == {"text": "", "response_type": "in_channel"}
 
     (entry,) = desk.stored
@@ -48,7 +48,7 @@ def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(des
     assert desk.screen.shown == [entry.dialog]
 
 
-def test_a_line_that_is_no_command_is_refused_to_the_person_alone_with_a_dialog(desk: Desk) -> None:
+def test_a_line_that_is_no_command_is_refused_to_the_person_alone_with_a_dialog(desk: ListeningApp) -> None:
     answer = desk.types("nam=example_name")
 
     assert answer["response_type"] == "ephemeral"
@@ -67,7 +67,7 @@ def test_a_line_that_is_no_command_is_refused_to_the_person_alone_with_a_dialog(
     ],
 )
 def test_who_may_not_is_told_what_to_do_by_id(
-    open_desk: Callable[..., Desk], fields: dict[str, str], named: str, setting: str
+    open_desk: Callable[..., ListeningApp], fields: dict[str, str], named: str, setting: str
 ) -> None:
     desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
 
@@ -119,13 +119,13 @@ def test_people_of_other_workspaces_are_let_in_by_name_only(
     assert (audience.refusal(ALICE, HERE, team=team) is None) is is_allowed
 
 
-def test_a_command_of_another_workspace_is_refused_with_what_the_operator_may_do(desk: Desk) -> None:
+def test_a_command_of_another_workspace_is_refused_with_what_the_operator_may_do(desk: ListeningApp) -> None:
     assert desk.types(LINE, team_id=STRANGERS) == {"response_type": "ephemeral", "text": STRANGER}
     assert desk.stored == ()
 
 
 @pytest.mark.parametrize("text", ["", "help"])
-def test_people_of_another_workspace_get_neither_form_nor_help(desk: Desk, text: str) -> None:
+def test_people_of_another_workspace_get_neither_form_nor_help(desk: ListeningApp, text: str) -> None:
     assert desk.types(text, team_id=STRANGERS)["text"] == STRANGER
 
     desk.forms.close()
@@ -133,7 +133,7 @@ def test_people_of_another_workspace_get_neither_form_nor_help(desk: Desk, text:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_no_button_and_no_menu_is_for_people_of_another_workspace(desk: Desk, action: str) -> None:
+def test_no_button_and_no_menu_is_for_people_of_another_workspace(desk: ListeningApp, action: str) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     for choice in (None, "1"):
@@ -146,7 +146,7 @@ def test_no_button_and_no_menu_is_for_people_of_another_workspace(desk: Desk, ac
     assert desk.views == []
 
 
-def test_a_form_of_another_workspace_is_refused_in_it(desk: Desk) -> None:
+def test_a_form_of_another_workspace_is_refused_in_it(desk: ListeningApp) -> None:
     state = {"name": {"value": {"type": "plain_text_input", "value": "my/tool"}}}
 
     assert desk.sends(form(state, team=STRANGERS))["errors"] == {"name": STRANGER}
@@ -154,7 +154,7 @@ def test_a_form_of_another_workspace_is_refused_in_it(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("team", [{}, {"team_id": None}], ids=str)
-def test_what_names_no_workspace_is_refused_and_told(desk: Desk, team: dict[str, None]) -> None:
+def test_what_names_no_workspace_is_refused_and_told(desk: ListeningApp, team: dict[str, None]) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     state = {"name": {"value": {"type": "plain_text_input", "value": "my/tool"}}}
     user = {"user": {"id": BOB, **team}}
@@ -171,7 +171,7 @@ def test_what_names_no_workspace_is_refused_and_told(desk: Desk, team: dict[str,
 
 
 @pytest.mark.parametrize("team", ["", "warroom", "T0>", 7, ["T0"], {"id": "T0"}], ids=str)
-def test_a_workspace_that_cannot_be_read_is_not_let_through(desk: Desk, team: object) -> None:
+def test_a_workspace_that_cannot_be_read_is_not_let_through(desk: ListeningApp, team: object) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     user = {"user": {"id": BOB, "team_id": team}}
 
@@ -181,7 +181,9 @@ def test_a_workspace_that_cannot_be_read_is_not_let_through(desk: Desk, team: ob
     assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
 
 
-def test_in_a_shared_channel_the_persons_workspace_counts_and_not_the_messages(open_desk: Callable[..., Desk]) -> None:
+def test_in_a_shared_channel_the_persons_workspace_counts_and_not_the_messages(
+    open_desk: Callable[..., ListeningApp],
+) -> None:
     desk = open_desk(audience=Audience(frozenset({HERE}), teams=frozenset({STRANGERS})))
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
@@ -200,14 +202,14 @@ def test_in_a_shared_channel_the_persons_workspace_counts_and_not_the_messages(o
     ids=lambda trouble: type(trouble).__name__,
 )
 def test_a_command_that_cannot_be_taken_is_told_to_the_person_alone(
-    desk: Desk, trouble: StateUnwritable | ShuttingDown
+    desk: ListeningApp, trouble: StateUnwritable | ShuttingDown
 ) -> None:
     desk.ledger.trouble = trouble
 
     assert desk.types(LINE) == {"text": f"{trouble.message} {trouble.hint}", "response_type": "ephemeral"}
 
 
-def test_a_bot_that_is_ending_takes_no_command(desk: Desk) -> None:
+def test_a_bot_that_is_ending_takes_no_command(desk: ListeningApp) -> None:
     desk.jobs.closing.set()
 
     assert desk.types(LINE) == {
@@ -217,7 +219,7 @@ def test_a_bot_that_is_ending_takes_no_command(desk: Desk) -> None:
     assert desk.stored == ()
 
 
-def test_a_defect_is_acknowledged_and_told(desk: Desk) -> None:
+def test_a_defect_is_acknowledged_and_told(desk: ListeningApp) -> None:
     desk.ledger.trouble = RuntimeError("a defect")
 
     assert desk.types(LINE) == {"text": BROKEN, "response_type": "ephemeral"}
@@ -228,7 +230,9 @@ def test_a_defect_is_acknowledged_and_told(desk: Desk) -> None:
     [{"user_id": ""}, {"channel_id": "a channel"}, {"trigger_id": None}, {"text": "x" * 50_000}, {"response_url": 7}],
     ids=str,
 )
-def test_a_payload_that_is_not_understood_is_acknowledged_and_told(desk: Desk, fields: dict[str, object]) -> None:
+def test_a_payload_that_is_not_understood_is_acknowledged_and_told(
+    desk: ListeningApp, fields: dict[str, object]
+) -> None:
     assert desk.types(**{"text": LINE, **fields}) == {
         "text": "The command could not be read. Type it again.",
         "response_type": "ephemeral",
@@ -236,11 +240,11 @@ def test_a_payload_that_is_not_understood_is_acknowledged_and_told(desk: Desk, f
     assert desk.stored == ()
 
 
-def test_the_acknowledgement_comes_once_and_after_everything_else(desk: Desk) -> None:
+def test_the_acknowledgement_comes_once_and_after_everything_else(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     found: list[tuple[object, ...]] = []
 
-    class Noting(Ack):
+    class RecordingAck(Ack):
         def __init__(self) -> None:
             """Take nothing, unlike the SDK's own, which has no types."""
 
@@ -249,10 +253,10 @@ def test_the_acknowledgement_comes_once_and_after_everything_else(desk: Desk) ->
             return BoltResponse(status=200)
 
     command = {"command": "/docker_image_create", "text": LINE, "user_id": ALICE, "team_id": TEAM, "channel_id": HERE}
-    desk.listeners._on_command(Noting(), {**command, "trigger_id": "1", "response_url": ""})
+    desk.listeners._on_command(RecordingAck(), {**command, "trigger_id": "1", "response_url": ""})
     user = {"id": BOB, "team_id": TEAM}
     pressed = {"user": user, "channel": {"id": HERE}, "actions": [{"action_id": "keep", "value": "d-1"}]}
-    desk.listeners._on_click(Noting(), pressed)
+    desk.listeners._on_click(RecordingAck(), pressed)
 
     assert found == [(2, 1, 0), (2, 1, 1)]
 
@@ -260,7 +264,7 @@ def test_the_acknowledgement_comes_once_and_after_everything_else(desk: Desk) ->
 # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_click_that_counts_needs_no_words(desk: Desk) -> None:
+def test_a_click_that_counts_needs_no_words(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     assert desk.clicks("create") == ""
@@ -268,7 +272,7 @@ def test_a_click_that_counts_needs_no_words(desk: Desk) -> None:
     assert entry.dialog == Queued(ASKED, PROPOSAL, BOB, position=1)
 
 
-def test_the_second_click_hears_that_it_is_decided(desk: Desk) -> None:
+def test_the_second_click_hears_that_it_is_decided(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     desk.clicks("create")
 
@@ -276,19 +280,19 @@ def test_the_second_click_hears_that_it_is_decided(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("dialog", [Expired(ASKED, 1800), UnderReview(ASKED, PROPOSAL, NOW - timedelta(seconds=1))])
-def test_a_click_after_the_time_hears_that_it_is_over(desk: Desk, dialog: Dialog) -> None:
+def test_a_click_after_the_time_hears_that_it_is_over(desk: ListeningApp, dialog: Dialog) -> None:
     desk.keep(dialog)
 
     assert desk.clicks("create") == "This proposal has expired. Type the command again for a new one."
 
 
 @pytest.mark.parametrize("button", [*Button, EDIT, *SHOW])
-def test_a_click_on_a_dialog_that_nobody_knows_says_so(desk: Desk, button: str) -> None:
+def test_a_click_on_a_dialog_that_nobody_knows_says_so(desk: ListeningApp, button: str) -> None:
     assert desk.clicks(button, "never-heard") == "This dialog is no longer available. Type the command again."
 
 
 @pytest.mark.parametrize("button", Button)
-def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Button) -> None:
+def test_every_click_in_every_stage_is_acknowledged(desk: ListeningApp, button: Button) -> None:
     for number, dialog in enumerate(EVERY_KIND):
         desk.keep(_renamed(dialog, f"k-{number}"))
         note = desk.clicks(button, f"k-{number}")
@@ -300,7 +304,7 @@ def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: Button) 
 
 
 @pytest.mark.parametrize("button", ["create", "log", EDIT])
-def test_a_click_by_somebody_who_may_not_changes_nothing(open_desk: Callable[..., Desk], button: str) -> None:
+def test_a_click_by_somebody_who_may_not_changes_nothing(open_desk: Callable[..., ListeningApp], button: str) -> None:
     desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
@@ -314,7 +318,7 @@ def test_a_click_by_somebody_who_may_not_changes_nothing(open_desk: Callable[...
     assert desk.views == []
 
 
-def test_a_click_in_a_channel_that_is_not_allowed_changes_nothing(desk: Desk) -> None:
+def test_a_click_in_a_channel_that_is_not_allowed_changes_nothing(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     assert "`C0ELSEWHERE`" in desk.clicks("create", channel="C0ELSEWHERE")
@@ -329,7 +333,7 @@ def test_a_click_in_a_channel_that_is_not_allowed_changes_nothing(desk: Desk) ->
         (RuntimeError("a defect"), BROKEN),
     ],
 )
-def test_trouble_with_a_click_is_whispered(desk: Desk, button: str, trouble: Exception, note: str) -> None:
+def test_trouble_with_a_click_is_whispered(desk: ListeningApp, button: str, trouble: Exception, note: str) -> None:
     desk.ledger.trouble = trouble
 
     assert desk.clicks(button) == note
@@ -338,7 +342,7 @@ def test_trouble_with_a_click_is_whispered(desk: Desk, button: str, trouble: Exc
 @pytest.mark.parametrize(
     "odd", [{"channel": None}, {"user": {"id": "bob"}}, {"actions": [{"action_id": "log", "value": ["d-1"]}]}], ids=str
 )
-def test_a_click_that_is_not_understood_is_acknowledged(desk: Desk, odd: dict[str, object]) -> None:
+def test_a_click_that_is_not_understood_is_acknowledged(desk: ListeningApp, odd: dict[str, object]) -> None:
     assert desk.sends({**click("log"), **odd}) == {}
     assert desk.whispers == []
 
@@ -354,7 +358,7 @@ def test_a_click_that_is_not_understood_is_acknowledged(desk: Desk, odd: dict[st
         ("show_dockerfile", "dockerfile", "Dockerfile"),
     ],
 )
-def test_a_button_puts_its_file_into_the_thread_once(desk: Desk, button: str, kind: str, name: str) -> None:
+def test_a_button_puts_its_file_into_the_thread_once(desk: ListeningApp, button: str, kind: str, name: str) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     assert desk.clicks(button) == ""
@@ -366,7 +370,7 @@ def test_a_button_puts_its_file_into_the_thread_once(desk: Desk, button: str, ki
     assert len(desk.screen.files) == 1
 
 
-def test_the_log_button_gives_the_log_so_far(desk: Desk) -> None:
+def test_the_log_button_gives_the_log_so_far(desk: ListeningApp) -> None:
     desk.keep(Running(ASKED, PROPOSAL, BOB, PROGRESS))
     assert desk.clicks("log") == "Nothing to show yet."
 
@@ -377,7 +381,7 @@ def test_the_log_button_gives_the_log_so_far(desk: Desk) -> None:
     ]
 
 
-def test_a_dialog_without_a_proposal_has_nothing_to_show(desk: Desk) -> None:
+def test_a_dialog_without_a_proposal_has_nothing_to_show(desk: ListeningApp) -> None:
     desk.keep(Expired(ASKED, 1800))
 
     assert desk.clicks("show_packages") == "Nothing to show yet."
@@ -387,7 +391,9 @@ def test_a_dialog_without_a_proposal_has_nothing_to_show(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\t\xa0"])
-def test_a_command_without_arguments_opens_an_empty_form_and_shows_nothing_to_the_room(desk: Desk, text: str) -> None:
+def test_a_command_without_arguments_opens_an_empty_form_and_shows_nothing_to_the_room(
+    desk: ListeningApp, text: str
+) -> None:
     assert desk.types(text) == {}
 
     trigger, view = desk.opened
@@ -397,7 +403,7 @@ def test_a_command_without_arguments_opens_an_empty_form_and_shows_nothing_to_th
 
 
 @pytest.mark.parametrize("text", [LINE, "name=a", "nam=a", "hello"])
-def test_whoever_typed_something_sees_no_form(desk: Desk, text: str) -> None:
+def test_whoever_typed_something_sees_no_form(desk: ListeningApp, text: str) -> None:
     assert desk.types(text) != {}
 
     desk.forms.close()
@@ -405,7 +411,7 @@ def test_whoever_typed_something_sees_no_form(desk: Desk, text: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_says_how_it_is_used(desk: Desk, command: Command[Any]) -> None:
+def test_every_command_says_how_it_is_used(desk: ListeningApp, command: Command[Any]) -> None:
     answer = desk.types("help", command=command.name)
 
     assert answer["response_type"] == "ephemeral"
@@ -418,14 +424,14 @@ def test_every_command_says_how_it_is_used(desk: Desk, command: Command[Any]) ->
     assert desk.stored == ()
 
 
-def test_a_command_without_arguments_says_so(desk: Desk) -> None:
+def test_a_command_without_arguments_says_so(desk: ListeningApp) -> None:
     assert desk.types("help", command="/docker_images")["text"] == (
         "List the Docker images. It takes no arguments:\n```\n/docker_images\n```"
     )
 
 
 @pytest.mark.parametrize("text", ["", "   ", "python", "all=true", "page=2 «»", "\u202e"])
-def test_the_list_is_shown_whatever_is_typed_behind_it(desk: Desk, text: str) -> None:
+def test_the_list_is_shown_whatever_is_typed_behind_it(desk: ListeningApp, text: str) -> None:
     assert desk.types(text, command="/docker_images")["response_type"] == "in_channel"
 
     (entry,) = desk.stored
@@ -433,7 +439,7 @@ def test_the_list_is_shown_whatever_is_typed_behind_it(desk: Desk, text: str) ->
 
 
 @pytest.mark.parametrize("name", [command.name for command in BUTTONS])
-def test_what_buttons_ask_for_cannot_be_typed(desk: Desk, name: str) -> None:
+def test_what_buttons_ask_for_cannot_be_typed(desk: ListeningApp, name: str) -> None:
     body = {"command": f"/{name}", "text": "image=a", "user_id": ALICE, "channel_id": HERE, "trigger_id": "1.2.abc"}
     asked = BoltRequest(body={**body, "response_url": "", "team_id": "T0"}, mode="socket_mode")
 
@@ -442,7 +448,7 @@ def test_what_buttons_ask_for_cannot_be_typed(desk: Desk, name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["help", " HELP ", "-h", "--help", "?"])
-def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: Desk, text: str) -> None:
+def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: ListeningApp, text: str) -> None:
     answer = desk.types(text)
 
     assert answer["response_type"] == "ephemeral"
@@ -457,14 +463,14 @@ def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: Desk, text
     assert desk.views == []
 
 
-def test_who_may_not_gets_no_form(desk: Desk) -> None:
+def test_who_may_not_gets_no_form(desk: ListeningApp) -> None:
     assert "WARROOM_ALLOWED_CHANNELS" in desk.types("", channel_id="C0ELSEWHERE")["text"]
 
     desk.forms.close()
     assert desk.views == []
 
 
-def test_a_form_that_is_sent_is_taken_like_the_line_that_means_the_same(desk: Desk) -> None:
+def test_a_form_that_is_sent_is_taken_like_the_line_that_means_the_same(desk: ListeningApp) -> None:
     assert desk.fills_in(FILLED) == {}
 
     (entry,) = desk.stored
@@ -474,7 +480,7 @@ def test_a_form_that_is_sent_is_taken_like_the_line_that_means_the_same(desk: De
     assert desk.screen.shown == [entry.dialog]
 
 
-def test_a_base_is_picked_from_the_menu_unless_another_one_is_typed(desk: Desk) -> None:
+def test_a_base_is_picked_from_the_menu_unless_another_one_is_typed(desk: ListeningApp) -> None:
     picked = {"value": {"type": "static_select", "selected_option": {"value": "localbase:1"}}}
     nothing = {"value": {"type": "plain_text_input", "value": None}}
     other = {"value": {"type": "plain_text_input", "value": "other:2"}}
@@ -489,7 +495,7 @@ def test_a_base_is_picked_from_the_menu_unless_another_one_is_typed(desk: Desk) 
     ]
 
 
-def test_every_wrong_field_is_told_beside_it(desk: Desk) -> None:
+def test_every_wrong_field_is_told_beside_it(desk: ListeningApp) -> None:
     errors = desk.fills_in({**FILLED, "name": "My/Tool", "packages": "wget; reboot"})
 
     assert errors == {
@@ -499,7 +505,7 @@ def test_every_wrong_field_is_told_beside_it(desk: Desk) -> None:
     assert desk.stored == ()
 
 
-def test_a_form_that_is_too_long_for_a_line_is_told_at_its_longest_field(desk: Desk) -> None:
+def test_a_form_that_is_too_long_for_a_line_is_told_at_its_longest_field(desk: ListeningApp) -> None:
     many = ", ".join(f"package-number-{number}" for number in range(150))
 
     errors = desk.fills_in({**FILLED, "dependencies": many})
@@ -508,7 +514,7 @@ def test_a_form_that_is_too_long_for_a_line_is_told_at_its_longest_field(desk: D
     assert "is too long" in errors["dependencies"]
 
 
-def test_what_is_told_beside_a_field_holds_no_secret_and_is_not_endless(open_desk: Callable[..., Desk]) -> None:
+def test_what_is_told_beside_a_field_holds_no_secret_and_is_not_endless(open_desk: Callable[..., ListeningApp]) -> None:
     desk = open_desk(redact=lambda text: text.replace("hunter2", "[redacted]"))
 
     errors = desk.fills_in({"name": "Hunter/hunter2!", "packages": "-" * 3_000})
@@ -523,7 +529,7 @@ def test_what_is_told_beside_a_field_holds_no_secret_and_is_not_endless(open_des
     [("U0MALLORY", HERE, "WARROOM_ALLOWED_USERS"), (ALICE, "C0ELSEWHERE", "WARROOM_ALLOWED_CHANNELS")],
 )
 def test_a_form_of_somebody_who_may_not_is_refused(
-    open_desk: Callable[..., Desk], user: str, channel: str, setting: str
+    open_desk: Callable[..., ListeningApp], user: str, channel: str, setting: str
 ) -> None:
     desk = open_desk(audience=Audience(frozenset({HERE}), frozenset({ALICE})))
 
@@ -534,13 +540,13 @@ def test_a_form_of_somebody_who_may_not_is_refused(
 
 
 @pytest.mark.parametrize("context", ["", "null", "{", '{"channel": "general"}', '{"channel": 7}', "x" * 4_000])
-def test_a_form_that_is_not_ours_is_told(desk: Desk, context: str) -> None:
+def test_a_form_that_is_not_ours_is_told(desk: ListeningApp, context: str) -> None:
     assert desk.fills_in(FILLED, context) == {"name": "This form has expired. Close it and type the command again."}
     assert desk.stored == ()
 
 
 @pytest.mark.parametrize("state", [None, [], {"name": None}, {"name": {"value": {"value": 7}}}], ids=str)
-def test_a_form_that_is_not_understood_is_told(desk: Desk, state: object) -> None:
+def test_a_form_that_is_not_understood_is_told(desk: ListeningApp, state: object) -> None:
     answer = desk.sends(form(state))
 
     assert answer["errors"] == {"name": "This form has expired. Close it and type the command again."}
@@ -553,13 +559,13 @@ def test_a_form_that_is_not_understood_is_told(desk: Desk, state: object) -> Non
         (RuntimeError("a defect"), BROKEN),
     ],
 )
-def test_trouble_with_a_form_is_told_in_it(desk: Desk, trouble: Exception, told: str) -> None:
+def test_trouble_with_a_form_is_told_in_it(desk: ListeningApp, trouble: Exception, told: str) -> None:
     desk.ledger.trouble = trouble
 
     assert desk.fills_in(FILLED) == {"name": told}
 
 
-def test_a_bot_that_is_ending_takes_no_form_and_leaves_the_review(desk: Desk) -> None:
+def test_a_bot_that_is_ending_takes_no_form_and_leaves_the_review(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     desk.jobs.closing.set()
 
@@ -574,7 +580,7 @@ def test_a_bot_that_is_ending_takes_no_form_and_leaves_the_review(desk: Desk) ->
 OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
 
 
-def test_edit_opens_the_form_of_what_is_under_review(desk: Desk) -> None:
+def test_edit_opens_the_form_of_what_is_under_review(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     assert desk.clicks(EDIT) == ""
@@ -593,7 +599,7 @@ def test_edit_opens_the_form_of_what_is_under_review(desk: Desk) -> None:
     assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
 
 
-def test_an_edited_form_makes_a_new_proposal_and_cancels_the_old_one(desk: Desk) -> None:
+def test_an_edited_form_makes_a_new_proposal_and_cancels_the_old_one(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     assert desk.fills_in(FILLED, OF_D_1) == {}
@@ -603,14 +609,14 @@ def test_an_edited_form_makes_a_new_proposal_and_cancels_the_old_one(desk: Desk)
     assert desk.screen.shown == [Cancelled(ASKED, BOB), entry.dialog]
 
 
-def test_an_edited_form_with_a_fault_cancels_nothing(desk: Desk) -> None:
+def test_an_edited_form_with_a_fault_cancels_nothing(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     assert list(desk.fills_in({"name": "A"}, OF_D_1)) == ["name"]
     assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
 
 
-def test_an_edited_form_that_is_sent_twice_makes_one_proposal(desk: Desk) -> None:
+def test_an_edited_form_that_is_sent_twice_makes_one_proposal(desk: ListeningApp) -> None:
     desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
     desk.fills_in(FILLED, OF_D_1)
 
@@ -619,7 +625,7 @@ def test_an_edited_form_that_is_sent_twice_makes_one_proposal(desk: Desk) -> Non
 
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
-def test_edit_of_what_is_not_under_review_is_told_before_and_after(desk: Desk, dialog: Dialog) -> None:
+def test_edit_of_what_is_not_under_review_is_told_before_and_after(desk: ListeningApp, dialog: Dialog) -> None:
     if isinstance(dialog, UnderReview):
         dialog = replace(dialog, expires=NOW)
     desk.keep(dialog)
@@ -636,7 +642,7 @@ def test_edit_of_what_is_not_under_review_is_told_before_and_after(desk: Desk, d
     assert desk.views == []
 
 
-def test_a_form_that_edits_what_nobody_knows_is_told(desk: Desk) -> None:
+def test_a_form_that_edits_what_nobody_knows_is_told(desk: ListeningApp) -> None:
     assert desk.fills_in(FILLED, OF_D_1)["name"].startswith("This dialog is no longer available.")
 
 

@@ -17,7 +17,7 @@ from commands.proposing import propose
 from commands.recipe.labels import JOB, REF_NAME, REQUEST, Request
 from tests.fakes.host import Host
 from tests.kit.dependencies import sources_on
-from tests.kit.update_requests import Bench
+from tests.kit.update_requests import UpdateRequests
 
 DIGEST = f"sha256:{'d' * 64}"
 REPOSITORIES = [
@@ -83,7 +83,7 @@ def test_what_comes_from_a_label_is_refused(name: str, base: str | None) -> None
 
 
 def test_an_image_that_was_made_on_a_tool_is_not_made_again() -> None:
-    bench = Bench()
+    bench = UpdateRequests()
     bench.engine.add_image("warroom/python3-deb:bookworm")
     request = Request(name="tool", base="warroom/python3-deb:bookworm").model_dump_json()
     bench.engine.add_image("tool:1.0.0.1", labels={JOB: "d", REF_NAME: "tool:1.0.0.1", REQUEST: request})
@@ -96,7 +96,7 @@ def test_an_image_that_was_made_on_a_tool_is_not_made_again() -> None:
 
 @pytest.mark.parametrize("name", ["warroom/uv:1", "warroom.invalid/uv:1"])
 def test_a_tool_is_not_updated_or_removed_by_its_id_either(name: str) -> None:
-    bench = Bench()
+    bench = UpdateRequests()
     image = bench.engine.add_image("innocent:1", name)
     wanted = image.id.removeprefix("sha256:")
 
@@ -110,7 +110,7 @@ def test_a_tool_is_not_updated_or_removed_by_its_id_either(name: str) -> None:
 
 
 def test_an_undone_update_moves_no_name_of_a_tool() -> None:
-    bench = Bench()
+    bench = UpdateRequests()
     bench.engine.add_image("warroom.invalid/uv:latest")
     bench.engine.add_image(f"warroom.invalid/uv:{KEPT}")
 
@@ -120,7 +120,7 @@ def test_an_undone_update_moves_no_name_of_a_tool() -> None:
 
 
 def test_menus_and_suggestions_offer_no_tool() -> None:
-    bench = Bench()
+    bench = UpdateRequests()
     bench.engine.add_image("warroom.invalid/uv:1", "warroom/uv:2")
 
     assert bench.sources.base_candidates() == ("demisto/python3-deb",)

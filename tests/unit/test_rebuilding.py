@@ -22,7 +22,7 @@ from commands.model.events import (
 from commands.model.outcomes import Ending
 from commands.recipe.labels import JOB
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.kit.updates import FIRST, SECOND, Scene, proposed
+from tests.kit.updates import FIRST, SECOND, UpdateHost, proposed
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
 LATEST = "example_name:latest"
@@ -31,11 +31,11 @@ PULLED = "registry.example/a:1"
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def scene() -> UpdateHost:
+    return UpdateHost()
 
 
-def test_an_image_of_ours_is_made_anew_under_a_tag_of_its_own_and_the_old_one_stays(scene: Scene) -> None:
+def test_an_image_of_ours_is_made_anew_under_a_tag_of_its_own_and_the_old_one_stays(scene: UpdateHost) -> None:
     old = scene.made(LINE)
     candidate = scene.remade(LATEST, LINE)
 
@@ -54,7 +54,7 @@ def test_an_image_of_ours_is_made_anew_under_a_tag_of_its_own_and_the_old_one_st
     assert (kept.id, kept.repo_tags) == (old.image.id, (old.reference, KEPT))
 
 
-def test_every_step_of_it_runs_again(scene: Scene) -> None:
+def test_every_step_of_it_runs_again(scene: UpdateHost) -> None:
     scene.made(LINE)
 
     scene.update(proposed(scene.remade(LATEST, LINE)))
@@ -65,7 +65,7 @@ def test_every_step_of_it_runs_again(scene: Scene) -> None:
     ]
 
 
-def test_its_steps_are_told_as_what_one_step_of_the_update_is_doing(scene: Scene) -> None:
+def test_its_steps_are_told_as_what_one_step_of_the_update_is_doing(scene: UpdateHost) -> None:
     scene.made(LINE)
     candidate = scene.remade(LATEST, LINE)
     scene.host.says = ["Unpacking wget"]
@@ -81,7 +81,7 @@ def test_its_steps_are_told_as_what_one_step_of_the_update_is_doing(scene: Scene
     assert [event.step for event in scene.emitted if isinstance(event, StepDone)] == [1, 2]
 
 
-def test_latest_of_somebody_else_does_not_move_and_nothing_is_kept(scene: Scene) -> None:
+def test_latest_of_somebody_else_does_not_move_and_nothing_is_kept(scene: UpdateHost) -> None:
     made = scene.made(LINE)
     candidate = scene.remade(made.reference, LINE)
     theirs = scene.engine.add_image(LATEST)
@@ -93,7 +93,7 @@ def test_latest_of_somebody_else_does_not_move_and_nothing_is_kept(scene: Scene)
     assert scene.holder(made.reference) == made.image.id
 
 
-def test_pulls_and_rebuilds_go_on_beside_each_other(scene: Scene) -> None:
+def test_pulls_and_rebuilds_go_on_beside_each_other(scene: UpdateHost) -> None:
     scene.made(LINE)
     pulled = scene.outdated(PULLED)
     proposal = proposed(scene.remade(LATEST, LINE), *pulled.images)
@@ -111,7 +111,7 @@ def test_pulls_and_rebuilds_go_on_beside_each_other(scene: Scene) -> None:
     assert [result.ending for result in updated.results] == [Ending.REBUILT, Ending.UPDATED]
 
 
-def test_several_are_made_one_after_the_other_with_a_build_of_their_own_each(scene: Scene) -> None:
+def test_several_are_made_one_after_the_other_with_a_build_of_their_own_each(scene: UpdateHost) -> None:
     lines = {"one:latest": "name=one dependencies=mechanize", "two:latest": "name=two packages=wget"}
     for line in lines.values():
         scene.made(line)
@@ -125,7 +125,7 @@ def test_several_are_made_one_after_the_other_with_a_build_of_their_own_each(sce
     assert scene.engine.most_builds == 1
 
 
-def test_two_images_of_one_name_are_both_made_and_latest_goes_back_to_what_was_there_first(scene: Scene) -> None:
+def test_two_images_of_one_name_are_both_made_and_latest_goes_back_to_what_was_there_first(scene: UpdateHost) -> None:
     other = "name=example_name packages=curl"
     first, second = scene.made(LINE), scene.made(other, SECOND)
     one, two = scene.remade(first.reference, LINE), scene.remade(second.reference, other)
@@ -147,7 +147,7 @@ def _retagged(plan: object, tag: str) -> Rebuild:
     return replace(plan, creation=replace(plan.creation, spec=spec))
 
 
-def test_a_build_that_fails_leaves_the_old_image_and_stops_no_other(scene: Scene) -> None:
+def test_a_build_that_fails_leaves_the_old_image_and_stops_no_other(scene: UpdateHost) -> None:
     made = scene.made(LINE)
     pulled = scene.outdated(PULLED)
     proposal = proposed(scene.remade(LATEST, LINE), *pulled.images)
@@ -161,7 +161,7 @@ def test_a_build_that_fails_leaves_the_old_image_and_stops_no_other(scene: Scene
     assert (scene.holder(LATEST), scene.holder(KEPT), scene.nameless) == (made.image.id, None, [])
 
 
-def test_modules_that_do_not_import_are_told_with_the_line_to_decide_by_hand(scene: Scene) -> None:
+def test_modules_that_do_not_import_are_told_with_the_line_to_decide_by_hand(scene: UpdateHost) -> None:
     made = scene.made(LINE)
     candidate = scene.remade(LATEST, LINE)
     scene.host.import_errors = {"mechanize": "ImportError: no html5lib"}
@@ -178,7 +178,7 @@ def test_modules_that_do_not_import_are_told_with_the_line_to_decide_by_hand(sce
     assert any(isinstance(event, StepFailed) and event.step == 1 for event in scene.emitted)
 
 
-def test_one_build_that_takes_too_long_fails_and_ends_no_other(scene: Scene) -> None:
+def test_one_build_that_takes_too_long_fails_and_ends_no_other(scene: UpdateHost) -> None:
     scene.made("name=one packages=wget")
     pulled = scene.outdated(PULLED)
     proposal = proposed(scene.remade("one:latest", "name=one packages=wget"), *pulled.images)
@@ -193,7 +193,7 @@ def test_one_build_that_takes_too_long_fails_and_ends_no_other(scene: Scene) -> 
     assert scene.cancellation.reason is None
 
 
-def test_a_second_job_waits_and_does_not_make_what_the_first_has_made(scene: Scene) -> None:
+def test_a_second_job_waits_and_does_not_make_what_the_first_has_made(scene: UpdateHost) -> None:
     scene.made(LINE)
     proposal = proposed(scene.remade(LATEST, LINE))
     builds = len(scene.engine.builds)
@@ -214,7 +214,7 @@ def test_a_second_job_waits_and_does_not_make_what_the_first_has_made(scene: Sce
     assert len(scene.engine.builds) == builds + 1
 
 
-def test_an_older_latest_is_forgotten_when_too_many_are_kept(scene: Scene) -> None:
+def test_an_older_latest_is_forgotten_when_too_many_are_kept(scene: UpdateHost) -> None:
     scene.made(LINE)
     scene.dependencies = replace(scene.dependencies, history_depth=1)
     scene.update(proposed(scene.remade(LATEST, LINE)), FIRST)
@@ -224,7 +224,7 @@ def test_an_older_latest_is_forgotten_when_too_many_are_kept(scene: Scene) -> No
     assert scene.holder(KEPT) is None
 
 
-def test_a_build_that_is_stopped_is_ended_on_the_daemon_and_leaves_nothing(scene: Scene) -> None:
+def test_a_build_that_is_stopped_is_ended_on_the_daemon_and_leaves_nothing(scene: UpdateHost) -> None:
     made = scene.made(LINE)
     proposal = proposed(scene.remade(LATEST, LINE))
     scene.host.steps.shut()

@@ -16,9 +16,9 @@ from commands.model.images import ImageId
 from commands.model.outcomes import MoveResult, RolledBack
 from tests.fakes.engine import FakeEngine
 from tests.fakes.logs import logs_to
-from tests.fakes.work import Killed
+from tests.fakes.work import ProcessKilled
 from tests.kit.dependencies import sources_on
-from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, Mortal, Scene, job_context, proposed
+from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, KillableEngine, UpdateHost, job_context, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -26,24 +26,24 @@ MOST_CALLS = 200
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def scene() -> UpdateHost:
+    return UpdateHost()
 
 
-def offered(scene: Scene, line: str = f"image={NAME}") -> RollBack:
+def offered(scene: UpdateHost, line: str = f"image={NAME}") -> RollBack:
     """What the button on an image leads to."""
     proposal = answer(parse(line), sources_on(scene.engine), lambda _: None)
     assert isinstance(proposal, RollBack)
     return proposal
 
 
-def roll_back(scene: Scene, proposal: RollBack, job: str = SECOND) -> RolledBack:
+def roll_back(scene: UpdateHost, proposal: RollBack, job: str = SECOND) -> RolledBack:
     outcome = carry_out(proposal, job_context(job), scene.dependencies, scene.emit, Cancellation())
     assert isinstance(outcome, RolledBack)
     return outcome
 
 
-def updated(scene: Scene, *names: str, job: str = FIRST) -> tuple[ImageId, ...]:
+def updated(scene: UpdateHost, *names: str, job: str = FIRST) -> tuple[ImageId, ...]:
     """Bring old images up to date, and say which they were."""
     old = [scene.pulled(name).id if scene.holder(name) is None else scene.holder(name) for name in names]
     for name in names:
@@ -55,7 +55,7 @@ def updated(scene: Scene, *names: str, job: str = FIRST) -> tuple[ImageId, ...]:
 # ── When all goes well ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_name_goes_back_and_what_it_left_is_kept_instead(scene: Scene) -> None:
+def test_a_name_goes_back_and_what_it_left_is_kept_instead(scene: UpdateHost) -> None:
     (old,) = updated(scene, NAME)
     new = scene.holder(NAME)
     proposal = offered(scene)
@@ -67,7 +67,7 @@ def test_a_name_goes_back_and_what_it_left_is_kept_instead(scene: Scene) -> None
     assert (scene.holder(NAME), scene.holder(kept), scene.holder(kept_name(FIRST, NAME))) == (old, new, None)
 
 
-def test_a_roll_back_can_be_rolled_back(scene: Scene) -> None:
+def test_a_roll_back_can_be_rolled_back(scene: UpdateHost) -> None:
     (old,) = updated(scene, NAME)
     new = scene.holder(NAME)
     roll_back(scene, offered(scene))
@@ -78,7 +78,7 @@ def test_a_roll_back_can_be_rolled_back(scene: Scene) -> None:
     assert scene.holder(kept_name(SECOND, NAME)) is None
 
 
-def test_every_name_of_an_update_goes_back(scene: Scene) -> None:
+def test_every_name_of_an_update_goes_back(scene: UpdateHost) -> None:
     old = updated(scene, NAME, OTHER)
 
     outcome = roll_back(scene, offered(scene, f"job={FIRST}"))
@@ -87,7 +87,7 @@ def test_every_name_of_an_update_goes_back(scene: Scene) -> None:
     assert (scene.holder(NAME), scene.holder(OTHER)) == old
 
 
-def test_an_image_that_was_made_anew_goes_back_too(scene: Scene) -> None:
+def test_an_image_that_was_made_anew_goes_back_too(scene: UpdateHost) -> None:
     line, latest = "name=example_name packages=wget", "example_name:latest"
     old = scene.made(line).image.id
     scene.result(_update_of(scene, latest, line))
@@ -97,11 +97,11 @@ def test_an_image_that_was_made_anew_goes_back_too(scene: Scene) -> None:
     assert scene.holder(latest) == old
 
 
-def _update_of(scene: Scene, name: str, line: str) -> Update:
+def _update_of(scene: UpdateHost, name: str, line: str) -> Update:
     return proposed(scene.remade(name, line))
 
 
-def test_a_name_that_is_gone_comes_back(scene: Scene) -> None:
+def test_a_name_that_is_gone_comes_back(scene: UpdateHost) -> None:
     (old,) = updated(scene, NAME)
     scene.engine.remove_image(NAME)
     proposal = offered(scene)
@@ -113,7 +113,7 @@ def test_a_name_that_is_gone_comes_back(scene: Scene) -> None:
     assert scene.holder(NAME) == old
 
 
-def test_containers_of_the_image_that_is_left_are_named_and_run_on(scene: Scene) -> None:
+def test_containers_of_the_image_that_is_left_are_named_and_run_on(scene: UpdateHost) -> None:
     updated(scene, NAME)
     new = scene.holder(NAME)
     assert new is not None
@@ -126,7 +126,7 @@ def test_containers_of_the_image_that_is_left_are_named_and_run_on(scene: Scene)
     assert [(one.name, one.image) for one in scene.engine.containers()] == [("web", new), ("done", new)]
 
 
-def test_no_more_are_kept_than_is_set(scene: Scene) -> None:
+def test_no_more_are_kept_than_is_set(scene: UpdateHost) -> None:
     updated(scene, NAME, job=BEFORE)
     updated(scene, NAME)
     scene.dependencies = replace(scene.dependencies, history_depth=1)
@@ -140,19 +140,19 @@ def test_no_more_are_kept_than_is_set(scene: Scene) -> None:
 # ── A review that is void ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def moved(scene: Scene) -> None:
+def moved(scene: UpdateHost) -> None:
     scene.pulled(NAME)
 
 
-def gone(scene: Scene) -> None:
+def gone(scene: UpdateHost) -> None:
     scene.engine.remove_image(NAME)
 
 
-def forgotten(scene: Scene) -> None:
+def forgotten(scene: UpdateHost) -> None:
     scene.engine.remove_image(kept_name(FIRST, NAME))
 
 
-def kept_is_another(scene: Scene) -> None:
+def kept_is_another(scene: UpdateHost) -> None:
     other = scene.pulled("registry.example/x:1")
     scene.engine.tag(other.id, "registry.example/a", f"before-{FIRST}")
 
@@ -167,7 +167,7 @@ def kept_is_another(scene: Scene) -> None:
     ],
 )
 def test_facts_that_changed_since_the_review_make_it_void(
-    scene: Scene, change: Callable[[Scene], None], words: str
+    scene: UpdateHost, change: Callable[[UpdateHost], None], words: str
 ) -> None:
     updated(scene, NAME, OTHER)
     proposal = offered(scene, f"job={FIRST}")
@@ -181,7 +181,7 @@ def test_facts_that_changed_since_the_review_make_it_void(
     assert scene.engine.listing() == before
 
 
-def test_what_another_job_has_rolled_back_meanwhile_is_not_rolled_back_again(scene: Scene) -> None:
+def test_what_another_job_has_rolled_back_meanwhile_is_not_rolled_back_again(scene: UpdateHost) -> None:
     updated(scene, NAME)
     proposal = offered(scene)
     roll_back(scene, proposal)
@@ -193,7 +193,7 @@ def test_what_another_job_has_rolled_back_meanwhile_is_not_rolled_back_again(sce
     assert scene.engine.listing() == before
 
 
-def test_a_daemon_that_is_away_is_told_before_anything_is_touched(scene: Scene) -> None:
+def test_a_daemon_that_is_away_is_told_before_anything_is_touched(scene: UpdateHost) -> None:
     updated(scene, NAME)
     proposal = offered(scene)
     scene.engine.break_down()
@@ -205,7 +205,7 @@ def test_a_daemon_that_is_away_is_told_before_anything_is_touched(scene: Scene) 
 # ── When it fails ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Refusing(FakeEngine):
+class UnmovableTagEngine(FakeEngine):
     """A daemon that refuses to move one name."""
 
     is_refusing = False
@@ -217,8 +217,8 @@ class Refusing(FakeEngine):
 
 
 def test_one_name_that_fails_does_not_stop_the_others() -> None:
-    engine = Refusing()
-    scene = Scene(engine)
+    engine = UnmovableTagEngine()
+    scene = UpdateHost(engine)
     _, other = updated(scene, NAME, OTHER)
     new = scene.holder(NAME)
     proposal = offered(scene, f"job={FIRST}")
@@ -233,7 +233,7 @@ def test_one_name_that_fails_does_not_stop_the_others() -> None:
     assert scene.holder(kept_name(FIRST, NAME)) is not None
 
 
-def test_a_name_that_another_job_works_on_is_left_alone(scene: Scene) -> None:
+def test_a_name_that_another_job_works_on_is_left_alone(scene: UpdateHost) -> None:
     updated(scene, NAME)
     new = scene.holder(NAME)
     proposal = offered(scene)
@@ -246,11 +246,11 @@ def test_a_name_that_another_job_works_on_is_left_alone(scene: Scene) -> None:
 
 
 def test_a_kept_tag_that_cannot_be_removed_does_not_make_it_fail() -> None:
-    class Clinging(FakeEngine):
+    class UnremovableImageEngine(FakeEngine):
         def remove_image(self, reference: str) -> None:
             raise Problem(f"{reference} stays.", hint="Ask why.")
 
-    scene = Scene(Clinging())
+    scene = UpdateHost(UnremovableImageEngine())
     (old,) = updated(scene, NAME)
 
     with logs_to(StringIO()):
@@ -267,8 +267,8 @@ def test_a_kept_tag_that_cannot_be_removed_does_not_make_it_fail() -> None:
 def test_a_roll_back_that_is_killed_at_any_point_is_finished(*, is_done: bool) -> None:
     deaths = 0
     for at in range(1, MOST_CALLS):
-        engine = Mortal()
-        scene = Scene(engine)
+        engine = KillableEngine()
+        scene = UpdateHost(engine)
         old = updated(scene, NAME, OTHER)
         new = (scene.holder(NAME), scene.holder(OTHER))
         proposal = offered(scene, f"job={FIRST}")
@@ -277,7 +277,7 @@ def test_a_roll_back_that_is_killed_at_any_point_is_finished(*, is_done: bool) -
         try:
             roll_back(scene, proposal)
             break
-        except Killed:
+        except ProcessKilled:
             engine.revive()
             deaths += 1
         outcome = roll_back(scene, proposal)
@@ -290,7 +290,7 @@ def test_a_roll_back_that_is_killed_at_any_point_is_finished(*, is_done: bool) -
     assert deaths < MOST_CALLS - 1
 
 
-def test_what_changed_after_a_crash_is_told_of_that_name_alone(scene: Scene) -> None:
+def test_what_changed_after_a_crash_is_told_of_that_name_alone(scene: UpdateHost) -> None:
     old = updated(scene, NAME, OTHER)
     proposal = offered(scene, f"job={FIRST}")
     first: Move = proposal.moves[0]

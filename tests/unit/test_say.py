@@ -32,7 +32,7 @@ DECIDE = ("keep", "discard", "log", "packages")
 
 
 @dataclass(slots=True)
-class Seen(Silent):
+class RecordingConversation(Silent):
     """What would be on the screen."""
 
     states: list[str] = field(default_factory=list)
@@ -163,7 +163,7 @@ def test_a_person_at_a_terminal_is_not_offered_a_form() -> None:
 
 
 def test_what_the_bot_answers_to_this_person_alone_is_a_refusal() -> None:
-    show = Seen()
+    show = RecordingConversation()
 
     said = say(FakePerson([note("There is no `nam`.", answers=MINE)]), show=show)
 
@@ -186,7 +186,7 @@ def test_a_note_about_something_else_ends_nothing(answers: str | None) -> None:
 
 
 def test_dialogs_of_other_commands_are_not_shown_and_not_clicked() -> None:
-    show = Seen()
+    show = RecordingConversation()
     person = FakePerson([dialog("review", *REVIEW, trigger=THEIRS), dialog("done", trigger=THEIRS), dialog("done")])
 
     assert say(person, yes=True, show=show).succeeded
@@ -200,7 +200,7 @@ def test_what_happened_before_is_history() -> None:
 
 
 def test_the_thread_is_shown_and_that_of_others_is_not() -> None:
-    show = Seen()
+    show = RecordingConversation()
 
     def reply(text: str, thread: str) -> Message | RoomEvent:
         return Message(ts="12.1", channel="C0WARROOM", author="U0BOT", text=text, thread_ts=thread)
@@ -370,7 +370,7 @@ def updating(*after_undo: Message | RoomEvent) -> FakePerson:
 
 
 def test_a_click_after_the_end_begins_another_dialog_which_is_followed() -> None:
-    show = Seen()
+    show = RecordingConversation()
     person = updating(
         dialog("preparing", trigger=UNDO, ts="20.1"), dialog("review", "roll_back", "cancel", trigger=UNDO, ts="20.1")
     )
@@ -425,7 +425,7 @@ def test_a_button_that_is_gone_when_it_is_pressed_leaves_the_dialog_as_it_is() -
 
 
 def test_a_file_is_waited_for_before_the_next_click() -> None:
-    show = Seen()
+    show = RecordingConversation()
     file = SharedFile(id="F1", name="changes.txt", title="Changes", size=1)
     person = updating(dialog("described", trigger=UNDO, ts="20.1"))
     person.after["changes"] = [FileShared(sequence=99, channel="C0", ts="12.2", thread_ts="10.1", file=file)]
@@ -435,7 +435,7 @@ def test_a_file_is_waited_for_before_the_next_click() -> None:
 
 
 def test_a_file_that_is_there_already_is_no_refusal() -> None:
-    show = Seen()
+    show = RecordingConversation()
     person = updating()
     person.after["changes"] = [note("`changes.txt` is in the thread.", answers=None)]
 
@@ -538,7 +538,7 @@ def test_a_list_whose_disk_takes_long_to_count_is_left_after_a_while() -> None:
 
 
 def test_a_page_is_turned_as_often_as_there_is_a_button() -> None:
-    show = Seen()
+    show = RecordingConversation()
     person = FakePerson([dialog("listed", "next_page", text="page 1", facts=UNCOUNTED)])
     person.after["next_page"] = [dialog("listed", "previous_page", text="page 2", facts=COUNTED)]
 

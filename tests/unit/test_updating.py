@@ -33,7 +33,7 @@ from commands.recipe.labels import JOB
 from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, Scene, digest_of, proposed
+from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, UpdateHost, digest_of, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -42,15 +42,15 @@ NO_PACKAGES = ("Neither image has a package database (dpkg or apk), so OS packag
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def scene() -> UpdateHost:
+    return UpdateHost()
 
 
 def endings(updated: Updated) -> list[tuple[str, Ending]]:
     return [(result.name, result.ending) for result in updated.results]
 
 
-def assert_then_open(waits: threading.Event, scene: Scene) -> None:
+def assert_then_open(waits: threading.Event, scene: UpdateHost) -> None:
     """Let the pulls pass once somebody waits; also where nobody does, so that the test fails instead of hanging."""
     came = waits.wait(PATIENCE_SECONDS)
     scene.pulls.open()
@@ -64,7 +64,7 @@ def without_times(events: list[Event]) -> list[Event]:
 # ── When all goes well ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_name_moves_to_what_was_confirmed_and_the_image_before_is_kept(scene: Scene) -> None:
+def test_the_name_moves_to_what_was_confirmed_and_the_image_before_is_kept(scene: UpdateHost) -> None:
     old, new = scene.pulled(NAME), scene.offer(NAME)
 
     result = scene.result(scene.propose(NAME))
@@ -82,7 +82,7 @@ def test_the_name_moves_to_what_was_confirmed_and_the_image_before_is_kept(scene
     assert scene.engine.pulls[-1] == Reference("registry.example/a", digest=digest_of(new))
 
 
-def test_everything_is_told_in_its_order(scene: Scene) -> None:
+def test_everything_is_told_in_its_order(scene: UpdateHost) -> None:
     scene.update(scene.outdated(NAME))
 
     assert without_times(scene.emitted) == [
@@ -97,7 +97,7 @@ def test_everything_is_told_in_its_order(scene: Scene) -> None:
     ]
 
 
-def test_every_image_of_the_review_has_a_result_in_its_order(scene: Scene) -> None:
+def test_every_image_of_the_review_has_a_result_in_its_order(scene: UpdateHost) -> None:
     changing = scene.outdated(NAME, OTHER)
     scene.pulled("registry.example/kept:1")
     kept = scene.candidate("registry.example/kept:1", Keep("It is the newest."))
@@ -124,7 +124,7 @@ def test_every_image_of_the_review_has_a_result_in_its_order(scene: Scene) -> No
     assert scene.emitted[0] == StepsPlanned((NAME, OTHER, COMPARE_STEP))
 
 
-def test_what_an_update_brought_is_read_out_of_both_images(scene: Scene) -> None:
+def test_what_an_update_brought_is_read_out_of_both_images(scene: UpdateHost) -> None:
     old, new = scene.pulled(NAME), scene.offer(NAME)
     scene.engine.files[old.id] = _installed("1.0")
     scene.engine.files[new.id] = _installed("1.1")
@@ -145,12 +145,12 @@ def _metadata(version: str) -> bytes:
 
 
 def test_packages_that_cannot_be_read_are_a_gap_and_no_failure() -> None:
-    class Unreadable(FakeEngine):
+    class UnreadableEngine(FakeEngine):
         def read_files(self, order: object) -> object:  # type: ignore[override]
             del order
             raise Problem("The container could not be created.", hint="Look at the log.")
 
-    scene = Scene(Unreadable())
+    scene = UpdateHost(UnreadableEngine())
 
     result = scene.result(scene.outdated(NAME))
 
@@ -159,7 +159,7 @@ def test_packages_that_cannot_be_read_are_a_gap_and_no_failure() -> None:
     assert result.ending is Ending.UPDATED
 
 
-def test_containers_that_run_on_with_the_image_before_are_named(scene: Scene) -> None:
+def test_containers_that_run_on_with_the_image_before_are_named(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME)
     old = proposal.images[0].present.id
     scene.engine.add_container("web", old)
@@ -170,7 +170,7 @@ def test_containers_that_run_on_with_the_image_before_are_named(scene: Scene) ->
     assert len(scene.engine.containers()) == 3
 
 
-def test_an_image_that_a_mirror_brought_gets_the_name_that_was_reviewed(scene: Scene) -> None:
+def test_an_image_that_a_mirror_brought_gets_the_name_that_was_reviewed(scene: UpdateHost) -> None:
     scene.pulled(NAME)
     new = scene.engine.offer("mirror.example/a:latest")
     scene.hub.digests[NAME] = digest_of(new)
@@ -182,7 +182,7 @@ def test_an_image_that_a_mirror_brought_gets_the_name_that_was_reviewed(scene: S
     assert scene.holder(NAME) == new.id
 
 
-def test_no_more_are_pulled_at_once_than_is_set(scene: Scene) -> None:
+def test_no_more_are_pulled_at_once_than_is_set(scene: UpdateHost) -> None:
     proposal = scene.outdated(*(f"registry.example/{number}:1" for number in range(8)))
     scene.pulls.shut()
 
@@ -194,7 +194,7 @@ def test_no_more_are_pulled_at_once_than_is_set(scene: Scene) -> None:
     assert scene.engine.most_pulls == 3
 
 
-def test_the_limit_of_pulls_holds_for_all_jobs_together(scene: Scene) -> None:
+def test_the_limit_of_pulls_holds_for_all_jobs_together(scene: UpdateHost) -> None:
     ours, theirs = scene.outdated(NAME), scene.outdated(OTHER)
     scene.dependencies = replace(scene.dependencies, pulls_at_once=1)
     scene.pulls.shut()
@@ -211,13 +211,13 @@ def test_the_limit_of_pulls_holds_for_all_jobs_together(scene: Scene) -> None:
     assert StepNoted(1, "Waiting: other pulls are under way") in scene.emitted
 
 
-def test_nothing_runs_on_when_an_update_is_over(scene: Scene) -> None:
+def test_nothing_runs_on_when_an_update_is_over(scene: UpdateHost) -> None:
     scene.update(scene.outdated(NAME))
 
     assert (scene.engine.running_pulls, scene.engine.throwaways, scene.engine.cancelled) == (0, 0, [])
 
 
-def test_what_is_logged_of_a_pull_tells_the_job(scene: Scene) -> None:
+def test_what_is_logged_of_a_pull_tells_the_job(scene: UpdateHost) -> None:
     job, seen = ContextVar("job", default=""), list[str]()
     proposal = scene.outdated(NAME)
 
@@ -236,7 +236,7 @@ def test_what_is_logged_of_a_pull_tells_the_job(scene: Scene) -> None:
 # ── Two updates of one image ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_second_update_of_an_image_waits_and_finds_it_brought_by_the_first(scene: Scene) -> None:
+def test_a_second_update_of_an_image_waits_and_finds_it_brought_by_the_first(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME)
     scene.pulls.shut()
 
@@ -255,7 +255,7 @@ def test_a_second_update_of_an_image_waits_and_finds_it_brought_by_the_first(sce
     assert scene.holder(kept_name(SECOND, NAME)) is None
 
 
-def test_two_names_of_one_image_are_updated_both(scene: Scene) -> None:
+def test_two_names_of_one_image_are_updated_both(scene: UpdateHost) -> None:
     old = scene.pulled(NAME)
     scene.engine.tag(old.id, "registry.example/a", "3")
     new = scene.offer(NAME)
@@ -278,7 +278,7 @@ def test_two_names_of_one_image_are_updated_both(scene: Scene) -> None:
 # ── How far back the history goes ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_more_than_the_depth_are_not_kept_and_the_oldest_go_first(scene: Scene) -> None:
+def test_more_than_the_depth_are_not_kept_and_the_oldest_go_first(scene: UpdateHost) -> None:
     scene.dependencies = replace(scene.dependencies, history_depth=2)
     images = [scene.pulled(NAME).id]
     for job in (BEFORE, FIRST, SECOND, THIRD):
@@ -291,14 +291,14 @@ def test_more_than_the_depth_are_not_kept_and_the_oldest_go_first(scene: Scene) 
     assert len(scene.engine.images({})) == 4  # With the base of the host.
 
 
-def test_what_this_very_update_keeps_is_never_forgotten_by_it(scene: Scene) -> None:
+def test_what_this_very_update_keeps_is_never_forgotten_by_it(scene: UpdateHost) -> None:
     scene.dependencies = replace(scene.dependencies, history_depth=0)
 
     assert scene.result(scene.outdated(NAME)).kept_as == KEPT
     assert scene.holder(KEPT) is not None
 
 
-def test_an_older_image_that_a_container_needs_stays_and_is_told(scene: Scene) -> None:
+def test_an_older_image_that_a_container_needs_stays_and_is_told(scene: UpdateHost) -> None:
     scene.dependencies = replace(scene.dependencies, history_depth=1)
     scene.update(scene.outdated(NAME), BEFORE)
     oldest = kept_name(BEFORE, NAME)

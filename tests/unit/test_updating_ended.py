@@ -24,8 +24,8 @@ from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
-from tests.fakes.work import Killed
-from tests.kit.updates import BEFORE, FIRST, SECOND, Mortal, Scene, proposed
+from tests.fakes.work import ProcessKilled
+from tests.kit.updates import BEFORE, FIRST, SECOND, KillableEngine, UpdateHost, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -37,14 +37,14 @@ MOST_CALLS = 200
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def scene() -> UpdateHost:
+    return UpdateHost()
 
 
 # ── Stop ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_nothing_is_pulled_where_it_was_stopped_before_it_began(scene: Scene) -> None:
+def test_nothing_is_pulled_where_it_was_stopped_before_it_began(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME, OTHER)
     pulls = len(scene.engine.pulls)
     scene.cancellation.request(CancelReason.STOPPED)
@@ -57,7 +57,7 @@ def test_nothing_is_pulled_where_it_was_stopped_before_it_began(scene: Scene) ->
     assert not [event for event in scene.emitted if isinstance(event, StepStarted)]
 
 
-def test_what_is_done_stays_done_and_what_runs_ends_at_once(scene: Scene) -> None:
+def test_what_is_done_stays_done_and_what_runs_ends_at_once(scene: UpdateHost) -> None:
     names = [f"registry.example/{number}:1" for number in range(5)]
     proposal = scene.outdated(*names)
     old = [scene.holder(name) for name in names]
@@ -88,7 +88,7 @@ def test_what_is_done_stays_done_and_what_runs_ends_at_once(scene: Scene) -> Non
     assert scene.engine.reads == []
 
 
-def test_a_pull_that_arrived_but_was_stopped_before_it_got_its_name_leaves_nothing(scene: Scene) -> None:
+def test_a_pull_that_arrived_but_was_stopped_before_it_got_its_name_leaves_nothing(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME)
     old = scene.holder(NAME)
 
@@ -109,7 +109,7 @@ def test_a_pull_that_arrived_but_was_stopped_before_it_got_its_name_leaves_nothi
     assert (scene.holder(NAME), scene.holder(KEPT), scene.nameless) == (old, None, [])
 
 
-def test_who_waits_for_another_update_is_stopped_without_it(scene: Scene) -> None:
+def test_who_waits_for_another_update_is_stopped_without_it(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME)
     scene.pulls.shut()
     theirs = Cancellation()
@@ -131,7 +131,7 @@ def test_who_waits_for_another_update_is_stopped_without_it(scene: Scene) -> Non
 
 
 def test_a_daemon_that_does_not_end_a_pull_at_first_is_told_again() -> None:
-    class Stubborn(FakeEngine):
+    class UncancellablePullEngine(FakeEngine):
         refusals = 2
 
         def cancel_pull(self, pull_id: str) -> None:
@@ -140,7 +140,7 @@ def test_a_daemon_that_does_not_end_a_pull_at_first_is_told_again() -> None:
                 raise EngineUnavailable("Not now.", hint="Wait.")
             super().cancel_pull(pull_id)
 
-    scene = Scene(Stubborn())
+    scene = UpdateHost(UncancellablePullEngine())
     proposal = scene.outdated(NAME)
     scene.pulls.shut()
 
@@ -152,7 +152,7 @@ def test_a_daemon_that_does_not_end_a_pull_at_first_is_told_again() -> None:
     assert scene.engine.running_pulls == 0
 
 
-class Reading(FakeEngine):
+class EndlessReadEngine(FakeEngine):
     """A daemon that reads until it is swept."""
 
     def __init__(self) -> None:
@@ -172,8 +172,8 @@ class Reading(FakeEngine):
 
 
 def test_a_comparison_that_takes_its_time_is_ended_and_the_update_stays() -> None:
-    engine = Reading()
-    scene = Scene(engine)
+    engine = EndlessReadEngine()
+    scene = UpdateHost(engine)
     proposal = scene.outdated(NAME)
 
     with logs_to(StringIO()), ThreadPoolExecutor(1) as threads:
@@ -189,7 +189,7 @@ def test_a_comparison_that_takes_its_time_is_ended_and_the_update_stays() -> Non
 # ── The bot ends ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_update_that_the_bots_end_interrupts_goes_on_where_it_was(scene: Scene) -> None:
+def test_an_update_that_the_bots_end_interrupts_goes_on_where_it_was(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME, OTHER, THIRD_NAME, LATEST.replace("latest", "1"))
     scene.pulls.shut()
     one_is_done = threading.Event()
@@ -214,8 +214,8 @@ def test_an_update_that_the_bots_end_interrupts_goes_on_where_it_was(scene: Scen
 
 
 def test_a_comparison_that_the_bots_end_interrupts_is_made_by_the_next_process() -> None:
-    engine = Reading()
-    scene = Scene(engine)
+    engine = EndlessReadEngine()
+    scene = UpdateHost(engine)
     proposal = scene.outdated(NAME)
 
     with logs_to(StringIO()), ThreadPoolExecutor(1) as threads:
@@ -225,7 +225,7 @@ def test_a_comparison_that_the_bots_end_interrupts_is_made_by_the_next_process()
         assert isinstance(running.exception(PATIENCE_SECONDS), BuildStopped)
 
 
-def test_nothing_is_begun_where_the_bot_ends_before(scene: Scene) -> None:
+def test_nothing_is_begun_where_the_bot_ends_before(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME)
     scene.cancellation.request(CancelReason.SHUTDOWN)
 
@@ -236,11 +236,11 @@ def test_nothing_is_begun_where_the_bot_ends_before(scene: Scene) -> None:
 # ── kill -9 ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def killed(scene: Scene, engine: Mortal, proposal: Update, at: int, *, is_done: bool) -> bool:
+def killed(scene: UpdateHost, engine: KillableEngine, proposal: Update, at: int, *, is_done: bool) -> bool:
     """Kill the bot at a call to the daemon, start it again, and say whether it died."""
     engine.count_from_now()
     engine.dies_at, engine.is_done, engine.has_died = at, is_done, False
-    with suppress(Killed):
+    with suppress(ProcessKilled):
         scene.update(proposal)
     engine.revive()
     return engine.has_died
@@ -250,8 +250,8 @@ def killed(scene: Scene, engine: Mortal, proposal: Update, at: int, *, is_done: 
 def test_a_pull_that_is_killed_at_any_point_is_finished_and_told_as_updated(*, is_done: bool) -> None:
     deaths = 0
     for at in range(1, MOST_CALLS):
-        engine = Mortal()
-        scene = Scene(engine)
+        engine = KillableEngine()
+        scene = UpdateHost(engine)
         # One image that is kept already has to go.
         scene.update(scene.outdated(NAME), BEFORE)
         new = scene.offer(NAME)
@@ -274,7 +274,7 @@ def test_a_pull_that_is_killed_at_any_point_is_finished_and_told_as_updated(*, i
     assert deaths < MOST_CALLS - 1
 
 
-def _with_depth_one(scene: Scene) -> Dependencies:
+def _with_depth_one(scene: UpdateHost) -> Dependencies:
     return replace(scene.dependencies, history_depth=1)
 
 
@@ -282,8 +282,8 @@ def _with_depth_one(scene: Scene) -> Dependencies:
 def test_a_rebuild_that_is_killed_at_any_point_is_finished_and_made_once(*, is_done: bool) -> None:
     deaths = 0
     for at in range(1, MOST_CALLS):
-        engine = Mortal()
-        scene = Scene(engine)
+        engine = KillableEngine()
+        scene = UpdateHost(engine)
         with logs_to(StringIO()):
             made = scene.made(LINE)
             proposal = proposed(scene.remade(LATEST, LINE))
@@ -305,8 +305,8 @@ def test_a_rebuild_that_is_killed_at_any_point_is_finished_and_made_once(*, is_d
 
 
 def test_two_images_of_which_one_was_moved_before_the_kill_are_both_told_as_updated() -> None:
-    engine = Mortal()
-    scene = Scene(engine)
+    engine = KillableEngine()
+    scene = UpdateHost(engine)
     proposal = scene.outdated(NAME, OTHER)
     scene.dependencies = replace(scene.dependencies, pulls_at_once=1)
     moved = threading.Event()
@@ -314,10 +314,10 @@ def test_two_images_of_which_one_was_moved_before_the_kill_are_both_told_as_upda
     def die_then(event: Event) -> None:
         if event == StepStarted(2):
             moved.set()
-            raise Killed
+            raise ProcessKilled
 
     scene.at_event = die_then
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         scene.update(proposal)
     assert moved.is_set()
     scene.at_event = lambda _: None
@@ -332,11 +332,11 @@ def test_two_images_of_which_one_was_moved_before_the_kill_are_both_told_as_upda
     assert COMPARE_STEP in str(scene.emitted)
 
 
-def test_what_was_done_before_a_crash_keeps_the_review_from_being_void(scene: Scene) -> None:
+def test_what_was_done_before_a_crash_keeps_the_review_from_being_void(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME, OTHER)
     scene.dependencies = replace(scene.dependencies, pulls_at_once=1)
     scene.at_event = lambda event: _die() if event == StepStarted(2) else None
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         scene.update(proposal)
     scene.at_event = lambda _: None
     scene.pulled(OTHER)
@@ -347,7 +347,7 @@ def test_what_was_done_before_a_crash_keeps_the_review_from_being_void(scene: Sc
     assert "has changed since the review: it is another image now" in changed.reason
 
 
-def test_an_image_that_was_made_before_a_crash_keeps_the_review_from_being_void(scene: Scene) -> None:
+def test_an_image_that_was_made_before_a_crash_keeps_the_review_from_being_void(scene: UpdateHost) -> None:
     made = scene.made(LINE)
     scene.engine.add_image(LATEST)
     proposal = proposed(scene.remade(made.reference, LINE), *scene.outdated(NAME).images)
@@ -360,4 +360,4 @@ def test_an_image_that_was_made_before_a_crash_keeps_the_review_from_being_void(
 
 
 def _die() -> None:
-    raise Killed
+    raise ProcessKilled

@@ -28,7 +28,7 @@ from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.logs import logs_to
-from tests.kit.updates import FIRST, Scene, digest_of, proposed
+from tests.kit.updates import FIRST, UpdateHost, digest_of, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -36,8 +36,8 @@ KEPT = f"registry.example/a:before-{FIRST}"
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def scene() -> UpdateHost:
+    return UpdateHost()
 
 
 def endings(updated: Updated) -> list[tuple[str, Ending]]:
@@ -47,19 +47,19 @@ def endings(updated: Updated) -> list[tuple[str, Ending]]:
 # ── A review that is void ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def gone(scene: Scene) -> None:
+def gone(scene: UpdateHost) -> None:
     scene.engine.remove_image(OTHER)
 
 
-def moved(scene: Scene) -> None:
+def moved(scene: UpdateHost) -> None:
     scene.pulled(OTHER)
 
 
-def moved_in_the_registry(scene: Scene) -> None:
+def moved_in_the_registry(scene: UpdateHost) -> None:
     scene.offer(OTHER)
 
 
-def gone_from_the_registry(scene: Scene) -> None:
+def gone_from_the_registry(scene: UpdateHost) -> None:
     del scene.hub.digests[OTHER]
 
 
@@ -73,7 +73,7 @@ def gone_from_the_registry(scene: Scene) -> None:
     ],
 )
 def test_facts_that_changed_since_the_review_make_it_void(
-    scene: Scene, change: Callable[[Scene], None], words: str
+    scene: UpdateHost, change: Callable[[UpdateHost], None], words: str
 ) -> None:
     proposal = scene.outdated(NAME, OTHER)
     change(scene)
@@ -87,14 +87,16 @@ def test_facts_that_changed_since_the_review_make_it_void(
 
 
 @pytest.mark.parametrize("kind", [RegistryLimited, RegistryUnreachable, Problem])
-def test_a_registry_that_cannot_be_asked_now_does_not_make_the_review_void(scene: Scene, kind: type[Problem]) -> None:
+def test_a_registry_that_cannot_be_asked_now_does_not_make_the_review_void(
+    scene: UpdateHost, kind: type[Problem]
+) -> None:
     proposal = scene.outdated(NAME)
     scene.hub.problems[NAME] = kind("Not now.", hint="Wait.")
 
     assert scene.result(proposal).ending is Ending.UPDATED
 
 
-def test_what_is_not_to_change_is_not_asked_about(scene: Scene) -> None:
+def test_what_is_not_to_change_is_not_asked_about(scene: UpdateHost) -> None:
     scene.pulled(NAME)
     kept = scene.candidate(NAME, Keep("It is the newest."))
     scene.engine.remove_image(NAME)
@@ -104,7 +106,9 @@ def test_what_is_not_to_change_is_not_asked_about(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("change", [gone, moved])
-def test_a_name_that_changes_during_its_pull_is_left_as_it_is(scene: Scene, change: Callable[[Scene], None]) -> None:
+def test_a_name_that_changes_during_its_pull_is_left_as_it_is(
+    scene: UpdateHost, change: Callable[[UpdateHost], None]
+) -> None:
     proposal = scene.outdated(OTHER)
     changed: list[ImageId | None] = []
 
@@ -128,7 +132,7 @@ def digest_of_plan(proposal: Update) -> str:
     return str(proposal.images[0].remote)
 
 
-def test_a_new_manifest_of_the_same_image_is_no_update(scene: Scene) -> None:
+def test_a_new_manifest_of_the_same_image_is_no_update(scene: UpdateHost) -> None:
     old = scene.pulled(NAME)
     again = replace(old, repo_digests=(f"registry.example/a@sha256:{'7' * 64}",))
     scene.engine.hub[NAME] = again
@@ -149,7 +153,7 @@ def test_a_new_manifest_of_the_same_image_is_no_update(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("kind", [PullFailed, DiskFull, ImageNotFound, Problem])
-def test_a_pull_that_breaks_leaves_the_old_image_and_stops_no_other(scene: Scene, kind: type[Problem]) -> None:
+def test_a_pull_that_breaks_leaves_the_old_image_and_stops_no_other(scene: UpdateHost, kind: type[Problem]) -> None:
     proposal = scene.outdated(NAME, OTHER)
     old = scene.holder(NAME)
     pinned = f"registry.example/a@{proposal.images[0].remote}"
@@ -171,7 +175,7 @@ def test_a_pull_that_breaks_leaves_the_old_image_and_stops_no_other(scene: Scene
     assert told == [LogLine(1, "It broke."), LogLine(1, "line 1"), LogLine(1, "line 2")]
 
 
-def test_a_pull_that_succeeds_with_another_image_is_a_failure(scene: Scene) -> None:
+def test_a_pull_that_succeeds_with_another_image_is_a_failure(scene: UpdateHost) -> None:
     proposal = scene.outdated(NAME)
     old = scene.holder(NAME)
     scene.engine.pull_script = lambda *_: scene.engine.offer("registry.example/a:surprise")
@@ -185,7 +189,7 @@ def test_a_pull_that_succeeds_with_another_image_is_a_failure(scene: Scene) -> N
     assert scene.holder(NAME) == old
 
 
-class Refusing(FakeEngine):
+class TagRefusingEngine(FakeEngine):
     """A daemon that refuses one name, so many times; `refused` is then done before."""
 
     def __init__(self, name: str, problem: Problem) -> None:
@@ -202,8 +206,8 @@ class Refusing(FakeEngine):
 
 @pytest.mark.parametrize("name", [KEPT, NAME])
 def test_a_name_that_the_daemon_refuses_leaves_all_as_it_was(name: str) -> None:
-    engine = Refusing(name, Problem("No.", hint="Ask why."))
-    scene = Scene(engine)
+    engine = TagRefusingEngine(name, Problem("No.", hint="Ask why."))
+    scene = UpdateHost(engine)
     proposal = scene.outdated(NAME)
     before = engine.listing()
     engine.is_refusing = True
@@ -215,8 +219,8 @@ def test_a_name_that_the_daemon_refuses_leaves_all_as_it_was(name: str) -> None:
 
 
 def test_what_was_pulled_but_not_named_is_left_where_it_was_there_before() -> None:
-    engine = Refusing(NAME, Problem("No.", hint="Ask why."))
-    scene = Scene(engine)
+    engine = TagRefusingEngine(NAME, Problem("No.", hint="Ask why."))
+    scene = UpdateHost(engine)
     proposal = scene.outdated(NAME)
     pinned = Reference("registry.example/a", digest=proposal.images[0].remote)
     engine.pull(pinned, lambda _: None)
@@ -227,7 +231,7 @@ def test_what_was_pulled_but_not_named_is_left_where_it_was_there_before() -> No
 
 
 def test_a_name_that_moved_although_the_answer_was_lost_keeps_the_image_before() -> None:
-    class Mumbling(FakeEngine):
+    class UnclearTagEngine(FakeEngine):
         is_mumbling = False
 
         def tag(self, image: ImageId, repository: str, tag: str) -> None:
@@ -235,8 +239,8 @@ def test_a_name_that_moved_although_the_answer_was_lost_keeps_the_image_before()
             if self.is_mumbling and f"{repository}:{tag}" == NAME:
                 raise EngineUnavailable("The connection was lost.", hint="Look at the log.")
 
-    engine = Mumbling()
-    scene = Scene(engine)
+    engine = UnclearTagEngine()
+    scene = UpdateHost(engine)
     proposal = scene.outdated(NAME)
     old = scene.holder(NAME)
     engine.is_mumbling = True
@@ -246,7 +250,7 @@ def test_a_name_that_moved_although_the_answer_was_lost_keeps_the_image_before()
     assert scene.holder(NAME) not in (None, old)
 
 
-def test_an_engine_that_goes_away_in_the_middle_fails_all_that_are_not_done(scene: Scene) -> None:
+def test_an_engine_that_goes_away_in_the_middle_fails_all_that_are_not_done(scene: UpdateHost) -> None:
     names = [f"registry.example/{number}:1" for number in range(9)]
     proposal = scene.outdated(*names)
     scene.pulls.shut()

@@ -6,7 +6,7 @@ from bot.room.server.sources import Sources
 TARGET = ReplyTarget(channel="C1", user="U1")
 
 
-class Clock:
+class ResponseUrlsClock:
     seconds = 0.0
 
     def __call__(self) -> float:
@@ -20,7 +20,7 @@ def test_a_response_url_works_five_times() -> None:
 
 
 def test_a_response_url_works_half_an_hour() -> None:
-    clock = Clock()
+    clock = ResponseUrlsClock()
     urls = ResponseUrls(sources=Sources(now=clock))
     secret = urls.issue(TARGET)
     clock.seconds = LIFETIME_SECONDS - 1
@@ -30,7 +30,7 @@ def test_a_response_url_works_half_an_hour() -> None:
 
 
 def test_old_response_urls_are_forgotten_in_the_end() -> None:
-    clock = Clock()
+    clock = ResponseUrlsClock()
     urls = ResponseUrls(sources=Sources(now=clock))
     secret = urls.issue(TARGET)
     clock.seconds = 2 * LIFETIME_SECONDS + 1
