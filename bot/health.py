@@ -150,7 +150,7 @@ _STRANGE_NAME = (
 )
 
 
-class _Server(ThreadingTCPServer):
+class _HealthServer(ThreadingTCPServer):
     """Not http.server's own, which asks the DNS for this machine's name before it starts."""
 
     allow_reuse_address = True
@@ -197,8 +197,8 @@ def _socket_of(request: _Request) -> socket.socket:
     return request if isinstance(request, socket.socket) else request[1]
 
 
-def _listening(host: str, port: int, answer: Callable[[str, str], Page], *, seconds: float) -> _Server:
-    class Requests(BaseHTTPRequestHandler):
+def _listening(host: str, port: int, answer: Callable[[str, str], Page], *, seconds: float) -> _HealthServer:
+    class HealthRequests(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = answer(self.path, self.headers.get("Host", ""))
             self.send_response(page.status)
@@ -214,10 +214,10 @@ def _listening(host: str, port: int, answer: Callable[[str, str], Page], *, seco
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives
             """Say nothing: whatever watches asks every few seconds."""
 
-    class Server(_Server):
+    class Server(_HealthServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    server = Server((host, port), Requests)
+    server = Server((host, port), HealthRequests)
     server.seconds = seconds
     return server
 

@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 from bot.characters import without_hidden
 from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.stages import AT_REST, FINAL, SHOWN_ONLY, Attachment, Deciding, Dialog, DialogId, Preparing, Running
-from bot.slack.answers import Meaning, meaning, seconds_to_wait
+from bot.slack.answers import RefusalMeaning, meaning, seconds_to_wait
 from bot.slack.masking import masked
 from bot.slack.outbox import Outbox, Picture, look
 from bot.slack.pace import LeakyBucket, Pace, SlidingWindow
@@ -205,7 +205,7 @@ class Channel:
             self._client.api_call("chat.postEphemeral", json=body)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: a note lost must not silence the dialogs
             log.warning("whisper_not_sent", user=whisper.user, reason=str(error))
-            if isinstance(error, SlackApiError) and meaning(error) is Meaning.TOO_FAST:
+            if isinstance(error, SlackApiError) and meaning(error) is RefusalMeaning.TOO_FAST:
                 self._ephemerals.close(self._monotonic() + seconds_to_wait(error))
                 self._whispers.appendleft(whisper)
 
@@ -380,18 +380,18 @@ class Channel:
 
     def _handle_refusal(self, entry: Entry, box: Outbox, window: SlidingWindow, error: SlackApiError) -> None:
         reason, means = str(error.response.get("error"))[:1000], meaning(error)
-        if means is Meaning.TOO_FAST:
+        if means is RefusalMeaning.TOO_FAST:
             self._slow_down(entry, box, window, seconds_to_wait(error))
             return
         log.warning("slack_refused", job=entry.id, reason=reason, answer=str(error.response.data)[:1000])
         match means:
-            case Meaning.PASSING:
+            case RefusalMeaning.PASSING:
                 self._postpone(entry.id, box, _RETRY_SECONDS)
-            case Meaning.UNREACHABLE:
+            case RefusalMeaning.UNREACHABLE:
                 self._give_up_channel(entry, box, reason)
-            case Meaning.BAD_BLOCKS if box.dialog is not None and box.picture_of(box.dialog) is not Picture.TEXT:
+            case RefusalMeaning.BAD_BLOCKS if box.dialog is not None and box.picture_of(box.dialog) is not Picture.TEXT:
                 box.simplify(box.dialog, has_table=has_table(render(box.dialog, self._clock())))
-            case Meaning.MISSING if not box.reposted:
+            case RefusalMeaning.MISSING if not box.reposted:
                 self._post_anew(entry, box)
             case _:
                 self._postpone(entry.id, box, _RETRY_SECONDS, counts=True)

@@ -57,7 +57,7 @@ def respond(url: str, text: str) -> bool:
         return False
 
 
-class Connection:
+class SlackConnection:
     """Receives commands and clicks by Socket Mode and hands them to the listeners."""
 
     def __init__(self, client: WebClient, app_token: str, listeners: Listeners) -> None:

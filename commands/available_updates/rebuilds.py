@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from commands.command import Creation, Finding, Keep, NoSource, Plan, Rebuild, Severity
 from commands.engine.interface import PullProgress
 from commands.errors import EngineUnavailable, ImageNotFound, Problem
-from commands.host.asking import Asked, Once
+from commands.host.asking import Once, RegistryDigests
 from commands.host.history import repository_of
 from commands.host.origin import wanted_again
 from commands.host.selection import Found
@@ -37,7 +37,7 @@ class Rebuilds:
     """
 
     sources: Sources
-    asked: Asked
+    asked: RegistryDigests
     is_asked_for_alone: bool
     pulls: Once[str, LocalImage] = field(default_factory=Once)
 

@@ -9,7 +9,7 @@ from typing import assert_never
 from commands.available_updates.rebuilds import Rebuilds
 from commands.command import Candidate, Finding, NoSource, Plan, Unchecked
 from commands.errors import EngineUnavailable, ImageNotFound, Problem
-from commands.host.asking import Asked, ask_all
+from commands.host.asking import RegistryDigests, ask_all
 from commands.host.plans import ordered, pulled, rationed
 from commands.host.selection import Found
 from commands.host.subjects import Kind, MadeHere, Registered, Sourceless, kind_of, mark_of
@@ -62,7 +62,7 @@ def _check(
     is_alone: bool,
 ) -> Checked:
     kinds = {subject.name: kind_of(subject, holders) for subject in subjects}
-    asked = Asked(sources.registry)
+    asked = RegistryDigests(sources.registry)
     answers = ask_all(asked, [kind.reference for kind in kinds.values() if isinstance(kind, Registered)], report)
     rebuilds = Rebuilds(sources, asked, is_asked_for_alone=is_alone)
     made_here = [subject for subject in subjects if isinstance(kinds[subject.name], MadeHere)]

@@ -18,7 +18,7 @@ from commands.carry_out.rebuilding import rebuild
 from commands.command import Candidate, Keep, NoSource, Pull, Rebuild, Unchecked, Update
 from commands.engine.interface import Engine
 from commands.errors import BuildStopped, ImageNotFound, Problem, ReviewVoid
-from commands.host.asking import Asked, ask_all
+from commands.host.asking import RegistryDigests, ask_all
 from commands.host.history import LATEST, kept_by, repository_of, tag_of
 from commands.model.events import Event, StepsPlanned
 from commands.model.images import ImageId
@@ -74,7 +74,7 @@ def _check_review(proposal: Update, dependencies: Dependencies) -> None:
         if now is None or now.id != candidate.present.id:
             raise _void(candidate.name, "is gone" if now is None else "is another image now")
     pulls = {Reference.parse(image.name): image.plan for image in proposal.changing if isinstance(image.plan, Pull)}
-    for reference, answer in ask_all(Asked(dependencies.registry), tuple(pulls), lambda _: None).items():
+    for reference, answer in ask_all(RegistryDigests(dependencies.registry), tuple(pulls), lambda _: None).items():
         match answer:
             case ImageNotFound():
                 raise _void(str(reference), "is not in its registry any more")

@@ -14,7 +14,7 @@ import structlog
 import urllib3.exceptions
 
 from commands.engine.cut import Cut
-from commands.engine.streams import Malformed, records
+from commands.engine.streams import MalformedStream, records
 from commands.engine.transport import MISCONFIGURED, Client, endpoint_of, new_client
 from commands.errors import DiskFull, EngineUnavailable, Misconfigured, Problem
 
@@ -44,7 +44,7 @@ class NotUnderstood(EngineUnavailable):
     """What answered does not speak as a Docker daemon does."""
 
 
-class Refused(Problem):
+class DaemonRefused(Problem):
     """The daemon answered with an error: `status` is HTTP's, `reason` its own words."""
 
     def __init__(self, doing: str, status: int, reason: str) -> None:
@@ -114,7 +114,7 @@ class Connection:
         data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Call the API and give its whole answer; raises `Refused` when the daemon says no."""
+        """Call the API and give its whole answer; raises `DaemonRefused` when the daemon says no."""
         with self._faults_told(doing):
             response = self._send(
                 method,
@@ -240,7 +240,7 @@ class Connection:
             answer = probe.get(f"{probe.base_url}/version", timeout=self._lookup_seconds)
             version = answer.json()["ApiVersion"]
         except (ValueError, KeyError, TypeError) as fault:
-            raise Malformed("no version") from fault
+            raise MalformedStream("no version") from fault
         finally:
             probe.close()
         log.info("engine_connected", endpoint=self.endpoint, api_version=version)
@@ -261,7 +261,7 @@ class Connection:
                 f"The Docker daemon cannot be addressed: {fault}",
                 hint="Set DOCKER_HOST to an address such as `unix:///var/run/docker.sock` or `tcp://host:2376`.",
             ) from fault
-        except Malformed as fault:
+        except MalformedStream as fault:
             raise self._not_understood() from fault
         except _FAULTS as fault:
             raise _told(fault, self.endpoint, doing) from fault
@@ -275,7 +275,7 @@ def _accepted(response: requests.Response, doing: str) -> None:
         # Of a pull it may hold what a registry wrote.
         log.warning("disk_full", reason=reason[:LONGEST_REASON])
         raise disk_full()
-    raise Refused(doing, response.status_code, reason)
+    raise DaemonRefused(doing, response.status_code, reason)
 
 
 def _reason(response: requests.Response) -> str:

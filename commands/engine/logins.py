@@ -31,7 +31,7 @@ _TOKEN_USER = "<token>"  # noqa: S105  # the name that stands for "no name: the 
 _Word = Annotated[str, StringConstraints(strict=True)]
 
 
-class _Told(BaseModel):
+class _HelperAnswer(BaseModel):
     username: _Word = Field("", alias="Username")
     secret: _Word = Field("", alias="Secret")
 
@@ -92,7 +92,7 @@ class Logins:
         if answer is None:
             return None
         try:
-            told = _Told.model_validate_json(answer)
+            told = _HelperAnswer.model_validate_json(answer)
         except ValidationError:  # Its text holds the secret.
             raise _failed(program, "answered with something that is no login") from None
         if told.username == _TOKEN_USER:

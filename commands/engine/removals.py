@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
 
-from commands.engine.connection import Connection, Refused
+from commands.engine.connection import Connection, DaemonRefused
 from commands.errors import ImageInUse, Problem
 from commands.model.images import Container
 
@@ -28,7 +28,7 @@ class Removals:
         """Remove a name, and the image with its last name, as `Engine.remove_image`."""
         try:
             self._remove(reference)
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             if refusal.status == HTTPStatus.CONFLICT:
                 raise self._in_use(reference, refusal) from refusal
             if refusal.status != HTTPStatus.NOT_FOUND:
@@ -39,7 +39,7 @@ class Removals:
         try:
             # No pruning: it would take parents along that are to be kept.
             self._remove(image, params={"noprune": "1"})
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             # Removed, tagged or used by somebody since it was listed.
             if refusal.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                 return False
@@ -55,7 +55,7 @@ class Removals:
             params=params,
         )
 
-    def _in_use(self, reference: str, refusal: Refused) -> Problem:
+    def _in_use(self, reference: str, refusal: DaemonRefused) -> Problem:
         """Say who needs an image; a refusal that speaks of nobody is left as it is."""
         user = _USER.search(refusal.reason)
         if user is not None:

@@ -40,7 +40,7 @@ class Once(Generic[Key, Value]):
         return future.result()
 
 
-class Asked:
+class RegistryDigests:
     """The registries, each asked once about each name, however often the answer is needed."""
 
     def __init__(self, registry: Registry) -> None:
@@ -54,7 +54,7 @@ class Asked:
 
 
 def ask_all(
-    asked: Asked, references: Sequence[Reference], report: Callable[[str], None]
+    asked: RegistryDigests, references: Sequence[Reference], report: Callable[[str], None]
 ) -> Mapping[Reference, Remote | Problem]:
     """Ask about each name; a registry that fails is no reason not to ask the others.
 
@@ -66,7 +66,7 @@ def ask_all(
 class _Round:
     """Questions that wait, those under way, and the answers. One registry never has all places while others wait."""
 
-    def __init__(self, asked: Asked, references: Iterable[Reference], report: Callable[[str], None]) -> None:
+    def __init__(self, asked: RegistryDigests, references: Iterable[Reference], report: Callable[[str], None]) -> None:
         self._asked = asked
         self._report = report
         self._lock = threading.Lock()

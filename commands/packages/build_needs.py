@@ -42,7 +42,7 @@ class BuildSystem:
     backend_path: tuple[str, ...] = ()
 
 
-class _Told(BaseModel):
+class _BuildSystem(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
     requires: list[str]
@@ -55,7 +55,7 @@ class _Project(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    build_system: _Told = Field(_Told(requires=list(_OLD_REQUIRES)), alias="build-system")
+    build_system: _BuildSystem = Field(_BuildSystem(requires=list(_OLD_REQUIRES)), alias="build-system")
 
 
 @dataclass(frozen=True, slots=True)

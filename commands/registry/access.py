@@ -59,7 +59,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DigestQuestion:
     """What is asked, and where: an image at a registry, along a way that answered."""
 
     reference: Reference
@@ -93,17 +93,17 @@ class Access:
         self._monotonic = monotonic
         self._grants: dict[_Key, Grant] = {}
 
-    def remembered(self, question: Question) -> Grant | None:
+    def remembered(self, question: DigestQuestion) -> Grant | None:
         """Find what was good for this registry, or for this repository in it, and still is."""
         kept = (self._grants.get(key) for key in _keys(question))
         return next((grant for grant in kept if grant and grant.until > self._monotonic()), None)
 
-    def forget(self, question: Question) -> None:
+    def forget(self, question: DigestQuestion) -> None:
         """Drop what turned out not to be good."""
         for key in _keys(question):
             self._grants.pop(key, None)
 
-    def obtain(self, challenge: Challenge, question: Question) -> Grant:
+    def obtain(self, challenge: Challenge, question: DigestQuestion) -> Grant:
         """Get what the registry asks for; raises `LoginRefused` and what the token service is at fault for."""
         of_repository, of_registry = _keys(question)
         match challenge:
@@ -116,7 +116,7 @@ class Access:
         self._grants[key] = grant
         return grant
 
-    def refusal(self, question: Question, standing: Standing) -> LoginRefused:
+    def refusal(self, question: DigestQuestion, standing: Standing) -> LoginRefused:
         """Tell that the registry does not show the image."""
         site, reference = question.site, question.reference
         match standing:
@@ -127,14 +127,14 @@ class Access:
             case Standing.SOMEBODY | Standing.NOBODY:
                 return refused(site.name, reference, had_login=standing is Standing.SOMEBODY)
 
-    def _found(self, question: Question, *, protected: bool) -> tuple[Login | None, Standing]:
+    def _found(self, question: DigestQuestion, *, protected: bool) -> tuple[Login | None, Standing]:
         """Look up the registry's own login, if it may be sent at all."""
         if not protected:
             return None, Standing.WITHHELD
         login = self._login(question.site.name)
         return login, Standing.SOMEBODY if login else Standing.NOBODY
 
-    def _with_password(self, question: Question) -> Grant:
+    def _with_password(self, question: DigestQuestion) -> Grant:
         login, standing = self._found(question, protected=question.way.is_protected)
         if login is None:
             raise self.refusal(question, standing)
@@ -142,7 +142,7 @@ class Access:
             raise token_only(question.site.name)
         return Grant(_basic(login), self._monotonic() + _BASIC_SECONDS, standing)
 
-    def _with_token(self, challenge: Bearer, question: Question) -> Grant:
+    def _with_token(self, challenge: Bearer, question: DigestQuestion) -> Grant:
         realm = self._realm(challenge, question)
         way = Way(realm.scheme, realm.netloc, checked=_checked(realm, question.way))
         login, standing = self._found(question, protected=question.way.is_protected and way.is_protected)
@@ -154,7 +154,7 @@ class Access:
         token, seconds = _token_in(answer.body, question.site)
         return Grant(f"Bearer {token}", self._monotonic() + seconds - _MARGIN, standing)
 
-    def _realm(self, challenge: Bearer, question: Question) -> SplitResult:
+    def _realm(self, challenge: Bearer, question: DigestQuestion) -> SplitResult:
         realm = http_url(challenge.realm)
         if realm is None:
             raise nonsense(question.site.name, "names a token service that has no address")
@@ -164,7 +164,7 @@ class Access:
             raise nonsense(question.site.name, "names a token service of the inner network, which is not asked")
         return realm
 
-    def _ask(self, realm: SplitResult, challenge: Bearer, question: Question, login: Login | None) -> Answer:
+    def _ask(self, realm: SplitResult, challenge: Bearer, question: DigestQuestion, login: Login | None) -> Answer:
         # The registry's own certificates count for its token service too, as for the daemon.
         way = Way(realm.scheme, question.way.host, checked=_checked(realm, question.way))
         asked = {"service": challenge.service, "scope": challenge.scope or f"repository:{question.path}:pull"}
@@ -181,7 +181,7 @@ class Access:
             raise unreachable(question.site.name, fault, folder) from fault
 
 
-def _keys(question: Question) -> tuple[_Key, _Key]:
+def _keys(question: DigestQuestion) -> tuple[_Key, _Key]:
     """Name what is kept for the repository, and what is kept for the whole registry."""
     return (question.site, question.way, question.path), (question.site, question.way, "")
 

@@ -17,7 +17,7 @@ from commands.errors import (
 )
 from commands.model.images import Digest
 from commands.model.references import HUB, Malformed, Reference, quoted
-from commands.registry.access import Access, Grant, Question, Standing
+from commands.registry.access import Access, DigestQuestion, Grant, Standing
 from commands.registry.challenge import challenge_in
 from commands.registry.interface import Remote
 from commands.registry.limits import Waits, quota_in, seconds_to_wait
@@ -143,8 +143,8 @@ class HttpRegistry:
         ways = ways_to(site, self._current_rules(site.host).insecure, has_own_certificates=own)
         return tuple(way for way in ways if way == self._known_ways.get(site)) or ways
 
-    def _reached(self, reference: Reference, site: Site, way: Way, *others: Way) -> tuple[Question, Answer]:
-        question = Question(reference, site, way)
+    def _reached(self, reference: Reference, site: Site, way: Way, *others: Way) -> tuple[DigestQuestion, Answer]:
+        question = DigestQuestion(reference, site, way)
         try:
             answer = self._head(question, self._access.remembered(question))
         except Unanswered as fault:
@@ -156,7 +156,7 @@ class HttpRegistry:
             return question, answer
         return self._reached(reference, site, *others)
 
-    def _let_in(self, question: Question, answer: Answer) -> Answer:
+    def _let_in(self, question: DigestQuestion, answer: Answer) -> Answer:
         """Do what the registry asks for, once."""
         grant = self._access.remembered(question)
         if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -171,13 +171,13 @@ class HttpRegistry:
             raise self._access.refusal(question, grant.standing if grant else Standing.UNASKED)
         return answer
 
-    def _again(self, question: Question, grant: Grant) -> Answer:
+    def _again(self, question: DigestQuestion, grant: Grant) -> Answer:
         try:
             return self._head(question, grant)
         except Unanswered as fault:
             raise self._unreachable(question.site, fault) from fault
 
-    def _head(self, question: Question, grant: Grant | None) -> Answer:
+    def _head(self, question: DigestQuestion, grant: Grant | None) -> Answer:
         """Ask, and follow where the registry sends on to; what it may know stays with it."""
         tag = question.reference.tag or question.reference.digest or "latest"
         way, url = question.way, f"{question.way.scheme}://{question.way.host}/v2/{question.path}/manifests/{tag}"

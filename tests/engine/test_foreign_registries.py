@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.room.events import Message
+from bot.room.events import RoomMessage
 from commands.engine.docker_daemon import DockerDaemon
 from tests.fakes.loopback import Loopback, LoopbackRequest, Reply, listening
 from tests.kit.driver import title, words
@@ -31,13 +31,13 @@ def not_there(_: LoopbackRequest) -> Reply:
     return Reply(404, {"Content-Type": "text/html"}, (body,), len(body))
 
 
-def asked_of(server: Loopback, daemon: DockerDaemon, folder: Path, *, registries: str = "") -> Message:
+def asked_of(server: Loopback, daemon: DockerDaemon, folder: Path, *, registries: str = "") -> RoomMessage:
     line = f"/docker_image_create name=x base={server.address}/{SECRET}-path"
     with hasty_house(daemon.endpoint, folder, registries=registries) as house:
         return house.alice.type(line).until("refused", "failed", seconds=HASTE)
 
 
-def shown(message: Message, server: Loopback) -> str:
+def shown(message: RoomMessage, server: Loopback) -> str:
     """Give what a message says besides the name that was typed."""
     return f"{title(message)}\n{words(message)}".replace(f"{server.address}/{SECRET}-path", "BASE")
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bot.room.events import Message
+from bot.room.events import RoomMessage
 from tests.kit.limits import limits
 from tests.kit.program import CommandDialog, becomes, is_running, scene, text_of
 from tests.kit.program_on_engine import OwnBase, installer
@@ -38,7 +38,7 @@ def confirmed(ground: OwnBase, **settings: str) -> Iterator[CommandDialog]:
         yield talk
 
 
-def ended(ground: OwnBase, talk: CommandDialog, *, state: str) -> Message:
+def ended(ground: OwnBase, talk: CommandDialog, *, state: str) -> RoomMessage:
     """Wait until the dialog shows that state, and see that nothing of the build is left."""
     dialog = talk.until(state)
     assert becomes(lambda: not is_running(ground.long_seconds))

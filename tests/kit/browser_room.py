@@ -17,7 +17,7 @@ from slack_sdk import WebClient
 
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.wiring import Bot, Credentials, make_bot
@@ -80,7 +80,7 @@ class BrowserRoom:
             limits=RateLimits.boundless(),
             ack_seconds=PATIENCE_SECONDS,
             # Slack's 3 s for opening a form are not what is tested here, and a slow machine may need more.
-            sources=Sources(clock=lambda: 0.0),
+            sources=RoomSources(clock=lambda: 0.0),
         ).start()
         self.port = int(self.room.url.rpartition(":")[2])
         credentials = Credentials(self.room.bot_token, self.room.app_token, self.room.api_url, EVERYWHERE)

@@ -18,18 +18,18 @@ from bot.room.blocks import clickables, options_of
 from bot.room.client.room_client import RoomClient
 from bot.room.events import (
     Block,
-    Message,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
     OpenView,
     RoomEvent,
+    RoomMessage,
     Undelivered,
     ViewShown,
 )
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.room.workspace import ALICE, BOB, BOT, WAR_ROOM, Workspace
 from bot.router import COMMANDS
 from bot.settings import Settings
@@ -77,18 +77,18 @@ def eventually(look: Callable[[], Found | None], what: str) -> Found:
 # ── What a person sees ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def words(message: Message) -> str:
+def words(message: RoomMessage) -> str:
     """Give all text in a message's blocks as a person reads it, a piece a line; for buttons and menus see `buttons`."""
     return "\n".join(text for block in message.blocks if block["type"] != "actions" for text in _texts(block))
 
 
-def buttons(message: Message) -> dict[str, str]:
+def buttons(message: RoomMessage) -> dict[str, str]:
     """Name the buttons of a message by their action id, and its menus by what stands on them."""
     clickable = (element for _, element in clickables(message.blocks))
     return {str(one["action_id"]): " ".join(_texts(one.get("text", one.get("placeholder")))) for one in clickable}
 
 
-def options(message: Message, action: str) -> dict[str, str]:
+def options(message: RoomMessage, action: str) -> dict[str, str]:
     """Give what a menu of a message offers: the value of each choice by its words."""
     for _, element in clickables(message.blocks):
         if element["action_id"] == action:
@@ -96,7 +96,7 @@ def options(message: Message, action: str) -> dict[str, str]:
     raise AssertionError(f"there is no menu `{action}`, only {list(buttons(message))}")
 
 
-def table(message: Message) -> list[dict[str, str]]:
+def table(message: RoomMessage) -> list[dict[str, str]]:
     """Read the rows of a message's table, each cell by the title of its column; no rows where there is no table."""
     for block in message.blocks:
         match block:
@@ -113,12 +113,12 @@ def _cells(row: object) -> list[str]:
     return [str(cell["text"]) for cell in row if isinstance(cell, dict)]
 
 
-def title(message: Message) -> str:
+def title(message: RoomMessage) -> str:
     """Give the header of a dialog."""
     return next((" ".join(_texts(block)) for block in message.blocks if block["type"] == "header"), "")
 
 
-def fact(message: Message, name: str) -> str:
+def fact(message: RoomMessage, name: str) -> str:
     """Read the dialog's metadata, as programs do; empty where it is not there."""
     payload = message.metadata.event_payload if message.metadata else {}
     return str(payload.get(name, ""))
@@ -144,7 +144,7 @@ class RoomUser:
     def __init__(self, room: Room, user: str, channel: str = WAR_ROOM.id) -> None:
         self.user = user
         self.client = RoomClient(room.url, room.user_token, user=user, channel=channel)
-        self.history: dict[str, list[Message]] = {}
+        self.history: dict[str, list[RoomMessage]] = {}
         self.undelivered: list[Undelivered] = []
         self.forms: list[OpenView] = []
         """Every form that was ever opened or changed on their screen."""
@@ -186,7 +186,7 @@ class RoomUser:
         return self.until(look, "another dialog")
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[RoomMessage]:
         """What is on the screen now, oldest first."""
         return [states[-1] for ts, states in sorted(self.history.items()) if ts not in self._deleted]
 
@@ -229,7 +229,7 @@ class RoomUser:
                 pass
 
 
-def _all_text(message: Message) -> str:
+def _all_text(message: RoomMessage) -> str:
     return f"{message.text}\n{words(message)}".strip()
 
 
@@ -296,7 +296,7 @@ class ShownDialog:
     trigger: str
 
     @property
-    def shown(self) -> list[Message]:
+    def shown(self) -> list[RoomMessage]:
         """All that this message has ever shown, in order; empty before it was posted."""
         for states in self.person.history.values():
             if fact(states[0], "trigger") == self.trigger:
@@ -304,7 +304,7 @@ class ShownDialog:
         return []
 
     @property
-    def now(self) -> Message:
+    def now(self) -> RoomMessage:
         """What it shows now."""
         return self.shown[-1]
 
@@ -324,10 +324,10 @@ class ShownDialog:
         passed = [fact(message, "state") for message in self.shown]
         return [state for place, state in enumerate(passed) if place == 0 or passed[place - 1] != state]
 
-    def until(self, *states: str, seconds: float = PATIENCE_SECONDS) -> Message:
+    def until(self, *states: str, seconds: float = PATIENCE_SECONDS) -> RoomMessage:
         """Wait until it is in one of these states; a message in an end state is final, so another one fails at once."""
 
-        def look() -> Message | None:
+        def look() -> RoomMessage | None:
             now = self.shown[-1] if self.shown else None
             state = fact(now, "state") if now else ""
             has_ended = now is not None and fact(now, "ended") == "True"
@@ -336,10 +336,10 @@ class ShownDialog:
 
         return self.person.until(look, f"{' or '.join(states)}", seconds)
 
-    def until_says(self, part: str, seconds: float = PATIENCE_SECONDS) -> Message:
+    def until_says(self, part: str, seconds: float = PATIENCE_SECONDS) -> RoomMessage:
         """Wait until it shows these words, now or in a state that has passed already."""
 
-        def look() -> Message | None:
+        def look() -> RoomMessage | None:
             return next((message for message in self.shown if part in words(message)), None)
 
         return self.person.until(look, f"“{part}”", seconds)
@@ -367,7 +367,7 @@ class ShownDialog:
         return begun
 
     @property
-    def thread(self) -> list[Message]:
+    def thread(self) -> list[RoomMessage]:
         """What stands in its thread."""
         return [message for message in self.person.messages if message.thread_ts == self.ts]
 
@@ -514,7 +514,7 @@ class RoomDriver:
         finally:
             ledger.close()
 
-    def bot_messages(self) -> list[Message]:
+    def bot_messages(self) -> list[RoomMessage]:
         """What the bot wrote for everybody, threads aside."""
         mine = [message for message in self.alice.messages if message.author == BOT.user_id]
         return [message for message in mine if message.only_for is None and message.thread_ts is None]
@@ -531,7 +531,7 @@ def open_room(limits: RateLimits | None = None, workspace: Workspace | None = No
         limits=limits or RateLimits.boundless(),
         workspace=workspace,
         ack_seconds=PATIENCE_SECONDS,
-        sources=Sources() if limits else Sources(clock=lambda: 0.0),
+        sources=RoomSources() if limits else RoomSources(clock=lambda: 0.0),
     ).start()
 
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
 from bot.room.client.room_client import CommandSent, RoomClient
-from bot.room.events import Message, MessageEdited, MessagePosted, RoomEvent
+from bot.room.events import MessageEdited, MessagePosted, RoomEvent, RoomMessage
 from bot.room.server.room import Room
 from bot.room.workspace import WAR_ROOM
 from bot.router import COMMANDS
@@ -229,18 +229,18 @@ class CommandDialog:
     scene: ProgramRoom
     sent: CommandSent
 
-    def dialogs(self) -> tuple[Message, ...]:
+    def dialogs(self) -> tuple[RoomMessage, ...]:
         """Find the bot's messages for this command: one, if all is well."""
         return tuple(message for message in self.scene.client.messages() if self._is_mine(message))
 
     @property
-    def dialog(self) -> Message:
+    def dialog(self) -> RoomMessage:
         """The dialog as it is now."""
         (only,) = self.dialogs()
         return only
 
     @property
-    def thread(self) -> tuple[Message, ...]:
+    def thread(self) -> tuple[RoomMessage, ...]:
         """The replies below the dialog."""
         ts = self.dialog.ts
         return tuple(message for message in self.scene.client.messages() if message.thread_ts == ts)
@@ -264,7 +264,7 @@ class CommandDialog:
             case _:
                 return False
 
-    def until(self, *states: str, within: float = PATIENCE) -> Message:
+    def until(self, *states: str, within: float = PATIENCE) -> RoomMessage:
         """Wait until the dialog shows one of these states; gives it then."""
         if self.state not in states:
             self.scene.until(lambda happening: self.shows(happening, *states), within=within)
@@ -274,21 +274,21 @@ class CommandDialog:
         """Press a button."""
         self.scene.client.click(self.dialog.ts, action)
 
-    def _is_mine(self, message: Message) -> bool:
+    def _is_mine(self, message: RoomMessage) -> bool:
         return message.thread_ts is None and facts_of(message).get("trigger") == self.sent.trigger_id
 
 
-def facts_of(message: Message) -> Mapping[str, Any]:
+def facts_of(message: RoomMessage) -> Mapping[str, Any]:
     """Read what a dialog tells programs."""
     return message.metadata.event_payload if message.metadata else {}
 
 
-def state_of(message: Message) -> str:
+def state_of(message: RoomMessage) -> str:
     """Read the state of a dialog."""
     return str(facts_of(message).get("state", ""))
 
 
-def text_of(message: Message) -> str:
+def text_of(message: RoomMessage) -> str:
     """Read all that a dialog tells people."""
     return f"{message.text}\n{json.dumps(message.blocks, ensure_ascii=False)}"
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import docker
 
-from bot.room.events import Message
+from bot.room.events import RoomMessage
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
 from bot.room.workspace import ALICE, BOB
@@ -210,11 +210,11 @@ class RegistryImage:
         text = _DIGEST.sub("DIGEST", text).replace(self.registry.address, "REGISTRY")
         return text.replace(self.house.private.host, "DAEMON") if self.house.private else text
 
-    def line(self, message: Message, part: str) -> str:
+    def line(self, message: RoomMessage, part: str) -> str:
         """Find the line of a message in which these words are."""
         return self.plain(next(line for line in words(message).splitlines() if part in line))
 
-    def told(self, message: Message) -> "FaultResult":
+    def told(self, message: RoomMessage) -> "FaultResult":
         """Tell what came of it, as the end of a dialog says it."""
         return FaultResult(
             self.plain(title(message)),

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from bot.room.workspace import ALICE, BOB, TEAM, WAR_ROOM, Channel, Team, Workspace
-from bot.room.workspace import Person as Member
+from bot.room.workspace import ALICE, BOB, TEAM, WAR_ROOM, Member, Team, Workspace, WorkspaceChannel
 from bot.slack.listeners import Audience
 from tests.kit.driver import EXAMPLE, RoomDriver, RoomUser, options
 
-ELSEWHERE = Channel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
+ELSEWHERE = WorkspaceChannel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
 WORKSPACE = Workspace(channels=(WAR_ROOM, ELSEWHERE))
 
 

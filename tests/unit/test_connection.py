@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.connection import Connection, web_client
+from bot.slack.connection import SlackConnection, web_client
 from commands.errors import Misconfigured
 from tests.fakes.slack_api import ScriptedAnswer, slack_api
 from tests.kit.app import ListeningApp
@@ -15,7 +15,7 @@ from tests.kit.app import ListeningApp
 )
 def test_a_bot_that_does_not_learn_its_workspace_does_not_start(desk: ListeningApp, answer: dict[str, Any]) -> None:
     with slack_api({"auth.test": ScriptedAnswer({"ok": True, "user": "warroom", **answer})}) as url:
-        connection = Connection(web_client("xoxb-1", url), "xapp-1", desk.listeners)
+        connection = SlackConnection(web_client("xoxb-1", url), "xapp-1", desk.listeners)
         with pytest.raises(Misconfigured, match="does not say which workspace") as raised:
             connection.open()
 

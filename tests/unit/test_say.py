@@ -9,16 +9,16 @@ from rich.console import Console
 
 from bot.room.client.console import LiveDialog, Silent
 from bot.room.client.room_client import RoomError
-from bot.room.client.say import COUNTING_SECONDS, Conversation, Said, Unanswered
+from bot.room.client.say import COUNTING_SECONDS, Conversation, Said, WithoutClick
 from bot.room.events import (
     Acked,
     Block,
     FileShared,
-    Message,
     MessagePosted,
     Metadata,
     OpenView,
     RoomEvent,
+    RoomMessage,
     SharedFile,
     Undelivered,
     ViewShown,
@@ -39,11 +39,11 @@ class RecordingConversation(Silent):
     replies: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
-    def dialog(self, message: Message, state: str) -> None:
+    def dialog(self, message: RoomMessage, state: str) -> None:
         assert message.text
         self.states.append(state)
 
-    def reply(self, message: Message) -> None:
+    def reply(self, message: RoomMessage) -> None:
         self.replies.append(message.text)
 
     def file(self, name: str) -> None:
@@ -202,10 +202,10 @@ def test_what_happened_before_is_history() -> None:
 def test_the_thread_is_shown_and_that_of_others_is_not() -> None:
     show = RecordingConversation()
 
-    def reply(text: str, thread: str) -> Message | RoomEvent:
-        return Message(ts="12.1", channel="C0WARROOM", author="U0BOT", text=text, thread_ts=thread)
+    def reply(text: str, thread: str) -> RoomMessage | RoomEvent:
+        return RoomMessage(ts="12.1", channel="C0WARROOM", author="U0BOT", text=text, thread_ts=thread)
 
-    def file(name: str, thread: str | None) -> Message | RoomEvent:
+    def file(name: str, thread: str | None) -> RoomMessage | RoomEvent:
         shared = SharedFile(id="F1", name=name, title=name, size=1)
         return FileShared(sequence=99, channel="C0", ts="12.2", thread_ts=thread, file=shared)
 
@@ -239,7 +239,7 @@ def test_yes_without_a_watcher_discards_what_does_not_import() -> None:
     person = FakePerson([dialog("review", *REVIEW)])
     person.after = {"create": [dialog("deciding", *DECIDE)], "discard": [dialog("discarded")]}
 
-    assert say(person, yes=True, unanswered=Unanswered.LEAVE).state == "discarded"
+    assert say(person, yes=True, unanswered=WithoutClick.LEAVE).state == "discarded"
 
 
 def test_clicks_are_pressed_in_turn_and_one_each_time_that_the_dialog_asks() -> None:
@@ -314,7 +314,7 @@ def test_without_an_answer_the_dialog_waits_for_others() -> None:
 def test_where_nobody_will_come_the_dialog_is_ended() -> None:
     person = FakePerson([dialog("review", *REVIEW)], {"cancel": [dialog("cancelled")]})
 
-    assert say(person, unanswered=Unanswered.LEAVE).state == "cancelled"
+    assert say(person, unanswered=WithoutClick.LEAVE).state == "cancelled"
 
 
 def test_a_person_may_choose_by_hand() -> None:
@@ -362,7 +362,7 @@ def test_a_button_that_the_message_does_not_show_is_not_pressed() -> None:
 UNDO = "click-undo_update"
 
 
-def updating(*after_undo: Message | RoomEvent) -> FakePerson:
+def updating(*after_undo: RoomMessage | RoomEvent) -> FakePerson:
     """A room in which an update succeeds, with what follows when it is undone."""
     person = FakePerson([dialog("review", "update", "cancel")])
     person.after = {"update": [dialog("updated", "undo_update", "changes")], "undo_update": list(after_undo)}
@@ -618,7 +618,7 @@ def test_the_json_names_image_and_seconds() -> None:
 # ── The terminal ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def printed(*messages: tuple[Message, str]) -> str:
+def printed(*messages: tuple[RoomMessage, str]) -> str:
     stream = io.StringIO()
     with LiveDialog(Console(file=stream, width=60)) as live:
         for message, state in messages:
@@ -643,7 +643,7 @@ def test_in_a_pipe_a_new_line_of_the_same_state_is_one_line() -> None:
     assert text.count("│ running ") == 1
 
 
-def with_table(*names: str, text: str = "list", ts: str = "10.1") -> Message:
+def with_table(*names: str, text: str = "list", ts: str = "10.1") -> RoomMessage:
     """Make a list of images."""
     cells: list[list[JsonValue]] = [[{"type": "raw_text", "text": name}] for name in ("Repository", *names)]
     listed = dialog("listed", text=text, ts=ts)
@@ -662,7 +662,7 @@ def test_in_a_pipe_another_page_is_printed_and_a_new_line_of_the_same_page_is_on
 
 
 def test_in_a_pipe_a_list_is_printed_once_when_the_disk_is_counted() -> None:
-    def counting(message: Message, disk: int | None) -> Message:
+    def counting(message: RoomMessage, disk: int | None) -> RoomMessage:
         facts: dict[str, JsonValue] = {"state": "listed", "disk": disk}
         said: Block = {"type": "section", "text": {"type": "mrkdwn", "text": f"on disk: {disk}"}}
         return replace(message, blocks=(said, *message.blocks), metadata=Metadata(event_type="x", event_payload=facts))
@@ -738,8 +738,8 @@ def test_nothing_that_is_said_commands_the_terminal(evil: str) -> None:
     with live:
         live.dialog(dialog("running", text=f"a{evil}b"), "running")
         live.dialog(dialog("running", text=f"c{evil}d"), "running")
-        live.dialog(Message(ts="1", channel="C", author="U", text=f"e{evil}f"), "refused")
-        live.reply(Message(ts="1", channel="C", author="U", text=f"g{evil}h"))
+        live.dialog(RoomMessage(ts="1", channel="C", author="U", text=f"e{evil}f"), "refused")
+        live.reply(RoomMessage(ts="1", channel="C", author="U", text=f"g{evil}h"))
         live.file(f"i{evil}j")
 
     assert evil not in stream.getvalue()

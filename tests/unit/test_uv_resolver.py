@@ -34,7 +34,7 @@ from commands.packages.containers import Containers
 from commands.packages.index_client import IndexClient
 from commands.packages.platforms import python_platform, wheel_tags
 from commands.packages.toolbox import Toolbox, fetch_command, is_static_program, one_file_system
-from commands.packages.uv_answer import Question, locked_packages, missing_wheels, problem
+from commands.packages.uv_answer import UvQuestion, locked_packages, missing_wheels, problem
 from commands.packages.uv_program import UvProgram
 from commands.packages.uv_resolver import UvResolver, container_command, host_command
 from tests.fakes.distributions import source
@@ -68,11 +68,11 @@ BUILT = {"build_failed": ("mysql-python",), "compiler_missing": ("m2crypto",)}
 """Which package's code ran in which recording."""
 
 
-def question(name: str = "resolved") -> Question:
+def question(name: str = "resolved") -> UvQuestion:
     python = RECORDINGS["recordings"][name]["python"]
     tags = wheel_tags(BASE.platform, BASE.python)
     asked = (PythonRequirement("mechanize"), PythonRequirement("six", (), ">=1.16"))
-    return Question(asked, python, 60, tags=tags, built=BUILT.get(name, ()))
+    return UvQuestion(asked, python, 60, tags=tags, built=BUILT.get(name, ()))
 
 
 # Reasons, in plain words.
@@ -272,7 +272,7 @@ def test_credentials_are_not_repeated() -> None:
     errors = (
         "error: Failed to fetch: https://somebody:canary-one@index.invalid/simple/\n  cause: canary-two was refused\n"
     )
-    asked = Question((), "3.11.2", 60, secrets=("canary-two", ""))
+    asked = UvQuestion((), "3.11.2", 60, secrets=("canary-two", ""))
     told = problem(RunOutcome(2, "", errors), asked)
     assert told.details == ("Failed to fetch: https://***@index.invalid/simple/", "*** was refused")
 
