@@ -65,9 +65,9 @@ def busy_ground() -> Iterator[OwnBase]:
 
 
 @contextmanager
-def in_one_process(ground: OwnBase) -> Iterator[RoomClient]:
+def in_one_process(own_base: OwnBase) -> Iterator[RoomClient]:
     """Have room and bot in one process."""
-    environment = {**ground.environment, "WARROOM_GRACE_SECONDS": "0"}
+    environment = {**own_base.environment, "WARROOM_GRACE_SECONDS": "0"}
     with Program("room", "--port", "0", environment=environment) as program:
         url, _, token = program.until_printed("http://").strip().partition("#")
         yield RoomClient(url, token)
@@ -75,18 +75,18 @@ def in_one_process(ground: OwnBase) -> Iterator[RoomClient]:
 
 
 @contextmanager
-def in_two_processes(ground: OwnBase) -> Iterator[RoomClient]:
+def in_two_processes(own_base: OwnBase) -> Iterator[RoomClient]:
     """Have the bot in a process of its own."""
     quiet = {"WARROOM_GRACE_SECONDS": "0", "WARROOM_LOG_LEVEL": "info"}
-    with scene(ground.environment) as play, play.bot(**quiet) as program:
+    with scene(own_base.environment) as play, play.bot(**quiet) as program:
         yield play.client
         program.ended(signal.SIGTERM)
 
 
-def fill_the_slots(client: RoomClient, ground: OwnBase) -> None:
+def fill_the_slots(client: RoomClient, own_base: OwnBase) -> None:
     """Start as many builds as may run at once."""
     for package in IN_EVERY_BASE:
-        sent = client.type(f"/docker_image_create name={ground.name(package)} packages={package}")
+        sent = client.type(f"/docker_image_create name={own_base.name(package)} packages={package}")
         with client.events(since=sent.sequence) as events:
             for event in events:
                 if not isinstance(event, MessagePosted | MessageEdited):
@@ -96,7 +96,7 @@ def fill_the_slots(client: RoomClient, ground: OwnBase) -> None:
                     client.click(event.message.ts, "create")
                 if facts.get("trigger") == sent.trigger_id and facts["state"] == "running":
                     break
-    assert becomes(lambda: len(processes(ground.long_seconds)) == len(IN_EVERY_BASE))
+    assert becomes(lambda: len(processes(own_base.long_seconds)) == len(IN_EVERY_BASE))
 
 
 def measure(way: str, client: RoomClient, commands: int, seconds: float) -> AckFigures:
@@ -137,8 +137,8 @@ def main() -> None:
     options = parser.parse_args()
     print("| way | acknowledged | p50 ms | p90 ms | p99 ms | slowest ms | never |\n|---|---|---|---|---|---|---|")
     for way, opened in {"room": in_one_process, "slack": in_two_processes}.items():
-        with busy_ground() as ground, opened(ground) as client:
-            fill_the_slots(client, ground)
+        with busy_ground() as own_base, opened(own_base) as client:
+            fill_the_slots(client, own_base)
             print(measure(way, client, options.commands, options.seconds).row)
 
 

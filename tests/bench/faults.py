@@ -14,7 +14,7 @@ import structlog
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
 from tests.kit.faulty_updates import CASES, DAEMON_KILLED, FULL_DISK, FaultyUpdate
-from tests.kit.update_site import SMALL_DISK, BotOnDaemon, FaultResult, hasty_house, private_house, site
+from tests.kit.update_site import SMALL_DISK, BotOnDaemon, FaultResult, bot_on_private_daemon, hasty_bot_on_daemon, site
 
 
 def rows(of: BotOnDaemon, *cases: FaultyUpdate) -> Iterator[str]:
@@ -40,11 +40,11 @@ def main() -> None:
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="warroom-faults-") as folder:
         endpoint = load_settings().docker_host or DockerDaemon(None).describe().endpoint
-        with hasty_house(endpoint, Path(folder, "shared")) as shared:
+        with hasty_bot_on_daemon(endpoint, Path(folder, "shared")) as shared:
             print(*rows(shared, *CASES), sep="\n")
-        with private_house(Path(folder, "small"), disk=SMALL_DISK) as small:
+        with bot_on_private_daemon(Path(folder, "small"), disk=SMALL_DISK) as small:
             print(*rows(small, FULL_DISK), sep="\n")
-        with private_house(Path(folder, "mortal")) as mortal:
+        with bot_on_private_daemon(Path(folder, "mortal")) as mortal:
             print(*rows(mortal, DAEMON_KILLED), sep="\n")
 
 

@@ -35,9 +35,9 @@ def ground(state: Path) -> Iterator[OwnBase]:
             yield OwnBase(own, raw, state)
 
 
-def stopped(play: ProgramRoom, on: OwnBase) -> tuple[float, float]:
+def stopped(program_room: ProgramRoom, on: OwnBase) -> tuple[float, float]:
     """Stop a build; gives the seconds until the dialog said so, and until no process was left."""
-    talk = play.type(f"/docker_image_create name={on.name('image')} packages=tar")
+    talk = program_room.type(f"/docker_image_create name={on.name('image')} packages=tar")
     talk.until("review")
     talk.click("create")
     assert becomes(lambda: is_running(on.long_seconds))
@@ -57,10 +57,10 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="warroom-stops-") as folder,
         ground(Path(folder)) as on,
-        scene(on.environment) as play,
-        play.bot(),
+        scene(on.environment) as program_room,
+        program_room.bot(),
     ):
-        taken = [stopped(play, on) for _ in range(options.times)]
+        taken = [stopped(program_room, on) for _ in range(options.times)]
     for what, seconds in zip(("the dialog says so", "no process is left"), zip(*taken, strict=True), strict=True):
         print(f"{what}: median {median(seconds):.2f} s, slowest {max(seconds):.2f} s")
 

@@ -152,11 +152,13 @@ class BenchRegistry:
 # ── The ways ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def pull_each(ground: BenchRegistry) -> None:
+def pull_each(registry_of_bench: BenchRegistry) -> None:
     """Do as people do without a bot."""
-    for name in ground.names:
+    for name in registry_of_bench.names:
         subprocess.run(
-            ["docker", "--host", ground.engine.host, "pull", "--quiet", name], check=True, capture_output=True
+            ["docker", "--host", registry_of_bench.engine.host, "pull", "--quiet", name],
+            check=True,
+            capture_output=True,
         )
 
 
@@ -198,9 +200,9 @@ class ProductionParts:
         self.there.append(max(named))
 
 
-def type_and_confirm(play: ProgramRoom) -> None:
+def type_and_confirm(program_room: ProgramRoom) -> None:
     """Type the command, confirm as soon as that can be done, and wait for the result."""
-    talk = play.type(LINE)
+    talk = program_room.type(LINE)
     talk.until("review", within=PATIENCE)
     talk.click("update")
     talk.until("updated", within=PATIENCE)
@@ -223,19 +225,19 @@ class UpdateFigures:
     requests: list[Requests] = field(default_factory=list)
 
 
-def measure(ground: BenchRegistry, ways: Mapping[str, Way], rounds: int) -> dict[str, UpdateFigures]:
+def measure(registry_of_bench: BenchRegistry, ways: Mapping[str, Way], rounds: int) -> dict[str, UpdateFigures]:
     """Take each way so many times, turn by turn, each time from the same state; the first round only warms up."""
     figures = {name: UpdateFigures() for name in ways}
     for turn in range(rounds + 1):
         for name, way in ways.items():
-            ground.restore()
-            before, start = len(ground.registry.requests), perf_counter()
+            registry_of_bench.restore()
+            before, start = len(registry_of_bench.registry.requests), perf_counter()
             way()
             seconds = perf_counter() - start
-            assert ground.holds("v2"), name
+            assert registry_of_bench.holds("v2"), name
             if turn:
                 figures[name].seconds.append(seconds)
-                figures[name].requests.append(ground.registry.requests[before:])
+                figures[name].requests.append(registry_of_bench.registry.requests[before:])
     return figures
 
 
@@ -249,16 +251,18 @@ def times(figures: Mapping[str, UpdateFigures]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(f'{time:.2f}' for time in seconds)} | {seconds[0] / yardstick:.2f} |"
 
 
-def requests(ground: BenchRegistry, figures: Mapping[str, UpdateFigures]) -> Iterator[str]:
+def requests(registry_of_bench: BenchRegistry, figures: Mapping[str, UpdateFigures]) -> Iterator[str]:
     """Write the table of what the registry was asked in the last round, of changed and of unchanged images."""
     kinds = ("HEAD manifest", "GET manifest", "GET blob", "HEAD blob", "other")
     yield f"| way | images | {' | '.join(kinds)} |"
     yield f"|---|---|{'---|' * len(kinds)}"
     for name, told in figures.items():
         for which, is_wanted in (("unchanged", False), ("changed", True)):
-            asked = [each for each in told.requests[-1] if (_repository(each[1]) in ground.moving) is is_wanted]
+            asked = [
+                each for each in told.requests[-1] if (_repository(each[1]) in registry_of_bench.moving) is is_wanted
+            ]
             counts = Counter(_kind(method, path) for method, path, _ in asked if path != "/v2/")
-            count = ground.changed if is_wanted else ground.images - ground.changed
+            count = registry_of_bench.changed if is_wanted else registry_of_bench.images - registry_of_bench.changed
             yield f"| {name} | {count} {which} | {' | '.join(str(counts[kind]) for kind in kinds)} |"
         greetings = sum(path == "/v2/" for _, path, _ in told.requests[-1])
         yield f"| {name} | `/v2/` | {' | '.join(['', '', '', '', str(greetings)])} |"
@@ -273,22 +277,22 @@ def _kind(method: str, path: str) -> str:
     return "other" if "?" in kind else kind
 
 
-def run(ground: BenchRegistry, folder: Path, rounds: int) -> Iterator[str]:
+def run(registry_of_bench: BenchRegistry, folder: Path, rounds: int) -> Iterator[str]:
     """Measure all ways on this ground and write both tables."""
-    environment = {"WARROOM_DOCKER_HOST": ground.engine.host, "WARROOM_STATE_DIR": str(folder / "bot")}
+    environment = {"WARROOM_DOCKER_HOST": registry_of_bench.engine.host, "WARROOM_STATE_DIR": str(folder / "bot")}
     alone = {**environment, "WARROOM_STATE_DIR": str(folder / "say")}
-    parts = ProductionParts(ground, folder / "parts")
-    with scene(environment) as play, play.bot(WARROOM_LOG_LEVEL="info"):
+    parts = ProductionParts(registry_of_bench, folder / "parts")
+    with scene(environment) as program_room, program_room.bot(WARROOM_LOG_LEVEL="info"):
         ways: Mapping[str, Way] = {
-            "a loop of `docker pull`": lambda: pull_each(ground),
+            "a loop of `docker pull`": lambda: pull_each(registry_of_bench),
             "our update, without a conversation": parts,
-            "typed in the room, confirmed at once": lambda: type_and_confirm(play),
+            "typed in the room, confirmed at once": lambda: type_and_confirm(program_room),
             "`warroom say --yes`, with its start": lambda: say(alone),
         }
-        figures = measure(ground, ways, rounds)
+        figures = measure(registry_of_bench, ways, rounds)
     yield from times({**figures, "our update, until every image is there": UpdateFigures(parts.there[1:])})
     yield ""
-    yield from requests(ground, figures)
+    yield from requests(registry_of_bench, figures)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A browser, and a house with a war room in it, for each test."""
+"""A browser, and a war room in it, for each test."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -25,11 +25,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, cache: Path) -> Iterator[BrowserRoom]:
-    house = BrowserRoom(make_settings(tmp_path / "state", cache), tmp_path / "room")
-    house.open()
-    yield house
-    house.close()
+def browser_room(tmp_path: Path, cache: Path) -> Iterator[BrowserRoom]:
+    browser_room = BrowserRoom(make_settings(tmp_path / "state", cache), tmp_path / "room")
+    browser_room.open()
+    yield browser_room
+    browser_room.close()
 
 
 @pytest.fixture
@@ -58,9 +58,9 @@ def _is_foreign(url: str) -> bool:
 
 
 @pytest.fixture
-def page(house: BrowserRoom, new_page: Callable[..., Page]) -> Page:
+def page(browser_room: BrowserRoom, new_page: Callable[..., Page]) -> Page:
     """The page as alice sees it."""
-    return at_the_box(new_page(house.room.page_url))
+    return at_the_box(new_page(browser_room.room.page_url))
 
 
 def at_the_box(page: Page) -> Page:

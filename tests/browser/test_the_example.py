@@ -34,17 +34,17 @@ REMEMBER = """messages => {
 
 
 @pytest.fixture
-def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineSpace]:
-    bench = EngineSpace(daemon, base_reference, build_network)
-    with cleared(bench):
-        yield bench
+def space(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineSpace]:
+    space = EngineSpace(daemon, base_reference, build_network)
+    with cleared(space):
+        yield space
 
 
 @pytest.fixture
-def base(bench: EngineSpace) -> str:
+def base(space: EngineSpace) -> str:
     """The configured base with a layer that nothing was ever built on, so that every step has to be done."""
-    bench.engine.tag(bench.built(f"RUN echo {bench.mark} > /etc/warroom-test"), "warroom-test/base", bench.mark)
-    return f"warroom-test/base:{bench.mark}"
+    space.engine.tag(space.built(f"RUN echo {space.mark} > /etc/warroom-test"), "warroom-test/base", space.mark)
+    return f"warroom-test/base:{space.mark}"
 
 
 @pytest.fixture
@@ -64,13 +64,13 @@ def _started(bot: Bot) -> Bot:
 
 
 @pytest.fixture
-def name(bench: EngineSpace) -> Iterator[str]:
+def name(space: EngineSpace) -> Iterator[str]:
     """A name that no image has, and none will have afterwards."""
-    name = f"warroom-test/{bench.mark}/example"
+    name = f"warroom-test/{space.mark}/example"
     yield name
-    for tag in (tag for image in bench.engine.images({JOB: ""}) for tag in image.repo_tags):
+    for tag in (tag for image in space.engine.images({JOB: ""}) for tag in image.repo_tags):
         if tag.startswith(f"{name}:"):
-            bench.engine.remove_image(tag)
+            space.engine.remove_image(tag)
 
 
 @pytest.mark.engine

@@ -54,7 +54,7 @@ def daemon_bench(daemon: DockerDaemon, base: str, network: str | None) -> Iterat
 
 
 @pytest.fixture(params=["fake", pytest.param("daemon", marks=pytest.mark.engine)])
-def bench(request: pytest.FixtureRequest) -> Iterator[EngineSpace]:
+def space(request: pytest.FixtureRequest) -> Iterator[EngineSpace]:
     ask = request.getfixturevalue
     made = (
         fake_bench()

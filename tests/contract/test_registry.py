@@ -123,49 +123,49 @@ def one_file(content: bytes) -> bytes:
         pytest.param(tls_bench, marks=pytest.mark.engine),
     ]
 )
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RegistryUnderTest]:
+def tested(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RegistryUnderTest]:
     with ExitStack() as stack:
         yield request.param(stack, request, tmp_path)
 
 
-def test_a_name_stands_for_the_digest_under_which_it_was_put(bench: RegistryUnderTest) -> None:
-    digest = bench.put("a/b", "1")
+def test_a_name_stands_for_the_digest_under_which_it_was_put(tested: RegistryUnderTest) -> None:
+    digest = tested.put("a/b", "1")
 
-    assert bench.registry.look_up(bench.name("a/b")) == Remote(
-        digest, Reference(f"{bench.address}/a/b", digest=digest), None
+    assert tested.registry.look_up(tested.name("a/b")) == Remote(
+        digest, Reference(f"{tested.address}/a/b", digest=digest), None
     )
 
 
-def test_a_name_without_a_tag_stands_for_latest(bench: RegistryUnderTest) -> None:
-    digest = bench.put("a/b", "latest")
+def test_a_name_without_a_tag_stands_for_latest(tested: RegistryUnderTest) -> None:
+    digest = tested.put("a/b", "latest")
 
-    assert bench.registry.look_up(bench.name("a/b", tag=None)).digest == digest
+    assert tested.registry.look_up(tested.name("a/b", tag=None)).digest == digest
 
 
-def test_a_tag_that_moved_stands_for_another_digest(bench: RegistryUnderTest) -> None:
-    old = bench.put("a/b", "1")
-    first = bench.registry.look_up(bench.name("a/b")).digest
-    new = bench.put("a/b", "1")
+def test_a_tag_that_moved_stands_for_another_digest(tested: RegistryUnderTest) -> None:
+    old = tested.put("a/b", "1")
+    first = tested.registry.look_up(tested.name("a/b")).digest
+    new = tested.put("a/b", "1")
 
-    assert (first, bench.registry.look_up(bench.name("a/b")).digest) == (old, new)
+    assert (first, tested.registry.look_up(tested.name("a/b")).digest) == (old, new)
     assert old != new
 
 
-def test_further_look_ups_are_one_question_each(bench: RegistryUnderTest) -> None:
-    bench.put("a/b", "1")
-    bench.registry.look_up(bench.name("a/b"))
-    before = bench.heads()
+def test_further_look_ups_are_one_question_each(tested: RegistryUnderTest) -> None:
+    tested.put("a/b", "1")
+    tested.registry.look_up(tested.name("a/b"))
+    before = tested.heads()
     for _ in range(3):
-        bench.registry.look_up(bench.name("a/b"))
+        tested.registry.look_up(tested.name("a/b"))
 
-    assert bench.heads() - before == 3
+    assert tested.heads() - before == 3
 
 
-def test_a_name_that_is_not_there_is_told(bench: RegistryUnderTest) -> None:
-    bench.put("a/b", "1")
-    for name in (bench.name("a/b", "2"), bench.name("nobody/nothing")):
+def test_a_name_that_is_not_there_is_told(tested: RegistryUnderTest) -> None:
+    tested.put("a/b", "1")
+    for name in (tested.name("a/b", "2"), tested.name("nobody/nothing")):
         with pytest.raises(ImageNotFound) as absent:
-            bench.registry.look_up(name)
+            tested.registry.look_up(name)
         assert str(name) in absent.value.message
 
 
@@ -196,17 +196,17 @@ def test_a_guarded_registry_tells_nothing_without_the_right_login(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        bench = guarded_bench(stack, request, tmp_path)
-        bench.put("a/b", "1")
-        for logins in ({}, {bench.address: Login(USER, "wrong")}, {"other.test": Login(USER, PASSWORD)}):
+        tested = guarded_bench(stack, request, tmp_path)
+        tested.put("a/b", "1")
+        for logins in ({}, {tested.address: Login(USER, "wrong")}, {"other.test": Login(USER, PASSWORD)}):
             with pytest.raises(LoginRefused):
-                client(stack, logins, tmp_path).look_up(bench.name("a/b"))
+                client(stack, logins, tmp_path).look_up(tested.name("a/b"))
 
 
 @pytest.mark.engine
 def test_a_registry_whose_certificate_is_not_trusted_is_told(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        bench = tls_bench(stack, request, tmp_path)
-        outside = Reference(f"{bench.address.replace('127.0.0.1', '0.0.0.0')}/a/b", tag="1")
+        tested = tls_bench(stack, request, tmp_path)
+        outside = Reference(f"{tested.address.replace('127.0.0.1', '0.0.0.0')}/a/b", tag="1")
         with pytest.raises(RegistryUnreachable, match="not trusted"):
             client(stack, {}, tmp_path / "nothing").look_up(outside)

@@ -12,7 +12,7 @@ from tests.kit.fresh_state import fresh_state
 from tests.kit.program import ProgramRoom, scene
 from tests.kit.program_on_engine import OwnBase, long_seconds
 
-MakeGround = Callable[..., OwnBase]
+MakeOwnBase = Callable[..., OwnBase]
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def raw(docker_host: str | None) -> Iterator[docker.APIClient]:
 
 
 @pytest.fixture
-def make_ground(
+def make_own_base(
     daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
-) -> Iterator[MakeGround]:
-    """Make the test's ground; its base is the configured one with these Dockerfile instructions on top.
+) -> Iterator[MakeOwnBase]:
+    """Make the base of a test: the configured one with these Dockerfile instructions on top.
 
-    `LONG` in an instruction becomes the seconds of the ground's own `sleep`.
+    `LONG` in an instruction becomes the seconds of the base's own `sleep`.
     """
     plain = EngineSpace(daemon, base_reference, build_network)
 
@@ -46,13 +46,13 @@ def make_ground(
 
 
 @pytest.fixture
-def ground(make_ground: MakeGround) -> OwnBase:
-    """The test's ground, on the configured base as it is."""
-    return make_ground()
+def own_base(make_own_base: MakeOwnBase) -> OwnBase:
+    """The test's base: the configured one as it is."""
+    return make_own_base()
 
 
 @pytest.fixture
-def play(ground: OwnBase) -> Iterator[ProgramRoom]:
-    """A room in this process, for bots that work on the ground."""
-    with scene(ground.environment) as opened:
+def program_room(own_base: OwnBase) -> Iterator[ProgramRoom]:
+    """A room in this process, for bots that work on the test's base."""
+    with scene(own_base.environment) as opened:
         yield opened

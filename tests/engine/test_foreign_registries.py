@@ -10,7 +10,7 @@ from bot.room.events import RoomMessage
 from commands.engine.docker_daemon import DockerDaemon
 from tests.fakes.loopback import Loopback, LoopbackRequest, Reply, listening
 from tests.kit.driver import title, words
-from tests.kit.update_site import hasty_house
+from tests.kit.update_site import hasty_bot_on_daemon
 
 pytestmark = pytest.mark.engine
 
@@ -33,8 +33,8 @@ def not_there(_: LoopbackRequest) -> Reply:
 
 def asked_of(server: Loopback, daemon: DockerDaemon, folder: Path, *, registries: str = "") -> RoomMessage:
     line = f"/docker_image_create name=x base={server.address}/{SECRET}-path"
-    with hasty_house(daemon.endpoint, folder, registries=registries) as house:
-        return house.alice.type(line).until("refused", "failed", seconds=HASTE)
+    with hasty_bot_on_daemon(daemon.endpoint, folder, registries=registries) as bot:
+        return bot.alice.type(line).until("refused", "failed", seconds=HASTE)
 
 
 def shown(message: RoomMessage, server: Loopback) -> str:

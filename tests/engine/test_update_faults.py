@@ -14,9 +14,9 @@ from tests.kit.update_site import (
     BotOnDaemon,
     FaultResult,
     RegistryImage,
-    hasty_house,
-    house,
-    private_house,
+    bot_on_daemon,
+    bot_on_private_daemon,
+    hasty_bot_on_daemon,
     reachable_again,
     site,
 )
@@ -108,15 +108,15 @@ def endpoint(docker_host: str | None) -> str:
 
 
 @pytest.fixture(scope="module")
-def hasty(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotOnDaemon]:
+def hasty_bot(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotOnDaemon]:
     """A bot in this process, on the daemon of all tests."""
-    with hasty_house(endpoint, tmp_path_factory.mktemp("hasty")) as one:
+    with hasty_bot_on_daemon(endpoint, tmp_path_factory.mktemp("hasty")) as one:
         yield one
 
 
 @pytest.fixture
-def place(hasty: BotOnDaemon) -> Iterator[RegistryImage]:
-    with site(hasty) as one:
+def image(hasty_bot: BotOnDaemon) -> Iterator[RegistryImage]:
+    with site(hasty_bot) as one:
         yield one
 
 
@@ -125,38 +125,38 @@ def named(case: FaultyUpdate) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
-def test_a_fault_is_told_and_the_daemon_holds_what_is_said(case: FaultyUpdate, place: RegistryImage) -> None:
-    assert case.play(place) == OUTCOMES[case.play]
+def test_a_fault_is_told_and_the_daemon_holds_what_is_said(case: FaultyUpdate, image: RegistryImage) -> None:
+    assert case.play(image) == OUTCOMES[case.play]
 
 
-def test_a_registry_that_wants_to_be_left_alone_is_asked_once(place: RegistryImage) -> None:
-    assert faults.limit_at_the_check(place).heads == 1
+def test_a_registry_that_wants_to_be_left_alone_is_asked_once(image: RegistryImage) -> None:
+    assert faults.limit_at_the_check(image).heads == 1
 
 
 STOPS = [faults.reset_and_stop, faults.slow_and_stop]
 
 
 @pytest.mark.parametrize("play", STOPS)
-def test_a_stop_waits_for_no_layer(play: Play, place: RegistryImage) -> None:
-    assert play(place) == STOPPED
-    (_, layer) = place.registry.layers(place.repository, "latest")
+def test_a_stop_waits_for_no_layer(play: Play, image: RegistryImage) -> None:
+    assert play(image) == STOPPED
+    (_, layer) = image.registry.layers(image.repository, "latest")
     # Given time, it would have come: `tests.bench.faults` tells how long a Stop takes.
-    assert place.registry.gets_of(layer) > 0
-    assert place.registry.times_served(layer) == 0
+    assert image.registry.gets_of(layer) > 0
+    assert image.registry.times_served(layer) == 0
 
 
 @pytest.mark.parametrize("play", [faults.limit_at_a_layer, faults.error_after_a_layer, *STOPS])
-def test_an_update_that_came_to_nothing_goes_through_once_all_is_well(play: Play, place: RegistryImage) -> None:
-    play(place)
-    assert update_again(place) == FaultResult(IS_UPDATED, COMPARED, UPDATED)
+def test_an_update_that_came_to_nothing_goes_through_once_all_is_well(play: Play, image: RegistryImage) -> None:
+    play(image)
+    assert update_again(image) == FaultResult(IS_UPDATED, COMPARED, UPDATED)
 
 
 # ── Daemons that come to harm ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_full_disk_is_told_and_the_old_image_stays(tmp_path: Path) -> None:
-    with private_house(tmp_path, disk=SMALL_DISK) as small, site(small) as place:
-        assert faults.full_disk(place) == FaultResult(
+    with bot_on_private_daemon(tmp_path, disk=SMALL_DISK) as small, site(small) as image:
+        assert faults.full_disk(image) == FaultResult(
             NOT_UPDATED,
             "✗ `IMAGE`: The Docker daemon has no space left on its disk. *What to do:* Free some (`docker system "
             "df` shows what takes it, `docker builder prune` empties the build cache), then try again.",
@@ -165,15 +165,15 @@ def test_a_full_disk_is_told_and_the_old_image_stays(tmp_path: Path) -> None:
 
 
 def test_a_daemon_killed_in_mid_pull_has_the_old_image_when_it_is_back_and_is_updated_then(tmp_path: Path) -> None:
-    with private_house(tmp_path) as mortal, site(mortal) as place:
-        assert faults.daemon_killed(place) == FaultResult(
+    with bot_on_private_daemon(tmp_path) as mortal, site(mortal) as image:
+        assert faults.daemon_killed(image) == FaultResult(
             NOT_UPDATED,
             "✗ `IMAGE`: The connection to the Docker daemon at `DAEMON` was lost while it was to pull "
             "`IMAGE@DIGEST`. *What to do:* See whether it runs (`systemctl status docker`), then try again.",
             UNTOUCHED,
         )
-        with reachable_again(place):
-            assert update_again(place) == FaultResult(IS_UPDATED, COMPARED, UPDATED)
+        with reachable_again(image):
+            assert update_again(image) == FaultResult(IS_UPDATED, COMPARED, UPDATED)
 
 
 # ── Passwords ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -192,12 +192,12 @@ def test_a_secret_is_found_in_its_disguises() -> None:
 
 
 def test_no_password_is_shown_logged_or_stored(endpoint: str, tmp_path: Path) -> None:
-    with house(endpoint, tmp_path) as whole:
+    with bot_on_daemon(endpoint, tmp_path) as whole:
         addresses = []
         for play in (faults.wrong_login, faults.right_login, faults.login_ends_after_the_check):
-            with site(whole) as place:
-                assert play(place) == OUTCOMES[play]
-                addresses.append(place.registry.address)
+            with site(whole) as image:
+                assert play(image) == OUTCOMES[play]
+                addresses.append(image.registry.address)
         told = whole.everything_told()
     assert [address for address in addresses if address not in told] == []
     secrets = [*disguises(faults.SECRET), *disguises(faults.WRONG_SECRET)]

@@ -295,5 +295,5 @@ def open_desks(folder: Path) -> Iterator[Callable[..., ListeningApp]]:
         return opened[-1]
 
     yield make
-    for desk in opened:
-        desk.close()
+    for app in opened:
+        app.close()

@@ -39,8 +39,8 @@ class OwnBases:
     folder: Path
     stack: ExitStack
 
-    def ground(self, *instructions: str, base: str | None = None) -> OwnBase:
-        """Make a ground whose base is the configured one, or another image, with these instructions on top."""
+    def own_base(self, *instructions: str, base: str | None = None) -> OwnBase:
+        """Make a base whose base is the configured one, or another image, with these instructions on top."""
         plain = self.stack.enter_context(cleared(EngineSpace(self.daemon, base or self.base_reference, self.network)))
         name = f"warroom-test/base:{plain.mark}"
         repository, _, tag = name.partition(":")
@@ -70,22 +70,24 @@ class SayResult:
         return f"{self.answer['image']}:{self.answer['tag']}"
 
 
-def create(ground: OwnBase, name: str, *, environment: Mapping[str, str] | None = None, **arguments: str) -> SayResult:
-    """Have an image made as a person would, confirmed at once; its name is the ground's own."""
-    words = [f"name={ground.name(name)}", *(f"{key}={value}" for key, value in arguments.items())]
+def create(
+    own_base: OwnBase, name: str, *, environment: Mapping[str, str] | None = None, **arguments: str
+) -> SayResult:
+    """Have an image made as a person would, confirmed at once; its name is the base's own."""
+    words = [f"name={own_base.name(name)}", *(f"{key}={value}" for key, value in arguments.items())]
     line = " ".join(("/docker_image_create", *words))
-    own = {**ground.environment, "WARROOM_LOG_LEVEL": "debug", **(environment or {})}
+    own = {**own_base.environment, "WARROOM_LOG_LEVEL": "debug", **(environment or {})}
     with Program("say", line, "--yes", "--json", environment=own) as program:
         status = program.ended(within=300)
         assert program.output, program.errors
         return SayResult(status, json.loads(program.output.splitlines()[-1]), f"{program.output}\n{program.errors}")
 
 
-def said(ground: OwnBase, reference: str, script: str) -> str:
+def said(own_base: OwnBase, reference: str, script: str) -> str:
     """Run a script in an image."""
-    image = ground.bench.engine.find_image(reference)
+    image = own_base.space.engine.find_image(reference)
     assert image is not None, reference
-    outcome = ground.bench.engine.run(RunOrder(image.id, ("sh", "-c", script), ground.bench.labels, seconds=60))
+    outcome = own_base.space.engine.run(RunOrder(image.id, ("sh", "-c", script), own_base.space.labels, seconds=60))
     assert outcome.exit_code == 0, outcome
     return outcome.output
 

@@ -55,7 +55,7 @@ class BrowserRoom:
     @property
     def room(self) -> Room:
         """The room that is open now."""
-        assert self._room is not None, "the house is closed"
+        assert self._room is not None, "the room is closed"
         return self._room
 
     @property

@@ -90,12 +90,12 @@ class EngineSpace:
 
 
 @contextmanager
-def cleared(bench: EngineSpace) -> Iterator[EngineSpace]:
+def cleared(space: EngineSpace) -> Iterator[EngineSpace]:
     """Remove at the end what the test made."""
     try:
-        yield bench
+        yield space
     finally:
-        bench.clear()
+        space.clear()
 
 
 def without_times(events: Iterator[BuildEvent]) -> list[BuildEvent]:

@@ -72,7 +72,7 @@ class BotOnDaemon:
 
 
 @contextmanager
-def house(host: str, folder: Path, private: PrivateEngine | None = None) -> Iterator[BotOnDaemon]:
+def bot_on_daemon(host: str, folder: Path, private: PrivateEngine | None = None) -> Iterator[BotOnDaemon]:
     """Put a bot to work on the daemon at this address, as a process of its own."""
     environment = {"WARROOM_STATE_DIR": str(folder / "state"), "WARROOM_DOCKER_HOST": host, **_logins_in(folder)}
     with (
@@ -84,7 +84,7 @@ def house(host: str, folder: Path, private: PrivateEngine | None = None) -> Iter
 
 
 @contextmanager
-def hasty_house(host: str, folder: Path, **changes: object) -> Iterator[BotOnDaemon]:
+def hasty_bot_on_daemon(host: str, folder: Path, **changes: object) -> Iterator[BotOnDaemon]:
     """Put a bot to work in this process: it keeps to no rate limit, so that what is measured is not Slack's pace.
 
     `changes` are settings.
@@ -126,9 +126,13 @@ def _with_people(
 
 
 @contextmanager
-def private_house(folder: Path, *, disk: int | None = None) -> Iterator[BotOnDaemon]:
+def bot_on_private_daemon(folder: Path, *, disk: int | None = None) -> Iterator[BotOnDaemon]:
     """Put a bot to work on a daemon of its own, which may come to harm."""
-    with private_engine(small=disk) as private, network_of(private), house(private.host, folder, private) as one:
+    with (
+        private_engine(small=disk) as private,
+        network_of(private),
+        bot_on_daemon(private.host, folder, private) as one,
+    ):
         yield one
 
 
@@ -136,7 +140,7 @@ def private_house(folder: Path, *, disk: int | None = None) -> Iterator[BotOnDae
 class RegistryImage:
     """One image of a daemon, and its registry."""
 
-    house: BotOnDaemon
+    bot: BotOnDaemon
     registry: FakeRegistry
     mark: str = field(default_factory=lambda: uuid4().hex[:12])
     versions: dict[str, str] = field(default_factory=dict)
@@ -146,7 +150,7 @@ class RegistryImage:
     @property
     def alice(self) -> RoomUser:
         """Who asks."""
-        return self.house.alice
+        return self.bot.alice
 
     @property
     def repository(self) -> str:
@@ -167,7 +171,7 @@ class RegistryImage:
     def outdate(self, *contents: bytes | int) -> None:
         """Have an old image on the daemon and a new one, with these layers besides its own, in the registry."""
         self.put("old")
-        self.house.raw.pull(self.name)
+        self.bot.raw.pull(self.name)
         self.put("new", *contents)
         self.registry.requests.clear()
         self.registry.blob_asked.clear()
@@ -195,8 +199,8 @@ class RegistryImage:
         held: dict[str, str] = {}
         own = {"label": f"{LABEL}={self.mark}"}
         # They inherit the labels of their image.
-        assert self.house.raw.containers(all=True, filters=own) == []
-        for image in self.house.raw.images(filters=own):
+        assert self.bot.raw.containers(all=True, filters=own) == []
+        for image in self.bot.raw.images(filters=own):
             version = next((self.versions[digest] for digest in _digests(image)), "another")
             for name in image["RepoTags"] or ["nameless"]:
                 held[_shown_tag(name)] = version
@@ -208,7 +212,7 @@ class RegistryImage:
             "\n".join(lines).replace(self.name, "IMAGE").replace(f"{self.registry.address}/{self.repository}", "IMAGE")
         )
         text = _DIGEST.sub("DIGEST", text).replace(self.registry.address, "REGISTRY")
-        return text.replace(self.house.private.host, "DAEMON") if self.house.private else text
+        return text.replace(self.bot.private.host, "DAEMON") if self.bot.private else text
 
     def line(self, message: RoomMessage, part: str) -> str:
         """Find the line of a message in which these words are."""
@@ -263,12 +267,12 @@ def _shown_tag(name: str) -> str:
 
 
 @contextmanager
-def reachable_again(site: RegistryImage) -> Iterator[None]:
+def reachable_again(image: RegistryImage) -> Iterator[None]:
     """Have the registry in the network of a daemon that was started anew, too: that is a new one."""
-    private = site.house.private
+    private = image.bot.private
     assert private
     with ExitStack() as stack:
         with network_of(private):
-            server = stack.enter_context(listening(port=int(site.registry.address.rpartition(":")[2])))
-        server.respond = site.registry.respond
+            server = stack.enter_context(listening(port=int(image.registry.address.rpartition(":")[2])))
+        server.respond = image.registry.respond
         yield

@@ -1,4 +1,4 @@
-"""A stage for each scenario: a room, the bot, a Docker host and a package index."""
+"""The driver of each scenario: a room, the bot, a Docker host and a package index."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +24,11 @@ def closing_rooms() -> Iterator[Callable[[Room], object]]:
 
 
 @pytest.fixture
-def set_stage(
+def make_driver(
     tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], object]
 ) -> Iterator[Callable[..., RoomDriver]]:
-    """Set a stage with settings and limits of the test's own; the bot is started unless `start` says otherwise."""
-    stages: list[RoomDriver] = []
+    """Make a driver with settings and limits of the test's own; the bot is started unless `start` says otherwise."""
+    drivers: list[RoomDriver] = []
 
     def set_one(
         *,
@@ -40,39 +40,39 @@ def set_stage(
         **settings: object,
     ) -> RoomDriver:
         room = open_room(limits, workspace)
-        stage = RoomDriver(
+        driver = RoomDriver(
             make_settings(tmp_path / "state", cache, **settings), Host(), FakeResolver(), room, audience, pace
         )
-        stages.append(stage)
+        drivers.append(driver)
         if start:
-            stage.start_bot()
-        return stage
+            driver.start_bot()
+        return driver
 
     yield set_one
     try:
-        for stage in stages:
-            stage.close()
+        for driver in drivers:
+            driver.close()
     finally:
-        for stage in stages:
-            closing_rooms(stage.room)
+        for driver in drivers:
+            closing_rooms(driver.room)
 
 
 @pytest.fixture
-def stage(set_stage: Callable[..., RoomDriver]) -> RoomDriver:
-    """A stage with everything as usual."""
-    return set_stage()
+def driver(make_driver: Callable[..., RoomDriver]) -> RoomDriver:
+    """A driver with everything as usual."""
+    return make_driver()
 
 
 @pytest.fixture(scope="module")
-def shared_stage(
+def shared_driver(
     tmp_path_factory: pytest.TempPathFactory, cache: Path, closing_rooms: Callable[[Room], object]
 ) -> Iterator[RoomDriver]:
-    """A stage for the rows of tables: for tests that leave it as they find it, and run one after the other."""
+    """A driver for the rows of tables: for tests that leave it as they find it, and run one after the other."""
     settings = make_settings(tmp_path_factory.mktemp("shared") / "state", cache)
-    stage = RoomDriver(settings, Host(), FakeResolver(), open_room())
-    stage.start_bot()
-    yield stage
+    driver = RoomDriver(settings, Host(), FakeResolver(), open_room())
+    driver.start_bot()
+    yield driver
     try:
-        stage.close()
+        driver.close()
     finally:
-        closing_rooms(stage.room)
+        closing_rooms(driver.room)

@@ -11,13 +11,13 @@ from tests.kit.app import ListeningApp, open_desks
 
 
 @pytest.fixture
-def open_desk(tmp_path: Path) -> Iterator[Callable[..., ListeningApp]]:
+def open_app(tmp_path: Path) -> Iterator[Callable[..., ListeningApp]]:
     """Open desks, in silence."""
     with logs_to(StringIO()), open_desks(tmp_path) as make:
         yield make
 
 
 @pytest.fixture
-def desk(open_desk: Callable[..., ListeningApp]) -> ListeningApp:
+def app(open_app: Callable[..., ListeningApp]) -> ListeningApp:
     """A desk with everything as usual."""
-    return open_desk()
+    return open_app()

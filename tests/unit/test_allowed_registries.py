@@ -194,37 +194,37 @@ def test_the_client_of_registries_asks_no_foreign_one() -> None:
 
 
 def test_an_update_of_an_image_whose_registry_may_not_be_asked_says_so() -> None:
-    bench = UpdateRequests()
-    bench.hub.forbidden.add("hub.test")
-    bench.engine.add_image("hub.test/a:1", repo_digests=(f"hub.test/a@{DIGEST}",))
+    requests = UpdateRequests()
+    requests.hub.forbidden.add("hub.test")
+    requests.engine.add_image("hub.test/a:1", repo_digests=(f"hub.test/a@{DIGEST}",))
 
-    assert "hub.test may not be asked" in str(bench.answer("image=hub.test/a:1"))
-    assert bench.hub.asked == []
+    assert "hub.test may not be asked" in str(requests.answer("image=hub.test/a:1"))
+    assert requests.hub.asked == []
 
 
 def test_a_newer_base_of_a_rebuild_is_not_pulled_from_a_foreign_registry() -> None:
-    bench = UpdateRequests()
-    bench.base("python")
-    bench.made("name=tool dependencies=mechanize base=python")
-    bench.hub.mirror = "mirror.test"
-    offered = bench.host.offer("mirror.test/library/python:latest")
-    bench.hub.digests["python:latest"] = Digest(offered.repo_digests[0].partition("@")[2])
-    bench.hub.forbidden.add("mirror.test")
+    requests = UpdateRequests()
+    requests.base("python")
+    requests.made("name=tool dependencies=mechanize base=python")
+    requests.hub.mirror = "mirror.test"
+    offered = requests.host.offer("mirror.test/library/python:latest")
+    requests.hub.digests["python:latest"] = Digest(offered.repo_digests[0].partition("@")[2])
+    requests.hub.forbidden.add("mirror.test")
 
-    assert "mirror.test may not be asked" in str(bench.answer("image=tool"))
-    assert bench.engine.pulls == []
+    assert "mirror.test may not be asked" in str(requests.answer("image=tool"))
+    assert requests.engine.pulls == []
 
 
 def test_a_pull_that_was_confirmed_is_not_begun_at_a_registry_that_was_taken_away() -> None:
-    scene = UpdateHost()
-    proposal = scene.outdated("hub.test/a:1")
-    before = len(scene.engine.pulls)
-    scene.hub.forbidden.add("hub.test")
+    host = UpdateHost()
+    proposal = host.outdated("hub.test/a:1")
+    before = len(host.engine.pulls)
+    host.hub.forbidden.add("hub.test")
 
-    result = scene.result(proposal)
+    result = host.result(proposal)
 
     assert (result.ending, result.reason) == (Ending.FAILED, "hub.test may not be asked.")
-    assert len(scene.engine.pulls) == before
+    assert len(host.engine.pulls) == before
 
 
 # ── Names of the inner network ──────────────────────────────────────────────────────────────────────────────────────

@@ -39,9 +39,9 @@ from tests.kit.engine_space import EngineSpace, failed
 def test_a_broken_down_engine_ends_what_runs_and_refuses_until_it_is_repaired() -> None:
     fake = FakeEngine()
     image = fake.add_image("base:1")
-    bench = EngineSpace(fake, "base:1")
+    space = EngineSpace(fake, "base:1")
 
-    told, problem = failed(fake.build(bench.order("RUN echo a; sleep 30")), at_line=fake.break_down)
+    told, problem = failed(fake.build(space.order("RUN echo a; sleep 30")), at_line=fake.break_down)
 
     assert LogLine(2, "a") in told
     assert isinstance(problem, EngineUnavailable)
@@ -54,8 +54,8 @@ def test_a_broken_down_engine_ends_what_runs_and_refuses_until_it_is_repaired() 
 def test_a_run_that_a_break_down_ends_is_told_as_such() -> None:
     fake = FakeEngine()
     fake.add_image("base:1")
-    bench = EngineSpace(fake, "base:1")
-    order = bench.script("sleep 30")
+    space = EngineSpace(fake, "base:1")
+    order = space.script("sleep 30")
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(fake.run, order)
@@ -109,10 +109,10 @@ def test_builds_at_once_are_counted() -> None:
         yield ImageBuilt(ImageId("sha256:0"))
 
     fake = FakeEngine(build_script=meet)
-    bench = EngineSpace(fake, "none")
+    space = EngineSpace(fake, "none")
 
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: list(fake.build(bench.order())), range(3)))
+        list(pool.map(lambda _: list(fake.build(space.order())), range(3)))
 
     assert (fake.most_builds, fake.running_builds, len(fake.builds)) == (3, 0, 3)
 

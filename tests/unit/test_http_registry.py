@@ -23,13 +23,13 @@ from tests.kit.registry_client import HEAD, NOW, RegistryClientSetup, at, proble
 
 
 def test_each_look_up_is_one_head_and_knows_nobody() -> None:
-    bench = RegistryClientSetup()
-    with bench.client() as client, scripted(lambda _: found()) as host:
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(lambda _: found()) as host:
         answers = [client.look_up(at(host)) for _ in range(3)]
 
     assert answers == [remote(f"{host.address}/a/b")] * 3
     assert host.asked == [HEAD] * 3
-    assert bench.logins_asked == []
+    assert setup.logins_asked == []
 
 
 def test_a_name_without_a_tag_means_latest_and_one_by_digest_that_digest() -> None:
@@ -69,8 +69,8 @@ def test_proxies_and_netrc_are_not_for_loopback(
 def test_the_proxy_of_the_environment_is_for_hosts_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    bench = RegistryClientSetup(RegistryRules(hub="", insecure=("registry.invalid",)))
-    with bench.client() as client, scripted(lambda _: found()) as proxy:
+    setup = RegistryClientSetup(RegistryRules(hub="", insecure=("registry.invalid",)))
+    with setup.client() as client, scripted(lambda _: found()) as proxy:
         monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
         monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
 
@@ -107,16 +107,16 @@ def test_the_quota_is_read_where_it_is_told(remaining: str | None, limit: str | 
     [("30", 30.0), (formatdate(NOW + 30, usegmt=True), 30.0), ("999999999", 86400.0)],
 )
 def test_a_registry_that_names_a_wait_is_not_asked_meanwhile(header: str, seconds: float) -> None:
-    bench = RegistryClientSetup()
-    with bench.client() as client, scripted(fails(429, {"Retry-After": header})) as host:
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(fails(429, {"Retry-After": header})) as host:
         with pytest.raises(RegistryLimited) as first:
             client.look_up(at(host))
         host.respond = lambda _: found()
-        bench.now = 10.0
+        setup.now = 10.0
         with pytest.raises(RegistryLimited) as second:
             client.look_up(Reference(f"{host.address}/another", tag="2"))
         asked_meanwhile = len(host.requests)
-        bench.now = seconds
+        setup.now = seconds
         client.look_up(at(host))
 
     assert (first.value.seconds, second.value.seconds, asked_meanwhile) == (seconds, seconds - 10, 1)
@@ -251,9 +251,9 @@ def test_a_registry_that_was_away_is_asked_again() -> None:
 
 
 def test_the_hub_is_where_the_daemon_says() -> None:
-    bench = RegistryClientSetup()
-    with bench.client() as client, scripted(lambda _: found()) as hub:
-        bench.rules = RegistryRules(hub=hub.address)
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(lambda _: found()) as hub:
+        setup.rules = RegistryRules(hub=hub.address)
 
         assert client.look_up(Reference("python", tag="3")) == remote("python")
         assert hub.asked == [("HEAD", "/v2/library/python/manifests/3", None)]
@@ -291,9 +291,9 @@ def test_a_mirror_that_is_no_address_is_refused_at_once(mirror: str) -> None:
 
 
 def test_the_mirrors_of_the_daemon_are_asked_first_and_the_source_is_as_ever() -> None:
-    bench = RegistryClientSetup()
-    with bench.client() as client, scripted(lambda _: found()) as mirror, scripted(lambda _: found()) as hub:
-        bench.rules = RegistryRules(hub=hub.address, mirrors=(f"http://{mirror.address}/",))
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(lambda _: found()) as mirror, scripted(lambda _: found()) as hub:
+        setup.rules = RegistryRules(hub=hub.address, mirrors=(f"http://{mirror.address}/",))
 
         assert client.look_up(Reference("python", tag="3")) == remote("python")
         assert (len(mirror.requests), len(hub.requests)) == (1, 0)
@@ -315,18 +315,18 @@ def unavailable(_: LoopbackRequest) -> Reply:
     ],
 )
 def test_the_hub_is_asked_where_the_daemons_mirror_fails(mirrored: Callable[[LoopbackRequest], Reply]) -> None:
-    bench = RegistryClientSetup()
-    with bench.client() as client, scripted(mirrored) as mirror, scripted(lambda _: found()) as hub:
-        bench.rules = RegistryRules(hub=hub.address, mirrors=("no address!", f"http://{mirror.address}"))
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(mirrored) as mirror, scripted(lambda _: found()) as hub:
+        setup.rules = RegistryRules(hub=hub.address, mirrors=("no address!", f"http://{mirror.address}"))
 
         assert client.look_up(Reference("python", tag="3")) == remote("python")
         assert (len(mirror.requests), len(hub.requests)) == (1, 1)
 
 
 def test_the_hubs_own_word_is_told_where_all_fail() -> None:
-    bench = RegistryClientSetup()
-    with bench.client() as client, scripted(unavailable) as mirror, scripted(fails(404)) as hub:
-        bench.rules = RegistryRules(hub=hub.address, mirrors=(mirror.address,))
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(unavailable) as mirror, scripted(fails(404)) as hub:
+        setup.rules = RegistryRules(hub=hub.address, mirrors=(mirror.address,))
         with pytest.raises(ImageNotFound) as absent:
             client.look_up(Reference("python", tag="3"))
 

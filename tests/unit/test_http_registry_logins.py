@@ -50,8 +50,8 @@ def bearer(realm: str) -> Respond:
     return fails(401, {"WWW-Authenticate": f'Bearer realm="{realm}"'})
 
 
-def refused(bench: RegistryClientSetup, host: ScriptedRegistry, kind: type[Problem] = LoginRefused) -> Problem:
-    with bench.client() as client, pytest.raises(kind) as raised:
+def refused(setup: RegistryClientSetup, host: ScriptedRegistry, kind: type[Problem] = LoginRefused) -> Problem:
+    with setup.client() as client, pytest.raises(kind) as raised:
         client.look_up(at(host))
     told = " ".join((raised.value.message, raised.value.hint, *raised.value.details))
     assert not [secret for secret in ("s3cret", "wr0ng", "t0k3n", "1dentity", PASSWORD) if secret in told]
@@ -92,44 +92,44 @@ def test_a_challenge_is_read(header: str, expected: Challenge | None) -> None:
 
 
 def test_a_password_is_sent_after_the_registry_asked_and_at_once_from_then_on(host: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup(logins={host.address: ANN})
+    setup = RegistryClientSetup(logins={host.address: ANN})
     host.respond = with_password("ann", "s3cret")
-    with bench.client() as client:
+    with setup.client() as client:
         first = client.look_up(at(host))
         client.look_up(Reference(f"{host.address}/c", tag="1"))
 
     assert first == remote(f"{host.address}/a/b")
     assert host.asked == [HEAD, (*HEAD[:2], PASSWORD), ("HEAD", "/v2/c/manifests/1", PASSWORD)]
-    assert bench.logins_asked == [host.address]
+    assert setup.logins_asked == [host.address]
 
 
 def test_a_login_that_changed_is_noticed_when_the_old_one_is_refused(host: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup(logins={host.address: ANN})
+    setup = RegistryClientSetup(logins={host.address: ANN})
     host.respond = with_password("ann", "s3cret")
-    with bench.client() as client:
+    with setup.client() as client:
         client.look_up(at(host))
         host.respond = with_password("ben", "n3w")
-        bench.logins[host.address] = Login("ben", "n3w")
+        setup.logins[host.address] = Login("ben", "n3w")
         client.look_up(at(host))
 
     assert [authorization for *_, authorization in host.asked[2:]] == [PASSWORD, basic("ben", "n3w")]
 
 
 def test_a_login_that_changed_is_noticed_in_a_while(host: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup(logins={host.address: ANN})
+    setup = RegistryClientSetup(logins={host.address: ANN})
     host.respond = with_password("ann", "s3cret")
-    with bench.client() as client:
+    with setup.client() as client:
         client.look_up(at(host))
-        bench.now = 301.0
+        setup.now = 301.0
         client.look_up(at(host))
 
-    assert bench.logins_asked == [host.address] * 2
+    assert setup.logins_asked == [host.address] * 2
 
 
 def test_a_wrong_password_is_told_and_not_kept(host: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup(logins={host.address: WRONG})
+    setup = RegistryClientSetup(logins={host.address: WRONG})
     host.respond = with_password("ann", "s3cret")
-    problem = refused(bench, host)
+    problem = refused(setup, host)
 
     assert problem.message == (
         f"The registry `{host.address}` does not show `{at(host)}` to the login that is configured here."
@@ -139,13 +139,13 @@ def test_a_wrong_password_is_told_and_not_kept(host: ScriptedRegistry) -> None:
 
 
 def test_the_login_of_another_registry_is_never_sent(host: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup(logins={"127.0.0.1": ANN, "docker.io": ANN, "127.0.0.1:1": ANN})
+    setup = RegistryClientSetup(logins={"127.0.0.1": ANN, "docker.io": ANN, "127.0.0.1:1": ANN})
     host.respond = with_password("ann", "s3cret")
-    problem = refused(bench, host)
+    problem = refused(setup, host)
 
     assert "none is configured here" in problem.message
     assert f"`docker login {host.address}`" in problem.hint
-    assert (host.asked, bench.logins_asked) == ([HEAD], [host.address])
+    assert (host.asked, setup.logins_asked) == ([HEAD], [host.address])
 
 
 def test_an_identity_token_is_no_password(host: ScriptedRegistry) -> None:
@@ -156,20 +156,20 @@ def test_an_identity_token_is_no_password(host: ScriptedRegistry) -> None:
 
 
 def test_the_hubs_login_is_found_by_the_hubs_name(host: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup(RegistryRules(hub=host.address), logins={"docker.io": ANN})
+    setup = RegistryClientSetup(RegistryRules(hub=host.address), logins={"docker.io": ANN})
     host.respond = with_password("ann", "s3cret")
-    with bench.client() as client:
+    with setup.client() as client:
         client.look_up(Reference("a/b", tag="1"))
 
-    assert bench.logins_asked == ["docker.io"]
+    assert setup.logins_asked == ["docker.io"]
 
 
 def test_a_registry_that_forbids_and_asks_for_no_login_is_told(host: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup(logins={host.address: ANN})
+    setup = RegistryClientSetup(logins={host.address: ANN})
     host.respond = fails(403)
 
-    assert "asks for no login" in refused(bench, host).message
-    assert (host.asked, bench.logins_asked) == ([HEAD], [])
+    assert "asks for no login" in refused(setup, host).message
+    assert (host.asked, setup.logins_asked) == ([HEAD], [])
 
 
 def test_a_login_that_is_known_but_may_not_see_the_image_is_told(host: ScriptedRegistry) -> None:
@@ -195,9 +195,9 @@ def test_a_limit_holds_also_for_those_who_log_in(host: ScriptedRegistry) -> None
 
 
 def test_a_token_for_anybody_is_fetched_once_for_each_repository(host: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup()
+    setup = RegistryClientSetup()
     host.respond = token_service(host)
-    with bench.client() as client:
+    with setup.client() as client:
         answers = [client.look_up(at(host)) for _ in range(3)]
 
     assert answers == [remote(f"{host.address}/a/b")] * 3
@@ -225,14 +225,14 @@ def test_a_token_of_one_repository_is_not_sent_for_another(host: ScriptedRegistr
     ],
 )
 def test_a_token_is_used_while_it_is_good(host: ScriptedRegistry, token: Mapping[str, object], good_for: int) -> None:
-    bench = RegistryClientSetup()
+    setup = RegistryClientSetup()
     host.respond = token_service(host, None, token)
-    with bench.client() as client:
+    with setup.client() as client:
         client.look_up(at(host))
-        bench.now = good_for - 1
+        setup.now = good_for - 1
         client.look_up(at(host))
         before = len(host.requests)
-        bench.now = good_for + 1
+        setup.now = good_for + 1
         client.look_up(at(host))
 
     assert (before, len(host.requests)) == (4, 7)
@@ -380,10 +380,10 @@ def test_a_token_service_outside_without_tls_gets_no_login(
 ) -> None:
     monkeypatch.setenv("no_proxy", "*")
     host.respond = with_tokens(lambda: f"http://{host.outside}/token", PASSWORD)
-    bench = RegistryClientSetup(logins={host.address: ANN})
+    setup = RegistryClientSetup(logins={host.address: ANN})
 
-    assert "not sent unprotected" in refused(bench, host).message
-    assert (host.asked, bench.logins_asked) == ([HEAD, ("GET", TOKEN_PATH, None)], [])
+    assert "not sent unprotected" in refused(setup, host).message
+    assert (host.asked, setup.logins_asked) == ([HEAD, ("GET", TOKEN_PATH, None)], [])
 
 
 def test_the_digest_comes_through_with_all_of_it(host: ScriptedRegistry) -> None:

@@ -156,18 +156,18 @@ def test_a_host_that_the_daemon_takes_as_it_is_is_taken_so(
     entry: str, encrypted: bool, host: ScriptedRegistry, plain: ScriptedRegistry
 ) -> None:
     one = host if encrypted else plain
-    bench = RegistryClientSetup(
+    setup = RegistryClientSetup(
         RegistryRules(hub="", insecure=("other.test:1", "10.0.0.0/8", entry.format(one.outside)))
     )
-    with bench.client() as client:
+    with setup.client() as client:
         assert client.look_up(outside(one)) == remote(f"{one.outside}/a/b")
     assert one.asked == [HEAD]
 
 
 @pytest.mark.parametrize("entry", ["0.0.0.0", "0.0.0.0:1", "10.0.0.0/8", "::/0", "nonsense/99"])
 def test_another_entry_of_the_daemon_changes_nothing(entry: str, plain: ScriptedRegistry) -> None:
-    bench = RegistryClientSetup(RegistryRules(hub="", insecure=(entry,)))
-    with bench.client() as client, pytest.raises(RegistryUnreachable):
+    setup = RegistryClientSetup(RegistryRules(hub="", insecure=(entry,)))
+    with setup.client() as client, pytest.raises(RegistryUnreachable):
         client.look_up(outside(plain))
 
 
@@ -198,12 +198,12 @@ def test_a_login_is_not_sent_to_a_host_outside_that_has_not_proved_who_it_is(
         if kind == "password"
         else with_tokens(lambda: f"{scheme}://{one.outside}/token", PASSWORD)
     )
-    bench = RegistryClientSetup(RegistryRules(hub="", insecure=(one.outside,)), logins={one.outside: ANN})
-    with bench.client() as client, pytest.raises(LoginRefused) as refused:
+    setup = RegistryClientSetup(RegistryRules(hub="", insecure=(one.outside,)), logins={one.outside: ANN})
+    with setup.client() as client, pytest.raises(LoginRefused) as refused:
         client.look_up(outside(one))
 
     assert "not sent unprotected" in refused.value.message
-    assert bench.logins_asked == []
+    assert setup.logins_asked == []
     assert {authorization for *_, authorization in one.asked} == {None}
 
 
@@ -230,12 +230,12 @@ def test_a_token_service_without_tls_behind_a_registry_with_it_is_not_asked(
     host: ScriptedRegistry, plain: ScriptedRegistry, certificates: Certificates
 ) -> None:
     host.respond = with_tokens(lambda: f"http://{plain.address}/token")
-    bench = RegistryClientSetup(logins={host.outside: ANN})
-    with bench.client(ca_bundle=certificates.authority) as client, pytest.raises(RegistryUnreachable) as unreachable:
+    setup = RegistryClientSetup(logins={host.outside: ANN})
+    with setup.client(ca_bundle=certificates.authority) as client, pytest.raises(RegistryUnreachable) as unreachable:
         client.look_up(outside(host))
 
     assert "without TLS" in unreachable.value.message
-    assert (plain.asked, bench.logins_asked) == ([], [])
+    assert (plain.asked, setup.logins_asked) == ([], [])
 
 
 def test_a_token_service_whose_certificate_is_not_trusted_gets_nothing(

@@ -61,11 +61,11 @@ def stanza(name: str, version: str, status: str = "install ok installed", archit
 
 
 def test_an_inventory_is_read_in_one_go_with_the_labels_of_the_job() -> None:
-    shelf = FilesEngine(FilesRead({}))
+    files_engine = FilesEngine(FilesRead({}))
 
-    Inventories(shelf).of(IMAGE, LABELS)
+    Inventories(files_engine).of(IMAGE, LABELS)
 
-    assert [(order.image, order.labels) for order in shelf.orders] == [(IMAGE, LABELS)]
+    assert [(order.image, order.labels) for order in files_engine.orders] == [(IMAGE, LABELS)]
 
 
 @pytest.mark.parametrize(
@@ -375,16 +375,16 @@ def image(number: int) -> ImageId:
 
 
 def test_an_image_is_read_once() -> None:
-    shelf = FilesEngine(files("1"))
-    inventories = Inventories(shelf)
+    files_engine = FilesEngine(files("1"))
+    inventories = Inventories(files_engine)
 
     assert [inventories.of(image(1), LABELS) for _ in range(3)] == [Inventory({"a": "1"}, None)] * 3
-    assert len(shelf.orders) == 1
+    assert len(files_engine.orders) == 1
 
 
 def test_what_was_read_in_part_is_read_again() -> None:
-    shelf = FilesEngine(FilesRead({}, "it took too long"), files("1"))
-    inventories = Inventories(shelf)
+    files_engine = FilesEngine(FilesRead({}, "it took too long"), files("1"))
+    inventories = Inventories(files_engine)
 
     assert inventories.of(image(1), LABELS) == Inventory(
         {}, None, gap="Not everything could be read: it took too long."
@@ -393,8 +393,8 @@ def test_what_was_read_in_part_is_read_again() -> None:
 
 
 def test_a_problem_of_the_engine_is_raised_and_not_remembered() -> None:
-    shelf = FilesEngine(EngineUnavailable("The daemon is gone.", hint="Start it."), files("1"))
-    inventories = Inventories(shelf)
+    files_engine = FilesEngine(EngineUnavailable("The daemon is gone.", hint="Start it."), files("1"))
+    inventories = Inventories(files_engine)
 
     with pytest.raises(EngineUnavailable, match=r"The daemon is gone\."):
         inventories.of(image(1), LABELS)
@@ -402,13 +402,13 @@ def test_a_problem_of_the_engine_is_raised_and_not_remembered() -> None:
 
 
 def test_the_image_that_was_asked_for_longest_ago_is_forgotten() -> None:
-    shelf = FilesEngine(files("1"))
-    inventories = Inventories(shelf, most=2)
+    files_engine = FilesEngine(files("1"))
+    inventories = Inventories(files_engine, most=2)
 
     for number in (1, 2, 1, 3, 1, 2):
         inventories.of(image(number), LABELS)
 
-    assert [order.image for order in shelf.orders] == [image(1), image(2), image(3), image(2)]
+    assert [order.image for order in files_engine.orders] == [image(1), image(2), image(3), image(2)]
 
 
 class SlowFilesEngine(FilesEngine):

@@ -200,7 +200,7 @@ def test_a_removal_that_is_killed_at_any_point_is_finished(*, is_done: bool) -> 
     deaths = 0
     for at in range(1, MOST_CALLS):
         engine = KillableEngine()
-        scene = UpdateHost(engine)
+        host = UpdateHost(engine)
         image = engine.add_image(*NAMES, repo_digests=(f"mirror.example/b@sha256:{'d' * 64}",))
         proposal = offered(engine)
         engine.count_from_now()
@@ -212,6 +212,6 @@ def test_a_removal_that_is_killed_at_any_point_is_finished(*, is_done: bool) -> 
             engine.revive()
             deaths += 1
         assert remove(engine, proposal) == Removed(NAMES, image.id), at
-        assert scene.holder(image.id) is None, at
+        assert host.holder(image.id) is None, at
     assert deaths > 5
     assert deaths < MOST_CALLS - 1
