@@ -211,7 +211,7 @@ def _listening(host: str, port: int, answer: Callable[[str, str], Page], *, seco
         def version_string(self) -> str:
             return "warroom"
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives
+        def log_message(self, *_: object) -> None:
             """Say nothing: whatever watches asks every few seconds."""
 
     class Server(_HealthServer):

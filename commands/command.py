@@ -17,7 +17,6 @@ class Severity(StrEnum):
 
     NOTE = "note"
     WARNING = "warning"
-    DENY = "deny"
 
 
 @dataclass(frozen=True, slots=True)

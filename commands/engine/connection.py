@@ -165,7 +165,7 @@ class Connection:
         doing: str,
         idle_seconds: float,
         cut: Cut | None = None,
-        **how: Any,  # noqa: ANN401  # as requests
+        **how: Any,
     ) -> Iterator[requests.Response]:
         with self._faults_told(doing), self._line(cut) as client:
             response = self._send(method, path, client=client, seconds=idle_seconds, stream=True, **how)
@@ -221,7 +221,7 @@ class Connection:
         *,
         client: Client,
         seconds: float,
-        **how: Any,  # noqa: ANN401  # as requests
+        **how: Any,
     ) -> requests.Response:
         url = f"{client.base_url}/v{client.api_version}{path}"
         # The first limit is that of connecting and, for urllib3, of each pause while a body is taken in.

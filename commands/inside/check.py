@@ -117,7 +117,7 @@ def output_of(command: list[str]) -> str:
     """Run a program of the OS; nothing where it fails or is not there."""
     try:
         # S603: a fixed program, and names that the grammar of packages let through; no shell.
-        called = subprocess.run(  # noqa: S603
+        called = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
         )
     except OSError:
@@ -180,7 +180,7 @@ def fault_of(module: str, seconds: float) -> str:
     reading, writing = os.pipe()
     try:
         # S603: this Python, and a module's name as an argument; no shell.
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-c", IMPORT, module, str(writing)],
             pass_fds=(writing,),
             stdin=subprocess.DEVNULL,

@@ -30,7 +30,7 @@ def libc() -> tuple[str, str]:
 def loader_says(loader: str) -> str:
     """Ask musl's loader for its version: it tells it when called without a program."""
     # S603: the loader by its path; it does nothing but tell its version.
-    called = subprocess.run([loader], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
+    called = subprocess.run([loader], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return called.stderr.decode("utf-8", "replace")
 
 

@@ -85,7 +85,7 @@ class UvProgram:
 
     def _started(self, command: list[str], folder: str) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(  # noqa: S603 - no shell; the program is ours, texts from people are only in files
+            return subprocess.Popen(
                 command,
                 cwd=folder,
                 env=self._host_environment(),

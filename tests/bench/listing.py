@@ -87,7 +87,7 @@ def load(engine: PrivateEngine, count: int) -> float:
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
         file.seek(0)
-        for record in client.load_image(file):  # type: ignore[no-untyped-call]  # the stubs have no types for it
+        for record in client.load_image(file):
             assert "error" not in record, record
     there = len(client.images())
     assert there == count, f"the daemon has {there} of {count} images"

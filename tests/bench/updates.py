@@ -127,7 +127,7 @@ class BenchRegistry:
         """Say whether the daemon has this version of what changes, and the first of all else."""
         for repository in self.repositories:
             digest = self.digests[repository, version if repository in self.moving else "v1"]
-            image = self.client.inspect_image(self.name(repository))  # type: ignore[no-untyped-call]  # no types
+            image = self.client.inspect_image(self.name(repository))
             if f"{self.address}/{repository}@{digest}" not in image["RepoDigests"]:
                 return False
         return True

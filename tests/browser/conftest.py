@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -38,8 +39,8 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     pages: list[Page] = []
     complaints: list[str] = []
 
-    def open_page(address: str, **how: object) -> Page:
-        page = browser.new_context(**how).new_page()  # type: ignore[arg-type]  # the options of Playwright, by name
+    def open_page(address: str, **how: Any) -> Page:
+        page = browser.new_context(**how).new_page()
         pages.append(page)
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("console", lambda said: complaints.append(said.text) if "Policy" in said.text else None)

@@ -28,7 +28,7 @@ def choice(text: str, value: str) -> dict[str, Any]:
     return {"text": plain(text), "value": value}
 
 
-def field(block_id: str, label: str, element: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def field(block_id: str, label: str, element: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "input", "block_id": block_id, "label": plain(label), "element": element, **more}
 
 

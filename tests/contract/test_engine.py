@@ -294,7 +294,7 @@ def test_a_command_that_the_image_does_not_have_ends_as_in_a_shell(space: Engine
 
 
 def test_a_command_finds_the_files_that_are_put_in(space: EngineSpace) -> None:
-    files = {"/warroom/new/deep/one": "zwölf\n".encode(), "/tmp/two": b"2\n"}  # noqa: S108  # in the container
+    files = {"/warroom/new/deep/one": "zwölf\n".encode(), "/tmp/two": b"2\n"}
 
     outcome = space.engine.run(space.script("cat /warroom/new/deep/one; cat /tmp/two", files=files))
 

@@ -63,10 +63,13 @@ def listening(folder: Path, answers: dict[str, Answer]) -> Iterator[ScriptedDaem
             daemon.asked.append(path)
             daemon.answers.get(path, _not_found)(DaemonRequest(path, parse_qs(parts.query), self))
 
-        do_POST = do_GET  # noqa: N815  # the names that http.server calls
-        do_DELETE = do_GET  # noqa: N815  # the same
+        def do_POST(self) -> None:
+            self.do_GET()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+        def do_DELETE(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     with _UnixServer(f"{folder}/d.sock", DaemonHandler) as server:

@@ -19,7 +19,8 @@ from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, Problem
 from commands.inside import inline
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
 from commands.model.images import ImageId, LocalImage
-from tests.fakes.engine import FIRST_MOMENT, PLATFORM, Control, FakeEngine
+from tests.fakes.control import Control
+from tests.fakes.engine import FIRST_MOMENT, PLATFORM, FakeEngine
 
 DEFAULT_BASE = "demisto/python3-deb"
 PATIENCE_SECONDS = 120.0

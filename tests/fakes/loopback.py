@@ -131,7 +131,11 @@ class _Requests(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
-    do_HEAD = do_POST = do_GET  # noqa: N815  # the names that http.server calls
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self.do_GET()
 
     def _send(self, reply: Reply) -> None:
         if reply.status:
@@ -143,5 +147,5 @@ class _Requests(BaseHTTPRequestHandler):
             for part in reply.parts:
                 self.wfile.write(part)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+    def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -34,7 +34,7 @@ def slack_api(answers: Mapping[str, ScriptedAnswer]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), SlackApiHandler) as server:

@@ -286,11 +286,11 @@ class ListeningApp:
 
 
 @contextmanager
-def open_desks(folder: Path) -> Iterator[Callable[..., ListeningApp]]:
-    """Make desks with fields of the test's own, and close them in the end."""
+def open_apps(folder: Path) -> Iterator[Callable[..., ListeningApp]]:
+    """Make apps with fields of the test's own, and close them in the end."""
     opened: list[ListeningApp] = []
 
-    def make(**fields: Any) -> ListeningApp:  # noqa: ANN401 - the fields of Desk
+    def make(**fields: Any) -> ListeningApp:
         opened.append(ListeningApp(folder, **fields))
         return opened[-1]
 

@@ -112,7 +112,7 @@ def web_client(room: Room) -> WebClient:
 def connected(room: Room, app: App) -> Iterator[None]:
     """Let a Bolt app into the room."""
     handler = SocketModeHandler(app, room.app_token)
-    handler.connect()  # type: ignore[no-untyped-call]  # the SDK has no types here
+    handler.connect()
     try:
         yield
     finally:
@@ -123,4 +123,4 @@ def connected(room: Room, app: App) -> Iterator[None]:
         if session is not None and session.sock is not None:
             session.sock.shutdown(socket.SHUT_RDWR)
         handler.client.message_queue.put(None)
-        handler.close()  # type: ignore[no-untyped-call]  # the SDK has no types here
+        handler.close()

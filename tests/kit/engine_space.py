@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from commands.engine.interface import BuildEvent, BuildOrder, Engine, RunOrder
@@ -70,10 +71,10 @@ class EngineSpace:
         assert isinstance(last, ImageBuilt)
         return last.image_id
 
-    def script(self, script: str, *, seconds: float = 60, image: ImageId | None = None, **how: object) -> RunOrder:
+    def script(self, script: str, *, seconds: float = 60, image: ImageId | None = None, **how: Any) -> RunOrder:
         """Order a run of a shell script, in the base when no image is given."""
         order = RunOrder(image or self.base_id, ("sh", "-c", script), self.labels, seconds)
-        return replace(order, **how)  # type: ignore[arg-type]  # the caller's keywords are the order's own
+        return replace(order, **how)
 
     @property
     def base_id(self) -> ImageId:

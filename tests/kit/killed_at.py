@@ -18,7 +18,7 @@ def doom(event: str, fields: dict[str, str]) -> None:
     wanted = {"event": event, **fields}
 
     class KillingRecord(logging.LogRecord):
-        def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as logging calls it
+        def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             # structlog hands the whole event over as the message.
             said = self.msg if isinstance(self.msg, dict) else {}

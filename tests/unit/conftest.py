@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.logs import logs_to
-from tests.kit.app import ListeningApp, open_desks
+from tests.kit.app import ListeningApp, open_apps
 
 
 @pytest.fixture
 def open_app(tmp_path: Path) -> Iterator[Callable[..., ListeningApp]]:
     """Open desks, in silence."""
-    with logs_to(StringIO()), open_desks(tmp_path) as make:
+    with logs_to(StringIO()), open_apps(tmp_path) as make:
         yield make
 
 

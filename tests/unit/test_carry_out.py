@@ -30,7 +30,8 @@ from commands.model.outcomes import Created, ImportFailure, Outcome, Undecided
 from commands.recipe.dockerfile import write_dockerfile
 from commands.recipe.labels import JOB, REQUESTER
 from commands.sources import Sources
-from tests.fakes.engine import Control, FakeEngine
+from tests.fakes.control import Control
+from tests.fakes.engine import FakeEngine
 from tests.fakes.files import FakeFiles
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
 from tests.fakes.logs import logs_to

@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,8 +52,8 @@ def exporting(*pieces: bytes, whole: bool = True) -> dict[str, Answer]:
     }
 
 
-def reading(**limits: float) -> ReadOrder:
-    return replace(ReadOrder(ImageId(IMAGE), {}, lambda path: path in ("a", "b")), **limits)  # type: ignore[arg-type]
+def reading(**limits: Any) -> ReadOrder:
+    return replace(ReadOrder(ImageId(IMAGE), {}, lambda path: path in ("a", "b")), **limits)
 
 
 def test_files_with_several_names_are_read_by_a_second_look(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def line(path: str, *, number: int = 0, method: str = "GET", part: str = "", wor
     return f"{word} {json.dumps({'number': number, 'method': method, 'path': path, 'part': part})}"
 
 
-def asked(gateway: Gateway, path: str, **how: Any) -> tuple[int, dict[str, str], bytes]:  # noqa: ANN401  # as `line`
+def asked(gateway: Gateway, path: str, **how: Any) -> tuple[int, dict[str, str], bytes]:
     number = how.get("number", 0)
     answer = gateway.reply(line(path, **how))
     assert list(answer) == [f"/warroom/answers/{number}.body", f"/warroom/answers/{number}.head"]

@@ -53,7 +53,7 @@ class RecordingConversation(Silent):
         return self
 
 
-def say(person: FakePerson, **options: Any) -> Said:  # noqa: ANN401 - the options of a conversation
+def say(person: FakePerson, **options: Any) -> Said:
     return Conversation(person, options.pop("show", Silent()), **options).say("/x a=b")
 
 

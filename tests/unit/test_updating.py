@@ -11,7 +11,7 @@ import pytest
 from commands.carry_out import JobContext
 from commands.carry_out.updating import COMPARE_STEP
 from commands.command import Keep, NoSource, Pull, Unchecked
-from commands.engine.interface import PullProgress
+from commands.engine.interface import FilesRead, PullProgress, ReadOrder
 from commands.errors import (
     Problem,
 )
@@ -146,7 +146,7 @@ def _metadata(version: str) -> bytes:
 
 def test_packages_that_cannot_be_read_are_a_gap_and_no_failure() -> None:
     class UnreadableEngine(FakeEngine):
-        def read_files(self, order: object) -> object:  # type: ignore[override]
+        def read_files(self, order: ReadOrder) -> FilesRead:
             del order
             raise Problem("The container could not be created.", hint="Look at the log.")
 
@@ -302,7 +302,9 @@ def test_an_older_image_that_a_container_needs_stays_and_is_told(host: UpdateHos
     host.dependencies = replace(host.dependencies, history_depth=1)
     host.update(host.outdated(NAME), BEFORE)
     oldest = kept_name(BEFORE, NAME)
-    host.engine.add_container("web", host.engine.find_image(oldest).id)  # type: ignore[union-attr]
+    image = host.holder(oldest)
+    assert image is not None
+    host.engine.add_container("web", image)
     host.offer(NAME)
 
     updated = host.update(host.propose(NAME))

@@ -584,7 +584,7 @@ def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path
             "/warroom/relay.py": inside.source("relay"),
             "/warroom/requirements.in": b"docopt<1\n",
         },
-        environment={"HOME": "/tmp"},  # noqa: S108 - in the container
+        environment={"HOME": "/tmp"},
         network="host",
         memory=2 << 30,
     )

@@ -127,5 +127,5 @@ def choose(buttons: tuple[str, ...]) -> str | None:
     """Let the person at the terminal press a button; None when they press none."""
     if not buttons:
         return None
-    print(file=sys.stderr)  # noqa: T201 - an empty line between the dialog and the question
+    sys.stderr.write("\n")  # between the dialog and the question
     return Prompt.ask("Press", choices=list(buttons), default=buttons[0], console=Console(stderr=True))
