@@ -85,7 +85,8 @@ class UvProgram:
 
     def _start(self, command: list[str], folder: str) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(  # noqa: S603 - no shell; the program is trusted, and user input is only in files
+            # No shell; the program is trusted, and user input is only in files.
+            return subprocess.Popen(
                 command,
                 cwd=folder,
                 env=self._host_environment(),

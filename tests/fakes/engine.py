@@ -32,8 +32,7 @@ from commands.errors import BuildFailed, ImageInUse, ImageNotFound, Problem
 from commands.model.events import ImageBuilt, StepDone, StepStarted
 from commands.model.images import Container, ImageId, Layer, ListedImage, LocalImage, Platform
 from commands.model.references import Reference
-from tests.fakes.control import Control as Control  # noqa: PLC0414  # tests that script this engine take it from here
-from tests.fakes.control import build_stopped, pull_stopped, unavailable
+from tests.fakes.control import Control, build_stopped, pull_stopped, unavailable
 from tests.fakes.dockerfiles import dockerfile_in, files_in, steps_of
 from tests.fakes.toy_machine import command_run, mounted, step_run
 from tests.kit.engine_space import packed

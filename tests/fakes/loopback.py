@@ -14,7 +14,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LoopbackRequest:
     """One request as it came in."""
 
     method: str
@@ -37,7 +37,7 @@ class Reply:
     length: int = 0
 
 
-Respond = Callable[[Request], Reply]
+Respond = Callable[[LoopbackRequest], Reply]
 """May raise `ConnectionResetError` as well."""
 
 
@@ -124,14 +124,18 @@ class _Requests(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        request = Request(self.command, self.path, self.headers.get("Authorization"), body, dict(self.headers))
+        request = LoopbackRequest(self.command, self.path, self.headers.get("Authorization"), body, dict(self.headers))
         try:
             self._send(self.server.respond(request))
         except OSError:  # Either side broke off.
             self.close_connection = True
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
-    do_HEAD = do_POST = do_GET  # noqa: N815  # the names that http.server calls
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self.do_GET()
 
     def _send(self, reply: Reply) -> None:
         if reply.status:
@@ -143,5 +147,5 @@ class _Requests(BaseHTTPRequestHandler):
             for part in reply.parts:
                 self.wfile.write(part)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+    def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -9,7 +9,7 @@ from commands.errors import ImageNotFound, Problem, RegistryLimited, RegistryNot
 from commands.model.images import Digest
 from commands.model.references import HUB, Reference
 from commands.registry.interface import Quota, Remote
-from tests.fakes.host import Turnstile
+from tests.fakes.host import Gate
 
 
 class FakeRegistries:
@@ -26,7 +26,7 @@ class FakeRegistries:
         self.digests: dict[str, Digest] = {}
         self.problems: dict[str, Problem] = {}
         self.quotas: dict[str, Quota] = {}
-        self.turnstiles: dict[str, Turnstile] = {}
+        self.turnstiles: dict[str, Gate] = {}
         self.asked: list[str] = []
         self.most_at_once = 0
         self.forbidden: set[str] = set()

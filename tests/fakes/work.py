@@ -24,7 +24,7 @@ from commands.errors import BuildStopped
 from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
 from commands.model.outcomes import Created, Removed, RolledBack, Undecided, Updated
 from commands.model.requests import Query
-from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+from tests.fakes.host import PATIENCE_SECONDS, Gate
 from tests.kit.examples import CREATED, PROPOSAL
 
 EVENTS: tuple[Event, ...] = (StepsPlanned(("Base", "Check the result")), StepStarted(1), LogLine(1, "Unpacking wget"))
@@ -51,7 +51,7 @@ def end_of(proposal: Proposal, outcome: Outcome) -> End | ImageUndecided:
             raise AssertionError(f"{outcome} is no outcome of {proposal}")
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """The process is no more: nothing that follows it is done."""
 
 
@@ -64,11 +64,11 @@ class FakeWork:
     """
 
     def __init__(self) -> None:
-        self.answers = Turnstile()
-        self.builds = Turnstile()
-        self.settles = Turnstile()
-        self.turns = Turnstile()
-        self.counts = Turnstile()
+        self.answers = Gate()
+        self.builds = Gate()
+        self.settles = Gate()
+        self.turns = Gate()
+        self.counts = Gate()
         self.answer_is: Answer | BaseException = PROPOSAL
         self.reports: Iterable[str] = ("Looking at the base",)
         self.events: Iterable[Event] = EVENTS
@@ -181,4 +181,4 @@ class FakeWork:
 
     def _live(self) -> None:
         if self._dead:
-            raise Killed
+            raise ProcessKilled
