@@ -177,7 +177,7 @@ class _HealthServer(ThreadingTCPServer):
             deadline.cancel()
             self._places.release()
 
-    def handle_error(self, request: _Request, client_address: _Address) -> None:  # noqa: ARG002 - socketserver's names
+    def handle_error(self, *_: object) -> None:
         log.info("health_request_broke", reason=str(sys.exception()))
 
 

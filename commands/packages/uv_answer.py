@@ -17,6 +17,8 @@ from commands.packages.lock_file import read_lock
 from commands.packages.uv_reasons import Reason, read_reason
 
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_SIGNALS = 128
+"""Exit codes above this one mean that a signal ended the program."""
 _TRY_LATER = "Try again in a minute. If it still fails, the operator should check the index and the network."
 
 
@@ -60,7 +62,7 @@ def problem(outcome: RunOutcome, question: UvQuestion) -> Problem:
     """Return the problem of a failed resolution in plain words."""
     if outcome.timed_out:
         return IndexUnreachable(f"Resolving was ended after {question.seconds:g} s without an answer.", hint=_TRY_LATER)
-    if outcome.out_of_memory or outcome.exit_code is None or outcome.exit_code > 128:  # noqa: PLR2004 - by a signal
+    if outcome.out_of_memory or outcome.exit_code is None or outcome.exit_code > _SIGNALS:
         return ResolutionFailed(
             "Resolving was ended because it used too much memory or gave too long an answer.", hint=_TRY_LATER
         )

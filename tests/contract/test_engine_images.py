@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -155,9 +156,9 @@ def test_wanted_files_are_read_out_of_an_image_that_has_not_even_a_command(space
     ],
 )
 def test_a_limit_that_is_met_is_told_and_what_was_read_is_kept(
-    space: EngineSpace, filed: ImageId, limits: dict[str, float], kept: int, gap: str
+    space: EngineSpace, filed: ImageId, limits: dict[str, Any], kept: int, gap: str
 ) -> None:
-    read = space.engine.read_files(replace(order(space, filed), **limits))  # type: ignore[arg-type]  # the table's own
+    read = space.engine.read_files(replace(order(space, filed), **limits))
 
     assert len(read.files) <= kept
     assert gap in read.gap

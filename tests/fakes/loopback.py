@@ -8,9 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 _RESET = struct.pack("ii", 1, 0)
 """Of SO_LINGER: closing sends a reset instead of an end."""
+
+# The types of `socketserver`.
+_Connection = socket.socket | tuple[bytes, socket.socket]
+_Address = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,13 @@ class Loopback(ThreadingHTTPServer):
         """Host and port."""
         return f"127.0.0.1:{self.server_port}"
 
-    def process_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]  # never a datagram
+    def process_request(self, request: _Connection, client_address: _Address) -> None:
         # Whatever comes of it: that somebody connected is what tests count.
         self.connections += 1
         super().process_request(request, client_address)
 
-    def finish_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]  # never a datagram
+    def finish_request(self, request: _Connection, client_address: _Address) -> None:
+        assert isinstance(request, socket.socket)  # never a datagram
         # The handshake belongs to the request's own thread.
         self.open.add(request)
         try:

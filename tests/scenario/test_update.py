@@ -7,7 +7,7 @@ import pytest
 from commands.errors import PullFailed, RegistryUnreachable
 from tests.kit.driver import RoomDriver, buttons, fact, table, title, words
 from tests.kit.pulled_images import PYTHON, PulledImages, digest_of
-from tests.kit.wire import CuttableEngine
+from tests.kit.wire import CuttableEngine, Moment
 
 LINE = f"/docker_image_update image={PYTHON}"
 SECOND, THIRD = "demisto/fetch-data:1.0", "registry.test:5000/team/tool:2"
@@ -319,7 +319,7 @@ def test_two_updates_of_one_image_at_once_pull_it_once_and_both_are_told(
     ids=["pulled", "before the old one is kept", "the old one is kept", "named"],
 )
 def test_an_update_that_was_killed_is_finished_once(
-    make_driver: Callable[..., RoomDriver], moment: tuple[str, str], nth: int
+    make_driver: Callable[..., RoomDriver], moment: Moment, nth: int
 ) -> None:
     driver = make_driver(start=False)
     pulled_images = PulledImages(driver)
@@ -328,7 +328,7 @@ def test_an_update_that_was_killed_is_finished_once(
     driver.start_bot(wire)
     dialog = driver.alice.type(LINE)
     message = dialog.until("review").ts
-    wire.cut_at(moment, nth=nth)  # type: ignore[arg-type]  # the table's rows are moments
+    wire.cut_at(moment, nth=nth)
     dialog.click("update")
     wire.wait_until_cut()
     driver.crash_bot(wire)

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -150,7 +150,7 @@ class ChannelDriver:
             self.now += wait
 
     @property
-    def message(self) -> Any:  # noqa: ANN401 - any JSON
+    def message(self) -> Mapping[str, Any]:
         """The one dialog in the channel."""
         (only,) = self.slack.messages.values()
         return only
@@ -178,7 +178,7 @@ def methods(calls: list[SlackCall]) -> list[str]:
     return [call.method for call in calls]
 
 
-def shows(message: Any, dialog: Dialog, at: datetime) -> bool:  # noqa: ANN401 - any JSON
+def shows(message: Mapping[str, Any], dialog: Dialog, at: datetime) -> bool:
     picture = render(dialog, at)
     return (message["text"], tuple(message["blocks"])) == (picture.text, picture.blocks)
 

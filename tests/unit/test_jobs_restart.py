@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,10 @@ class ClosingBot:
 
 
 # ── Closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def is_under_review(jobs: RestartableJobs, name: str) -> bool:
+    return isinstance(jobs.stage(name), UnderReview)
 
 
 def test_a_closed_bot_takes_no_command(jobs: RestartableJobs) -> None:
@@ -207,7 +212,7 @@ def test_commands_that_wait_for_their_turn_wait_for_the_next_process(patient: Re
     patient.open()
 
     for name in ("a", "b", "c", "d"):
-        until(lambda name=name: isinstance(patient.stage(name), UnderReview), f"the review of {name}")  # type: ignore[misc]
+        until(partial(is_under_review, patient, name), f"the review of {name}")
     assert len(patient.work.of("answer")) == 2
 
 

@@ -1,4 +1,4 @@
-"""A class name stands for one class: a reader who meets it needs no import to know which."""
+"""A class name stands for one class: a reader needs no import to know which."""
 
 import ast
 from collections import defaultdict
