@@ -57,7 +57,7 @@ class Gate:
         """Wait until so many wait here."""
         with self._changed:
             came = self._changed.wait_for(lambda: self._waiting >= count, PATIENCE_SECONDS)
-        assert came, f"only {self._waiting} of {count} came to the turnstile"
+        assert came, f"only {self._waiting} of {count} came to the gate"
 
     def pass_through(self, check: Callable[[], None] = lambda: None) -> None:
         """Wait until it is open; `check` is called meanwhile and may raise."""

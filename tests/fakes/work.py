@@ -59,7 +59,7 @@ class FakeWork:
     """Work as jobs ask for it. An outcome that is an exception is raised.
 
     `answers`, `builds`, `settles`, `turns` and `counts` are passed by what is under way; a build that is told to end
-    does not wait for its turnstile. `pages` are what a list can be turned to. Exceptions put into `engine_troubles` are
+    does not wait for its gate. `pages` are what a list can be turned to. Exceptions put into `engine_troubles` are
     raised first, one by each `keep` and `clean`.
     """
 
@@ -89,8 +89,8 @@ class FakeWork:
     def die(self) -> None:
         """End whatever is under way as `kill -9` does."""
         self._dead = True
-        for turnstile in (self.answers, self.builds, self.settles, self.turns, self.counts):
-            turnstile.open()
+        for gate in (self.answers, self.builds, self.settles, self.turns, self.counts):
+            gate.open()
 
     def of(self, name: str) -> list[str]:
         """List the jobs of the calls of one kind so far."""

@@ -30,7 +30,7 @@ SECRET_START = "canary"
 
 @dataclass(frozen=True, slots=True)
 class OwnBases:
-    """Makes grounds on one daemon: each has a base of its own, and is cleared at the end."""
+    """Makes bases on one daemon, and clears each at the end."""
 
     daemon: DockerDaemon
     raw: docker.APIClient
@@ -40,7 +40,7 @@ class OwnBases:
     stack: ExitStack
 
     def own_base(self, *instructions: str, base: str | None = None) -> OwnBase:
-        """Make a base whose base is the configured one, or another image, with these instructions on top."""
+        """Make a base on the configured one, or on another image, with these instructions on top."""
         plain = self.stack.enter_context(cleared(EngineSpace(self.daemon, base or self.base_reference, self.network)))
         name = f"warroom-test/base:{plain.mark}"
         repository, _, tag = name.partition(":")

@@ -21,7 +21,7 @@ class PulledImages:
     pulls: Gate = field(default_factory=Gate)
 
     def __post_init__(self) -> None:
-        """Put the turnstile in, and let the registry know the base."""
+        """Put the gate in, and let the registry know the base."""
         self.driver.host.engine.pull_script = self._pull
         base = self.driver.host.engine.find_image(DEFAULT_BASE)
         assert base is not None

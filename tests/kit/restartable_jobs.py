@@ -158,7 +158,7 @@ class RestartableJobs:
         assert self.presses(Decision.CONFIRM, dialog, user) is Press.TAKEN
 
     def building(self, *dialogs: str) -> None:
-        """Bring each so far that its build waits at the turnstile."""
+        """Bring each so far that its build waits at the gate."""
         self.work.builds.shut()
         for dialog in dialogs or ("d-1",):
             self.confirmed(dialog)

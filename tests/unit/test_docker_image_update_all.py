@@ -151,7 +151,7 @@ def test_registries_are_asked_eight_questions_at_once(requests: UpdateRequests) 
     for number in range(20):
         requests.pulled(f"hub.test/a{number}:1")
         requests.hub.put(f"hub.test/a{number}:1", "old")
-    door = requests.hub.turnstiles["hub.test"] = Gate()
+    door = requests.hub.gates["hub.test"] = Gate()
     door.shut()
     asking = threading.Thread(target=requests.answer, args=("all=true",))
     asking.start()
@@ -168,7 +168,7 @@ def test_a_slow_registry_does_not_hold_up_the_others(requests: UpdateRequests) -
         for registry in ("fast.test", "slow.test"):
             requests.pulled(f"{registry}/a{number}:1")
             requests.hub.put(f"{registry}/a{number}:1", "old")
-    slow = requests.hub.turnstiles["slow.test"] = Gate()
+    slow = requests.hub.gates["slow.test"] = Gate()
     slow.shut()
     fast_is_done, told = threading.Event(), list[str]()
 
