@@ -144,7 +144,7 @@ _STRANGE_NAME = (
 )
 
 
-class _Server(ThreadingTCPServer):
+class _HealthServer(ThreadingTCPServer):
     """The TCP server. Not http.server's, which resolves this machine's name at the start."""
 
     allow_reuse_address = True
@@ -177,7 +177,7 @@ class _Server(ThreadingTCPServer):
             deadline.cancel()
             self._places.release()
 
-    def handle_error(self, request: _Request, client_address: _Address) -> None:  # noqa: ARG002 - socketserver's names
+    def handle_error(self, *_: object) -> None:
         log.info("health_request_broke", reason=str(sys.exception()))
 
 
@@ -191,8 +191,8 @@ def _socket_of(request: _Request) -> socket.socket:
     return request if isinstance(request, socket.socket) else request[1]
 
 
-def _new_server(host: str, port: int, answer: Callable[[str, str], Page], *, seconds: float) -> _Server:
-    class Requests(BaseHTTPRequestHandler):
+def _new_server(host: str, port: int, answer: Callable[[str, str], Page], *, seconds: float) -> _HealthServer:
+    class HealthRequests(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = answer(self.path, self.headers.get("Host", ""))
             self.send_response(page.status)
@@ -205,13 +205,13 @@ def _new_server(host: str, port: int, answer: Callable[[str, str], Page], *, sec
         def version_string(self) -> str:
             return "warroom"
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives
+        def log_message(self, *_: object) -> None:
             """Log nothing: monitoring sends a request every few seconds."""
 
-    class Server(_Server):
+    class Server(_HealthServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    server = Server((host, port), Requests)
+    server = Server((host, port), HealthRequests)
     server.seconds = seconds
     return server
 

@@ -29,7 +29,7 @@ from bot.meter import CONTENT_TYPE, Meter
 from bot.router import Router
 from bot.settings import Settings, environment, secrets_of
 from bot.slack.channel import Channel
-from bot.slack.connection import Connection, respond, web_client
+from bot.slack.connection import SlackConnection, respond, web_client
 from bot.slack.forms import Forms
 from bot.slack.listeners import Listeners
 from bot.slack.metered import MeteredClient
@@ -80,7 +80,7 @@ class Bot:
         self,
         jobs: Jobs,
         channel: Channel,
-        connection: Connection,
+        connection: SlackConnection,
         resources: ExitStack,
         *,
         checks: tuple[Check, ...],
@@ -174,7 +174,7 @@ def make_bot(
             redact=redact,
             meter=meter,
         )
-        connection = Connection(client, credentials.app_token, listeners)
+        connection = SlackConnection(client, credentials.app_token, listeners)
         checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection)
         return Bot(jobs, channel, connection, stack.pop_all(), checks=checks, meter=meter)
 
@@ -198,7 +198,7 @@ def _command_observer(meter: Meter) -> Observer:
     return observe
 
 
-def _ready_checks(engine: Engine, ledger: Ledger, connection: Connection) -> tuple[Check, ...]:
+def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection) -> tuple[Check, ...]:
     def database() -> Verdict:
         ledger.try_writing()
         return Good("can be written")

@@ -22,7 +22,6 @@ class Severity(StrEnum):
 
     NOTE = "note"
     WARNING = "warning"
-    DENY = "deny"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def page_of(images: Sequence[ListedImage], query: Query, hint: str = "") -> List
     )
 
 
-class _Named(NamedTuple):
+class _NamedImage(NamedTuple):
     """One name of one image. There are thousands of them, and these are made several times faster than a `Row`."""
 
     image: ListedImage
@@ -79,13 +79,13 @@ def _order(image: ListedImage) -> tuple[float, str, ImageId]:
     return -image.created.timestamp(), min(image.repo_tags, default=""), image.id
 
 
-def _names(image: ListedImage) -> Iterator[_Named]:
+def _names(image: ListedImage) -> Iterator[_NamedImage]:
     """Give what `docker images` prints a line for: every tag, and every repository that knows it by digest alone."""
     tagged = sorted(map(_split, image.repo_tags), key=_order_of_names)
     by_digest = {name.rpartition("@")[0] or None for name in image.repo_digests} - {each for each, _ in tagged}
     untagged = [(repository, None) for repository in sorted(filter(None, by_digest))]
     for repository, tag in tagged + untagged or [(None, None)]:
-        yield _Named(image, repository, tag)
+        yield _NamedImage(image, repository, tag)
 
 
 def _order_of_names(name: tuple[str | None, str | None]) -> tuple[bool, str, bool, str]:
@@ -100,7 +100,7 @@ def _split(name: str) -> tuple[str | None, str | None]:
     )
 
 
-def _is_meant(each: _Named, query: Query, holders: Mapping[str, ImageId]) -> bool:
+def _is_meant(each: _NamedImage, query: Query, holders: Mapping[str, ImageId]) -> bool:
     if query.made_here and not is_made_here(each.image, holders):
         return False
     if not query.text:
@@ -115,7 +115,7 @@ def _is_in_id(word: str, digits: str) -> bool:
     return word in digits[:12] or digits.startswith(word.removeprefix("sha256:"))
 
 
-def _row(each: _Named, holders: Mapping[str, ImageId]) -> Row:
+def _row(each: _NamedImage, holders: Mapping[str, ImageId]) -> Row:
     image = each.image
     return Row(
         image=image.id,

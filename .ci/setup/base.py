@@ -188,7 +188,7 @@ def _has(engine: Engine, reference: str) -> bool:
 
 def _can_inspect(client: docker.APIClient, reference: str) -> bool:
     try:
-        client.inspect_image(reference)  # type: ignore[no-untyped-call] # the stubs leave it out
+        client.inspect_image(reference)
     except ImageNotFound:
         return False
     return True

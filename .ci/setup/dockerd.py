@@ -138,7 +138,7 @@ def _launch(engine: PrivateEngine, program: Path, options: Sequence[str], path: 
     }
     arguments = [str(program), *(f"--{name}={value}" for name, value in own.items()), *options]
     with engine.log.open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 - set-up's own argument list, and no shell
+        return subprocess.Popen(
             arguments,
             # Nothing of ours stays open in it, else whoever waits for the end of our output waits for ever.
             stdin=subprocess.DEVNULL,

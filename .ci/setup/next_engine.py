@@ -145,7 +145,7 @@ def _copy_base(reference: str, first: Engine, newer: PrivateEngine) -> None:
 
 
 def _load(target: docker.APIClient, archive: Iterator[bytes], reference: str) -> None:
-    records = target.load_image(archive)  # type: ignore[no-untyped-call] # the stubs leave it out
+    records = target.load_image(archive)
     for record in records:
         if "error" in record:
             raise SetupError(f"The newer engine did not take {reference}: {record['error']}")
@@ -159,7 +159,7 @@ def _run_pytest(newer: PrivateEngine, reference: str, arguments: list[str]) -> i
     }
     command = [sys.executable, "-m", "pytest", "-m", "engine", *arguments]
     click.echo(f"→ pytest -m engine on Docker {daemon.version(newer.address)}")
-    return subprocess.run(command, env=os.environ | own, check=False).returncode  # noqa: S603 - our own command
+    return subprocess.run(command, env=os.environ | own, check=False).returncode
 
 
 if __name__ == "__main__":

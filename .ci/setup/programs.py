@@ -37,7 +37,7 @@ def run(
         SetupError: it did not end with 0; with the last lines it said.
     """
     environment = os.environ | {"PATH": search_path()} | dict(extra_environment or {})
-    ended = subprocess.run(  # noqa: S603 - set-up's own argument lists, and no shell
+    ended = subprocess.run(
         arguments,
         env=environment,
         cwd=folder,

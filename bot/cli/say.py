@@ -15,7 +15,7 @@ from bot.cli.room import credentials_of
 from bot.room.client.console import LiveDialog, Silent, choose
 from bot.room.client.interface import Show
 from bot.room.client.room_client import RoomClient
-from bot.room.client.say import UNSHOWN, Conversation, Said, Unanswered
+from bot.room.client.say import UNSHOWN, Conversation, Said, WithoutClick
 from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import environment
@@ -70,7 +70,7 @@ def _talk_alone(show: Show, line: str, clicks: tuple[str, ...], *, yes: bool, us
         bot.start()
         try:
             client = RoomClient(opened.url, opened.user_token, user=user)
-            return _talk(client, show, line, clicks, yes=yes, unanswered=Unanswered.LEAVE)
+            return _talk(client, show, line, clicks, yes=yes, unanswered=WithoutClick.LEAVE)
         finally:
             bot.close()
 
@@ -82,7 +82,7 @@ def _talk(
     clicks: tuple[str, ...],
     *,
     yes: bool,
-    unanswered: Unanswered = Unanswered.KEEP,
+    unanswered: WithoutClick = WithoutClick.KEEP,
 ) -> Said:
     by_hand = choose if sys.stdin.isatty() and isinstance(show, LiveDialog) else None
     usages = {command.name: command.usage for command in COMMANDS}

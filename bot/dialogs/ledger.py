@@ -4,6 +4,7 @@ It is the one truth about a command's state; messages and jobs follow it. A row 
 """
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -82,7 +83,7 @@ class Ledger:
             sa.event.listen(self._engine, "connect", _tune_sqlite)
             # One writes at a time anyway. Those who find SQLite's own lock taken sleep up to 100 ms and look again.
             self._turn = threading.Lock()
-        with _using(url):
+        with _StateAccess(url):
             prepare(self._engine)
         self._url = url
 
@@ -127,7 +128,7 @@ class Ledger:
     def try_writing(self) -> None:
         """Change nothing, but as somebody who writes does; raises `StateUnwritable` where that is refused."""
         nothing = sa.update(DIALOGS).where(sa.false()).values(stage=DIALOGS.c.stage)
-        with _using(self._url), self._engine.begin() as connection:
+        with _StateAccess(self._url), self._engine.begin() as connection:
             connection.execute(nothing)
 
     def get(self, dialog: DialogId) -> Entry | None:
@@ -180,7 +181,7 @@ class Ledger:
     def queue(self, stage: type[Any]) -> tuple[DialogId, ...]:
         """The ids of those in this stage, in the order in which they came into it, without reading them whole."""
         query = sa.select(DIALOGS.c.id).where(DIALOGS.c.stage == stage.__name__)
-        with _using(self._url), self._engine.connect() as connection:
+        with _StateAccess(self._url), self._engine.connect() as connection:
             rows = connection.execute(query.order_by(DIALOGS.c.since, DIALOGS.c.serial))
             return tuple(DialogId(row[0]) for row in rows)
 
@@ -246,7 +247,7 @@ class Ledger:
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with _using(self._url), self._turn, self._engine.begin() as connection:
+        with _StateAccess(self._url), self._turn, self._engine.begin() as connection:
             yield connection
 
     def _set(self, dialog: DialogId, **values: object) -> None:
@@ -257,13 +258,13 @@ class Ledger:
         return tuple(entry for row in self._rows(*where) if (entry := _entry(row)))
 
     def _rows(self, *where: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
-        with _using(self._url), self._engine.connect() as connection:
+        with _StateAccess(self._url), self._engine.connect() as connection:
             return connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial)).all()
 
 
 def sqlite_url(path: Path) -> str:
     """Write the address of a SQLite file; creates its folder, readable by nobody else."""
-    with _using(str(path)):
+    with _StateAccess(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return f"sqlite:///{path}"
 
@@ -291,13 +292,13 @@ def _entry(row: sa.Row[Any]) -> Entry | None:
     )
 
 
-def _tune_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own connection has no type
+def _tune_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # WAL: readers do not wait for writers. NORMAL: safe when the process is killed, and no fsync per change.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-class _using:  # noqa: N801 - reads as a verb in `with _using(url):`
+class _StateAccess:
     """Turn a database's refusal into a `StateUnwritable`."""
 
     def __init__(self, where: str) -> None:

@@ -53,7 +53,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message(Draft):
+class RoomMessage(Draft):
     """A message in the room; channel and `ts` name it, as in Slack."""
 
     ts: str
@@ -89,7 +89,7 @@ class MessagePosted:
     """Somebody wrote a message (an ephemeral one when `message.only_for` is set)."""
 
     sequence: int
-    message: Message
+    message: RoomMessage
     kind: Literal["message_posted"] = "message_posted"
 
 
@@ -98,7 +98,7 @@ class MessageEdited:
     """A message has a new state, which is given whole."""
 
     sequence: int
-    message: Message
+    message: RoomMessage
     kind: Literal["message_edited"] = "message_edited"
 
 

@@ -17,7 +17,7 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Member:
     """Somebody who types commands and clicks; in a shared channel they may be of another `team`."""
 
     id: str
@@ -26,7 +26,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bot:
+class BotAccount:
     """The app as it appears in the workspace."""
 
     user_id: str
@@ -36,7 +36,7 @@ class Bot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class WorkspaceChannel:
     """A channel, with the people in it: `members=None` means everyone."""
 
     id: str
@@ -50,10 +50,10 @@ class Channel:
 
 
 TEAM = Team(id="T0WARROOM", name="War room", domain="war-room")
-ALICE = Person(id="U0ALICE", name="alice")
-BOB = Person(id="U0BOB", name="bob")
-BOT = Bot(user_id="U0WARROOM", bot_id="B0WARROOM", app_id="A0WARROOM", name="warroom")
-WAR_ROOM = Channel(id="C0WARROOM", name="war-room")
+ALICE = Member(id="U0ALICE", name="alice")
+BOB = Member(id="U0BOB", name="bob")
+BOT = BotAccount(user_id="U0WARROOM", bot_id="B0WARROOM", app_id="A0WARROOM", name="warroom")
+WAR_ROOM = WorkspaceChannel(id="C0WARROOM", name="war-room")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,15 @@ class Workspace:
     """The team, the bot, the people and the channels."""
 
     team: Team = TEAM
-    bot: Bot = BOT
-    people: Sequence[Person] = (ALICE, BOB)
-    channels: Sequence[Channel] = (WAR_ROOM,)
+    bot: BotAccount = BOT
+    people: Sequence[Member] = (ALICE, BOB)
+    channels: Sequence[WorkspaceChannel] = (WAR_ROOM,)
 
-    def channel(self, wanted: str) -> Channel | None:
+    def channel(self, wanted: str) -> WorkspaceChannel | None:
         """Find a channel by its id."""
         return next((channel for channel in self.channels if channel.id == wanted), None)
 
-    def person(self, wanted: str) -> Person | None:
+    def person(self, wanted: str) -> Member | None:
         """Find a person by their id."""
         return next((person for person in self.people if person.id == wanted), None)
 

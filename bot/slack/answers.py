@@ -15,7 +15,7 @@ _MISSING = ("message_not_found", "cant_update_message", "edit_window_closed", "t
 _BAD_BLOCKS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 
 
-class Meaning(Enum):
+class RefusalMeaning(Enum):
     """How to go on after a refusal."""
 
     TOO_FAST = auto()
@@ -32,18 +32,18 @@ class Meaning(Enum):
     """Something else, which trying again will hardly mend."""
 
 
-def meaning(error: SlackApiError) -> Meaning:
+def meaning(error: SlackApiError) -> RefusalMeaning:
     """Read a refusal."""
     reason, status = str(error.response.get("error")), error.response.status_code
     if status == HTTPStatus.TOO_MANY_REQUESTS or reason in _RATE:
-        return Meaning.TOO_FAST
+        return RefusalMeaning.TOO_FAST
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or reason in _PASSING:
-        return Meaning.PASSING
+        return RefusalMeaning.PASSING
     if reason in _UNREACHABLE:
-        return Meaning.UNREACHABLE
+        return RefusalMeaning.UNREACHABLE
     if reason in _MISSING:
-        return Meaning.MISSING
-    return Meaning.BAD_BLOCKS if reason in _BAD_BLOCKS else Meaning.REFUSED
+        return RefusalMeaning.MISSING
+    return RefusalMeaning.BAD_BLOCKS if reason in _BAD_BLOCKS else RefusalMeaning.REFUSED
 
 
 def seconds_to_wait(error: SlackApiError) -> float:

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
 from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.stages import AT_REST
-from bot.slack.answers import Meaning, meaning, seconds_to_wait
+from bot.slack.answers import RefusalMeaning, meaning, seconds_to_wait
 from bot.slack.outbox import Outbox, Outboxes, Picture
 from bot.slack.pace import SlidingWindow
 from bot.slack.views import render
@@ -79,18 +79,18 @@ class Calls:
 
     def _handle_refusal(self, entry: Entry, box: Outbox, window: SlidingWindow, error: SlackApiError) -> None:
         reason, means = str(error.response.get("error"))[:1000], meaning(error)
-        if means is Meaning.TOO_FAST:
+        if means is RefusalMeaning.TOO_FAST:
             self._slow_down(entry, box, window, seconds_to_wait(error))
             return
         log.warning("slack_refused", job=entry.id, reason=reason, answer=str(error.response.data)[:1000])
         match means:
-            case Meaning.PASSING:
+            case RefusalMeaning.PASSING:
                 self._boxes.postpone(entry.id, box, RETRY_SECONDS)
-            case Meaning.UNREACHABLE:
+            case RefusalMeaning.UNREACHABLE:
                 self._give_up_channel(entry, box, reason)
-            case Meaning.BAD_BLOCKS if box.dialog is not None and box.picture_of(box.dialog) is not Picture.TEXT:
+            case RefusalMeaning.BAD_BLOCKS if box.dialog is not None and box.picture_of(box.dialog) is not Picture.TEXT:
                 box.simplify(box.dialog, has_table=has_table(render(box.dialog, self._clock())))
-            case Meaning.MISSING if not box.reposted:
+            case RefusalMeaning.MISSING if not box.reposted:
                 self._post_again(entry, box)
             case _:
                 self._boxes.postpone(entry.id, box, RETRY_SECONDS, counts=True)

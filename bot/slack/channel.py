@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.dialogs.ledger import Ledger
 from bot.dialogs.stages import Attachment, Dialog, DialogId, Preparing
 from bot.redaction import redacted
-from bot.slack.answers import Meaning, meaning, seconds_to_wait
+from bot.slack.answers import RefusalMeaning, meaning, seconds_to_wait
 from bot.slack.calls import MINUTE, RETRY_SECONDS, Calls, SlackClient
 from bot.slack.messages import Messages
 from bot.slack.outbox import Outbox, Outboxes
@@ -182,7 +182,7 @@ class Channel:
             self._client.api_call("chat.postEphemeral", json=body)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: a note lost must not silence the dialogs
             log.warning("whisper_not_sent", user=whisper.user, reason=str(error))
-            if isinstance(error, SlackApiError) and meaning(error) is Meaning.TOO_FAST:
+            if isinstance(error, SlackApiError) and meaning(error) is RefusalMeaning.TOO_FAST:
                 self._ephemerals.close(self._monotonic() + seconds_to_wait(error))
                 self._whispers.appendleft(whisper)
 

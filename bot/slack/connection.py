@@ -57,7 +57,7 @@ def respond(url: str, text: str) -> bool:
         return False
 
 
-class Connection:
+class SlackConnection:
     """Receives commands and clicks by Socket Mode and hands them to the listeners."""
 
     def __init__(self, client: WebClient, app_token: str, listeners: Listeners) -> None:
@@ -76,7 +76,7 @@ class Connection:
             self._handler = handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
             handler.client.proxy = self._client.proxy
             handler.client.on_message_listeners.append(lambda _: _send_at_once(handler))
-            handler.connect()  # type: ignore[no-untyped-call]  # the SDK has no types here
+            handler.connect()
         except SlackApiError as error:
             raise _not_let_in(error) from error
         except BoltError as error:
@@ -97,7 +97,7 @@ class Connection:
         """Disconnect; what has arrived is still acknowledged."""
         if self._handler is not None:
             _wake(self._handler)
-            self._handler.close()  # type: ignore[no-untyped-call]  # the SDK has no types here
+            self._handler.close()
 
 
 def _own_teams(answer: object) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.meter import Meter
-from bot.slack.answers import Meaning, meaning
+from bot.slack.answers import RefusalMeaning, meaning
 from bot.slack.calls import SlackClient
 
 
@@ -30,7 +30,7 @@ class MeteredClient:
         try:
             answer = call()
         except SlackApiError as error:
-            limited = meaning(error) is Meaning.TOO_FAST
+            limited = meaning(error) is RefusalMeaning.TOO_FAST
             self._meter.slack_called(method, str(error.response.get("error"))[:60], limited=limited)
             raise
         except (OSError, HTTPException, SlackClientError):

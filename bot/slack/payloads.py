@@ -36,11 +36,11 @@ class SlashCommand(_Payload):
         return f"{self.command} {self.text}".rstrip()
 
 
-class _Named(_Payload):
+class _ChannelPayload(_Payload):
     id: SlackId
 
 
-class _Person(_Named):
+class _Person(_ChannelPayload):
     # Not `team.id` of the payload: in a shared channel that is the workspace which the message belongs to.
     team_id: Team = None
 
@@ -49,7 +49,7 @@ class _Option(_Payload):
     value: Annotated[str, Field(max_length=2000)]
 
 
-class Action(_Payload):
+class ActionPayload(_Payload):
     """The button that was pressed, whose `value` is the dialog's id, or the menu in which something was chosen.
 
     What a menu gives is the dialog's id, a space, and the choice.
@@ -75,13 +75,13 @@ class Click(_Payload):
     """A press of one button, or a choice in one menu."""
 
     user: _Person
-    channel: _Named
-    actions: Annotated[tuple[Action, ...], Field(min_length=1)]
+    channel: _ChannelPayload
+    actions: Annotated[tuple[ActionPayload, ...], Field(min_length=1)]
     response_url: Url = ""
     trigger_id: Annotated[str, Field(max_length=300)] = ""
 
     @property
-    def action(self) -> Action:
+    def action(self) -> ActionPayload:
         """What was clicked: Slack tells of one at a time."""
         return self.actions[0]
 
@@ -99,13 +99,13 @@ class _Input(_Payload):
         return (self.selected_option.value if self.selected_option else self.value or "").strip()
 
 
-class _State(_Payload):
+class _FormState(_Payload):
     values: Mapping[str, Mapping[str, _Input]]
 
 
 class _View(_Payload):
     private_metadata: Annotated[str, Field(max_length=3000)] = ""
-    state: _State
+    state: _FormState
 
 
 class FormSent(_Payload):

@@ -47,7 +47,7 @@ class Submission(Protocol):
         ...
 
 
-class CommandSent:
+class CommandFormSent:
     """The form of a command: what was filled in is read as what is typed would be, and asks for the same."""
 
     def __init__(self, form: CommandForm, jobs: Jobs, asked: Callable[[Request, Actor], Asked]) -> None:
@@ -96,7 +96,7 @@ class FilterSent:
 
 def submissions(jobs: Jobs, asked: Callable[[Request, Actor], Asked]) -> tuple[Submission, ...]:
     """List every form that can be sent."""
-    return (*(CommandSent(form, jobs, asked) for form in COMMAND_FORMS), FilterSent(jobs))
+    return (*(CommandFormSent(form, jobs, asked) for form in COMMAND_FORMS), FilterSent(jobs))
 
 
 def _fault_in(text: str) -> str | None:

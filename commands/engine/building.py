@@ -10,7 +10,7 @@ from io import BytesIO
 import structlog
 
 from commands.engine.buildkit import CANCELLED, BuildStory, Failure, StepEvent, last_stage
-from commands.engine.connection import Connection, DaemonSilent, Refused, disk_full, no_space
+from commands.engine.connection import Connection, DaemonRefused, DaemonSilent, disk_full, no_space
 from commands.engine.contexts import sendable
 from commands.engine.interface import BuildEvent, BuildOrder
 from commands.engine.verdicts import build_failed
@@ -62,7 +62,7 @@ class Builds:
                 f"The build printed nothing for {order.idle_seconds:g} s and was ended.",
                 hint="See the last lines of its log: a step may wait for input or for the network.",
             ) from silence
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             # A failure before the first record, such as an early cancellation, arrives as an HTTP status.
             yield from story.hear({"error": refusal.reason})
         except Problem:

@@ -17,7 +17,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError, Message
 
-from commands.engine.streams import Lines, Malformed
+from commands.engine.streams import Lines, MalformedStream
 from commands.model.events import PLANNED, LogLine, StepDone, StepFailed, StepKey, StepStarted
 from commands.model.images import ImageId
 
@@ -76,12 +76,12 @@ class Trace:
 
 
 def decode_trace(aux: object) -> Trace:
-    """Read the `aux` of a `moby.buildkit.trace` record; raises `Malformed`."""
+    """Read the `aux` of a `moby.buildkit.trace` record; raises `MalformedStream`."""
     status = _status_response()()
     try:
         status.ParseFromString(base64.b64decode(str(aux), validate=True))
     except (binascii.Error, ValueError, DecodeError) as fault:
-        raise Malformed("not a progress report of BuildKit") from fault
+        raise MalformedStream("not a progress report of BuildKit") from fault
     return _trace(status)
 
 
@@ -130,7 +130,7 @@ def last_stage(dockerfile: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepVertex:
     """A vertex that is an instruction of the Dockerfile, as in `[2/4] RUN …` or `[stage-1 2/4] RUN …`.
 
     The instructions of a base's `ONBUILD` come after FROM and are counted with the others. The total does not count
@@ -143,12 +143,12 @@ class Step:
     instruction: str
 
 
-def step_of(name: str) -> Step | None:
+def step_of(name: str) -> StepVertex | None:
     """Read a vertex's name; None for what BuildKit does on its own account."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    return Step(match["stage"], int(match["number"]), int(match["count"]), match["instruction"])
+    return StepVertex(match["stage"], int(match["number"]), int(match["count"]), match["instruction"])
 
 
 @dataclass(slots=True)
@@ -190,7 +190,7 @@ class BuildStory:
         self.failure: Failure | None = None
 
     def hear(self, record: dict[str, Any]) -> Iterator[StepEvent]:
-        """Take one record in; raises `Malformed`."""
+        """Take one record in; raises `MalformedStream`."""
         match record:
             case {"error": str(error)}:
                 self.failure = self._failure(error)
@@ -274,7 +274,7 @@ class BuildStory:
             stage, number = self._key(step)
             yield from (LogLine(number, line, stage=stage) for line in lines)
 
-    def _key(self, step: Step) -> StepKey:
+    def _key(self, step: StepVertex) -> StepKey:
         if step.stage is None or step.stage.casefold() == self._stage:
             return StepKey(PLANNED, step.number)
         return StepKey(step.stage, step.number)
@@ -293,7 +293,7 @@ class BuildStory:
         operation = causes[0].vertex.name
         return Failure(error, operation, tuple(causes[0].tail), self._count(step_of(operation)))
 
-    def _count(self, step: Step | None) -> int:
+    def _count(self, step: StepVertex | None) -> int:
         named = (step_of(known.vertex.name) for known in self._known.values())
         return max((other.number for other in named if step and other and other.stage == step.stage), default=0)
 

@@ -14,7 +14,7 @@ import structlog
 import urllib3.exceptions
 
 from commands.engine.cut import Cut
-from commands.engine.streams import Malformed, records
+from commands.engine.streams import MalformedStream, records
 from commands.engine.transport import MISCONFIGURED, Client, endpoint_of, new_client
 from commands.errors import DiskFull, EngineUnavailable, Misconfigured, Problem
 
@@ -44,7 +44,7 @@ class NotUnderstood(EngineUnavailable):
     """The answer does not follow the API of a Docker daemon."""
 
 
-class Refused(Problem):
+class DaemonRefused(Problem):
     """The daemon answered with an error: `status` is the HTTP status, `reason` the daemon's message."""
 
     def __init__(self, doing: str, status: int, reason: str) -> None:
@@ -113,7 +113,7 @@ class Connection:
         data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Call the API and return the whole body; raises `Refused` if the daemon answers with an error."""
+        """Call the API and return the whole body; raises `DaemonRefused` if the daemon answers with an error."""
         with self._translate_faults(doing):
             response = self._send(
                 method,
@@ -164,7 +164,7 @@ class Connection:
         doing: str,
         idle_seconds: float,
         cut: Cut | None = None,
-        **how: Any,  # noqa: ANN401  # as requests
+        **how: Any,
     ) -> Iterator[requests.Response]:
         with self._translate_faults(doing), self._line(cut) as client:
             response = self._send(method, path, client=client, seconds=idle_seconds, stream=True, **how)
@@ -220,7 +220,7 @@ class Connection:
         *,
         client: Client,
         seconds: float,
-        **how: Any,  # noqa: ANN401  # as requests
+        **how: Any,
     ) -> requests.Response:
         url = f"{client.base_url}/v{client.api_version}{path}"
         # The first timeout limits connecting and, in urllib3, each pause while the request body is sent.
@@ -239,7 +239,7 @@ class Connection:
             answer = probe.get(f"{probe.base_url}/version", timeout=self._lookup_seconds)
             version = answer.json()["ApiVersion"]
         except (ValueError, KeyError, TypeError) as fault:
-            raise Malformed("no version") from fault
+            raise MalformedStream("no version") from fault
         finally:
             probe.close()
         log.info("engine_connected", endpoint=self.endpoint, api_version=version)
@@ -260,7 +260,7 @@ class Connection:
                 f"The Docker daemon cannot be addressed: {fault}",
                 hint="Set DOCKER_HOST to an address such as `unix:///var/run/docker.sock` or `tcp://host:2376`.",
             ) from fault
-        except Malformed as fault:
+        except MalformedStream as fault:
             raise self._not_understood() from fault
         except _FAULTS as fault:
             raise _unavailable(fault, self.endpoint, doing) from fault
@@ -274,7 +274,7 @@ def _raise_for_status(response: requests.Response, doing: str) -> None:
         # Only in the log: after a pull it may quote a registry.
         log.warning("disk_full", reason=reason[:LONGEST_REASON])
         raise disk_full()
-    raise Refused(doing, response.status_code, reason)
+    raise DaemonRefused(doing, response.status_code, reason)
 
 
 def _reason(response: requests.Response) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import structlog
 
 from commands.engine.building import Builds
-from commands.engine.connection import LONGEST_REASON, Connection, NotUnderstood, Refused, disk_full, no_space
+from commands.engine.connection import LONGEST_REASON, Connection, DaemonRefused, NotUnderstood, disk_full, no_space
 from commands.engine.inspection import ids_in, image_in, mapping_in
 from commands.engine.interface import (
     BuildEvent,
@@ -103,7 +103,7 @@ class DockerDaemon:
     def _inspect(self, image: str) -> LocalImage | None:
         try:
             return self._connection.read(image_in, f"/images/{quote(image)}/json", doing=f"inspect `{image}`")
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             # An invalid reference matches no image either.
             if refusal.status in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
                 return None
@@ -180,7 +180,7 @@ class DockerDaemon:
                 doing=f"ask the registry for `{reference}`",
                 headers=self._logins.header(reference.registry),
             )
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             log.warning("registry_not_asked", image=str(reference), reason=refusal.reason[:LONGEST_REASON])
             raise pull_problem(reference, refusal.reason) from refusal
 
@@ -206,7 +206,7 @@ class DockerDaemon:
                 seconds=WORK_SECONDS,
                 params={"repo": repository, "tag": tag},
             )
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             if refusal.status == HTTPStatus.NOT_FOUND:
                 raise ImageNotFound(
                     f"The image `{image}` is not on the Docker daemon any more.",
@@ -236,11 +236,11 @@ class DockerDaemon:
             raise (
                 disk_full(errors[0])
                 if no_space(errors[0])
-                else Refused(f"import `{name}`", HTTPStatus.INTERNAL_SERVER_ERROR, errors[0])
+                else DaemonRefused(f"import `{name}`", HTTPStatus.INTERNAL_SERVER_ERROR, errors[0])
             )
         image = self.find_image(name)
         if image is None:
-            raise Refused(f"import `{name}`", HTTPStatus.NOT_FOUND, "the image is missing after the import")
+            raise DaemonRefused(f"import `{name}`", HTTPStatus.NOT_FOUND, "the image is missing after the import")
         return image.id
 
     def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:

@@ -73,13 +73,13 @@ class _Ended(BaseModel):
     status_code: int = Field(alias="StatusCode")
 
 
-class _State(BaseModel):
+class _ContainerState(BaseModel):
     status: str = Field(alias="Status")
     out_of_memory: bool = Field(alias="OOMKilled")
 
 
 class _Container(BaseModel):
-    state: _State = Field(alias="State")
+    state: _ContainerState = Field(alias="State")
 
 
 @dataclass(frozen=True, slots=True)

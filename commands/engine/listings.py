@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
 
-from commands.engine.connection import Connection, Refused
+from commands.engine.connection import Connection, DaemonRefused
 from commands.engine.interface import RegistryRules
 from commands.engine.overview import containers_in, disk_use_in, layers_in, listing_in, registry_rules_in
 from commands.engine.throwaway import image_absent
@@ -33,7 +33,7 @@ class Listings:
         path = f"/images/{quote(image)}/history"
         try:
             return self.connection.read(layers_in, path, doing=f"tell the history of `{image}`")
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             if refusal.status == HTTPStatus.NOT_FOUND:
                 raise image_absent(image) from refusal
             raise

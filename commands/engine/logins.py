@@ -101,7 +101,8 @@ class Logins:
 
     def _ask(self, path: str, program: str, server: str) -> bytes | None:
         try:
-            ended = subprocess.run(  # noqa: S603  # the program that the machine's own configuration names
+            # The program is named by the machine's configuration.
+            ended = subprocess.run(
                 [path, "get"],
                 input=server.encode(),
                 env=dict(self._environment),

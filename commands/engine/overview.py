@@ -40,7 +40,7 @@ _Number = Annotated[int, BeforeValidator(_number)]
 _Mapping = Annotated[dict[str, Any], BeforeValidator(or_empty)]
 
 
-class _Image(BaseModel):
+class _ImageEntry(BaseModel):
     id: str = Field(alias="Id", min_length=1)
     repo_tags: Names = Field((), alias="RepoTags")
     repo_digests: Names = Field((), alias="RepoDigests")
@@ -52,7 +52,7 @@ class _Image(BaseModel):
         return ListedImage(ImageId(self.id), self.repo_tags, self.repo_digests, self.created, self.size, self.labels)
 
 
-class _Container(BaseModel):
+class _ContainerEntry(BaseModel):
     id: str = Field(alias="Id", min_length=1)
     names: Names = Field((), alias="Names")
     # Not `Image`: that is the name it was started by, or an ID after that name has moved.
@@ -67,7 +67,7 @@ class _Container(BaseModel):
         return Container(self.id, name, ImageId(self.image), self.state)
 
 
-class _Layer(BaseModel):
+class _HistoryEntry(BaseModel):
     created_by: Annotated[str, BeforeValidator(lambda text: text or "")] = Field("", alias="CreatedBy")
     size: _Number = Field(0, alias="Size")
 
@@ -106,20 +106,20 @@ _ENTRIES = TypeAdapter(list[Any] | None)
 
 def listing_in(answer: bytes) -> tuple[ListedImage, ...]:
     """Parse the answer of `GET /images/json`, newest image first; raises `ValueError` if it is malformed."""
-    images = (image.as_listed() for image in _readable(answer, _Image.model_validate, "image"))
+    images = (image.as_listed() for image in _readable(answer, _ImageEntry.model_validate, "image"))
     # By ID within the same second: the daemon's order changes between requests.
     return tuple(sorted(images, key=lambda image: (-image.created.timestamp(), image.id)))
 
 
 def containers_in(answer: bytes) -> tuple[Container, ...]:
     """Parse the answer of `GET /containers/json`, without throw-away containers; raises `ValueError` if malformed."""
-    containers = _readable(answer, _Container.model_validate, "container")
+    containers = _readable(answer, _ContainerEntry.model_validate, "container")
     return tuple(one.as_container() for one in containers if THROWAWAY not in one.labels)
 
 
 def layers_in(answer: bytes) -> tuple[Layer, ...]:
     """Parse the answer of `GET /images/{name}/history`, lowest layer first; raises `ValueError` if malformed."""
-    return tuple(reversed([one.as_layer() for one in _readable(answer, _Layer.model_validate, "layer")]))
+    return tuple(reversed([one.as_layer() for one in _readable(answer, _HistoryEntry.model_validate, "layer")]))
 
 
 def disk_use_in(answer: bytes) -> int:

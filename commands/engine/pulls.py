@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from commands.engine.connection import LONGEST_REASON, Connection, Refused, disk_full, no_space
+from commands.engine.connection import LONGEST_REASON, Connection, DaemonRefused, disk_full, no_space
 from commands.engine.cut import Cut
 from commands.engine.interface import PullProgress
 from commands.engine.logins import Logins
@@ -76,7 +76,7 @@ class Pulls:
         story = PullStory()
         try:
             self._follow(wanted, story, report, cut)
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             raise self._problem(wanted, refusal.reason) from refusal
         if story.error is not None:
             raise self._problem(wanted, story.error)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
 
-from commands.engine.connection import Connection, Refused
+from commands.engine.connection import Connection, DaemonRefused
 from commands.errors import ImageInUse, Problem
 from commands.model.images import Container
 
@@ -28,7 +28,7 @@ class Removals:
         """Remove a tag, and the image with its last tag, as in `Engine.remove_image`."""
         try:
             self._remove(reference)
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             if refusal.status == HTTPStatus.CONFLICT:
                 raise self._in_use(reference, refusal) from refusal
             if refusal.status != HTTPStatus.NOT_FOUND:
@@ -39,7 +39,7 @@ class Removals:
         try:
             # Without pruning, which would also remove untagged parents that must stay.
             self._remove(image, params={"noprune": "1"})
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             # Somebody removed, tagged or used it since it was listed.
             if refusal.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                 return False
@@ -55,7 +55,7 @@ class Removals:
             params=params,
         )
 
-    def _in_use(self, reference: str, refusal: Refused) -> Problem:
+    def _in_use(self, reference: str, refusal: DaemonRefused) -> Problem:
         """Explain what uses an image; return the refusal unchanged if it names no user."""
         user = _USER.search(refusal.reason)
         if user is not None:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import structlog
 
-from commands.engine.connection import Connection, Refused
+from commands.engine.connection import Connection, DaemonRefused
 from commands.engine.interface import RunOrder
 from commands.engine.streams import Lines
 from commands.errors import Problem
@@ -111,7 +111,7 @@ class _Conversation:
             if files:
                 self._ready.append(files)
                 self._put_all()
-        except Refused:
+        except DaemonRefused:
             # The container has already ended and needs no reply.
             return
         except Problem as problem:

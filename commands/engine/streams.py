@@ -10,12 +10,12 @@ LINE_LIMIT = 4_000
 _BYTES_LIMIT = 4 * LINE_LIMIT  # UTF-8 takes at most four bytes for a character
 
 
-class Malformed(ValueError):
+class MalformedStream(ValueError):
     """The daemon sent an answer that does not follow its API."""
 
 
 def records(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the records of a stream of JSON lines; raises `Malformed`."""
+    """Yield the records of a stream of JSON lines; raises `MalformedStream`."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
@@ -28,9 +28,9 @@ def _record(line: bytes) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except ValueError as fault:
-        raise Malformed(f"not JSON: {line[:80]!r}") from fault
+        raise MalformedStream(f"not JSON: {line[:80]!r}") from fault
     if not isinstance(record, dict):
-        raise Malformed(f"not a record: {line[:80]!r}")
+        raise MalformedStream(f"not a record: {line[:80]!r}")
     return record
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
-from commands.engine.connection import Connection, DaemonSilent, Refused
+from commands.engine.connection import Connection, DaemonRefused, DaemonSilent
 from commands.engine.inspection import exit_code_in, id_in, state_in
 from commands.engine.interface import RunOrder, RunOutcome
 from commands.engine.replies import replying, split_streams
@@ -42,7 +42,7 @@ class Throwaway:
             if order.files:
                 self.put(container, order.files)
             return self._start(container) or self._wait_and_reply(container, order)
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             if _is_gone(refusal):  # A sweep removed it, which counts as ended from outside.
                 return RunOutcome(exit_code=None, output="", errors="")
             raise
@@ -59,7 +59,7 @@ class Throwaway:
                 seconds=self.work_seconds,
                 json=configuration,
             )
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             if refusal.status == HTTPStatus.NOT_FOUND:
                 raise image_absent(image) from refusal
             raise
@@ -69,7 +69,7 @@ class Throwaway:
         """Remove a container, running or not, with its volumes; return False if it was already gone."""
         try:
             self._ask("DELETE", container, "", doing="remove a container", params={"force": "1", "v": "1"})
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             if _is_gone(refusal):
                 return False
             raise
@@ -85,7 +85,7 @@ class Throwaway:
         """Start the container; return an outcome only if the image has no such command."""
         try:
             self._ask("POST", container, "/start", doing="start a container")
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             exit_code = _shell_code(refusal.reason)
             if exit_code is None:
                 raise
@@ -127,7 +127,7 @@ class Throwaway:
     def _kill(self, container: str) -> None:
         try:
             self._ask("POST", container, "/kill", doing="end a container")
-        except Refused as refusal:
+        except DaemonRefused as refusal:
             if refusal.status != HTTPStatus.CONFLICT:  # It ended just now.
                 raise
 
@@ -201,7 +201,7 @@ def _shell_code(reason: str) -> int | None:
     return _NOT_EXECUTABLE if "permission denied" in lowered else None
 
 
-def _is_gone(refusal: Refused) -> bool:
+def _is_gone(refusal: DaemonRefused) -> bool:
     return refusal.status == HTTPStatus.NOT_FOUND or (
         refusal.status == HTTPStatus.CONFLICT and "removal" in refusal.reason
     )

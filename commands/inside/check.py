@@ -116,8 +116,8 @@ def alpine_packages(wanted: Iterable[str]) -> dict[str, str]:
 def output_of(command: list[str]) -> str:
     """Return the output of an OS program; empty if it fails or does not exist."""
     try:
-        # S603: a fixed program, and names that the grammar of packages let through; no shell.
-        called = subprocess.run(  # noqa: S603
+        # A fixed program, and names that the grammar of packages let through; no shell.
+        called = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
         )
     except OSError:
@@ -179,8 +179,8 @@ def fault_of(module: str, seconds: float) -> str:
     """Import a module in a separate process; return the error, or an empty text."""
     reading, writing = os.pipe()
     try:
-        # S603: this Python, and a module's name as an argument; no shell.
-        process = subprocess.Popen(  # noqa: S603
+        # This Python, and a module's name as an argument; no shell.
+        process = subprocess.Popen(
             [sys.executable, "-c", IMPORT, module, str(writing)],
             pass_fds=(writing,),
             stdin=subprocess.DEVNULL,

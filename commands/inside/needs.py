@@ -72,8 +72,8 @@ def install(uv: str, environment: Path, requirements: list[str]) -> None:
 
 def run(command: list[str], cwd: Path | None = None) -> bytes:
     """Run a program and return its output; raises `CalledProcessError`."""
-    # S603: programs and arguments from the bot, and requirements after `--`; no shell.
-    return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603
+    # Programs and arguments from the bot, and requirements after `--`; no shell.
+    return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
 
 
 def unpack(archive: Path, folder: Path) -> Path:

@@ -14,7 +14,7 @@ from commands.memory import Memory
 from commands.model.images import LocalImage, Platform
 from commands.model.packages import PythonRequirement
 from commands.packages.platforms import machine
-from commands.packages.uv_answer import Question, problem
+from commands.packages.uv_answer import UvQuestion, problem
 from commands.packages.uv_program import UvProgram
 
 TOOL_LABEL = "warroom.tool"
@@ -83,7 +83,7 @@ class Toolbox:
         with TemporaryDirectory(dir=self._folder, prefix="fetch-") as target:
             outcome = self._program.run(fetch_command(version, wanted, target), seconds=_SECONDS)
             if outcome.exit_code != 0:
-                question = Question((PythonRequirement("uv", (), f"=={version}"),), "3", _SECONDS)
+                question = UvQuestion((PythonRequirement("uv", (), f"=={version}"),), "3", _SECONDS)
                 raise problem(outcome, question)
             fetched = Path(target, "bin", "uv")
             if not is_static_program(fetched.read_bytes(), wanted):

@@ -17,11 +17,13 @@ from commands.packages.lock_file import read_lock
 from commands.packages.uv_reasons import Reason, read_reason
 
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_SIGNALS = 128
+"""Exit codes above this one mean that a signal ended the program."""
 _TRY_LATER = "Try again in a minute. If it still fails, the operator should check the index and the network."
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class UvQuestion:
     """The parts of a request to `uv` that its answer refers to.
 
     `secrets` are redacted; `tags` are those of compatible wheels, best first. `built` are the packages whose code ran
@@ -36,7 +38,7 @@ class Question:
     built: tuple[str, ...] = ()
 
 
-def locked_packages(outcome: RunOutcome, question: Question) -> tuple[LockedPackage, ...]:
+def locked_packages(outcome: RunOutcome, question: UvQuestion) -> tuple[LockedPackage, ...]:
     """Return the locked packages, sorted by name; raises the `Problem` of a failed resolution."""
     if outcome.exit_code != 0:
         raise problem(outcome, question)
@@ -56,11 +58,11 @@ def missing_wheels(outcome: RunOutcome) -> tuple[str, ...]:
     return tuple(sorted(name for name in blamed if not any(name == _name(need.who) for need in reason.needs)))
 
 
-def problem(outcome: RunOutcome, question: Question) -> Problem:
+def problem(outcome: RunOutcome, question: UvQuestion) -> Problem:
     """Return the problem of a failed resolution in plain words."""
     if outcome.timed_out:
         return IndexUnreachable(f"Resolving was ended after {question.seconds:g} s without an answer.", hint=_TRY_LATER)
-    if outcome.out_of_memory or outcome.exit_code is None or outcome.exit_code > 128:  # noqa: PLR2004 - by a signal
+    if outcome.out_of_memory or outcome.exit_code is None or outcome.exit_code > _SIGNALS:
         return ResolutionFailed(
             "Resolving was ended because it used too much memory or gave too long an answer.", hint=_TRY_LATER
         )
@@ -102,7 +104,7 @@ _INDEX_TROUBLES = (
 )
 
 
-def _index_trouble(reason: Reason, _question: Question) -> Problem | None:
+def _index_trouble(reason: Reason, _question: UvQuestion) -> Problem | None:
     for pattern, words in _INDEX_TROUBLES:
         if found := re.search(pattern, reason.own_words, re.IGNORECASE):
             told = words.format(*found.groups())
@@ -118,7 +120,7 @@ _LACKS_TOOLS = re.compile(
 )
 
 
-def _failed_build(reason: Reason, question: Question) -> Problem | None:
+def _failed_build(reason: Reason, question: UvQuestion) -> Problem | None:
     """Return the problem of a failed build; names only a package of `question.built`, since the text is not trusted."""
     told = re.findall(r"Failed to build `?([^`\s]+)`?", reason.raw)
     found = next((each for each in told if canonicalize_name(_name(each)) in question.built), None)
@@ -134,7 +136,7 @@ def _failed_build(reason: Reason, question: Question) -> Problem | None:
     )
 
 
-def _damaged_package(reason: Reason, _question: Question) -> Problem | None:
+def _damaged_package(reason: Reason, _question: UvQuestion) -> Problem | None:
     if found := re.search(r"(\S+) ha(?:s|ve) an? (?:invalid|inconsistent) (?:package format|metadata)", reason.text):
         message = f"{quote(found[1])} is damaged in the package index: its own description contradicts its name."
     elif found := re.search(r"dependencies for package `([^`]+)`.*Package `([^`]+)` was included as a URL", reason.all):
@@ -144,7 +146,7 @@ def _damaged_package(reason: Reason, _question: Question) -> Problem | None:
     return ResolutionFailed(message, hint="Ask for another version of it.", details=reason.lines)
 
 
-def _unknown_package(reason: Reason, _question: Question) -> Problem | None:
+def _unknown_package(reason: Reason, _question: UvQuestion) -> Problem | None:
     found = re.search(r"(\S+) was not found in the (?:package registry|provided package locations|cache)", reason.text)
     found = found or re.search(r"there are no versions of ([^\s=<>!~,]+)(?= |$)", reason.text)
     if found is None:
@@ -160,7 +162,7 @@ def _unknown_package(reason: Reason, _question: Question) -> Problem | None:
     )
 
 
-def _wrong_python(reason: Reason, question: Question) -> Problem | None:
+def _wrong_python(reason: Reason, question: UvQuestion) -> Problem | None:
     found = re.search(r"(\S+) depends? on Python(\S+?),?(?: |$)", reason.text)
     if found is None:
         return None
@@ -171,7 +173,7 @@ def _wrong_python(reason: Reason, question: Question) -> Problem | None:
     )
 
 
-def _no_file(reason: Reason, question: Question) -> Problem | None:
+def _no_file(reason: Reason, question: UvQuestion) -> Problem | None:
     found = re.findall(r"(\S+) ha(?:s|ve) no wheels with a matching (Python|platform)", reason.text)
     if not found:
         return None
@@ -193,7 +195,7 @@ def _readable(tags: str) -> str:
     return ", ".join(dict.fromkeys(names))[:120]
 
 
-def _no_version(reason: Reason, _question: Question) -> Problem | None:
+def _no_version(reason: Reason, _question: UvQuestion) -> Problem | None:
     if found := re.search(r"there (?:is|are) no versions? of (\S+)", reason.text):
         message = f"There is no {quote(found[1])} in the package index."
     elif found := re.match(
@@ -205,7 +207,7 @@ def _no_version(reason: Reason, _question: Question) -> Problem | None:
     return ResolutionFailed(message, hint="Pick an existing version, or leave it out.", details=reason.lines)
 
 
-def _no_wheel(reason: Reason, _question: Question) -> Problem | None:
+def _no_wheel(reason: Reason, _question: UvQuestion) -> Problem | None:
     found = re.search(r"(?:all versions of )?(\S+) ha(?:s|ve) no usable wheels", reason.text)
     if found is None or reason.needs:
         return None
@@ -220,7 +222,7 @@ _SHORT = 3
 _MANY = 6
 
 
-def _contradiction(reason: Reason, _question: Question) -> Problem | None:
+def _contradiction(reason: Reason, _question: UvQuestion) -> Problem | None:
     asked = list(dict.fromkeys(reason.asked))[:_MANY]
     if not asked:
         return None

@@ -62,13 +62,14 @@ class UvProgram:
     def version(self) -> str:
         """Return the program's version."""
         outcome = self.run(("--version",), seconds=10)
-        words = outcome.output.split()
-        if outcome.exit_code != 0 or len(words) < 2:  # noqa: PLR2004 - "uv 0.13.9 (…)"
-            raise Misconfigured(
-                f"`{self.binary}` does not print its version.",
-                hint="Install the bot again, or set the path of a working uv.",
-            )
-        return words[1]
+        match outcome.output.split():
+            case [_, number, *_] if outcome.exit_code == 0:  # "uv 0.13.9 (…)"
+                return number
+            case _:
+                raise Misconfigured(
+                    f"`{self.binary}` does not print its version.",
+                    hint="Install the bot again, or set the path of a working uv.",
+                )
 
     def choices(self) -> dict[str, str]:
         """Return the settings that affect version selection, for a `uv` in a container; they contain no address."""
@@ -85,7 +86,8 @@ class UvProgram:
 
     def _start(self, command: list[str], folder: str) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(  # noqa: S603 - no shell; the program is trusted, and user input is only in files
+            # No shell; the program is trusted, and user input is only in files.
+            return subprocess.Popen(
                 command,
                 cwd=folder,
                 env=self._host_environment(),

@@ -20,7 +20,7 @@ from commands.packages.build_needs import BuildNeeds
 from commands.packages.containers import FOLDER, Containers
 from commands.packages.lock_file import with_addresses
 from commands.packages.platforms import python_platform, wheel_tags
-from commands.packages.uv_answer import Question, locked_packages, missing_wheels
+from commands.packages.uv_answer import UvQuestion, locked_packages, missing_wheels
 from commands.packages.uv_program import UvProgram
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ class UvResolver:
         """See `Resolver`."""
         if not requirements:
             return ()
-        question = Question(
+        question = UvQuestion(
             requirements,
             base.python.version,
             self._seconds,

@@ -44,7 +44,7 @@ _MARGIN = 5.0
 """Seconds before its expiry at which a token is no longer used."""
 
 
-class Standing(Enum):
+class Identity(Enum):
     """The identity of a request to a registry.
 
     With a login (`SOMEBODY`), or without one: because the registry did not ask (`UNASKED`), because none is configured
@@ -63,11 +63,11 @@ class Grant:
 
     header: str = field(repr=False)
     until: float
-    standing: Standing
+    identity: Identity
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DigestQuestion:
     """A request for an image at a registry, over a way that answered."""
 
     reference: Reference
@@ -83,7 +83,7 @@ class Question:
 _Key = tuple[Site, Way, str]
 
 
-class Access:
+class RegistryAccess:
     """Obtains and caches grants. Thread-safe; two threads that need one token at the same time may both fetch it."""
 
     def __init__(
@@ -101,17 +101,17 @@ class Access:
         self._monotonic = monotonic
         self._grants: dict[_Key, Grant] = {}
 
-    def cached_grant(self, question: Question) -> Grant | None:
+    def cached_grant(self, question: DigestQuestion) -> Grant | None:
         """Return an unexpired grant for this repository or this registry."""
         kept = (self._grants.get(key) for key in _keys(question))
         return next((grant for grant in kept if grant and grant.until > self._monotonic()), None)
 
-    def forget(self, question: Question) -> None:
+    def forget(self, question: DigestQuestion) -> None:
         """Drop rejected grants."""
         for key in _keys(question):
             self._grants.pop(key, None)
 
-    def obtain(self, challenge: Challenge, question: Question) -> Grant:
+    def obtain(self, challenge: Challenge, question: DigestQuestion) -> Grant:
         """Obtain the grant that a challenge asks for; raises `LoginRefused` and problems of the token service."""
         of_repository, of_registry = _keys(question)
         match challenge:
@@ -124,45 +124,45 @@ class Access:
         self._grants[key] = grant
         return grant
 
-    def refusal(self, question: Question, standing: Standing) -> LoginRefused:
+    def refusal(self, question: DigestQuestion, identity: Identity) -> LoginRefused:
         """Return the problem that the registry does not show the image."""
         site, reference = question.site, question.reference
-        match standing:
-            case Standing.WITHHELD:
+        match identity:
+            case Identity.WITHHELD:
                 return unprotected_login(site.name, reference, self._trust.folder_of(site.host))
-            case Standing.UNASKED:
+            case Identity.UNASKED:
                 return no_access(site.name, reference)
-            case Standing.SOMEBODY | Standing.NOBODY:
-                return access_denied(site.name, reference, had_login=standing is Standing.SOMEBODY)
+            case Identity.SOMEBODY | Identity.NOBODY:
+                return access_denied(site.name, reference, had_login=identity is Identity.SOMEBODY)
 
-    def _find_login(self, question: Question, *, protected: bool) -> tuple[Login | None, Standing]:
+    def _find_login(self, question: DigestQuestion, *, protected: bool) -> tuple[Login | None, Identity]:
         """Look up the registry's login if the connection is protected."""
         if not protected:
-            return None, Standing.WITHHELD
+            return None, Identity.WITHHELD
         login = self._login(question.site.name)
-        return login, Standing.SOMEBODY if login else Standing.NOBODY
+        return login, Identity.SOMEBODY if login else Identity.NOBODY
 
-    def _with_password(self, question: Question) -> Grant:
-        login, standing = self._find_login(question, protected=question.way.is_protected)
+    def _with_password(self, question: DigestQuestion) -> Grant:
+        login, identity = self._find_login(question, protected=question.way.is_protected)
         if login is None:
-            raise self.refusal(question, standing)
+            raise self.refusal(question, identity)
         if not login.password:
             raise token_only(question.site.name)
-        return Grant(_basic(login), self._monotonic() + _BASIC_SECONDS, standing)
+        return Grant(_basic(login), self._monotonic() + _BASIC_SECONDS, identity)
 
-    def _with_token(self, challenge: Bearer, question: Question) -> Grant:
+    def _with_token(self, challenge: Bearer, question: DigestQuestion) -> Grant:
         realm = self._realm(challenge, question)
         way = Way(realm.scheme, realm.netloc, checked=_is_checked(realm, question.way))
-        login, standing = self._find_login(question, protected=question.way.is_protected and way.is_protected)
+        login, identity = self._find_login(question, protected=question.way.is_protected and way.is_protected)
         answer = self._ask(realm, challenge, question, login)
         if answer.status in _REFUSALS:
-            raise self.refusal(question, standing)
+            raise self.refusal(question, identity)
         if answer.status != HTTPStatus.OK:
             raise self._status_problem(question.site, answer)
         token, seconds = _token_in(answer.body, question.site)
-        return Grant(f"Bearer {token}", self._monotonic() + seconds - _MARGIN, standing)
+        return Grant(f"Bearer {token}", self._monotonic() + seconds - _MARGIN, identity)
 
-    def _realm(self, challenge: Bearer, question: Question) -> SplitResult:
+    def _realm(self, challenge: Bearer, question: DigestQuestion) -> SplitResult:
         realm = http_url(challenge.realm)
         if realm is None:
             raise invalid_answer(question.site.name, "names a token service without a valid address")
@@ -174,7 +174,7 @@ class Access:
             )
         return realm
 
-    def _ask(self, realm: SplitResult, challenge: Bearer, question: Question, login: Login | None) -> Answer:
+    def _ask(self, realm: SplitResult, challenge: Bearer, question: DigestQuestion, login: Login | None) -> Answer:
         # The registry's certificates also apply to its token service, as in the daemon.
         way = Way(realm.scheme, question.way.host, checked=_is_checked(realm, question.way))
         asked = {"service": challenge.service, "scope": challenge.scope or f"repository:{question.path}:pull"}
@@ -191,7 +191,7 @@ class Access:
             raise unreachable(question.site.name, fault, folder) from fault
 
 
-def _keys(question: Question) -> tuple[_Key, _Key]:
+def _keys(question: DigestQuestion) -> tuple[_Key, _Key]:
     """Return the cache keys of the repository and of the whole registry."""
     return (question.site, question.way, question.path), (question.site, question.way, "")
 

@@ -28,7 +28,7 @@ class Adapter(requests.adapters.HTTPAdapter):
         self._pools = {"http": _PlainPool, "https": encrypted}
         super().__init__(pool_maxsize=_CONNECTIONS)
 
-    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  # as in `requests`
+    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
         """Create the connection pools."""
         super().init_poolmanager(*arguments, **named, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = self._pools

@@ -18,7 +18,7 @@ from commands.errors import (
 from commands.memory import Memory
 from commands.model.images import Digest
 from commands.model.references import HUB, Malformed, Reference
-from commands.registry.access import Access, Grant, Question, Standing
+from commands.registry.access import DigestQuestion, Grant, Identity, RegistryAccess
 from commands.registry.challenge import challenge_in
 from commands.registry.interface import Remote
 from commands.registry.limits import Waits, quota_in, seconds_to_wait
@@ -78,7 +78,7 @@ class HttpRegistry:
         self._trust = Trust(certificates, ca_bundle)
         self._wire = Wire(self._trust, seconds, monotonic)
         self._waits = Waits(monotonic)
-        self._access = Access(self._wire, self._trust, login, self._problem_of, monotonic)
+        self._access = RegistryAccess(self._wire, self._trust, login, self._problem_of, monotonic)
         self._known_ways: dict[Site, Way] = {}
         self._rules = Memory[None, RegistryRules](1, _RULES_SECONDS, monotonic)
 
@@ -142,8 +142,8 @@ class HttpRegistry:
         ways = ways_to(site, self._current_rules(site.host).insecure, has_own_certificates=own)
         return tuple(way for way in ways if way == self._known_ways.get(site)) or ways
 
-    def _first_answer(self, reference: Reference, site: Site, way: Way, *others: Way) -> tuple[Question, Answer]:
-        question = Question(reference, site, way)
+    def _first_answer(self, reference: Reference, site: Site, way: Way, *others: Way) -> tuple[DigestQuestion, Answer]:
+        question = DigestQuestion(reference, site, way)
         try:
             answer = self._head(question, self._access.cached_grant(question))
         except Unanswered as fault:
@@ -155,7 +155,7 @@ class HttpRegistry:
             return question, answer
         return self._first_answer(reference, site, *others)
 
-    def _authorize(self, question: Question, answer: Answer) -> Answer:
+    def _authorize(self, question: DigestQuestion, answer: Answer) -> Answer:
         """Answer the registry's challenge, once."""
         grant = self._access.cached_grant(question)
         if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -167,16 +167,16 @@ class HttpRegistry:
             answer = self._head_or_fail(question, grant)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             self._access.forget(question)
-            raise self._access.refusal(question, grant.standing if grant else Standing.UNASKED)
+            raise self._access.refusal(question, grant.identity if grant else Identity.UNASKED)
         return answer
 
-    def _head_or_fail(self, question: Question, grant: Grant) -> Answer:
+    def _head_or_fail(self, question: DigestQuestion, grant: Grant) -> Answer:
         try:
             return self._head(question, grant)
         except Unanswered as fault:
             raise self._unreachable(question.site, fault) from fault
 
-    def _head(self, question: Question, grant: Grant | None) -> Answer:
+    def _head(self, question: DigestQuestion, grant: Grant | None) -> Answer:
         """Send the HEAD request and follow redirects; credentials are sent only to the registry itself."""
         tag = question.reference.tag or question.reference.digest or "latest"
         way, url = question.way, f"{question.way.scheme}://{question.way.host}/v2/{question.path}/manifests/{tag}"

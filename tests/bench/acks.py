@@ -20,16 +20,16 @@ from bot.room.client.room_client import RoomClient
 from bot.room.events import Acked, MessageEdited, MessagePosted, Undelivered
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.engine_space import EngineBench, cleared
-from tests.kit.program import Program, becomes, facts_of, processes, scene
-from tests.kit.program_on_engine import Ground, installer, long_seconds
+from tests.kit.engine_space import EngineSpace, cleared
+from tests.kit.program import Program, becomes, facts_of, open_program_room, processes
+from tests.kit.program_on_engine import OwnBase, installer, long_seconds
 
 IN_EVERY_BASE = ("tar", "gzip")
 """One for each build slot: BuildKit runs a step once that two builds have in common."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class AckFigures:
     """What came of one way: milliseconds of each acknowledgement, and how many commands got none."""
 
     way: str
@@ -49,25 +49,25 @@ class Figures:
 
 
 @contextmanager
-def busy_ground() -> Iterator[Ground]:
+def busy_ground() -> Iterator[OwnBase]:
     """Make a base whose OS packages take an hour to install."""
     settings = load_settings()
     address = {"base_url": settings.docker_host} if settings.docker_host else docker.utils.kwargs_from_env()
     engine, raw = DockerDaemon(settings.docker_host), docker.APIClient(version="auto", **address)
-    plain = EngineBench(engine, settings.default_base, settings.build_network)
+    plain = EngineSpace(engine, settings.default_base, settings.build_network)
     with tempfile.TemporaryDirectory(prefix="warroom-acks-") as folder, cleared(plain):
         slow = installer("exec sleep LONG").replace("LONG", long_seconds(plain.mark))
         engine.tag(plain.built(slow), "warroom-test/base", plain.mark)
-        own = EngineBench(engine, f"warroom-test/base:{plain.mark}", settings.build_network, mark=plain.mark)
-        yield Ground(own, raw, Path(folder))
+        own = EngineSpace(engine, f"warroom-test/base:{plain.mark}", settings.build_network, mark=plain.mark)
+        yield OwnBase(own, raw, Path(folder))
     raw.close()
     engine.close()
 
 
 @contextmanager
-def in_one_process(ground: Ground) -> Iterator[RoomClient]:
+def in_one_process(own_base: OwnBase) -> Iterator[RoomClient]:
     """Have room and bot in one process."""
-    environment = {**ground.environment, "WARROOM_GRACE_SECONDS": "0"}
+    environment = {**own_base.environment, "WARROOM_GRACE_SECONDS": "0"}
     with Program("room", "--port", "0", environment=environment) as program:
         url, _, token = program.until_printed("http://").strip().partition("#")
         yield RoomClient(url, token)
@@ -75,18 +75,18 @@ def in_one_process(ground: Ground) -> Iterator[RoomClient]:
 
 
 @contextmanager
-def in_two_processes(ground: Ground) -> Iterator[RoomClient]:
+def in_two_processes(own_base: OwnBase) -> Iterator[RoomClient]:
     """Have the bot in a process of its own."""
     quiet = {"WARROOM_GRACE_SECONDS": "0", "WARROOM_LOG_LEVEL": "info"}
-    with scene(ground.environment) as play, play.bot(**quiet) as program:
-        yield play.client
+    with open_program_room(own_base.environment) as program_room, program_room.bot(**quiet) as program:
+        yield program_room.client
         program.ended(signal.SIGTERM)
 
 
-def fill_the_slots(client: RoomClient, ground: Ground) -> None:
+def fill_the_slots(client: RoomClient, own_base: OwnBase) -> None:
     """Start as many builds as may run at once."""
     for package in IN_EVERY_BASE:
-        sent = client.type(f"/docker_image_create name={ground.name(package)} packages={package}")
+        sent = client.type(f"/docker_image_create name={own_base.name(package)} packages={package}")
         with client.events(since=sent.sequence) as events:
             for event in events:
                 if not isinstance(event, MessagePosted | MessageEdited):
@@ -96,10 +96,10 @@ def fill_the_slots(client: RoomClient, ground: Ground) -> None:
                     client.click(event.message.ts, "create")
                 if facts.get("trigger") == sent.trigger_id and facts["state"] == "running":
                     break
-    assert becomes(lambda: len(processes(ground.long_seconds)) == len(IN_EVERY_BASE))
+    assert becomes(lambda: len(processes(own_base.long_seconds)) == len(IN_EVERY_BASE))
 
 
-def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figures:
+def measure(way: str, client: RoomClient, commands: int, seconds: float) -> AckFigures:
     """Type so many commands, evenly over that time, and hear what becomes of them."""
     typed, acked, lost = set[str](), dict[str, float](), set[str]()
     with client.events() as events:
@@ -117,7 +117,7 @@ def measure(way: str, client: RoomClient, commands: int, seconds: float) -> Figu
                 case _:
                     pass
         typist.join()
-    return Figures(way, tuple(acked[trigger] for trigger in typed if trigger in acked), len(typed - acked.keys()))
+    return AckFigures(way, tuple(acked[trigger] for trigger in typed if trigger in acked), len(typed - acked.keys()))
 
 
 def type_all(client: RoomClient, commands: int, seconds: float, typed: set[str]) -> None:
@@ -137,8 +137,8 @@ def main() -> None:
     options = parser.parse_args()
     print("| way | acknowledged | p50 ms | p90 ms | p99 ms | slowest ms | never |\n|---|---|---|---|---|---|---|")
     for way, opened in {"room": in_one_process, "slack": in_two_processes}.items():
-        with busy_ground() as ground, opened(ground) as client:
-            fill_the_slots(client, ground)
+        with busy_ground() as own_base, opened(own_base) as client:
+            fill_the_slots(client, own_base)
             print(measure(way, client, options.commands, options.seconds).row)
 
 

@@ -21,16 +21,16 @@ import docker
 
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.bench.images import RECORDS, Record
-from tests.kit.engine_space import EngineBench
+from tests.bench.images import RECORDS, ReferenceImage
+from tests.kit.engine_space import EngineSpace
 from tests.kit.program import ROOT
 
 SCENES = ("first build on a base", "second build on it", "another base")
-DEMO = Record(name="example", base="", python=("mechanize",), os=("wget",))
+DEMO = ReferenceImage(name="example", base="", python=("mechanize",), os=("wget",))
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class SceneSeconds:
     """Seconds of all images of one scene: until the review, and from Confirm to the result."""
 
     review: float
@@ -38,7 +38,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Checkout:
     """One checkout, with a cache folder of its own."""
 
     name: str
@@ -46,7 +46,7 @@ class Side:
     cache: Path
     state: Path
 
-    def make(self, record: Record, name: str, base: str) -> tuple[float, float]:
+    def make(self, record: ReferenceImage, name: str, base: str) -> tuple[float, float]:
         """Have an image made; gives the seconds of the review and of the build."""
         environment = {
             **os.environ,
@@ -65,18 +65,18 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class BenchDaemon:
     """A daemon, and what is built on it."""
 
     daemon: DockerDaemon
     raw: docker.APIClient
     plain: str
     network: str | None
-    records: tuple[Record, ...]
+    records: tuple[ReferenceImage, ...]
 
     def new_base(self) -> str:
         """Make a base that no build has seen."""
-        made = EngineBench(self.daemon, self.plain, self.network)
+        made = EngineSpace(self.daemon, self.plain, self.network)
         self.daemon.tag(made.built(f"ENV BENCH={made.mark}"), "warroom-bench/base", made.mark)
         return f"warroom-bench/base:{made.mark}"
 
@@ -90,12 +90,12 @@ class Bench:
         for kind in kinds:
             self.raw.prune_builds(filters={"type": [kind]}, all=True)  # type: ignore[arg-type]  # the stubs know none
 
-    def scene(self, side: Side, base: str) -> Sums:
+    def scene(self, side: Checkout, base: str) -> SceneSeconds:
         """Make all images on a base."""
         times = [side.make(record, f"warroom-bench/made/{uuid4().hex[:8]}", base) for record in self.records]
-        return Sums(sum(review for review, _ in times), sum(build for _, build in times))
+        return SceneSeconds(sum(review for review, _ in times), sum(build for _, build in times))
 
-    def round(self, side: Side) -> Iterator[Sums]:
+    def round(self, side: Checkout) -> Iterator[SceneSeconds]:
         """Play the three scenes."""
         self.forget(caches=True)
         base = self.new_base()
@@ -106,7 +106,7 @@ class Bench:
         yield self.scene(side, self.new_base())
 
 
-def table(measured: Mapping[str, list[tuple[Sums, ...]]]) -> str:
+def table(measured: Mapping[str, list[tuple[SceneSeconds, ...]]]) -> str:
     """Write the medians of the rounds, and what the second side takes of the first."""
     (one, first), (other, second) = measured.items()
     lines = [
@@ -122,8 +122,8 @@ def table(measured: Mapping[str, list[tuple[Sums, ...]]]) -> str:
     return "\n".join(lines)
 
 
-def _median(played: list[Sums]) -> Sums:
-    return Sums(median(one.review for one in played), median(one.build for one in played))
+def _median(played: list[SceneSeconds]) -> SceneSeconds:
+    return SceneSeconds(median(one.review for one in played), median(one.build for one in played))
 
 
 def main() -> None:
@@ -134,15 +134,17 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10)
     options = parser.parse_args()
     settings = load_settings()
-    records = [Record.model_validate(each) for each in json.loads(RECORDS.read_text())["images"]][: options.images]
+    records = [ReferenceImage.model_validate(each) for each in json.loads(RECORDS.read_text())["images"]][
+        : options.images
+    ]
     daemon = DockerDaemon(settings.docker_host)
     raw = docker.APIClient(base_url=settings.docker_host, version="auto")
-    bench = Bench(daemon, raw, settings.default_base, settings.build_network, (DEMO, *records))
-    measured: dict[str, list[tuple[Sums, ...]]] = {"before": [], "now": []}
+    bench = BenchDaemon(daemon, raw, settings.default_base, settings.build_network, (DEMO, *records))
+    measured: dict[str, list[tuple[SceneSeconds, ...]]] = {"before": [], "now": []}
     for number in range(options.rounds):
         for name, folder in (("before", options.before.resolve()), ("now", ROOT)):
             with tempfile.TemporaryDirectory(prefix="warroom-caches-") as scratch:
-                side = Side(name, folder, Path(scratch, "cache"), Path(scratch, "state"))
+                side = Checkout(name, folder, Path(scratch, "cache"), Path(scratch, "state"))
                 measured[name].append(tuple(bench.round(side)))
                 print(number, name, measured[name][-1], file=sys.stderr, flush=True)
     print(table(measured))

@@ -13,18 +13,18 @@ import structlog
 
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.faulty_updates import CASES, DAEMON_KILLED, FULL_DISK, Case
-from tests.kit.update_site import SMALL_DISK, House, Told, hasty_house, private_house, site
+from tests.kit.faulty_updates import CASES, DAEMON_KILLED, FULL_DISK, FaultyUpdate
+from tests.kit.update_site import SMALL_DISK, BotOnDaemon, FaultResult, bot_on_private_daemon, hasty_bot_on_daemon, site
 
 
-def rows(of: House, *cases: Case) -> Iterator[str]:
+def rows(of: BotOnDaemon, *cases: FaultyUpdate) -> Iterator[str]:
     """Play cases in turn, and write a row for each."""
     for case in cases:
         with site(of) as one:
             yield _row(case, case.play(one))
 
 
-def _row(case: Case, told: Told) -> str:
+def _row(case: FaultyUpdate, told: FaultResult) -> str:
     said = told.text.replace("\n", "<br>")
     return f"| {case.fault} | **{told.title}**<br>{said} | {_held(told.holds)} | {told.seconds:.1f} |"
 
@@ -40,11 +40,11 @@ def main() -> None:
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="warroom-faults-") as folder:
         endpoint = load_settings().docker_host or DockerDaemon(None).describe().endpoint
-        with hasty_house(endpoint, Path(folder, "shared")) as shared:
+        with hasty_bot_on_daemon(endpoint, Path(folder, "shared")) as shared:
             print(*rows(shared, *CASES), sep="\n")
-        with private_house(Path(folder, "small"), disk=SMALL_DISK) as small:
+        with bot_on_private_daemon(Path(folder, "small"), disk=SMALL_DISK) as small:
             print(*rows(small, FULL_DISK), sep="\n")
-        with private_house(Path(folder, "mortal")) as mortal:
+        with bot_on_private_daemon(Path(folder, "mortal")) as mortal:
             print(*rows(mortal, DAEMON_KILLED), sep="\n")
 
 

@@ -22,7 +22,7 @@ RECORDS = Path(__file__).with_name("images.json")
 PATIENCE = 1800.0
 
 
-class Record(BaseModel):
+class ReferenceImage(BaseModel):
     """One image of the reference. `was` are names that Debian has not, by those that it has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,14 +41,14 @@ class Record(BaseModel):
         return " ".join(["/docker_image_create", f"name={name}", *given])
 
 
-def say(record: Record, name: str, state: str, *options: str) -> Mapping[str, Any]:
+def say(record: ReferenceImage, name: str, state: str, *options: str) -> Mapping[str, Any]:
     """Have it made; gives what `--json` tells."""
     with Program("say", record.line(name), "--json", *options, environment={"WARROOM_STATE_DIR": state}) as program:
         program.ended(within=PATIENCE)
         return cast("Mapping[str, Any]", json.loads(program.output))
 
 
-def row(record: Record, told: Mapping[str, Any], engine: DockerDaemon, base_size: int) -> str:
+def row(record: ReferenceImage, told: Mapping[str, Any], engine: DockerDaemon, base_size: int) -> str:
     """Write a line of the table."""
     seconds = told["seconds"]
     image = engine.find_image(f"{told['image']}:{told['tag']}") if told["tag"] else None
@@ -61,7 +61,7 @@ def row(record: Record, told: Mapping[str, Any], engine: DockerDaemon, base_size
     return f"| {' | '.join((record.name, *counts, *(f'{time:.1f}' for time in times), *sizes, result))} |"
 
 
-def differences(records: tuple[Record, ...]) -> list[str]:
+def differences(records: tuple[ReferenceImage, ...]) -> list[str]:
     """Write the table of what is not as in the reference."""
     lines = ["| image | as in the reference | here |", "|---|---|---|"]
     for record in records:
@@ -70,7 +70,7 @@ def differences(records: tuple[Record, ...]) -> list[str]:
     return lines
 
 
-def measure(settings: Settings, records: tuple[Record, ...], *, again: bool, keep: bool) -> None:
+def measure(settings: Settings, records: tuple[ReferenceImage, ...], *, again: bool, keep: bool) -> None:
     """Build all, and print the table line by line."""
     engine, mark = DockerDaemon(settings.docker_host), uuid4().hex[:8]
     base = engine.find_image(settings.default_base)
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
-    records = tuple(Record.model_validate(each) for each in json.loads(RECORDS.read_text())["images"])
+    records = tuple(ReferenceImage.model_validate(each) for each in json.loads(RECORDS.read_text())["images"])
     measure(load_settings(), records, again=options.again, keep=options.keep)
     print("", *differences(records), sep="\n")
 

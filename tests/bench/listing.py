@@ -87,7 +87,7 @@ def load(engine: PrivateEngine, count: int) -> float:
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
         file.seek(0)
-        for record in client.load_image(file):  # type: ignore[no-untyped-call]  # the stubs have no types for it
+        for record in client.load_image(file):
             assert "error" not in record, record
     there = len(client.images())
     assert there == count, f"the daemon has {there} of {count} images"
@@ -104,7 +104,7 @@ def docker_images(engine: PrivateEngine) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-class Typed:
+class TimedCommand:
     """The command as people have it; each call is timed until the first page is shown, `rest` is not."""
 
     def __init__(self, client: RoomClient) -> None:
@@ -186,7 +186,7 @@ def main() -> None:
         daemon = DockerDaemon(engine.host)
         images = daemon.listing()
         with room(engine, Path(state)) as client:
-            typed = Typed(client)
+            typed = TimedCommand(client)
             ways: Ways = {
                 "`docker images`, into a pipe": lambda: docker_images(engine),
                 "`listing()`": daemon.listing,

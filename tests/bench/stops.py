@@ -15,29 +15,29 @@ import docker
 
 from bot.settings import load_settings
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.engine_space import EngineBench, cleared
-from tests.kit.program import Scene, becomes, is_running, scene
-from tests.kit.program_on_engine import Ground, installer, long_seconds
+from tests.kit.engine_space import EngineSpace, cleared
+from tests.kit.program import ProgramRoom, becomes, is_running, open_program_room
+from tests.kit.program_on_engine import OwnBase, installer, long_seconds
 
 ENDLESS = installer("echo patience", "exec sleep LONG")
 
 
 @contextmanager
-def ground(state: Path) -> Iterator[Ground]:
+def ground(state: Path) -> Iterator[OwnBase]:
     """Have a base on which OS packages take an hour to install."""
     settings = load_settings()
     with closing(DockerDaemon(settings.docker_host)) as engine:
-        plain = EngineBench(engine, settings.default_base, settings.build_network)
+        plain = EngineSpace(engine, settings.default_base, settings.build_network)
         with cleared(plain), closing(docker.APIClient(engine.endpoint, version="auto")) as raw:
             base = plain.built(ENDLESS.replace("LONG", long_seconds(plain.mark)))
             engine.tag(base, "warroom-test/base", plain.mark)
-            own = EngineBench(engine, f"warroom-test/base:{plain.mark}", settings.build_network, mark=plain.mark)
-            yield Ground(own, raw, state)
+            own = EngineSpace(engine, f"warroom-test/base:{plain.mark}", settings.build_network, mark=plain.mark)
+            yield OwnBase(own, raw, state)
 
 
-def stopped(play: Scene, on: Ground) -> tuple[float, float]:
+def stopped(program_room: ProgramRoom, on: OwnBase) -> tuple[float, float]:
     """Stop a build; gives the seconds until the dialog said so, and until no process was left."""
-    talk = play.type(f"/docker_image_create name={on.name('image')} packages=tar")
+    talk = program_room.type(f"/docker_image_create name={on.name('image')} packages=tar")
     talk.until("review")
     talk.click("create")
     assert becomes(lambda: is_running(on.long_seconds))
@@ -57,10 +57,10 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="warroom-stops-") as folder,
         ground(Path(folder)) as on,
-        scene(on.environment) as play,
-        play.bot(),
+        open_program_room(on.environment) as program_room,
+        program_room.bot(),
     ):
-        taken = [stopped(play, on) for _ in range(options.times)]
+        taken = [stopped(program_room, on) for _ in range(options.times)]
     for what, seconds in zip(("the dialog says so", "no process is left"), zip(*taken, strict=True), strict=True):
         print(f"{what}: median {median(seconds):.2f} s, slowest {max(seconds):.2f} s")
 

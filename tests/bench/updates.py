@@ -40,7 +40,7 @@ from tests.bench.distance import further_away
 from tests.kit.engine_space import packed
 from tests.kit.examples import ALICE, NOW
 from tests.kit.private_engine import PrivateEngine, private_engine
-from tests.kit.program import PATIENCE, Program, Scene, scene
+from tests.kit.program import PATIENCE, Program, ProgramRoom, open_program_room
 from tests.kit.registries import RunningRegistry, open_registry
 
 LINE = "/docker_image_update all=true"
@@ -71,7 +71,7 @@ def network_of(engine: PrivateEngine) -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class Ground:
+class BenchRegistry:
     """The daemon, and the registry with two versions of every image that changes: `latest` is the one or the other.
 
     `address` is how everybody reaches the registry; it may be further away than `registry` itself.
@@ -127,7 +127,7 @@ class Ground:
         """Say whether the daemon has this version of what changes, and the first of all else."""
         for repository in self.repositories:
             digest = self.digests[repository, version if repository in self.moving else "v1"]
-            image = self.client.inspect_image(self.name(repository))  # type: ignore[no-untyped-call]  # no types
+            image = self.client.inspect_image(self.name(repository))
             if f"{self.address}/{repository}@{digest}" not in image["RepoDigests"]:
                 return False
         return True
@@ -152,19 +152,21 @@ class Ground:
 # ── The ways ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def pull_each(ground: Ground) -> None:
+def pull_each(registry_of_bench: BenchRegistry) -> None:
     """Do as people do without a bot."""
-    for name in ground.names:
+    for name in registry_of_bench.names:
         subprocess.run(
-            ["docker", "--host", ground.engine.host, "pull", "--quiet", name], check=True, capture_output=True
+            ["docker", "--host", registry_of_bench.engine.host, "pull", "--quiet", name],
+            check=True,
+            capture_output=True,
         )
 
 
 @dataclass(slots=True)
-class Parts:
+class ProductionParts:
     """The parts of the production bot, without a conversation. `there` is when, each time, every image was there."""
 
-    ground: Ground
+    ground: BenchRegistry
     state: Path
     there: list[float] = field(default_factory=list)
 
@@ -198,9 +200,9 @@ class Parts:
         self.there.append(max(named))
 
 
-def type_and_confirm(play: Scene) -> None:
+def type_and_confirm(program_room: ProgramRoom) -> None:
     """Type the command, confirm as soon as that can be done, and wait for the result."""
-    talk = play.type(LINE)
+    talk = program_room.type(LINE)
     talk.until("review", within=PATIENCE)
     talk.click("update")
     talk.until("updated", within=PATIENCE)
@@ -216,30 +218,30 @@ def say(environment: Mapping[str, str]) -> None:
 
 
 @dataclass(slots=True)
-class Figures:
+class UpdateFigures:
     """What came of one way, over all rounds."""
 
     seconds: list[float] = field(default_factory=list)
     requests: list[Requests] = field(default_factory=list)
 
 
-def measure(ground: Ground, ways: Mapping[str, Way], rounds: int) -> dict[str, Figures]:
+def measure(registry_of_bench: BenchRegistry, ways: Mapping[str, Way], rounds: int) -> dict[str, UpdateFigures]:
     """Take each way so many times, turn by turn, each time from the same state; the first round only warms up."""
-    figures = {name: Figures() for name in ways}
+    figures = {name: UpdateFigures() for name in ways}
     for turn in range(rounds + 1):
         for name, way in ways.items():
-            ground.restore()
-            before, start = len(ground.registry.requests), perf_counter()
+            registry_of_bench.restore()
+            before, start = len(registry_of_bench.registry.requests), perf_counter()
             way()
             seconds = perf_counter() - start
-            assert ground.holds("v2"), name
+            assert registry_of_bench.holds("v2"), name
             if turn:
                 figures[name].seconds.append(seconds)
-                figures[name].requests.append(ground.registry.requests[before:])
+                figures[name].requests.append(registry_of_bench.registry.requests[before:])
     return figures
 
 
-def times(figures: Mapping[str, Figures]) -> Iterator[str]:
+def times(figures: Mapping[str, UpdateFigures]) -> Iterator[str]:
     """Write the table of wall times, with the ratio to the first way."""
     yield "| way | median s | fastest s | slowest s | ratio |"
     yield "|---|---|---|---|---|"
@@ -249,16 +251,18 @@ def times(figures: Mapping[str, Figures]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(f'{time:.2f}' for time in seconds)} | {seconds[0] / yardstick:.2f} |"
 
 
-def requests(ground: Ground, figures: Mapping[str, Figures]) -> Iterator[str]:
+def requests(registry_of_bench: BenchRegistry, figures: Mapping[str, UpdateFigures]) -> Iterator[str]:
     """Write the table of what the registry was asked in the last round, of changed and of unchanged images."""
     kinds = ("HEAD manifest", "GET manifest", "GET blob", "HEAD blob", "other")
     yield f"| way | images | {' | '.join(kinds)} |"
     yield f"|---|---|{'---|' * len(kinds)}"
     for name, told in figures.items():
         for which, is_wanted in (("unchanged", False), ("changed", True)):
-            asked = [each for each in told.requests[-1] if (_repository(each[1]) in ground.moving) is is_wanted]
+            asked = [
+                each for each in told.requests[-1] if (_repository(each[1]) in registry_of_bench.moving) is is_wanted
+            ]
             counts = Counter(_kind(method, path) for method, path, _ in asked if path != "/v2/")
-            count = ground.changed if is_wanted else ground.images - ground.changed
+            count = registry_of_bench.changed if is_wanted else registry_of_bench.images - registry_of_bench.changed
             yield f"| {name} | {count} {which} | {' | '.join(str(counts[kind]) for kind in kinds)} |"
         greetings = sum(path == "/v2/" for _, path, _ in told.requests[-1])
         yield f"| {name} | `/v2/` | {' | '.join(['', '', '', '', str(greetings)])} |"
@@ -273,22 +277,22 @@ def _kind(method: str, path: str) -> str:
     return "other" if "?" in kind else kind
 
 
-def run(ground: Ground, folder: Path, rounds: int) -> Iterator[str]:
+def run(registry_of_bench: BenchRegistry, folder: Path, rounds: int) -> Iterator[str]:
     """Measure all ways on this ground and write both tables."""
-    environment = {"WARROOM_DOCKER_HOST": ground.engine.host, "WARROOM_STATE_DIR": str(folder / "bot")}
+    environment = {"WARROOM_DOCKER_HOST": registry_of_bench.engine.host, "WARROOM_STATE_DIR": str(folder / "bot")}
     alone = {**environment, "WARROOM_STATE_DIR": str(folder / "say")}
-    parts = Parts(ground, folder / "parts")
-    with scene(environment) as play, play.bot(WARROOM_LOG_LEVEL="info"):
+    parts = ProductionParts(registry_of_bench, folder / "parts")
+    with open_program_room(environment) as program_room, program_room.bot(WARROOM_LOG_LEVEL="info"):
         ways: Mapping[str, Way] = {
-            "a loop of `docker pull`": lambda: pull_each(ground),
+            "a loop of `docker pull`": lambda: pull_each(registry_of_bench),
             "our update, without a conversation": parts,
-            "typed in the room, confirmed at once": lambda: type_and_confirm(play),
+            "typed in the room, confirmed at once": lambda: type_and_confirm(program_room),
             "`warroom say --yes`, with its start": lambda: say(alone),
         }
-        figures = measure(ground, ways, rounds)
-    yield from times({**figures, "our update, until every image is there": Figures(parts.there[1:])})
+        figures = measure(registry_of_bench, ways, rounds)
+    yield from times({**figures, "our update, until every image is there": UpdateFigures(parts.there[1:])})
     yield ""
-    yield from requests(ground, figures)
+    yield from requests(registry_of_bench, figures)
 
 
 def main() -> None:
@@ -312,7 +316,9 @@ def main() -> None:
             tempfile.TemporaryDirectory(prefix="warroom-updates-") as folder,
         ):
             print(f"\nThe registry is {away:g} ms away:\n", flush=True)
-            print(*run(Ground(engine, registry, address, client, *sizes), Path(folder), options.rounds), sep="\n")
+            print(
+                *run(BenchRegistry(engine, registry, address, client, *sizes), Path(folder), options.rounds), sep="\n"
+            )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""A browser, and a house with a war room in it, for each test."""
+"""A browser, and a war room in it, for each test."""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.kit.browser_room import CHROMIUM, CHROMIUM_ARGUMENTS, House
+from tests.kit.browser_room import CHROMIUM, CHROMIUM_ARGUMENTS, BrowserRoom
 from tests.kit.driver import make_settings
 
 # Only what is broken needs so long, not a slow machine.
@@ -25,11 +26,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, cache: Path) -> Iterator[House]:
-    house = House(make_settings(tmp_path / "state", cache), tmp_path / "room")
-    house.open()
-    yield house
-    house.close()
+def browser_room(tmp_path: Path, cache: Path) -> Iterator[BrowserRoom]:
+    browser_room = BrowserRoom(make_settings(tmp_path / "state", cache), tmp_path / "room")
+    browser_room.open()
+    yield browser_room
+    browser_room.close()
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     pages: list[Page] = []
     complaints: list[str] = []
 
-    def open_page(address: str, **how: object) -> Page:
-        page = browser.new_context(**how).new_page()  # type: ignore[arg-type]  # the options of Playwright, by name
+    def open_page(address: str, **how: Any) -> Page:
+        page = browser.new_context(**how).new_page()
         pages.append(page)
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("console", lambda said: complaints.append(said.text) if "Policy" in said.text else None)
@@ -58,9 +59,9 @@ def _is_foreign(url: str) -> bool:
 
 
 @pytest.fixture
-def page(house: House, new_page: Callable[..., Page]) -> Page:
+def page(browser_room: BrowserRoom, new_page: Callable[..., Page]) -> Page:
     """The page as alice sees it."""
-    return at_the_box(new_page(house.room.page_url))
+    return at_the_box(new_page(browser_room.room.page_url))
 
 
 def at_the_box(page: Page) -> Page:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from bot.room.client.room_client import RoomClient
-from tests.kit.browser_room import House
+from tests.kit.browser_room import BrowserRoom
 
 ATTACKS = """async (room) => {
     const outcome = async (attack) => {
@@ -60,10 +60,10 @@ def evil() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_foreign_page_in_the_same_browser_gets_nowhere(house: House, page: Page, evil: str) -> None:
+def test_a_foreign_page_in_the_same_browser_gets_nowhere(browser_room: BrowserRoom, page: Page, evil: str) -> None:
     attacker = page.context.new_page()
     attacker.goto(evil)
-    assert attacker.evaluate(ATTACKS, house.room.url) == {
+    assert attacker.evaluate(ATTACKS, browser_room.room.url) == {
         "json": "refused",
         "form": "refused",
         "read": "refused",
@@ -71,13 +71,15 @@ def test_a_foreign_page_in_the_same_browser_gets_nowhere(house: House, page: Pag
         "stream": "refused",
         "framed": "out of reach",
     }
-    assert RoomClient(house.room.url, house.room.user_token).messages() == ()
+    assert RoomClient(browser_room.room.url, browser_room.room.user_token).messages() == ()
 
 
-def test_the_key_leaves_the_address_and_scripts_cannot_read_the_cookie(house: House, page: Page) -> None:
-    assert page.url == f"{house.room.url}/"
+def test_the_key_leaves_the_address_and_scripts_cannot_read_the_cookie(browser_room: BrowserRoom, page: Page) -> None:
+    assert page.url == f"{browser_room.room.url}/"
     assert page.evaluate("document.cookie") == ""
-    assert house.room.user_token not in page.evaluate("JSON.stringify([localStorage, sessionStorage, history.state])")
+    assert browser_room.room.user_token not in page.evaluate(
+        "JSON.stringify([localStorage, sessionStorage, history.state])"
+    )
     (cookie,) = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
 

@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.room.workspace import KnownCommand
 from tests.browser.conftest import at_the_box
 from tests.fakes.host import PATIENCE_SECONDS
@@ -28,7 +28,7 @@ def choice(text: str, value: str) -> dict[str, Any]:
     return {"text": plain(text), "value": value}
 
 
-def field(block_id: str, label: str, element: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def field(block_id: str, label: str, element: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "input", "block_id": block_id, "label": plain(label), "element": element, **more}
 
 
@@ -88,7 +88,7 @@ def heard() -> Heard:
 @pytest.fixture
 def room(heard: Heard) -> Iterator[Room]:
     commands = [KnownCommand("/form", "", "Opens a form"), KnownCommand("/dialog")]
-    sources = Sources(clock=lambda: 0.0)
+    sources = RoomSources(clock=lambda: 0.0)
     with Room(commands=commands, limits=RateLimits.boundless(), ack_seconds=PATIENCE_SECONDS, sources=sources) as room:
         app = App(client=web_client(room))
 

@@ -6,20 +6,20 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import at_the_box
-from tests.kit.browser_room import House
+from tests.kit.browser_room import BrowserRoom
 
 ROWS = 25
 NAME = "registry.example:5000/team/tool{:02}:1.0.0.1763925000"
 
 
 @pytest.fixture
-def listed(house: House, new_page: Callable[..., Page]) -> Callable[..., Page]:
+def listed(browser_room: BrowserRoom, new_page: Callable[..., Page]) -> Callable[..., Page]:
     """Show a host with 30 images in a window of this size."""
 
     def show(width: int = 1280, height: int = 900) -> Page:
         for number in range(30):
-            house.host.engine.add_image(NAME.format(number))
-        page = at_the_box(new_page(house.room.page_url, viewport={"width": width, "height": height}))
+            browser_room.host.engine.add_image(NAME.format(number))
+        page = at_the_box(new_page(browser_room.room.page_url, viewport={"width": width, "height": height}))
         page.get_by_label("Command").fill("/docker_images")
         page.keyboard.press("Enter")
         expect(page.locator("table tbody tr")).to_have_count(ROWS)

@@ -18,7 +18,7 @@ from tests.browser.conftest import at_the_box
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.kit.browser_room import elsewhere
 from tests.kit.driver import EVERYWHERE
-from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.engine_space import EngineSpace, cleared
 
 READY_MS = 300_000
 REMEMBER = """messages => {
@@ -34,17 +34,17 @@ REMEMBER = """messages => {
 
 
 @pytest.fixture
-def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineBench]:
-    bench = EngineBench(daemon, base_reference, build_network)
-    with cleared(bench):
-        yield bench
+def space(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineSpace]:
+    space = EngineSpace(daemon, base_reference, build_network)
+    with cleared(space):
+        yield space
 
 
 @pytest.fixture
-def base(bench: EngineBench) -> str:
+def base(space: EngineSpace) -> str:
     """The configured base with a layer that nothing was ever built on, so that every step has to be done."""
-    bench.engine.tag(bench.built(f"RUN echo {bench.mark} > /etc/warroom-test"), "warroom-test/base", bench.mark)
-    return f"warroom-test/base:{bench.mark}"
+    space.engine.tag(space.built(f"RUN echo {space.mark} > /etc/warroom-test"), "warroom-test/base", space.mark)
+    return f"warroom-test/base:{space.mark}"
 
 
 @pytest.fixture
@@ -64,13 +64,13 @@ def _started(bot: Bot) -> Bot:
 
 
 @pytest.fixture
-def name(bench: EngineBench) -> Iterator[str]:
+def name(space: EngineSpace) -> Iterator[str]:
     """A name that no image has, and none will have afterwards."""
-    name = f"warroom-test/{bench.mark}/example"
+    name = f"warroom-test/{space.mark}/example"
     yield name
-    for tag in (tag for image in bench.engine.images({JOB: ""}) for tag in image.repo_tags):
+    for tag in (tag for image in space.engine.images({JOB: ""}) for tag in image.repo_tags):
         if tag.startswith(f"{name}:"):
-            bench.engine.remove_image(tag)
+            space.engine.remove_image(tag)
 
 
 @pytest.mark.engine

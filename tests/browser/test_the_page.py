@@ -14,7 +14,7 @@ from bot.dialogs.stages import UnderReview
 from bot.room.workspace import ALICE, BOB, WAR_ROOM
 from commands.recipe.labels import JOB
 from tests.browser.conftest import at_the_box
-from tests.kit.browser_room import House
+from tests.kit.browser_room import BrowserRoom
 from tests.kit.driver import EXAMPLE
 
 NewPage = Callable[..., Page]
@@ -35,26 +35,26 @@ def review(page: Page) -> None:
     expect(page.get_by_role("heading", name="Create example_name?")).to_be_visible()
 
 
-def building(house: House, page: Page) -> None:
+def building(browser_room: BrowserRoom, page: Page) -> None:
     """Get as far as the first step of a build, which then waits."""
-    house.host.steps.shut()
+    browser_room.host.steps.shut()
     review(page)
     button(page, "Create image").click()
-    house.host.steps.wait_for()
+    browser_room.host.steps.wait_for()
     expect(page.get_by_role("heading", name="Creating example_name")).to_be_visible()
     expect(page.get_by_text("▸ OS packages: wget")).to_be_visible()
 
 
-def test_the_example_is_done_by_typing_and_clicking(house: House, page: Page) -> None:
-    building(house, page)
+def test_the_example_is_done_by_typing_and_clicking(browser_room: BrowserRoom, page: Page) -> None:
+    building(browser_room, page)
     dialogs = page.locator(".message", has=page.locator("h3"))
     expect(dialogs).to_have_count(1)
-    house.host.steps.open()
+    browser_room.host.steps.open()
     expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
     expect(dialogs).to_have_count(1)
     expect(dialogs).to_contain_text("dockerimage: example_name:1.0.0.")
     expect(button(page, "Create image")).to_have_count(0)
-    assert len(house.host.engine.builds) == 1
+    assert len(browser_room.host.engine.builds) == 1
 
 
 def test_the_typed_line_stands_above_its_dialog(page: Page) -> None:
@@ -114,9 +114,9 @@ def test_arrows_walk_through_what_was_typed_before(page: Page) -> None:
 
 
 def test_an_unknown_command_and_a_wrong_argument_are_refused_to_the_person_alone(
-    house: House, page: Page, new_page: NewPage
+    browser_room: BrowserRoom, page: Page, new_page: NewPage
 ) -> None:
-    bob = as_bob(at_the_box(new_page(house.room.page_url)))
+    bob = as_bob(at_the_box(new_page(browser_room.room.page_url)))
     say(page, "/docker_imag name=x")
     say(page, "/docker_image_create nam=x")
     refusals = page.locator(".message.only-you")
@@ -134,15 +134,15 @@ def test_what_is_no_command_stays_in_the_box_with_advice(page: Page) -> None:
     expect(page.get_by_label("Command")).to_have_value("hello")
 
 
-def test_a_button_pressed_twice_quickly_starts_one_job(house: House, page: Page) -> None:
+def test_a_button_pressed_twice_quickly_starts_one_job(browser_room: BrowserRoom, page: Page) -> None:
     review(page)
     button(page, "Create image").dblclick()
     expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
-    assert len(house.host.engine.builds) == 1
+    assert len(browser_room.host.engine.builds) == 1
 
 
-def test_another_person_may_press_and_is_named(house: House, page: Page) -> None:
-    building(house, page)
+def test_another_person_may_press_and_is_named(browser_room: BrowserRoom, page: Page) -> None:
+    building(browser_room, page)
     as_bob(page)
     button(page, "Stop").click()
     expect(page.get_by_text("Stopped by @bob")).to_be_visible()
@@ -150,41 +150,45 @@ def test_another_person_may_press_and_is_named(house: House, page: Page) -> None
     expect(page.get_by_text("Stopped by @bob")).to_be_visible()
 
 
-def test_a_button_of_a_cancelled_proposal_says_that_all_is_decided(house: House, page: Page, new_page: NewPage) -> None:
+def test_a_button_of_a_cancelled_proposal_says_that_all_is_decided(
+    browser_room: BrowserRoom, page: Page, new_page: NewPage
+) -> None:
     review(page)
-    lagging = review_on_a_screen_that_lags(house, new_page)
+    lagging = review_on_a_screen_that_lags(browser_room, new_page)
     button(page, "Cancel").click()
     expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
     button(lagging, "Create image").click()
     expect(page.locator(".message.only-you")).to_contain_text("Already decided")
-    assert house.host.engine.builds == []
+    assert browser_room.host.engine.builds == []
 
 
-def test_a_button_of_a_proposal_that_expired_by_itself_says_so(house: House, page: Page, new_page: NewPage) -> None:
+def test_a_button_of_a_proposal_that_expired_by_itself_says_so(
+    browser_room: BrowserRoom, page: Page, new_page: NewPage
+) -> None:
     review(page)
-    lagging = review_on_a_screen_that_lags(house, new_page)
-    let_the_time_for_a_decision_pass(house)
+    lagging = review_on_a_screen_that_lags(browser_room, new_page)
+    let_the_time_for_a_decision_pass(browser_room)
     expect(page.get_by_role("heading", name="Expired")).to_be_visible()
     expect(button(page, "Create image")).to_have_count(0)
     button(lagging, "Create image").click()
     expect(page.locator(".message.only-you")).to_contain_text("This proposal has expired. Type the command again")
-    assert house.host.engine.builds == []
+    assert browser_room.host.engine.builds == []
 
 
-def let_the_time_for_a_decision_pass(house: House) -> None:
+def let_the_time_for_a_decision_pass(browser_room: BrowserRoom) -> None:
     """Have the bot find at its next look that the time which the one proposal had is over."""
-    with closing(Ledger(sqlite_url(house.settings.state_dir / "dialogs.sqlite"))) as ledger:
+    with closing(Ledger(sqlite_url(browser_room.settings.state_dir / "dialogs.sqlite"))) as ledger:
         (entry,) = ledger.in_stage(UnderReview)
         assert isinstance(entry.dialog, UnderReview)
         over = replace(entry.dialog, expires=datetime.fromtimestamp(0, UTC))
         assert ledger.move(over, after=[UnderReview], now=0.0, deadline=0.0)
 
 
-def review_on_a_screen_that_lags(house: House, new_page: NewPage) -> Page:
+def review_on_a_screen_that_lags(browser_room: BrowserRoom, new_page: NewPage) -> Page:
     """Open a page for the same person that shows the proposal, and hears of nothing from then on."""
     page = new_page("about:blank")
     page.route_web_socket(re.compile("/room/events"), lambda _: None)
-    page.goto(house.room.page_url)
+    page.goto(browser_room.room.page_url)
     expect(button(page, "Create image")).to_be_visible()
     return page
 
@@ -208,9 +212,9 @@ def test_a_file_in_a_thread_is_opened_and_downloaded(page: Page) -> None:
     expect(thread).to_be_visible()
 
 
-def test_a_file_that_is_no_text_can_only_be_downloaded(house: House, page: Page) -> None:
+def test_a_file_that_is_no_text_can_only_be_downloaded(browser_room: BrowserRoom, page: Page) -> None:
     content = bytes(range(256))
-    house.web.files_upload_v2(channel=WAR_ROOM.id, filename="context.zip", title="Context", content=content)
+    browser_room.web.files_upload_v2(channel=WAR_ROOM.id, filename="context.zip", title="Context", content=content)
     file = page.locator(".file", has_text="Context")
     expect(file.locator(".file-icon")).to_have_text("BIN")
     expect(file.get_by_role("button", name="Open")).to_have_count(0)
@@ -220,20 +224,20 @@ def test_a_file_that_is_no_text_can_only_be_downloaded(house: House, page: Page)
     assert saved.value.path().read_bytes() == content
 
 
-def test_a_reload_in_mid_build_shows_the_build(house: House, page: Page) -> None:
-    building(house, page)
+def test_a_reload_in_mid_build_shows_the_build(browser_room: BrowserRoom, page: Page) -> None:
+    building(browser_room, page)
     page.reload()
     expect(page.get_by_role("heading", name="Creating example_name")).to_be_visible()
-    house.host.steps.open()
+    browser_room.host.steps.open()
     expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
 
 
-def test_a_restart_in_mid_build_is_caught_up_with(house: House, page: Page) -> None:
-    building(house, page)
-    house.close()
+def test_a_restart_in_mid_build_is_caught_up_with(browser_room: BrowserRoom, page: Page) -> None:
+    building(browser_room, page)
+    browser_room.close()
     expect(page.get_by_role("status")).to_contain_text("The room does not answer")
-    house.host.steps.open()
-    house.open()
+    browser_room.host.steps.open()
+    browser_room.open()
     expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
     expect(page.get_by_role("status")).to_be_hidden()
     expect(page.locator(".message", has=page.locator("h3"))).to_have_count(1)
@@ -241,32 +245,32 @@ def test_a_restart_in_mid_build_is_caught_up_with(house: House, page: Page) -> N
     expect(page.get_by_text("/still_here is not a valid command")).to_be_visible()
 
 
-def test_a_new_room_at_the_old_address_locks_the_page(house: House, page: Page) -> None:
+def test_a_new_room_at_the_old_address_locks_the_page(browser_room: BrowserRoom, page: Page) -> None:
     review(page)
-    house.close()
-    house.state = house.state.with_name("another")
-    house.open()
+    browser_room.close()
+    browser_room.state = browser_room.state.with_name("another")
+    browser_room.open()
     expect(page.get_by_role("heading", name="This room is locked")).to_be_visible()
-    page.goto(house.room.page_url)
+    page.goto(browser_room.room.page_url)
     page.reload()
     expect(page.get_by_role("heading", name="# war-room").first).to_be_visible()
     expect(page.locator(".message")).to_have_count(0)
 
 
-def test_two_tabs_agree(house: House, page: Page) -> None:
+def test_two_tabs_agree(browser_room: BrowserRoom, page: Page) -> None:
     other = page.context.new_page()
     # The second tab has the cookie; it needs no key.
-    other.goto(house.room.url)
+    other.goto(browser_room.room.url)
     at_the_box(other)
     review(page)
     button(other, "Create image").click()
     for tab in (page, other):
         expect(tab.get_by_role("heading", name="example_name is ready")).to_be_visible()
         expect(tab.locator(".message", has=tab.locator("h3"))).to_have_count(1)
-    assert len(house.host.engine.images({JOB: ""})) == 1
+    assert len(browser_room.host.engine.images({JOB: ""})) == 1
 
 
-def test_the_keyboard_alone_does_the_job(house: House, page: Page) -> None:
+def test_the_keyboard_alone_does_the_job(browser_room: BrowserRoom, page: Page) -> None:
     page.keyboard.type(EXAMPLE)
     page.keyboard.press("Enter")
     create = button(page, "Create image")
@@ -279,16 +283,16 @@ def test_the_keyboard_alone_does_the_job(house: House, page: Page) -> None:
     assert create.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="example_name is ready")).to_be_visible()
-    assert len(house.host.engine.builds) == 1
+    assert len(browser_room.host.engine.builds) == 1
 
 
-def test_the_focus_survives_the_changes_of_a_dialog(house: House, page: Page) -> None:
-    building(house, page)
+def test_the_focus_survives_the_changes_of_a_dialog(browser_room: BrowserRoom, page: Page) -> None:
+    building(browser_room, page)
     button(page, "Stop").focus()
-    house.host.steps.let_pass()
+    browser_room.host.steps.let_pass()
     expect(page.get_by_text("✓ OS packages: wget")).to_be_visible()
     expect(button(page, "Stop")).to_be_focused()
-    house.host.steps.open()
+    browser_room.host.steps.open()
 
 
 def test_a_screen_reader_is_told_of_each_stage(page: Page) -> None:
@@ -299,9 +303,9 @@ def test_a_screen_reader_is_told_of_each_stage(page: Page) -> None:
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "x" * 10_000, "```never closed", "*not closed", "&lt;b&gt; &amp;lt;"])
-def test_text_stays_text(house: House, page: Page, text: str) -> None:
+def test_text_stays_text(browser_room: BrowserRoom, page: Page, text: str) -> None:
     shown = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    house.web.chat_postMessage(channel=WAR_ROOM.id, text=text)
+    browser_room.web.chat_postMessage(channel=WAR_ROOM.id, text=text)
     expect(page.locator(".said").last).to_have_text(shown)
     assert page.locator("#messages :is(script, img)").count() == 0
     assert page.title() == "#war-room · War room"
@@ -329,11 +333,11 @@ def test_dark_follows_the_system_until_somebody_chooses(page: Page) -> None:
     assert page.evaluate(ground) == dark
 
 
-def test_a_phone_shows_everything_without_scrolling_sideways(house: House, new_page: NewPage) -> None:
-    phone = at_the_box(new_page(house.room.page_url, viewport={"width": 390, "height": 844}, has_touch=True))
-    building(house, phone)
+def test_a_phone_shows_everything_without_scrolling_sideways(browser_room: BrowserRoom, new_page: NewPage) -> None:
+    phone = at_the_box(new_page(browser_room.room.page_url, viewport={"width": 390, "height": 844}, has_touch=True))
+    building(browser_room, phone)
     assert_no_sideways_scroll(phone)
-    house.host.steps.open()
+    browser_room.host.steps.open()
     expect(phone.get_by_role("heading", name="example_name is ready")).to_be_visible()
     assert_no_sideways_scroll(phone)
     button(phone, "Packages").tap()
@@ -344,9 +348,9 @@ def test_a_phone_shows_everything_without_scrolling_sideways(house: House, new_p
     expect(phone.get_by_role("radio", name="bob")).to_be_checked()
 
 
-def test_each_edit_is_painted_in_its_turn(house: House, page: Page) -> None:
+def test_each_edit_is_painted_in_its_turn(browser_room: BrowserRoom, page: Page) -> None:
     # How soon is measured by `tests.bench.edits`.
-    ts = house.web.chat_postMessage(channel=WAR_ROOM.id, text="edit 0")["ts"]
+    ts = browser_room.web.chat_postMessage(channel=WAR_ROOM.id, text="edit 0")["ts"]
     expect(page.locator(".said")).to_have_text("edit 0")
     page.evaluate("""() => {
         window.seen = [];
@@ -357,7 +361,7 @@ def test_each_edit_is_painted_in_its_turn(house: House, page: Page) -> None:
     }""")
     edits = [f"edit {number}" for number in range(1, 21)]
     for text in edits:
-        assert house.web.chat_update(channel=WAR_ROOM.id, ts=ts, text=text)["ok"]
+        assert browser_room.web.chat_update(channel=WAR_ROOM.id, ts=ts, text=text)["ok"]
         page.wait_for_function("(wanted) => window.seen.includes(wanted)", arg=text)
     seen = page.evaluate("window.seen")
     assert list(dict.fromkeys(text for text in seen if text in edits)) == edits

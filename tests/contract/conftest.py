@@ -12,11 +12,11 @@ from commands.model.images import ImageId
 from commands.model.references import Reference
 from tests.fakes.engine import FakeEngine
 from tests.fakes.registry import serving
-from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.engine_space import EngineSpace, cleared
 
 
 @contextmanager
-def fake_bench() -> Iterator[EngineBench]:
+def fake_bench() -> Iterator[EngineSpace]:
     fake = FakeEngine()
     fake.add_image("base:1")
 
@@ -30,11 +30,11 @@ def fake_bench() -> Iterator[EngineBench]:
         yield
         fake.remove_container(name)
 
-    yield EngineBench(fake, base="base:1", offer=offer, contain=contain)
+    yield EngineSpace(fake, base="base:1", offer=offer, contain=contain)
 
 
 @contextmanager
-def daemon_bench(daemon: DockerDaemon, base: str, network: str | None) -> Iterator[EngineBench]:
+def daemon_bench(daemon: DockerDaemon, base: str, network: str | None) -> Iterator[EngineSpace]:
     with serving(daemon.describe().platform) as registry:
 
         def offer(name: str) -> Reference:
@@ -50,11 +50,11 @@ def daemon_bench(daemon: DockerDaemon, base: str, network: str | None) -> Iterat
             finally:
                 raw.close()
 
-        yield EngineBench(daemon, base, network, offer, contain)
+        yield EngineSpace(daemon, base, network, offer, contain)
 
 
 @pytest.fixture(params=["fake", pytest.param("daemon", marks=pytest.mark.engine)])
-def bench(request: pytest.FixtureRequest) -> Iterator[EngineBench]:
+def space(request: pytest.FixtureRequest) -> Iterator[EngineSpace]:
     ask = request.getfixturevalue
     made = (
         fake_bench()

@@ -26,7 +26,7 @@ from tests.kit.registries import PASSWORD, USER, RunningRegistry, guarded_regist
 
 
 @dataclass(slots=True)
-class RegistryBench:
+class RegistryUnderTest:
     """A registry to be asked. `put` makes a new image under a tag and gives its digest; `heads` counts HEADs."""
 
     registry: Lookup
@@ -39,13 +39,13 @@ class RegistryBench:
         return Reference(f"{self.address}/{repository}", tag=tag)
 
 
-def fake_bench(*_: object) -> RegistryBench:
+def fake_bench(*_: object) -> RegistryUnderTest:
     fake = FakeRegistries()
 
     def put(repository: str, tag: str) -> Digest:
         return fake.put(f"hub.test/{repository}:{tag}", uuid4().hex)
 
-    return RegistryBench(fake, "hub.test", put, heads=lambda: len(fake.asked))
+    return RegistryUnderTest(fake, "hub.test", put, heads=lambda: len(fake.asked))
 
 
 def client(stack: ExitStack, logins: dict[str, Login], certificates: Path) -> HttpRegistry:
@@ -53,27 +53,27 @@ def client(stack: ExitStack, logins: dict[str, Login], certificates: Path) -> Ht
     return stack.enter_context(closing(made))
 
 
-def loopback_bench(stack: ExitStack, _: pytest.FixtureRequest, folder: Path) -> RegistryBench:
+def loopback_bench(stack: ExitStack, _: pytest.FixtureRequest, folder: Path) -> RegistryUnderTest:
     registry = stack.enter_context(serving(Platform("linux", "amd64")))
 
     def put(repository: str, tag: str) -> Digest:
         registry.put(repository, tag, uuid4().bytes)
         return registry.digest(repository, tag)
 
-    return RegistryBench(client(stack, {}, folder), registry.address, put, lambda: registry.manifest_heads)
+    return RegistryUnderTest(client(stack, {}, folder), registry.address, put, lambda: registry.manifest_heads)
 
 
-def open_bench(stack: ExitStack, request: pytest.FixtureRequest, folder: Path) -> RegistryBench:
+def open_bench(stack: ExitStack, request: pytest.FixtureRequest, folder: Path) -> RegistryUnderTest:
     registry = stack.enter_context(open_registry())
     return debian_bench(stack, registry, request, folder)
 
 
-def guarded_bench(stack: ExitStack, request: pytest.FixtureRequest, folder: Path) -> RegistryBench:
+def guarded_bench(stack: ExitStack, request: pytest.FixtureRequest, folder: Path) -> RegistryUnderTest:
     registry = stack.enter_context(guarded_registry())
     return debian_bench(stack, registry, request, folder, {registry.address: Login(USER, PASSWORD)})
 
 
-def tls_bench(stack: ExitStack, request: pytest.FixtureRequest, folder: Path) -> RegistryBench:
+def tls_bench(stack: ExitStack, request: pytest.FixtureRequest, folder: Path) -> RegistryUnderTest:
     certificates = made_certificates(folder)
     registry = stack.enter_context(tls_registry(certificates))
     return debian_bench(stack, registry, request, certificates.trust_in(folder, registry.address))
@@ -85,7 +85,7 @@ def debian_bench(
     request: pytest.FixtureRequest,
     folder: Path,
     logins: dict[str, Login] | None = None,
-) -> RegistryBench:
+) -> RegistryUnderTest:
     host: str | None = request.getfixturevalue("docker_host")
     address = {"base_url": host} if host else kwargs_from_env()
     raw = stack.enter_context(closing(docker.APIClient(version="auto", **address)))
@@ -100,7 +100,7 @@ def debian_bench(
         finally:
             raw.remove_image(name)
 
-    return RegistryBench(
+    return RegistryUnderTest(
         client(stack, known, folder), registry.address, put, lambda: registry.count("HEAD", "/manifests/1"), known
     )
 
@@ -123,49 +123,49 @@ def one_file(content: bytes) -> bytes:
         pytest.param(tls_bench, marks=pytest.mark.engine),
     ]
 )
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RegistryBench]:
+def tested(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RegistryUnderTest]:
     with ExitStack() as stack:
         yield request.param(stack, request, tmp_path)
 
 
-def test_a_name_stands_for_the_digest_under_which_it_was_put(bench: RegistryBench) -> None:
-    digest = bench.put("a/b", "1")
+def test_a_name_stands_for_the_digest_under_which_it_was_put(tested: RegistryUnderTest) -> None:
+    digest = tested.put("a/b", "1")
 
-    assert bench.registry.look_up(bench.name("a/b")) == Remote(
-        digest, Reference(f"{bench.address}/a/b", digest=digest), None
+    assert tested.registry.look_up(tested.name("a/b")) == Remote(
+        digest, Reference(f"{tested.address}/a/b", digest=digest), None
     )
 
 
-def test_a_name_without_a_tag_stands_for_latest(bench: RegistryBench) -> None:
-    digest = bench.put("a/b", "latest")
+def test_a_name_without_a_tag_stands_for_latest(tested: RegistryUnderTest) -> None:
+    digest = tested.put("a/b", "latest")
 
-    assert bench.registry.look_up(bench.name("a/b", tag=None)).digest == digest
+    assert tested.registry.look_up(tested.name("a/b", tag=None)).digest == digest
 
 
-def test_a_tag_that_moved_stands_for_another_digest(bench: RegistryBench) -> None:
-    old = bench.put("a/b", "1")
-    first = bench.registry.look_up(bench.name("a/b")).digest
-    new = bench.put("a/b", "1")
+def test_a_tag_that_moved_stands_for_another_digest(tested: RegistryUnderTest) -> None:
+    old = tested.put("a/b", "1")
+    first = tested.registry.look_up(tested.name("a/b")).digest
+    new = tested.put("a/b", "1")
 
-    assert (first, bench.registry.look_up(bench.name("a/b")).digest) == (old, new)
+    assert (first, tested.registry.look_up(tested.name("a/b")).digest) == (old, new)
     assert old != new
 
 
-def test_further_look_ups_are_one_question_each(bench: RegistryBench) -> None:
-    bench.put("a/b", "1")
-    bench.registry.look_up(bench.name("a/b"))
-    before = bench.heads()
+def test_further_look_ups_are_one_question_each(tested: RegistryUnderTest) -> None:
+    tested.put("a/b", "1")
+    tested.registry.look_up(tested.name("a/b"))
+    before = tested.heads()
     for _ in range(3):
-        bench.registry.look_up(bench.name("a/b"))
+        tested.registry.look_up(tested.name("a/b"))
 
-    assert bench.heads() - before == 3
+    assert tested.heads() - before == 3
 
 
-def test_a_name_that_is_not_there_is_told(bench: RegistryBench) -> None:
-    bench.put("a/b", "1")
-    for name in (bench.name("a/b", "2"), bench.name("nobody/nothing")):
+def test_a_name_that_is_not_there_is_told(tested: RegistryUnderTest) -> None:
+    tested.put("a/b", "1")
+    for name in (tested.name("a/b", "2"), tested.name("nobody/nothing")):
         with pytest.raises(ImageNotFound) as absent:
-            bench.registry.look_up(name)
+            tested.registry.look_up(name)
         assert str(name) in absent.value.message
 
 
@@ -196,17 +196,17 @@ def test_a_guarded_registry_tells_nothing_without_the_right_login(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        bench = guarded_bench(stack, request, tmp_path)
-        bench.put("a/b", "1")
-        for logins in ({}, {bench.address: Login(USER, "wrong")}, {"other.test": Login(USER, PASSWORD)}):
+        tested = guarded_bench(stack, request, tmp_path)
+        tested.put("a/b", "1")
+        for logins in ({}, {tested.address: Login(USER, "wrong")}, {"other.test": Login(USER, PASSWORD)}):
             with pytest.raises(LoginRefused):
-                client(stack, logins, tmp_path).look_up(bench.name("a/b"))
+                client(stack, logins, tmp_path).look_up(tested.name("a/b"))
 
 
 @pytest.mark.engine
 def test_a_registry_whose_certificate_is_not_trusted_is_told(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        bench = tls_bench(stack, request, tmp_path)
-        outside = Reference(f"{bench.address.replace('127.0.0.1', '0.0.0.0')}/a/b", tag="1")
+        tested = tls_bench(stack, request, tmp_path)
+        outside = Reference(f"{tested.address.replace('127.0.0.1', '0.0.0.0')}/a/b", tag="1")
         with pytest.raises(RegistryUnreachable, match="not trusted"):
             client(stack, {}, tmp_path / "nothing").look_up(outside)

@@ -222,7 +222,7 @@ class OddIndex(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 

@@ -26,12 +26,12 @@ from bot.room.client.room_client import EventStream, RoomClient, RoomClosedError
 from bot.room.events import (
     Acked,
     FileShared,
-    Message,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
     Metadata,
     RoomEvent,
+    RoomMessage,
     SharedFile,
     Submitted,
     Undelivered,
@@ -40,16 +40,16 @@ from bot.room.events import (
 )
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
-from bot.room.server.sources import Sources
-from bot.room.workspace import ALICE, BOB, BOT, SLACKBOT, WAR_ROOM, Channel, Person, Workspace
+from bot.room.server.sources import RoomSources
+from bot.room.workspace import ALICE, BOB, BOT, SLACKBOT, WAR_ROOM, Member, Workspace, WorkspaceChannel
 from tests.fakes.host import PATIENCE_SECONDS
 
 Kind = TypeVar("Kind", bound=RoomEvent)
 
 COMMAND = "/docker_images"
-ELSEWHERE = Channel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
-CAROL = Person(id="U0CAROL", name="carol")
-PRIVATE = Channel(id="C0PRIVATE", name="private", members=frozenset({ALICE.id}))
+ELSEWHERE = WorkspaceChannel(id="C0ELSEWHERE", name="elsewhere", bot_is_member=False)
+CAROL = Member(id="U0CAROL", name="carol")
+PRIVATE = WorkspaceChannel(id="C0PRIVATE", name="private", members=frozenset({ALICE.id}))
 WORKSPACE = Workspace(people=(ALICE, BOB, CAROL), channels=(WAR_ROOM, ELSEWHERE, PRIVATE))
 DIALOG: list[dict[str, Any]] = [
     {"type": "header", "text": {"type": "plain_text", "text": "Create image?"}},
@@ -81,7 +81,7 @@ def room_with(*, limits: RateLimits | None = None, ack_seconds: float = PATIENCE
         workspace=WORKSPACE,
         limits=limits or RateLimits.boundless(),
         ack_seconds=ack_seconds,
-        sources=Sources() if limits else Sources(clock=lambda: 0.0),
+        sources=RoomSources() if limits else RoomSources(clock=lambda: 0.0),
     ) as room:
         yield room
 
@@ -101,7 +101,7 @@ def web_client(room: Room) -> WebClient:
     return WebClient(token=room.bot_token, base_url=room.api_url, retry_handlers=[])
 
 
-def person(room: Room, user: Person = ALICE, channel: Channel = WAR_ROOM) -> RoomClient:
+def person(room: Room, user: Member = ALICE, channel: WorkspaceChannel = WAR_ROOM) -> RoomClient:
     return RoomClient(room.url, room.user_token, user=user.id, channel=channel.id)
 
 
@@ -697,7 +697,7 @@ def test_a_form_without_a_bot_stays_open_with_advice(room: Room) -> None:
     alice.close_form(view.id)
 
 
-class Clock:
+class RunningClock:
     seconds = 0.0
 
     def __call__(self) -> float:
@@ -705,8 +705,8 @@ class Clock:
 
 
 def test_a_trigger_opens_one_form_within_three_seconds() -> None:
-    clock = Clock()
-    with Room(commands=[COMMAND], limits=RateLimits.boundless(), sources=Sources(clock=clock)) as room:
+    clock = RunningClock()
+    with Room(commands=[COMMAND], limits=RateLimits.boundless(), sources=RoomSources(clock=clock)) as room:
         web, alice = web_client(room), person(room)
 
         def open_form(trigger_id: str, view: dict[str, Any] = FORM) -> Callable[[], object]:
@@ -826,7 +826,7 @@ def test_who_is_not_in_a_channel_hears_nothing_of_it(room: Room, web: WebClient)
     with person(room, BOB).events() as events:
         web.chat_postMessage(channel=PRIVATE.id, text="secret")
         ts = web.chat_postMessage(channel=HERE, text="public")["ts"]
-        heard: list[Message] = []
+        heard: list[RoomMessage] = []
         while not heard or heard[-1].ts != ts:
             heard.append(expect(events, MessagePosted).message)
     assert PRIVATE.id not in {message.channel for message in heard}
@@ -909,6 +909,6 @@ def test_a_burst_of_commands_is_acknowledged_entirely(room: Room) -> None:
             waiting.discard(expect(events, Acked).trigger_id)
 
 
-def _message(client: RoomClient, ts: str) -> Message:
+def _message(client: RoomClient, ts: str) -> RoomMessage:
     [message] = [message for message in client.messages() if message.ts == ts]
     return message

@@ -8,7 +8,7 @@ from bot.doctor.report import Caution, Fault, Good, Verdict
 from bot.room.server.room import Room
 from bot.slack.manifest import SCOPES
 from bot.slack.probe import bot_token_works, channels_are_named, socket_mode_opens
-from tests.fakes.slack_api import Scripted, slack_api
+from tests.fakes.slack_api import ScriptedAnswer, slack_api
 
 ME = {"ok": True, "user": "warroom", "team": "War Room"}
 
@@ -46,7 +46,7 @@ def test_tokens_that_were_swapped_are_recognised_without_asking_slack() -> None:
 
 
 def test_a_scope_that_is_missing_is_named() -> None:
-    granted = Scripted(ME, {"X-OAuth-Scopes": "chat:write, commands"})
+    granted = ScriptedAnswer(ME, {"X-OAuth-Scopes": "chat:write, commands"})
     with slack_api({"auth.test": granted}) as url:
         verdict = bot_token_works("xoxb-1", url)
     assert at_fault(verdict, "files:write", "OAuth & Permissions", "install the app again")
@@ -54,7 +54,7 @@ def test_a_scope_that_is_missing_is_named() -> None:
 
 
 def test_an_app_token_without_its_scope_is_a_fault() -> None:
-    with slack_api({"apps.connections.open": Scripted({"ok": False, "error": "missing_scope"})}) as url:
+    with slack_api({"apps.connections.open": ScriptedAnswer({"ok": False, "error": "missing_scope"})}) as url:
         assert at_fault(socket_mode_opens("xapp-1", url), "connections:write")
 
 
@@ -64,7 +64,7 @@ def test_an_address_at_which_nobody_answers_is_a_fault() -> None:
 
 
 def test_what_answers_something_else_than_slack_is_a_fault() -> None:
-    with slack_api({"auth.test": Scripted({}, status=502)}) as url:
+    with slack_api({"auth.test": ScriptedAnswer({}, status=502)}) as url:
         assert isinstance(bot_token_works("xoxb-1", url), Fault)
 
 

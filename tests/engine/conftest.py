@@ -7,12 +7,12 @@ import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.engine_space import EngineSpace, cleared
 from tests.kit.fresh_state import fresh_state
-from tests.kit.program import Scene, scene
-from tests.kit.program_on_engine import Ground, long_seconds
+from tests.kit.program import ProgramRoom, open_program_room
+from tests.kit.program_on_engine import OwnBase, long_seconds
 
-MakeGround = Callable[..., Ground]
+MakeOwnBase = Callable[..., OwnBase]
 
 
 @pytest.fixture
@@ -25,34 +25,34 @@ def raw(docker_host: str | None) -> Iterator[docker.APIClient]:
 
 
 @pytest.fixture
-def make_ground(
+def make_own_base(
     daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
-) -> Iterator[MakeGround]:
-    """Make the test's ground; its base is the configured one with these Dockerfile instructions on top.
+) -> Iterator[MakeOwnBase]:
+    """Make the base of a test: the configured one with these Dockerfile instructions on top.
 
-    `LONG` in an instruction becomes the seconds of the ground's own `sleep`.
+    `LONG` in an instruction becomes the seconds of the base's own `sleep`.
     """
-    plain = EngineBench(daemon, base_reference, build_network)
+    plain = EngineSpace(daemon, base_reference, build_network)
 
-    def make(*instructions: str) -> Ground:
+    def make(*instructions: str) -> OwnBase:
         own_words = [instruction.replace("LONG", long_seconds(plain.mark)) for instruction in instructions]
         daemon.tag(plain.built(*own_words), "warroom-test/base", plain.mark)
-        own = EngineBench(daemon, f"warroom-test/base:{plain.mark}", build_network, mark=plain.mark)
-        return Ground(own, raw, tmp_path / "state")
+        own = EngineSpace(daemon, f"warroom-test/base:{plain.mark}", build_network, mark=plain.mark)
+        return OwnBase(own, raw, tmp_path / "state")
 
-    fresh_state(tmp_path / "state", shelf=tmp_path.parent)
+    fresh_state(tmp_path / "state", cache=tmp_path.parent)
     with cleared(plain):
         yield make
 
 
 @pytest.fixture
-def ground(make_ground: MakeGround) -> Ground:
-    """The test's ground, on the configured base as it is."""
-    return make_ground()
+def own_base(make_own_base: MakeOwnBase) -> OwnBase:
+    """The test's base: the configured one as it is."""
+    return make_own_base()
 
 
 @pytest.fixture
-def play(ground: Ground) -> Iterator[Scene]:
-    """A room in this process, for bots that work on the ground."""
-    with scene(ground.environment) as opened:
+def program_room(own_base: OwnBase) -> Iterator[ProgramRoom]:
+    """A room in this process, for bots that work on the test's base."""
+    with open_program_room(own_base.environment) as opened:
         yield opened

@@ -19,7 +19,7 @@ from tests.kit.attacks import (
     MARK,
     POISON,
     SEARCH,
-    Battlefield,
+    OwnBases,
     create,
     placed,
     private_index,
@@ -38,29 +38,29 @@ POISONED = f"{PYTHON} -c 'import six; print(hasattr(six, \"{MARK}\"))'"
 
 
 @pytest.fixture
-def field(
+def own_bases(
     daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
-) -> Iterator[Battlefield]:
+) -> Iterator[OwnBases]:
     with ExitStack() as stack:
-        yield Battlefield(daemon, raw, base_reference, build_network, tmp_path, stack)
+        yield OwnBases(daemon, raw, base_reference, build_network, tmp_path, stack)
 
 
 # ── Another one's image ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_base_whose_shell_changes_every_package_that_it_finds_changes_nobody_elses(field: Battlefield) -> None:
-    attacker, victim = field.ground(shell_that_runs_afterwards(POISON)), field.ground()
+def test_a_base_whose_shell_changes_every_package_that_it_finds_changes_nobody_elses(own_bases: OwnBases) -> None:
+    attacker, victim = own_bases.own_base(shell_that_runs_afterwards(POISON)), own_bases.own_base()
     assert create(attacker, "attack", dependencies="six").state == "done"
     made = create(victim, "image", dependencies="six")
     assert made.state == "done"
     assert said(victim, made.reference, POISONED) == "False\n"
 
 
-def test_a_package_whose_image_becomes_a_base_changes_nobody_elses_packages(field: Battlefield) -> None:
+def test_a_package_whose_image_becomes_a_base_changes_nobody_elses_packages(own_bases: OwnBases) -> None:
     # At the start of every Python in that image; `uv` starts one to learn what it installs for.
     code = f"import subprocess; subprocess.run(['/usr/bin/dash', '-c', '''{POISON}'''])"
     package = wheel("trouble", {"trouble.py": code, "trouble.pth": "import trouble\n"})
-    first, attacker, victim = field.ground(), field.ground(), field.ground()
+    first, attacker, victim = own_bases.own_base(), own_bases.own_base(), own_bases.own_base()
     with private_index(attacker.mark, {"trouble": package}) as index:
         # What is in a cache by now is what could be changed.
         assert create(first, "image", dependencies="six").state == "done"
@@ -72,8 +72,8 @@ def test_a_package_whose_image_becomes_a_base_changes_nobody_elses_packages(fiel
     assert said(victim, made.reference, POISONED) == "False\n"
 
 
-def test_a_forged_list_of_os_packages_is_trusted_by_no_build_on_another_base(field: Battlefield) -> None:
-    attacker, victim = field.ground(placed("/usr/local/sbin/apt-get", FORGING_APT)), field.ground()
+def test_a_forged_list_of_os_packages_is_trusted_by_no_build_on_another_base(own_bases: OwnBases) -> None:
+    attacker, victim = own_bases.own_base(placed("/usr/local/sbin/apt-get", FORGING_APT)), own_bases.own_base()
     attack = create(attacker, "attack", packages="tree")
     assert said(attacker, attack.reference, f"ls /{MARK}") == f"/{MARK}\n"
     made = create(victim, "image", packages="tree")
@@ -81,54 +81,54 @@ def test_a_forged_list_of_os_packages_is_trusted_by_no_build_on_another_base(fie
     assert said(victim, made.reference, f"ls /{MARK} 2>/dev/null || tree --version").startswith("tree v")
 
 
-def test_a_base_that_orders_mounts_in_every_build_on_it_is_refused(field: Battlefield) -> None:
-    attacker = field.ground("ONBUILD RUN --mount=type=bind,from=warroom.invalid/uv,target=/x cp -r /x /stolen")
+def test_a_base_that_orders_mounts_in_every_build_on_it_is_refused(own_bases: OwnBases) -> None:
+    attacker = own_bases.own_base("ONBUILD RUN --mount=type=bind,from=warroom.invalid/uv,target=/x cp -r /x /stolen")
     told = create(attacker, "attack", dependencies="six")
     assert told.state == "refused"
     assert "ONBUILD instruction that could reach more than its own files" in told.message
 
 
 @pytest.mark.whole_daemon
-def test_a_tool_image_that_somebody_planted_runs_in_no_build(field: Battlefield) -> None:
-    ground = field.ground()
-    first = create(ground, "first", dependencies="six")
+def test_a_tool_image_that_somebody_planted_runs_in_no_build(own_bases: OwnBases) -> None:
+    own_base = own_bases.own_base()
+    first = create(own_base, "first", dependencies="six")
     assert first.state == "done"
-    names = [name for name in field.daemon.names() if name.startswith("warroom.invalid/uv:")]
+    names = [name for name in own_bases.daemon.names() if name.startswith("warroom.invalid/uv:")]
     program = placed("/uv", f"#!/bin/sh\ntouch /{MARK}\n")
     # With the label of ours: labels can be copied.
-    planted = field.daemon.find_image(field.ground(program, "LABEL warroom.tool=uv").bench.base)
+    planted = own_bases.daemon.find_image(own_bases.own_base(program, "LABEL warroom.tool=uv").space.base)
     assert names
     assert planted
     for name in names:
-        field.daemon.tag(planted.id, *_split(name))
-    made = create(ground, "second", dependencies="six,idna")
+        own_bases.daemon.tag(planted.id, *_split(name))
+    made = create(own_base, "second", dependencies="six,idna")
     assert made.state == "done"
-    assert said(ground, made.reference, f"ls /{MARK} 2>/dev/null || echo clean") == "clean\n"
-    assert planted.id not in {image.id for name in names if (image := field.daemon.find_image(name))}
+    assert said(own_base, made.reference, f"ls /{MARK} 2>/dev/null || echo clean") == "clean\n"
+    assert planted.id not in {image.id for name in names if (image := own_bases.daemon.find_image(name))}
 
 
 @pytest.mark.parametrize("base", ["warroom/uv:1.0-amd64", "docker.io/warroom/uv", "warroom.invalid/uv:1.0-amd64"])
-def test_the_names_of_tools_are_no_base(field: Battlefield, base: str) -> None:
-    told = create(field.ground(), "attack", base=base, dependencies="six")
+def test_the_names_of_tools_are_no_base(own_bases: OwnBases, base: str) -> None:
+    told = create(own_bases.own_base(), "attack", base=base, dependencies="six")
     assert told.status == 1
     assert "kept for the bot's own tools" in told.everything
 
 
-def test_nobody_makes_the_image_that_everybody_builds_on(field: Battlefield) -> None:
-    ground = field.ground()
-    wanted = ground.name("wanted")
+def test_nobody_makes_the_image_that_everybody_builds_on(own_bases: OwnBases) -> None:
+    own_base = own_bases.own_base()
+    wanted = own_base.name("wanted")
     settings = {"WARROOM_DEFAULT_BASE": wanted}
-    taken = create(ground, "wanted", environment=settings, base=ground.bench.base, dependencies="six")
+    taken = create(own_base, "wanted", environment=settings, base=own_base.space.base, dependencies="six")
     assert taken.state == "refused", taken
-    assert ground.bench.engine.find_image(wanted) is None
+    assert own_base.space.engine.find_image(wanted) is None
     # Made while it was not the default base.
-    made = create(ground, "wanted", dependencies="six")
+    made = create(own_base, "wanted", dependencies="six")
     assert made.state == "done"
-    built_on = create(ground, "image", environment=settings, dependencies="idna")
+    built_on = create(own_base, "image", environment=settings, dependencies="idna")
     assert built_on.state == "refused", built_on
     assert f"made as `{wanted}:" in built_on.message
     allowed = create(
-        ground, "image", environment={**settings, "WARROOM_DEFAULT_BASE_MADE_HERE": "true"}, dependencies="idna"
+        own_base, "image", environment={**settings, "WARROOM_DEFAULT_BASE_MADE_HERE": "true"}, dependencies="idna"
     )
     assert allowed.state == "done", allowed
 
@@ -152,27 +152,27 @@ setup(name="trouble", version="1.0", py_modules=["trouble"], install_requires=["
 """
 
 
-def test_a_package_finds_no_login_while_it_is_resolved_or_built(field: Battlefield) -> None:
-    ground = field.ground()
-    with private_index(ground.mark, {"trouble": source("trouble", ASKING_SOURCE)}) as index:
-        made = create(ground, "image", environment=index.environment, dependencies="trouble")
+def test_a_package_finds_no_login_while_it_is_resolved_or_built(own_bases: OwnBases) -> None:
+    own_base = own_bases.own_base()
+    with private_index(own_base.mark, {"trouble": source("trouble", ASKING_SOURCE)}) as index:
+        made = create(own_base, "image", environment=index.environment, dependencies="trouble")
     assert made.state == "done", made
-    assert said(ground, made.reference, f"{PYTHON} -c 'import trouble; print(trouble.FOUND)'") == "[]\n"
-    assert said(ground, made.reference, f"{PYTHON} -m pip list 2>/dev/null | grep -c '^six ' || true") == "0\n"
+    assert said(own_base, made.reference, f"{PYTHON} -c 'import trouble; print(trouble.FOUND)'") == "[]\n"
+    assert said(own_base, made.reference, f"{PYTHON} -m pip list 2>/dev/null | grep -c '^six ' || true") == "0\n"
     assert any(had_login for _, had_login in index.asked)
     assert index.password not in made.everything
 
 
-def test_a_base_finds_no_login_in_any_step(field: Battlefield) -> None:
+def test_a_base_finds_no_login_in_any_step(own_bases: OwnBases) -> None:
     search = f'{PYTHON} -I -c "$(cat /search.py)" >> /found 2>/dev/null'
-    ground = field.ground(
+    own_base = own_bases.own_base(
         placed("/search.py", f"{SEARCH}\nfor form in found():\n    print(form)\n"), shell_that_runs_afterwards(search)
     )
     package = wheel("trouble", {"trouble.py": ""})
-    with private_index(ground.mark, {"trouble": package}) as index:
-        made = create(ground, "image", environment=index.environment, dependencies="trouble,docopt", packages="tree")
+    with private_index(own_base.mark, {"trouble": package}) as index:
+        made = create(own_base, "image", environment=index.environment, dependencies="trouble,docopt", packages="tree")
     assert made.state == "done", made
-    assert said(ground, made.reference, "wc -c < /found") == "0\n"
+    assert said(own_base, made.reference, "wc -c < /found") == "0\n"
 
 
 # ── What a dialog says ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,12 +215,12 @@ setup(name="trouble", version="1.0", py_modules=[])
     ],
 )
 def test_what_a_package_prints_does_not_decide_what_its_failure_is_called(
-    field: Battlefield, when: str, message: str
+    own_bases: OwnBases, when: str, message: str
 ) -> None:
-    ground = field.ground()
+    own_base = own_bases.own_base()
     package = source("trouble", PRINTING_SOURCE.replace("WHEN", repr(when)))
-    with private_index(ground.mark, {"trouble": package}) as index:
-        told = create(ground, "image", environment=index.environment, dependencies="trouble")
+    with private_index(own_base.mark, {"trouble": package}) as index:
+        told = create(own_base, "image", environment=index.environment, dependencies="trouble")
     assert told.state in ("refused", "failed")
     assert message in told.message
     for word in ("certificate", "credentials", "prune", "memory", "distribution", "no Python package"):
@@ -230,7 +230,7 @@ def test_what_a_package_prints_does_not_decide_what_its_failure_is_called(
 # ── What each step can reach ────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Overhearing:
+class OutputRecordingEngine:
     """The real engine, with everything remembered that containers said."""
 
     def __init__(self, engine: DockerDaemon) -> None:
@@ -246,14 +246,14 @@ class Overhearing:
         return getattr(self.engine, name)
 
 
-def test_what_is_only_looked_at_can_write_nowhere_reach_nobody_and_fill_nothing(field: Battlefield) -> None:
-    ground = field.ground(*trying())
-    engine = Overhearing(field.daemon)
-    image = field.daemon.find_image(ground.bench.base)
+def test_what_is_only_looked_at_can_write_nowhere_reach_nobody_and_fill_nothing(own_bases: OwnBases) -> None:
+    own_base = own_bases.own_base(*trying())
+    engine = OutputRecordingEngine(own_bases.daemon)
+    image = own_bases.daemon.find_image(own_base.space.base)
     assert image
-    base = look_at(cast("Engine", engine), image, Reference.parse(ground.bench.base), labels=ground.bench.labels)
-    spec = ImageSpec(ground.name("image"), "1", base, (), (), ())
-    verify(cast("Engine", engine), spec, image.id, labels=ground.bench.labels)
+    base = look_at(cast("Engine", engine), image, Reference.parse(own_base.space.base), labels=own_base.space.labels)
+    spec = ImageSpec(own_base.name("image"), "1", base, (), (), ())
+    verify(cast("Engine", engine), spec, image.id, labels=own_base.space.labels)
     looked, checked = engine.said
     for said_there in (looked, checked):
         tried = [line.removeprefix("TRIED ") for line in said_there.splitlines() if line.startswith("TRIED ")]
@@ -263,12 +263,12 @@ def test_what_is_only_looked_at_can_write_nowhere_reach_nobody_and_fill_nothing(
         assert len(tried) == 2
 
 
-def test_each_step_sees_only_what_the_table_in_security_says(field: Battlefield) -> None:
-    ground = field.ground(*recording())
-    with private_index(ground.mark, {"trouble": wheel("trouble", {"trouble.py": ""})}) as index:
-        made = create(ground, "image", environment=index.environment, dependencies="trouble,docopt", packages="tree")
+def test_each_step_sees_only_what_the_table_in_security_says(own_bases: OwnBases) -> None:
+    own_base = own_bases.own_base(*recording())
+    with private_index(own_base.mark, {"trouble": wheel("trouble", {"trouble.py": ""})}) as index:
+        made = create(own_base, "image", environment=index.environment, dependencies="trouble,docopt", packages="tree")
     assert made.state == "done", made
-    steps = said(ground, made.reference, "cat /record").split("== ")[1:]
+    steps = said(own_base, made.reference, "cat /record").split("== ")[1:]
     seen = {step.split()[0] for step in steps}
     assert seen == {"sh", "apt-get", "python3"}
     for step in steps:
@@ -294,12 +294,12 @@ BEGINNINGS = ("sh -c export DEBIAN_FRONTEND", "sh -c folders=", "sh -c export SS
 WORDS_OF_STEPS = ("MOUNT", "WRITABLE", "FOUND")
 
 
-def test_what_a_step_can_write_is_there_only_for_builds_on_the_same_image(field: Battlefield) -> None:
+def test_what_a_step_can_write_is_there_only_for_builds_on_the_same_image(own_bases: OwnBases) -> None:
     look = (
         f'#!/usr/bin/dash\nls /mnt/cache | grep {MARK} >> /seen\ntouch /mnt/cache/{MARK}\nexec /usr/bin/apt-get "$@"\n'
     )
     leaving = placed("/usr/local/sbin/apt-get", look)
-    one, other = field.ground(leaving), field.ground(leaving)
+    one, other = own_bases.own_base(leaving), own_bases.own_base(leaving)
     first = create(one, "first", packages="tree")
     again = create(one, "again", packages="tree,less")
     elsewhere = create(other, "image", packages="tree,less")

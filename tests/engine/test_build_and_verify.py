@@ -43,7 +43,7 @@ CANARY = "canary-4c1f"
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class BuildSpace:
     """Everything between a request and a verified image, and the clearing up."""
 
     daemon: DockerDaemon
@@ -124,7 +124,7 @@ def private() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def bench(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def space(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildSpace]:
     folder = tmp_path_factory.mktemp("recipe")
     bundle = settings.ca_bundle or Path("/etc/ssl/certs/ca-certificates.crt")
     program = UvProgram(
@@ -141,7 +141,7 @@ def bench(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFac
     ):
         image = daemon.find_image(settings.default_base)
         assert image is not None, f"the engine has no image `{settings.default_base}`: see `make setup`"
-        bench = Workbench(
+        space = BuildSpace(
             daemon=daemon,
             base=look_at(daemon, image, Reference.parse(settings.default_base), labels={"warroom.job": "test-base"}),
             index=index,
@@ -149,35 +149,35 @@ def bench(settings: Settings, private: str, tmp_path_factory: pytest.TempPathFac
             network=settings.build_network,
         )
         try:
-            yield bench
+            yield space
         finally:
-            for left in daemon.images(container_labels(bench.job)):
+            for left in daemon.images(container_labels(space.job)):
                 for name in left.repo_tags:
                     daemon.remove_image(name)
-            daemon.sweep("warroom.job", bench.job)
+            daemon.sweep("warroom.job", space.job)
 
 
 @pytest.fixture(scope="module")
-def seed(bench: Workbench) -> tuple[ImageSpec, ImageId]:
+def seed(space: BuildSpace) -> tuple[ImageSpec, ImageId]:
     """Build the first example of the documentation, once for several tests."""
-    spec = bench.spec("mechanize", "wget")
-    return spec, bench.built(spec)
+    spec = space.spec("mechanize", "wget")
+    return spec, space.built(spec)
 
 
-def test_the_seeds_example_imports_and_runs_and_is_verified(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+def test_the_seeds_example_imports_and_runs_and_is_verified(space: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> None:
     spec, image = seed
-    assert bench.check(spec, image) == []
+    assert space.check(spec, image) == []
     version = next(package.version for package in spec.locked if package.name == "mechanize")
     told = "import importlib.metadata as m, mechanize; print(m.version('mechanize'))"
-    assert bench.said(image, f'{spec.base.python.executable} -c "{told}"') == version
-    assert bench.said(image, "wget --version").startswith("GNU Wget")
-    assert bench.said(image, "echo $DOCKER_IMAGE") == spec.reference
+    assert space.said(image, f'{spec.base.python.executable} -c "{told}"') == version
+    assert space.said(image, "wget --version").startswith("GNU Wget")
+    assert space.said(image, "echo $DOCKER_IMAGE") == spec.reference
 
 
 @pytest.fixture(scope="module")
-def seed_files(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> bytes:
+def seed_files(space: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> bytes:
     """Give the seed image's whole file system as a tar: inside a container not even root may read all of it."""
-    return file_system(bench.daemon.endpoint, seed[1])
+    return file_system(space.daemon.endpoint, seed[1])
 
 
 def file_system(endpoint: str, image: ImageId) -> bytes:
@@ -201,113 +201,113 @@ TRACES = re.compile(
 )
 
 
-def test_nothing_that_installing_took_stays_in_the_image(bench: Workbench, seed_files: bytes) -> None:
-    added = paths_in(seed_files) - paths_in(file_system(bench.daemon.endpoint, bench.base.image_id))
+def test_nothing_that_installing_took_stays_in_the_image(space: BuildSpace, seed_files: bytes) -> None:
+    added = paths_in(seed_files) - paths_in(file_system(space.daemon.endpoint, space.base.image_id))
     assert "/usr/bin/wget" in added
     assert [path for path in sorted(added) if TRACES.fullmatch(path)] == []
 
 
 def test_the_certificates_that_a_build_trusts_are_not_baked_in(
-    bench: Workbench, seed: tuple[ImageSpec, ImageId]
+    space: BuildSpace, seed: tuple[ImageSpec, ImageId]
 ) -> None:
     sums = "find /etc/ssl /usr/share/ca-certificates /usr/local/share -type f -exec sha256sum {} + | sort"
-    assert bench.said(seed[1], sums) == bench.said(bench.base.image_id, sums)
+    assert space.said(seed[1], sums) == space.said(space.base.image_id, sums)
 
 
 def test_no_password_of_an_index_gets_into_the_image_or_its_history(
-    bench: Workbench, seed: tuple[ImageSpec, ImageId], seed_files: bytes
+    space: BuildSpace, seed: tuple[ImageSpec, ImageId], seed_files: bytes
 ) -> None:
     _, image = seed
-    with closing(docker.DockerClient(bench.daemon.endpoint)) as client:
+    with closing(docker.DockerClient(space.daemon.endpoint)) as client:
         found = client.images.get(image)
         assert CANARY not in str(found.history())
         assert CANARY not in str(found.attrs)
     assert CANARY.encode() not in seed_files
 
 
-def test_bytecode_is_there_for_users_who_cannot_write_it(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+def test_bytecode_is_there_for_users_who_cannot_write_it(space: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> None:
     spec, image = seed
     script = f"{spec.base.python.executable} -c 'import mechanize; print(mechanize.__cached__)'"
-    assert bench.said(image, f'test -f "$({script})" && echo compiled', user="65534") == "compiled"
+    assert space.said(image, f'test -f "$({script})" && echo compiled', user="65534") == "compiled"
 
 
-def test_the_labels_tell_what_it_is(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+def test_the_labels_tell_what_it_is(space: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> None:
     spec, image = seed
-    found = bench.daemon.find_image(image)
+    found = space.daemon.find_image(image)
     made = read_labels(found.labels if found else {})
     assert made is not None
     assert made.request is not None
-    assert (made.job, made.spec, made.request.dependencies) == (bench.job, spec_hash(spec), ("mechanize",))
+    assert (made.job, made.spec, made.request.dependencies) == (space.job, spec_hash(spec), ("mechanize",))
 
 
-def test_the_same_again_under_another_tag_is_all_cached(bench: Workbench, seed: tuple[ImageSpec, ImageId]) -> None:
+def test_the_same_again_under_another_tag_is_all_cached(space: BuildSpace, seed: tuple[ImageSpec, ImageId]) -> None:
     spec, _ = seed
-    events = list(bench.building(replace(spec, tag="1.0.0.7")))
+    events = list(space.building(replace(spec, tag="1.0.0.7")))
     done = [event for event in events if isinstance(event, StepDone)]
     assert {event.step for event in done} == {1, 2, 3}
     assert all(event.cached for event in done if event.step > 1)
 
 
-def test_the_steps_that_run_are_the_steps_that_have_titles(bench: Workbench) -> None:
-    spec = bench.spec("", "")
+def test_the_steps_that_run_are_the_steps_that_have_titles(space: BuildSpace) -> None:
+    spec = space.spec("", "")
     recipe = write_dockerfile(spec, uv_image="warroom.invalid/uv:x")
-    started = {event.step for event in bench.building(spec) if isinstance(event, StepStarted)}
+    started = {event.step for event in space.building(spec) if isinstance(event, StepStarted)}
     assert started <= set(range(1, len(recipe.steps) + 1))
 
 
-def test_a_module_that_lacks_a_library_is_told_and_one_that_has_it_is_fine(bench: Workbench) -> None:
-    lacking = bench.spec("python-magic")
-    ((module, error),) = bench.check(lacking, bench.built(lacking))
+def test_a_module_that_lacks_a_library_is_told_and_one_that_has_it_is_fine(space: BuildSpace) -> None:
+    lacking = space.spec("python-magic")
+    ((module, error),) = space.check(lacking, space.built(lacking))
     assert module == "magic"
     assert error == "ImportError: failed to find libmagic. Check your installation"
-    complete = bench.spec("python-magic", "libmagic1")
-    assert bench.check(complete, bench.built(complete)) == []
+    complete = space.spec("python-magic", "libmagic1")
+    assert space.check(complete, space.built(complete)) == []
 
 
-def test_a_package_without_wheels_is_built_from_source(bench: Workbench) -> None:
-    spec = bench.spec("docopt==0.6.2,six")
-    assert bench.check(spec, bench.built(spec)) == []
+def test_a_package_without_wheels_is_built_from_source(space: BuildSpace) -> None:
+    spec = space.spec("docopt==0.6.2,six")
+    assert space.check(spec, space.built(spec)) == []
 
 
-def test_a_newer_python_package_takes_the_place_of_the_distributions(bench: Workbench) -> None:
-    spec = bench.spec("six", "python3-six")
-    assert bench.check(spec, bench.built(spec)) == []
+def test_a_newer_python_package_takes_the_place_of_the_distributions(space: BuildSpace) -> None:
+    spec = space.spec("six", "python3-six")
+    assert space.check(spec, space.built(spec)) == []
 
 
-def test_the_user_of_the_base_stays_and_the_check_runs_as_it(bench: Workbench) -> None:
-    image = bench.made_of(
-        {}, f"FROM {bench.base.pinned}", "RUN useradd --create-home demisto", "USER demisto", 'ENTRYPOINT ["false"]'
+def test_the_user_of_the_base_stays_and_the_check_runs_as_it(space: BuildSpace) -> None:
+    image = space.made_of(
+        {}, f"FROM {space.base.pinned}", "RUN useradd --create-home demisto", "USER demisto", 'ENTRYPOINT ["false"]'
     )
-    name = f"warroom-test/user-{bench.job}"
-    bench.daemon.tag(image.id, name, "1")
-    base = bench.look(image, name=f"{name}:1")
+    name = f"warroom-test/user-{space.job}"
+    space.daemon.tag(image.id, name, "1")
+    base = space.look(image, name=f"{name}:1")
     base = replace(base, reference=Reference(name, "1"))
     assert base.user == "demisto"
-    spec = bench.spec("mechanize", "wget", base=base)
-    built = bench.built(spec)
-    assert bench.check(spec, built) == []
-    assert bench.said(built, "id -un") == "demisto"
+    spec = space.spec("mechanize", "wget", base=base)
+    built = space.built(spec)
+    assert space.check(spec, built) == []
+    assert space.said(built, "id -un") == "demisto"
 
 
-def test_a_name_that_the_distribution_does_not_have_is_told_in_plain_words(bench: Workbench) -> None:
+def test_a_name_that_the_distribution_does_not_have_is_told_in_plain_words(space: BuildSpace) -> None:
     with pytest.raises(BuildFailed) as caught:
-        bench.built(bench.spec("", "no-such-package-4c1f"))
+        space.built(space.spec("", "no-such-package-4c1f"))
     advice = explain(caught.value.details, StepKind.OS_PACKAGES)
     assert advice is not None
     assert advice.message == "The base's distribution has no OS package `no-such-package-4c1f`."
 
 
-def test_a_name_with_a_dot_is_no_pattern(bench: Workbench) -> None:
+def test_a_name_with_a_dot_is_no_pattern(space: BuildSpace) -> None:
     with pytest.raises(BuildFailed):
-        bench.built(bench.spec("", "wge."))
+        space.built(space.spec("", "wge."))
 
 
-def test_a_file_that_is_not_the_locked_one_is_not_installed(bench: Workbench) -> None:
-    spec = bench.spec("six")
-    files = files_for(bench.index.files.gather(spec.files, raise_if_stopped=lambda: None))
+def test_a_file_that_is_not_the_locked_one_is_not_installed(space: BuildSpace) -> None:
+    spec = space.spec("six")
+    files = files_for(space.index.files.gather(spec.files, raise_if_stopped=lambda: None))
     forged = replace(spec, locked=(replace(spec.locked[0], file=replace(spec.locked[0].file, sha256="0" * 64)),))
     with pytest.raises(BuildFailed) as caught:
-        list(bench.building_with(forged, files))
+        list(space.building_with(forged, files))
     advice = explain(caught.value.details, StepKind.WHEELS)
     assert advice is not None
     assert "is not the one that was confirmed" in advice.message
@@ -319,7 +319,7 @@ SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TroubleImage:
     """A distribution `trouble` 1.0 of these modules, in an image made without the recipe."""
 
     spec: ImageSpec
@@ -327,23 +327,23 @@ class Trouble:
 
 
 @pytest.fixture(scope="module")
-def trouble(bench: Workbench) -> Callable[..., Trouble]:
-    site = bench.said(bench.base.image_id, f'{bench.base.python.executable} -c "{SITE}"')
+def trouble(space: BuildSpace) -> Callable[..., TroubleImage]:
+    site = space.said(space.base.image_id, f'{space.base.python.executable} -c "{SITE}"')
 
-    def make(*, at_start: str = "", **modules: str) -> Trouble:
+    def make(*, at_start: str = "", **modules: str) -> TroubleImage:
         files = {f"site/{name}.py": code.encode() for name, code in modules.items()}
         files["site/trouble-1.0.dist-info/METADATA"] = b"Metadata-Version: 2.1\nName: trouble\nVersion: 1.0\n"
         files["site/trouble-1.0.dist-info/RECORD"] = "".join(f"{name}.py,,\n" for name in modules).encode()
         if at_start:
             files["site/trouble.pth"] = f"import sys; {at_start}\n".encode()
-        image = bench.made_of(files, f"FROM {bench.base.pinned}", f"COPY site {site}")
-        spec = replace(bench.spec("", ""), locked=(a_package("trouble", "1.0"),), os_packages=())
-        return Trouble(spec, image.id)
+        image = space.made_of(files, f"FROM {space.base.pinned}", f"COPY site {site}")
+        spec = replace(space.spec("", ""), locked=(a_package("trouble", "1.0"),), os_packages=())
+        return TroubleImage(spec, image.id)
 
     return make
 
 
-def test_modules_that_crash_do_not_hide_each_other(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+def test_modules_that_crash_do_not_hide_each_other(space: BuildSpace, trouble: Callable[..., TroubleImage]) -> None:
     made = trouble(
         a_good="print('x' * 100_000)",
         b_exit="import sys; sys.exit(0)",
@@ -352,7 +352,7 @@ def test_modules_that_crash_do_not_hide_each_other(bench: Workbench, trouble: Ca
         e_net="import socket; socket.create_connection(('192.0.2.1', 80), 3)",
         f_good="",
     )
-    failures = dict(bench.check(made.spec, made.image))
+    failures = dict(space.check(made.spec, made.image))
     assert failures.pop("e_net").startswith("OSError: [Errno 101]")
     assert failures == {
         "b_exit": "SystemExit: 0",
@@ -361,35 +361,37 @@ def test_modules_that_crash_do_not_hide_each_other(bench: Workbench, trouble: Ca
     }
 
 
-def test_imports_that_never_end_end_the_check_in_time(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+def test_imports_that_never_end_end_the_check_in_time(space: BuildSpace, trouble: Callable[..., TroubleImage]) -> None:
     made = trouble(**dict.fromkeys(("a", "b", "c"), "import time; time.sleep(600)"))
     with pytest.raises(VerificationFailed, match="not done within 7 s"):
-        bench.check(made.spec, made.image, seconds=7)
+        space.check(made.spec, made.image, seconds=7)
 
 
-def test_a_python_that_never_starts_ends_the_check_in_time(bench: Workbench, trouble: Callable[..., Trouble]) -> None:
+def test_a_python_that_never_starts_ends_the_check_in_time(
+    space: BuildSpace, trouble: Callable[..., TroubleImage]
+) -> None:
     made = trouble(at_start="import time; time.sleep(600)")
     with pytest.raises(VerificationFailed, match="not done within 3 s"):
-        bench.check(made.spec, made.image, seconds=3)
+        space.check(made.spec, made.image, seconds=3)
 
 
 def test_an_image_that_forges_a_check_without_the_word_convinces_nobody(
-    bench: Workbench, trouble: Callable[..., Trouble]
+    space: BuildSpace, trouble: Callable[..., TroubleImage]
 ) -> None:
     forged = 'import os; print(\'\\n0000 {"kind": "end"}\', flush=True); os._exit(0)'
     made = trouble(at_start=forged)
     with pytest.raises(VerificationFailed):
-        bench.check(made.spec, made.image)
+        space.check(made.spec, made.image)
 
 
-def test_what_is_not_installed_is_named(bench: Workbench) -> None:
+def test_what_is_not_installed_is_named(space: BuildSpace) -> None:
     spec = replace(
-        bench.spec("", ""),
+        space.spec("", ""),
         locked=(a_package("mechanize", "0.4.10"),),
         os_packages=(OsPackage("wget"),),
     )
     with pytest.raises(VerificationFailed) as caught:
-        bench.check(spec, bench.base.image_id)
+        space.check(spec, space.base.image_id)
     assert caught.value.details == (
         "Python package `mechanize` 0.4.10 is not installed.",
         "OS package `wget` is not installed.",
@@ -399,39 +401,39 @@ def test_what_is_not_installed_is_named(bench: Workbench) -> None:
 # --- bases
 
 
-def test_the_configured_base_is_known_in_all_it_brings(bench: Workbench) -> None:
-    python = bench.base.python
-    told = bench.said(bench.base.image_id, f"{python.executable} -V")
+def test_the_configured_base_is_known_in_all_it_brings(space: BuildSpace) -> None:
+    python = space.base.python
+    told = space.said(space.base.image_id, f"{python.executable} -V")
     assert told == f"Python {python.version}"
     assert python.libc in ("glibc", "musl")
-    assert bench.base.package_manager is not None
+    assert space.base.package_manager is not None
 
 
-def test_what_a_base_orders_for_builds_on_it_is_seen(bench: Workbench) -> None:
-    harmless = bench.made_of({}, f"FROM {bench.base.pinned}", "ONBUILD ENV A=1", "ONBUILD RUN true")
+def test_what_a_base_orders_for_builds_on_it_is_seen(space: BuildSpace) -> None:
+    harmless = space.made_of({}, f"FROM {space.base.pinned}", "ONBUILD ENV A=1", "ONBUILD RUN true")
     assert harmless.on_build == ("ENV A=1", "RUN true")
-    assert bench.look(harmless).python == bench.base.python
-    reaching = bench.made_of({}, f"FROM {bench.base.pinned}", "ONBUILD RUN --mount=type=cache,target=/x true")
+    assert space.look(harmless).python == space.base.python
+    reaching = space.made_of({}, f"FROM {space.base.pinned}", "ONBUILD RUN --mount=type=cache,target=/x true")
     with pytest.raises(UnusableBase, match="ONBUILD"):
-        bench.look(reaching)
+        space.look(reaching)
 
 
-def test_bases_that_nothing_can_be_built_on_are_told_apart(bench: Workbench) -> None:
-    base = f"FROM {bench.base.pinned}"
+def test_bases_that_nothing_can_be_built_on_are_told_apart(space: BuildSpace) -> None:
+    base = f"FROM {space.base.pinned}"
     old = b'#!/bin/sh\ncase "$*" in *sys.exit*) exit 1;; *) echo "$3 old 2.7";; esac\n'
     liar = b'#!/bin/sh\ncase "$*" in *look.py*) echo "$4 {}";; esac\n'
     sleeper = b'#!/bin/sh\ncase "$*" in *look.py*) sleep 600;; esac\n'
     python = ("COPY --chmod=755 python /usr/local/bin/python3", "COPY --chmod=755 python /usr/local/bin/python")
     images = {
-        "has no Python": bench.made_of({}, base, "RUN rm $(command -v python3)"),
-        "cannot run a shell": bench.made_of({"file": b""}, "FROM scratch", "COPY file /file"),
-        "has only Python 2.7": bench.made_of({"python": old}, base, *python),
-        "makes no sense": bench.made_of({"python": liar}, base, *python),
-        "did not answer within 3 s": bench.made_of({"python": sleeper}, base, *python),
+        "has no Python": space.made_of({}, base, "RUN rm $(command -v python3)"),
+        "cannot run a shell": space.made_of({"file": b""}, "FROM scratch", "COPY file /file"),
+        "has only Python 2.7": space.made_of({"python": old}, base, *python),
+        "makes no sense": space.made_of({"python": liar}, base, *python),
+        "did not answer within 3 s": space.made_of({"python": sleeper}, base, *python),
     }
     hung = images.pop("did not answer within 3 s")
     for message, image in images.items():
         with pytest.raises(UnusableBase, match=message):
-            bench.look(image)
+            space.look(image)
     with pytest.raises(UnusableBase, match="did not answer within 3 s"):
-        bench.look(hung, seconds=3)
+        space.look(hung, seconds=3)

@@ -9,7 +9,7 @@ import pytest
 from bot.doctor.daemon import LABEL
 from commands.engine.docker_daemon import DockerDaemon
 from tests.kit.program import Program
-from tests.kit.program_on_engine import Ground
+from tests.kit.program_on_engine import OwnBase
 
 
 def check(environment: Mapping[str, str], *options: str) -> tuple[int, str]:
@@ -22,15 +22,15 @@ def marks(output: str) -> dict[str, str]:
 
 
 @pytest.mark.engine
-def test_where_all_is_well_it_says_so_and_leaves_nothing(ground: Ground, daemon: DockerDaemon) -> None:
-    state = ground.state / "none-yet"
-    status, output = check({**ground.environment, "WARROOM_STATE_DIR": str(state)}, "--json")
+def test_where_all_is_well_it_says_so_and_leaves_nothing(own_base: OwnBase, daemon: DockerDaemon) -> None:
+    state = own_base.state / "none-yet"
+    status, output = check({**own_base.environment, "WARROOM_STATE_DIR": str(state)}, "--json")
     told = json.loads(output)
     assert (status, told["ok"]) == (0, True), output
     assert {"Docker", "BuildKit", "Default base", "Package index", "CA bundle", "State folder"} <= {
         line["name"] for line in told["lines"] if line["mark"] == "good"
     }
-    assert (daemon.images({LABEL: ""}), ground.left_behind()) == ((), ())
+    assert (daemon.images({LABEL: ""}), own_base.left_behind()) == ((), ())
     assert not state.exists()
 
 

@@ -18,7 +18,7 @@ from commands.engine.interface import FilesRead, ReadOrder
 from commands.errors import EngineUnavailable, ImageInUse, Problem, PullFailed, PullStopped
 from commands.model.references import Reference
 from tests.fakes.registry import FakeRegistry, serving
-from tests.kit.engine_space import EngineBench, cleared
+from tests.kit.engine_space import EngineSpace, cleared
 from tests.kit.private_engine import PrivateEngine, private_engine
 from tests.kit.program import PATIENCE
 
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
-def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineBench]:
-    with cleared(EngineBench(daemon, base_reference, build_network)) as one:
+def space(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineSpace]:
+    with cleared(EngineSpace(daemon, base_reference, build_network)) as one:
         yield one
 
 
@@ -41,94 +41,94 @@ def registry(daemon: DockerDaemon) -> Iterator[FakeRegistry]:
 
 
 def test_a_pull_that_breaks_in_the_middle_does_not_pass_the_old_image_off(
-    bench: EngineBench, registry: FakeRegistry
+    space: EngineSpace, registry: FakeRegistry
 ) -> None:
     reference = registry.put("warroom-test/moving", "1", b"old")
-    old = bench.engine.pull(reference, lambda _: None)
+    old = space.engine.pull(reference, lambda _: None)
     registry.put("warroom-test/moving", "1", b"new")
     registry.limited = True
 
     with pytest.raises(PullFailed) as problem:
-        bench.engine.pull(reference, lambda _: None)
+        space.engine.pull(reference, lambda _: None)
 
     assert "limit is used up" in problem.value.hint
     assert problem.value.details == ()
-    assert bench.engine.find_image(str(reference)) == old
-    bench.engine.remove_image(str(reference))
+    assert space.engine.find_image(str(reference)) == old
+    space.engine.remove_image(str(reference))
 
 
-def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(bench: EngineBench, registry: FakeRegistry) -> None:
+def test_a_moved_tag_is_pulled_anew_and_a_digest_keeps_the_old(space: EngineSpace, registry: FakeRegistry) -> None:
     reference = registry.put("warroom-test/moving", "1", b"old")
-    old = bench.engine.pull(reference, lambda _: None)
+    old = space.engine.pull(reference, lambda _: None)
     registry.put("warroom-test/moving", "1", b"new")
 
-    new = bench.engine.pull(reference, lambda _: None)
-    again = bench.engine.pull(Reference(reference.repository, digest=old.repo_digests[0].partition("@")[2]), print)
+    new = space.engine.pull(reference, lambda _: None)
+    again = space.engine.pull(Reference(reference.repository, digest=old.repo_digests[0].partition("@")[2]), print)
 
     assert new.id != old.id
     assert again.id == old.id
-    bench.engine.remove_image(str(reference))
-    bench.engine.remove_image(old.repo_digests[0])
+    space.engine.remove_image(str(reference))
+    space.engine.remove_image(old.repo_digests[0])
 
 
-def test_a_registry_is_asked_for_a_digest_without_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
+def test_a_registry_is_asked_for_a_digest_without_a_pull(space: EngineSpace, registry: FakeRegistry) -> None:
     reference = registry.put("warroom-test/asked", "1", uuid4().bytes)
-    assert isinstance(bench.engine, DockerDaemon)
-    digest = bench.engine.registry_digest(reference)
-    assert bench.engine.find_image(str(reference)) is None
-    pulled = bench.engine.pull(reference, lambda _: None)
+    assert isinstance(space.engine, DockerDaemon)
+    digest = space.engine.registry_digest(reference)
+    assert space.engine.find_image(str(reference)) is None
+    pulled = space.engine.pull(reference, lambda _: None)
     assert pulled.repo_digests == (f"{reference.repository}@{digest}",)
-    bench.engine.remove_image(str(reference))
+    space.engine.remove_image(str(reference))
 
 
-def test_a_registry_that_lacks_an_image_is_told_as_by_a_pull(bench: EngineBench, registry: FakeRegistry) -> None:
-    assert isinstance(bench.engine, DockerDaemon)
+def test_a_registry_that_lacks_an_image_is_told_as_by_a_pull(space: EngineSpace, registry: FakeRegistry) -> None:
+    assert isinstance(space.engine, DockerDaemon)
     with pytest.raises(Problem, match="nobody/nothing"):
-        bench.engine.registry_digest(Reference(f"{registry.address}/nobody/nothing", tag="1"))
+        space.engine.registry_digest(Reference(f"{registry.address}/nobody/nothing", tag="1"))
 
 
-def test_a_registry_that_does_not_answer_is_told_as_such(bench: EngineBench) -> None:
+def test_a_registry_that_does_not_answer_is_told_as_such(space: EngineSpace) -> None:
     with pytest.raises(PullFailed) as problem:
-        bench.engine.pull(Reference("127.0.0.1:1/nothing", tag="1"), lambda _: None)
+        space.engine.pull(Reference("127.0.0.1:1/nothing", tag="1"), lambda _: None)
 
     assert "Nothing listens at the registry's address" in problem.value.hint
 
 
 def test_a_pull_whose_registry_goes_silent_in_mid_layer_is_stopped_while_it_is_silent(
-    bench: EngineBench, registry: FakeRegistry
+    space: EngineSpace, registry: FakeRegistry
 ) -> None:
-    reference = registry.put_layers(f"warroom-test/{bench.mark}", "1", 200_000)
+    reference = registry.put_layers(f"warroom-test/{space.mark}", "1", 200_000)
     registry.stall_blobs()
     with ThreadPoolExecutor(1) as pool:
-        pull = pool.submit(bench.engine.pull, reference, lambda _: None, pull_id=bench.mark)
+        pull = pool.submit(space.engine.pull, reference, lambda _: None, pull_id=space.mark)
         assert registry.blob_asked.wait(PATIENCE)
-        bench.engine.cancel_pull(bench.mark)
+        space.engine.cancel_pull(space.mark)
         # The registry is silent still.
         assert isinstance(pull.exception(timeout=PATIENCE), PullStopped)
 
-    assert bench.engine.find_image(str(reference)) is None
+    assert space.engine.find_image(str(reference)) is None
     # The daemon has really ended it: what it holds half of, it asks for anew once the registry is well again.
     registry.resume()
-    assert bench.engine.pull(reference, lambda _: None).repo_tags == (str(reference),)
-    bench.engine.remove_image(str(reference))
+    assert space.engine.pull(reference, lambda _: None).repo_tags == (str(reference),)
+    space.engine.remove_image(str(reference))
 
 
-def test_a_pull_whose_registry_never_says_a_word_is_stopped_while_it_waits(bench: EngineBench) -> None:
+def test_a_pull_whose_registry_never_says_a_word_is_stopped_while_it_waits(space: EngineSpace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
         silent.settimeout(PATIENCE)
         reference = Reference(f"127.0.0.1:{silent.getsockname()[1]}/warroom-test/silent", tag="1")
-        pull = pool.submit(bench.engine.pull, reference, lambda _: None, pull_id=bench.mark)
+        pull = pool.submit(space.engine.pull, reference, lambda _: None, pull_id=space.mark)
         caller, _ = silent.accept()
         with caller:
-            bench.engine.cancel_pull(bench.mark)
+            space.engine.cancel_pull(space.mark)
             # Nobody has answered, or hung up.
             assert isinstance(pull.exception(timeout=PATIENCE), PullStopped)
 
 
 def test_a_stopped_pull_brings_nothing_when_the_registry_speaks_again(
-    bench: EngineBench, registry: FakeRegistry
+    space: EngineSpace, registry: FakeRegistry
 ) -> None:
-    reference = registry.put(f"warroom-test/{bench.mark}", "1", uuid4().bytes)
+    reference = registry.put(f"warroom-test/{space.mark}", "1", uuid4().bytes)
     asked, speaking = threading.Event(), threading.Event()
 
     def hold(_: object = None) -> None:
@@ -137,53 +137,53 @@ def test_a_stopped_pull_brings_nothing_when_the_registry_speaks_again(
 
     registry.after_head(hold)
     with ThreadPoolExecutor(1) as pool:
-        pull = pool.submit(bench.engine.pull, reference, lambda _: None, pull_id=bench.mark)
+        pull = pool.submit(space.engine.pull, reference, lambda _: None, pull_id=space.mark)
         assert asked.wait(PATIENCE)
-        bench.engine.cancel_pull(bench.mark)
+        space.engine.cancel_pull(space.mark)
         assert isinstance(pull.exception(timeout=PATIENCE), PullStopped)
 
     registry.after_head(None)
     speaking.set()
     # What the daemon would still do of the first is done when it has pulled another.
-    another = registry.put(f"warroom-test/{bench.mark}", "2", uuid4().bytes)
-    bench.engine.pull(another, lambda _: None)
-    assert bench.engine.find_image(str(reference)) is None
-    bench.engine.remove_image(str(another))
+    another = registry.put(f"warroom-test/{space.mark}", "2", uuid4().bytes)
+    space.engine.pull(another, lambda _: None)
+    assert space.engine.find_image(str(reference)) is None
+    space.engine.remove_image(str(another))
 
 
 @pytest.mark.parametrize("after", [0.0, 0.002, 0.01])
 def test_a_pull_that_is_stopped_in_its_first_moments_ends_as_stopped(
-    bench: EngineBench, registry: FakeRegistry, after: float
+    space: EngineSpace, registry: FakeRegistry, after: float
 ) -> None:
-    reference = registry.put(f"warroom-test/{bench.mark}", "1", uuid4().bytes)
+    reference = registry.put(f"warroom-test/{space.mark}", "1", uuid4().bytes)
     registry.stall_blobs()
     pause = threading.Event()
 
     with ThreadPoolExecutor(1) as pool:
-        pull = pool.submit(bench.engine.pull, reference, lambda _: None, pull_id=bench.mark)
+        pull = pool.submit(space.engine.pull, reference, lambda _: None, pull_id=space.mark)
         pause.wait(after)
         while not pull.done():
-            bench.engine.cancel_pull(bench.mark)
+            space.engine.cancel_pull(space.mark)
             pause.wait(0.01)
 
     assert isinstance(pull.exception(), PullStopped)
-    assert bench.engine.find_image(str(reference)) is None
+    assert space.engine.find_image(str(reference)) is None
 
 
 def test_of_two_pulls_of_one_image_the_other_goes_on_when_one_is_stopped(
-    bench: EngineBench, registry: FakeRegistry
+    space: EngineSpace, registry: FakeRegistry
 ) -> None:
-    reference = registry.put_layers(f"warroom-test/{bench.mark}", "1", 200_000)
+    reference = registry.put_layers(f"warroom-test/{space.mark}", "1", 200_000)
     registry.stall_blobs()
     with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(bench.engine.pull, reference, lambda _: None, pull_id=name) for name in ("one", "two")]
+        both = [pool.submit(space.engine.pull, reference, lambda _: None, pull_id=name) for name in ("one", "two")]
         assert registry.blob_asked.wait(PATIENCE)
-        bench.engine.cancel_pull("one")
+        space.engine.cancel_pull("one")
         assert isinstance(both[0].exception(timeout=PATIENCE), PullStopped)
         registry.resume()
         assert both[1].result(timeout=PATIENCE).repo_tags == (str(reference),)
 
-    bench.engine.remove_image(str(reference))
+    space.engine.remove_image(str(reference))
 
 
 SILENT = """
@@ -235,50 +235,50 @@ def test_a_daemon_that_ends_in_mid_pull_is_told_and_used_again_when_it_is_back(n
 # --- files
 
 
-def test_files_of_the_base_are_those_that_its_own_programs_see(bench: EngineBench) -> None:
+def test_files_of_the_base_are_those_that_its_own_programs_see(space: EngineSpace) -> None:
     wanted = {"var/lib/dpkg/status", "usr/lib/os-release"}
 
-    read = bench.engine.read_files(ReadOrder(bench.base_id, bench.labels, wanted.__contains__))
+    read = space.engine.read_files(ReadOrder(space.base_id, space.labels, wanted.__contains__))
 
     assert read.gap == ""
     assert {f"/{path}": content.decode() for path, content in read.files.items()} == {
-        f"/{path}": bench.engine.run(bench.script(f"cat /{path}")).output for path in wanted
+        f"/{path}": space.engine.run(space.script(f"cat /{path}")).output for path in wanted
     }
 
 
-def test_a_file_with_several_names_is_found_under_each_and_a_link_is_not_followed(bench: EngineBench) -> None:
-    image = bench.built(f"RUN mkdir /x && echo {bench.mark} > /x/1 && ln /x/1 /x/2 && ln -s 1 /x/3")
+def test_a_file_with_several_names_is_found_under_each_and_a_link_is_not_followed(space: EngineSpace) -> None:
+    image = space.built(f"RUN mkdir /x && echo {space.mark} > /x/1 && ln /x/1 /x/2 && ln -s 1 /x/3")
 
-    read = bench.engine.read_files(ReadOrder(image, bench.labels, {"x/2", "x/3"}.__contains__))
+    read = space.engine.read_files(ReadOrder(image, space.labels, {"x/2", "x/3"}.__contains__))
 
-    assert read == FilesRead({"x/2": f"{bench.mark}\n".encode()})
+    assert read == FilesRead({"x/2": f"{space.mark}\n".encode()})
 
 
-def test_names_of_any_kind_and_length_are_read(bench: EngineBench) -> None:
+def test_names_of_any_kind_and_length_are_read(space: EngineSpace) -> None:
     names = [f"/{'/'.join(['f' * 200] * 5)}/a", "/zwölf", "/with space", "/new\nline"]
-    script = "; ".join(f'mkdir -p "$(dirname "{name}")"; echo {bench.mark} > "{name}"' for name in names[:3])
-    image = bench.built(f"RUN {script}")
+    script = "; ".join(f'mkdir -p "$(dirname "{name}")"; echo {space.mark} > "{name}"' for name in names[:3])
+    image = space.built(f"RUN {script}")
 
-    read = bench.engine.read_files(ReadOrder(image, bench.labels, {name[1:] for name in names}.__contains__))
+    read = space.engine.read_files(ReadOrder(image, space.labels, {name[1:] for name in names}.__contains__))
 
-    assert read == FilesRead({name[1:]: f"{bench.mark}\n".encode() for name in names[:3]})
+    assert read == FilesRead({name[1:]: f"{space.mark}\n".encode() for name in names[:3]})
 
 
 # --- images in use
 
 
-def test_an_image_that_a_running_container_uses_is_not_removed(bench: EngineBench, docker_host: str | None) -> None:
-    image = bench.built(f"RUN echo {bench.mark}")
-    bench.engine.tag(image, f"warroom-test/{bench.mark}", "1")
-    raw = docker.APIClient(base_url=docker_host or bench.engine.describe().endpoint, version="auto")
-    container = raw.create_container(image, ["sleep", "60"], name=f"c-{bench.mark}")
+def test_an_image_that_a_running_container_uses_is_not_removed(space: EngineSpace, docker_host: str | None) -> None:
+    image = space.built(f"RUN echo {space.mark}")
+    space.engine.tag(image, f"warroom-test/{space.mark}", "1")
+    raw = docker.APIClient(base_url=docker_host or space.engine.describe().endpoint, version="auto")
+    container = raw.create_container(image, ["sleep", "60"], name=f"c-{space.mark}")
     raw.start(container)
     try:
-        (one,) = (one for one in bench.engine.containers() if one.name == f"c-{bench.mark}")
+        (one,) = (one for one in space.engine.containers() if one.name == f"c-{space.mark}")
         assert (one.image, one.state, one.is_running) == (image, "running", True)
-        for reference in (f"warroom-test/{bench.mark}:1", image):
-            with pytest.raises(ImageInUse, match=f"the container `c-{bench.mark}` uses it"):
-                bench.engine.remove_image(reference)
+        for reference in (f"warroom-test/{space.mark}:1", image):
+            with pytest.raises(ImageInUse, match=f"the container `c-{space.mark}` uses it"):
+                space.engine.remove_image(reference)
     finally:
         raw.remove_container(container, force=True)
         raw.close()

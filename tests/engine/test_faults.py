@@ -13,10 +13,20 @@ import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.engine_space import EngineBench
+from tests.kit.engine_space import EngineSpace
 from tests.kit.private_engine import PrivateEngine, private_engine
-from tests.kit.program import Program, Scene, Talk, becomes, facts_of, is_running, kill, scene, text_of
-from tests.kit.program_on_engine import Ground, installer, long_seconds
+from tests.kit.program import (
+    CommandDialog,
+    Program,
+    ProgramRoom,
+    becomes,
+    facts_of,
+    is_running,
+    kill,
+    open_program_room,
+    text_of,
+)
+from tests.kit.program_on_engine import OwnBase, installer, long_seconds
 
 pytestmark = pytest.mark.engine
 
@@ -48,30 +58,30 @@ def base_root(tmp_path_factory: pytest.TempPathFactory, docker_host: str | None,
 
 
 @contextmanager
-def ground_on(private: PrivateEngine, base_root: Path, state: Path, *instructions: str) -> Iterator[Ground]:
-    """Make a ground on a daemon of the test's own."""
+def ground_on(private: PrivateEngine, base_root: Path, state: Path, *instructions: str) -> Iterator[OwnBase]:
+    """Make a base on a daemon of the test's own."""
     engine = DockerDaemon(private.host)
     raw = docker.APIClient(private.host, version="auto")
     raw.import_image_from_file(str(base_root), repository="plain", tag="1")
-    plain = EngineBench(engine, "plain:1", "host")
+    plain = EngineSpace(engine, "plain:1", "host")
     words = [instruction.replace("LONG", long_seconds(plain.mark)) for instruction in instructions]
     engine.tag(plain.built(*words), "base", "1")
-    ground = Ground(EngineBench(engine, "base:1", "host", mark=plain.mark), raw, state)
+    own_base = OwnBase(EngineSpace(engine, "base:1", "host", mark=plain.mark), raw, state)
     try:
-        yield ground
+        yield own_base
     finally:
-        kill(ground.long_seconds)
+        kill(own_base.long_seconds)
         raw.close()
         engine.close()
 
 
-def settings(ground: Ground, private: PrivateEngine) -> dict[str, str]:
-    return {**ground.environment, "WARROOM_DOCKER_HOST": private.host, "WARROOM_BUILD_NETWORK": "host"}
+def settings(own_base: OwnBase, private: PrivateEngine) -> dict[str, str]:
+    return {**own_base.environment, "WARROOM_DOCKER_HOST": private.host, "WARROOM_BUILD_NETWORK": "host"}
 
 
-def begin(play: Scene) -> Talk:
+def begin(program_room: ProgramRoom) -> CommandDialog:
     """Have a build under way."""
-    talk = play.type("/docker_image_create name=image packages=tar")
+    talk = program_room.type("/docker_image_create name=image packages=tar")
     talk.until("review")
     talk.click("create")
     talk.until("running")
@@ -100,23 +110,23 @@ def test_a_daemon_that_goes_away_in_mid_build_is_told_and_cleaned_once_it_is_bac
 ) -> None:
     with (
         private_engine() as private,
-        ground_on(private, base_root, tmp_path / "state", ENDLESS) as ground,
-        scene(settings(ground, private)) as play,
-        play.bot() as bot,
+        ground_on(private, base_root, tmp_path / "state", ENDLESS) as own_base,
+        open_program_room(settings(own_base, private)) as program_room,
+        program_room.bot() as bot,
     ):
-        talk = begin(play)
-        assert becomes(lambda: is_running(ground.long_seconds))
+        talk = begin(program_room)
+        assert becomes(lambda: is_running(own_base.long_seconds))
         private.end(number)
         dialog = talk.until("failed")
         assert private.host in text_of(dialog)
         assert "systemctl" in str(facts_of(dialog)["hint"])
         # A daemon leaves what a build step runs to itself when it ends, and does not know it any more afterwards.
-        kill(ground.long_seconds)
+        kill(own_base.long_seconds)
 
         private.start()
         bot.until_logged("job_cleaned", job=talk.job)
-        assert (ground.images(), ground.left_behind()) == ((), ())
-        again = begin(play)
+        assert (own_base.images(), own_base.left_behind()) == ((), ())
+        again = begin(program_room)
         again.click("stop")
         again.until("stopped")
         assert bot.ended(signal.SIGTERM) == 0
@@ -126,14 +136,14 @@ def test_a_full_disk_is_told_as_such(base_root: Path, tmp_path: Path) -> None:
     size = base_root.stat().st_size + ROOM_FOR_THE_BASE
     with (
         private_engine(small=size) as private,
-        ground_on(private, base_root, tmp_path / "state", GREEDY) as ground,
-        scene(settings(ground, private)) as play,
-        play.bot() as bot,
+        ground_on(private, base_root, tmp_path / "state", GREEDY) as own_base,
+        open_program_room(settings(own_base, private)) as program_room,
+        program_room.bot() as bot,
     ):
-        dialog = begin(play).until("failed")
+        dialog = begin(program_room).until("failed")
         assert "no space left" in text_of(dialog)
         assert "docker builder prune" in str(facts_of(dialog)["hint"])
-        assert (ground.images(), ground.left_behind()) == ((), ())
+        assert (own_base.images(), own_base.left_behind()) == ((), ())
         assert bot.ended(signal.SIGTERM) == 0
 
 
@@ -150,12 +160,12 @@ def closed_port() -> int:
         return port
 
 
-def test_an_index_that_nobody_reaches_is_told_as_such(ground: Ground, closed_port: int) -> None:
-    environment = {**ground.environment, "WARROOM_INDEX_URL": f"http://127.0.0.1:{closed_port}/simple"}
-    line = f"/docker_image_create name={ground.name('image')} dependencies=no-such-package-of-warroom-7e1c"
+def test_an_index_that_nobody_reaches_is_told_as_such(own_base: OwnBase, closed_port: int) -> None:
+    environment = {**own_base.environment, "WARROOM_INDEX_URL": f"http://127.0.0.1:{closed_port}/simple"}
+    line = f"/docker_image_create name={own_base.name('image')} dependencies=no-such-package-of-warroom-7e1c"
     with Program("say", line, "--yes", environment=environment) as program:
         assert program.ended() == 1
         told = " ".join(program.output.replace("│", " ").split())
     assert "package index" in told
     assert "try again" in told.lower()
-    assert (ground.images(), ground.left_behind()) == ((), ())
+    assert (own_base.images(), own_base.left_behind()) == ((), ())

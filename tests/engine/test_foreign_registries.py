@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.room.events import Message
+from bot.room.events import RoomMessage
 from commands.engine.docker_daemon import DockerDaemon
-from tests.fakes.loopback import Loopback, Reply, Request, listening
+from tests.fakes.loopback import Loopback, LoopbackRequest, Reply, listening
 from tests.kit.driver import title, words
-from tests.kit.update_site import hasty_house
+from tests.kit.update_site import hasty_bot_on_daemon
 
 pytestmark = pytest.mark.engine
 
@@ -26,18 +26,18 @@ def server() -> Iterator[Loopback]:
         yield one
 
 
-def not_there(_: Request) -> Reply:
+def not_there(_: LoopbackRequest) -> Reply:
     body = f"<html><h1>{SECRET}</h1> x509: unauthorized, no space left on device, denied</html>".encode()
     return Reply(404, {"Content-Type": "text/html"}, (body,), len(body))
 
 
-def asked_of(server: Loopback, daemon: DockerDaemon, folder: Path, *, registries: str = "") -> Message:
+def asked_of(server: Loopback, daemon: DockerDaemon, folder: Path, *, registries: str = "") -> RoomMessage:
     line = f"/docker_image_create name=x base={server.address}/{SECRET}-path"
-    with hasty_house(daemon.endpoint, folder, registries=registries) as house:
-        return house.alice.type(line).until("refused", "failed", seconds=HASTE)
+    with hasty_bot_on_daemon(daemon.endpoint, folder, registries=registries) as bot:
+        return bot.alice.type(line).until("refused", "failed", seconds=HASTE)
 
 
-def shown(message: Message, server: Loopback) -> str:
+def shown(message: RoomMessage, server: Loopback) -> str:
     """Give what a message says besides the name that was typed."""
     return f"{title(message)}\n{words(message)}".replace(f"{server.address}/{SECRET}-path", "BASE")
 
@@ -79,7 +79,7 @@ def test_nothing_is_shown_of_where_a_host_sends_on_to(server: Loopback, daemon: 
 def test_a_host_that_says_nothing_is_given_up(server: Loopback, daemon: DockerDaemon, tmp_path: Path) -> None:
     over = threading.Event()
 
-    def says_nothing(_: Request) -> Reply:
+    def says_nothing(_: LoopbackRequest) -> Reply:
         over.wait()
         raise ConnectionResetError
 

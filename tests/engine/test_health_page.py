@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.kit.program import Program
-from tests.kit.program_on_engine import Ground
+from tests.kit.program_on_engine import OwnBase
 from tests.unit.test_health import get, lines
 
 pytestmark = pytest.mark.engine
@@ -19,9 +19,9 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def test_a_room_tells_that_it_is_ready_and_what_it_has_done(ground: Ground) -> None:
+def test_a_room_tells_that_it_is_ready_and_what_it_has_done(own_base: OwnBase) -> None:
     port = free_port()
-    environment = {**ground.environment, "WARROOM_HEALTH_PORT": str(port)}
+    environment = {**own_base.environment, "WARROOM_HEALTH_PORT": str(port)}
     with Program("room", "--port", "0", environment=environment) as room:
         room.until_logged("bot_started")
         status, _, content = get(port, "/ready")

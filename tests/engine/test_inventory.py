@@ -14,7 +14,7 @@ from commands.inventory.difference import difference
 from commands.inventory.reading import Inventories
 from commands.model.images import ImageId
 from commands.model.packages import Change, Difference, Inventory, PackageChanges
-from tests.kit.engine_space import LABEL, EngineBench, cleared, packed
+from tests.kit.engine_space import LABEL, EngineSpace, cleared, packed
 
 pytestmark = pytest.mark.engine
 
@@ -44,40 +44,40 @@ def distribution(name: str, version: str) -> str:
 
 
 @pytest.fixture
-def bench(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineBench]:
-    with cleared(EngineBench(daemon, base_reference, build_network)) as one:
+def space(daemon: DockerDaemon, base_reference: str, build_network: str | None) -> Iterator[EngineSpace]:
+    with cleared(EngineSpace(daemon, base_reference, build_network)) as one:
         yield one
 
 
-def told(bench: EngineBench, *command: str) -> str:
+def told(space: EngineSpace, *command: str) -> str:
     """Ask a program of the base itself."""
-    outcome = bench.engine.run(bench.script("", command=command))
+    outcome = space.engine.run(space.script("", command=command))
     assert outcome.exit_code == 0, outcome.errors
     return outcome.output
 
 
-def imported(bench: EngineBench, files: Mapping[str, bytes]) -> ImageId:
-    return bench.engine.import_image(packed(files), f"warroom-test/{bench.mark}", "files", bench.labels)
+def imported(space: EngineSpace, files: Mapping[str, bytes]) -> ImageId:
+    return space.engine.import_image(packed(files), f"warroom-test/{space.mark}", "files", space.labels)
 
 
-def test_the_base_has_what_its_own_package_managers_say(bench: EngineBench) -> None:
-    distributions = json.loads(told(bench, "python3", "-c", ASK_PYTHON))
+def test_the_base_has_what_its_own_package_managers_say(space: EngineSpace) -> None:
+    distributions = json.loads(told(space, "python3", "-c", ASK_PYTHON))
     python = {str(canonicalize_name(name)): version for name, version in distributions.items()}
-    rows = told(bench, "dpkg-query", "-W", "-f", "${db:Status-Status}\\t${Package}\\t${Version}\\n").splitlines()
+    rows = told(space, "dpkg-query", "-W", "-f", "${db:Status-Status}\\t${Package}\\t${Version}\\n").splitlines()
     installed = dict(row.split("\t")[1:] for row in rows if row.startswith("installed\t"))
 
-    assert Inventories(bench.engine).of(bench.base_id, bench.labels) == Inventory(python, installed, "dpkg")
+    assert Inventories(space.engine).of(space.base_id, space.labels) == Inventory(python, installed, "dpkg")
     assert len(installed) > 50
 
 
-def test_what_a_later_layer_adds_changes_and_removes_is_the_difference(bench: EngineBench) -> None:
+def test_what_a_later_layer_adds_changes_and_removes_is_the_difference(space: EngineSpace) -> None:
     first = f"RUN {deb('one', '1:1.0~rc1-1')} && {deb('two', '2')} && {distribution('Warroom.One', '1.9')}"
     second = f"RUN rm -r /opt/venv && {distribution('warroom_one', '1.10')} && {distribution('warroom.new', '1!2+x')}"
     third = f"RUN dpkg --purge warroom-two && {deb('one', '1:1.0-1')} && {deb('three', '3')}"
-    older, newer = bench.built(first), bench.built(first, second, third)
-    inventories = Inventories(bench.engine)
+    older, newer = space.built(first), space.built(first, second, third)
+    inventories = Inventories(space.engine)
 
-    found = difference(inventories.of(older, bench.labels), inventories.of(newer, bench.labels), size=5)
+    found = difference(inventories.of(older, space.labels), inventories.of(newer, space.labels), size=5)
 
     assert found == Difference(
         size=5,
@@ -90,26 +90,26 @@ def test_what_a_later_layer_adds_changes_and_removes_is_the_difference(bench: En
     )
 
 
-def test_an_image_without_a_system_in_it_has_no_database(bench: EngineBench) -> None:
-    image = imported(bench, {"program": b"x"})
+def test_an_image_without_a_system_in_it_has_no_database(space: EngineSpace) -> None:
+    image = imported(space, {"program": b"x"})
 
-    assert Inventories(bench.engine).of(image, bench.labels) == Inventory({}, None)
+    assert Inventories(space.engine).of(image, space.labels) == Inventory({}, None)
 
 
-def test_the_databases_of_other_distributions_are_found(bench: EngineBench) -> None:
+def test_the_databases_of_other_distributions_are_found(space: EngineSpace) -> None:
     distroless = {"var/lib/dpkg/status.d/tzdata": b"Package: tzdata\nVersion: 2024a\nArchitecture: all\n"}
     metadata = {"usr/lib/python3.11/site-packages/a-1.dist-info/METADATA": b"Name: A\nVersion: 1\n"}
-    image = imported(bench, {**distroless, **metadata})
-    assert Inventories(bench.engine).of(image, bench.labels) == Inventory({"a": "1"}, {"tzdata": "2024a"}, "dpkg")
+    image = imported(space, {**distroless, **metadata})
+    assert Inventories(space.engine).of(image, space.labels) == Inventory({"a": "1"}, {"tzdata": "2024a"}, "dpkg")
 
-    image = imported(bench, {"lib/apk/db/installed": b"C:Q1\nP:musl\nV:1.2.5-r0\n\n"})
-    assert Inventories(bench.engine).of(image, bench.labels) == Inventory({}, {"musl": "1.2.5-r0"}, "apk")
+    image = imported(space, {"lib/apk/db/installed": b"C:Q1\nP:musl\nV:1.2.5-r0\n\n"})
+    assert Inventories(space.engine).of(image, space.labels) == Inventory({}, {"musl": "1.2.5-r0"}, "apk")
 
 
-def test_reading_starts_nothing_and_leaves_nothing(bench: EngineBench, raw: docker.APIClient) -> None:
-    label, begin = f"{LABEL}={bench.mark}", int(time.time())
+def test_reading_starts_nothing_and_leaves_nothing(space: EngineSpace, raw: docker.APIClient) -> None:
+    label, begin = f"{LABEL}={space.mark}", int(time.time())
 
-    Inventories(bench.engine).of(bench.base_id, bench.labels)
+    Inventories(space.engine).of(space.base_id, space.labels)
 
     filters = {"type": "container", "label": label}
     events = raw.events(since=begin, until=int(time.time()) + 1, filters=filters, decode=True)
@@ -119,9 +119,9 @@ def test_reading_starts_nothing_and_leaves_nothing(bench: EngineBench, raw: dock
     assert raw.containers(all=True, filters={"label": label}) == []
 
 
-def test_an_image_that_is_not_there_is_a_problem_and_no_empty_inventory(bench: EngineBench) -> None:
+def test_an_image_that_is_not_there_is_a_problem_and_no_empty_inventory(space: EngineSpace) -> None:
     with pytest.raises(ImageNotFound):
-        Inventories(bench.engine).of(ImageId(f"sha256:{'0' * 64}"), bench.labels)
+        Inventories(space.engine).of(ImageId(f"sha256:{'0' * 64}"), space.labels)
 
 
 def test_a_daemon_that_does_not_answer_is_a_problem_and_no_empty_inventory() -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from bot.room.workspace import BOT
 from commands.recipe.labels import JOB
-from tests.kit.program import OVER, Happening, Logged, Scene, Talk, facts_of, scene
-from tests.kit.program_on_engine import Ground, installer
+from tests.kit.program import OVER, CommandDialog, Happening, LogEvent, ProgramRoom, facts_of, open_program_room
+from tests.kit.program_on_engine import OwnBase, installer
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +44,7 @@ MOMENTS = {
 """Points of a job, and the event of the log at which the bot is killed."""
 
 
-def drive(play: Scene, talk: Talk, is_over: Callable[[Happening], bool]) -> None:
+def drive(program_room: ProgramRoom, talk: CommandDialog, is_over: Callable[[Happening], bool]) -> None:
     """Press Create once the dialog asks, until it is over."""
     pressed = talk.state == "review"
     if pressed:
@@ -59,40 +59,44 @@ def drive(play: Scene, talk: Talk, is_over: Callable[[Happening], bool]) -> None
             talk.click("create")
         return over
 
-    play.until(wanted)
+    program_room.until(wanted)
 
 
-def run_until_killed(play: Scene, ground: Ground, doom: tuple[str, ...]) -> Talk:
-    with play.bot(doom=doom) as bot:
-        talk = play.type(f"/docker_image_create name={ground.name('image')} dependencies=mechanize packages=tar")
-        drive(play, talk, lambda happening: isinstance(happening, Logged) and happening.says(OVER))
+def run_until_killed(program_room: ProgramRoom, own_base: OwnBase, doom: tuple[str, ...]) -> CommandDialog:
+    with program_room.bot(doom=doom) as bot:
+        talk = program_room.type(
+            f"/docker_image_create name={own_base.name('image')} dependencies=mechanize packages=tar"
+        )
+        drive(program_room, talk, lambda happening: isinstance(happening, LogEvent) and happening.says(OVER))
         assert bot.ended() == -signal.SIGKILL
     return talk
 
 
-def run_to_the_end(play: Scene, talk: Talk) -> None:
-    with play.bot() as bot:
+def run_to_the_end(program_room: ProgramRoom, talk: CommandDialog) -> None:
+    with program_room.bot() as bot:
         if not is_told(talk):
-            drive(play, talk, lambda _: is_told(talk))
+            drive(program_room, talk, lambda _: is_told(talk))
         assert bot.ended(signal.SIGTERM) == 0
 
 
-def is_told(talk: Talk) -> bool:
+def is_told(talk: CommandDialog) -> bool:
     """Say whether the end is shown, the log is in the thread, and the requester was told."""
     return talk.state == "done" and {len(reply.files) for reply in talk.thread} == {0, 1}
 
 
 @pytest.mark.parametrize("doom", MOMENTS.values(), ids=MOMENTS)
-def test_a_job_whose_bot_is_killed_ends_exactly_once(make_ground: Callable[..., Ground], doom: tuple[str, ...]) -> None:
-    ground = make_ground(SLOW)
-    with scene(ground.environment) as play:
-        talk = run_until_killed(play, ground, doom)
-        run_to_the_end(play, talk)
+def test_a_job_whose_bot_is_killed_ends_exactly_once(
+    make_own_base: Callable[..., OwnBase], doom: tuple[str, ...]
+) -> None:
+    own_base = make_own_base(SLOW)
+    with open_program_room(own_base.environment) as program_room:
+        talk = run_until_killed(program_room, own_base, doom)
+        run_to_the_end(program_room, talk)
 
-        (image,) = ground.images()
+        (image,) = own_base.images()
         facts = facts_of(talk.dialog)
-        assert (facts["state"], facts["id"], facts["image"]) == ("done", image.id, ground.name("image"))
+        assert (facts["state"], facts["id"], facts["image"]) == ("done", image.id, own_base.name("image"))
         assert image.labels[JOB] == talk.job
         assert set(image.repo_tags) == {f"{facts['image']}:{facts['tag']}", f"{facts['image']}:latest"}
-        assert ground.left_behind() == ()
+        assert own_base.left_behind() == ()
         assert [(reply.author, len(reply.files)) for reply in talk.thread] == [(BOT.user_id, 1), (BOT.user_id, 0)]

@@ -8,7 +8,7 @@ import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
-from tests.kit.attacks import Battlefield, create, said
+from tests.kit.attacks import OwnBases, create, said
 
 pytestmark = pytest.mark.engine
 
@@ -16,20 +16,20 @@ HARMLESS = ("ONBUILD ENV A=1", "ONBUILD RUN echo made > /made-by-trigger", "ONBU
 
 
 @pytest.fixture
-def field(
+def own_bases(
     daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
-) -> Iterator[Battlefield]:
+) -> Iterator[OwnBases]:
     with ExitStack() as stack:
-        yield Battlefield(daemon, raw, base_reference, build_network, tmp_path, stack)
+        yield OwnBases(daemon, raw, base_reference, build_network, tmp_path, stack)
 
 
-def test_triggers_of_the_base_are_named_as_steps(field: Battlefield) -> None:
-    ground = field.ground(*HARMLESS)
+def test_triggers_of_the_base_are_named_as_steps(own_bases: OwnBases) -> None:
+    own_base = own_bases.own_base(*HARMLESS)
 
-    made = create(ground, "image", dependencies="six")
+    made = create(own_base, "image", dependencies="six")
 
     assert made.state == "done"
-    assert said(ground, made.reference, "cat /made-by-trigger; pwd") == "made\n/srv\n"
+    assert said(own_base, made.reference, "cat /made-by-trigger; pwd") == "made\n/srv\n"
     seconds = made.answer["seconds"]
     assert isinstance(seconds, dict)
     assert {title for title in seconds["steps"] if not title.startswith("Base ")} == {
@@ -41,19 +41,19 @@ def test_triggers_of_the_base_are_named_as_steps(field: Battlefield) -> None:
     }
 
 
-def test_a_trigger_that_fails_is_blamed(field: Battlefield) -> None:
-    ground = field.ground("ONBUILD RUN true", "ONBUILD RUN echo E: Unable to locate package x; exit 4")
+def test_a_trigger_that_fails_is_blamed(own_bases: OwnBases) -> None:
+    own_base = own_bases.own_base("ONBUILD RUN true", "ONBUILD RUN echo E: Unable to locate package x; exit 4")
 
-    told = create(ground, "image", packages="tree")
+    told = create(own_base, "image", packages="tree")
 
     assert told.state == "failed"
     assert told.message == "A trigger of the base failed: `RUN echo E: Unable to locate package x; exit 4`."
 
 
-def test_a_step_after_the_triggers_is_blamed_for_its_own_failure(field: Battlefield) -> None:
-    ground = field.ground(*HARMLESS)
+def test_a_step_after_the_triggers_is_blamed_for_its_own_failure(own_bases: OwnBases) -> None:
+    own_base = own_bases.own_base(*HARMLESS)
 
-    told = create(ground, "image", packages="no-such-package-here")
+    told = create(own_base, "image", packages="no-such-package-here")
 
     assert told.state == "failed"
     assert told.message == "The base's distribution has no OS package `no-such-package-here`."

@@ -20,7 +20,7 @@ from commands.model.events import ImageBuilt
 from commands.model.images import ImageId
 from tests.kit.engine_space import LABEL, packed
 from tests.kit.program import PATIENCE, ROOT, becomes
-from tests.kit.program_on_engine import Ground
+from tests.kit.program_on_engine import OwnBase
 
 pytestmark = pytest.mark.engine
 
@@ -59,22 +59,22 @@ def own_image(settings: Settings) -> Iterator[ImageId]:
 
 
 @dataclass(frozen=True, slots=True)
-class Berth:
+class OwnImageRunner:
     """Runs containers of the image as OPERATING.md says: read-only, one volume, the daemon's socket and its group."""
 
     image: ImageId
-    ground: Ground
+    own_base: OwnBase
     settings: Settings
     socket: Path
 
     @contextmanager
     def container(self, *command: str, entrypoint: str | None = None) -> Iterator[str]:
         """Start a container; it and its volume are removed."""
-        raw, volume = self.ground.raw, f"warroom-test-{self.ground.mark}"
+        raw, volume = self.own_base.raw, f"warroom-test-{self.own_base.mark}"
         bundle = trusted_bundle(self.settings)
         host = raw.create_host_config(
             read_only=True,
-            tmpfs={"/tmp": ""},  # noqa: S108  # in the container
+            tmpfs={"/tmp": ""},
             binds=[
                 f"{volume}:{STATE}",
                 f"{self.socket}:{SOCKET}",
@@ -88,7 +88,7 @@ class Berth:
             command=list(command),
             entrypoint=entrypoint,
             environment=self.environment,
-            labels=self.ground.bench.labels,
+            labels=self.own_base.space.labels,
             host_config=host,
         )
         try:
@@ -103,7 +103,7 @@ class Berth:
         """The settings."""
         index = self.settings.index_url
         return {
-            "WARROOM_DEFAULT_BASE": self.ground.bench.base,
+            "WARROOM_DEFAULT_BASE": self.own_base.space.base,
             "WARROOM_DOCKER_HOST": f"{UNIX}{SOCKET}",
             **({"WARROOM_BUILD_NETWORK": self.settings.build_network} if self.settings.build_network else {}),
             **({"WARROOM_INDEX_URL": index.get_secret_value()} if index else {}),
@@ -113,28 +113,28 @@ class Berth:
     def ended(self, *command: str) -> tuple[int, dict[str, Any]]:
         """Run a command to its end: its exit status, and the one object that it printed."""
         with self.container(*command) as container:
-            status = self.ground.raw.wait(container, timeout=round(PATIENCE))["StatusCode"]
-            errors = self.ground.raw.logs(container, stdout=False).decode()
-            told = self.ground.raw.logs(container, stderr=False).decode()
+            status = self.own_base.raw.wait(container, timeout=round(PATIENCE))["StatusCode"]
+            errors = self.own_base.raw.logs(container, stdout=False).decode()
+            told = self.own_base.raw.logs(container, stderr=False).decode()
         assert told, errors
         return int(status), json.loads(told)
 
     def run_in(self, container: str, command: list[str]) -> int:
         """Run a further command in a container."""
-        started = self.ground.raw.exec_create(container, command)
-        self.ground.raw.exec_start(started["Id"])
-        return int(self.ground.raw.exec_inspect(started["Id"])["ExitCode"])
+        started = self.own_base.raw.exec_create(container, command)
+        self.own_base.raw.exec_start(started["Id"])
+        return int(self.own_base.raw.exec_inspect(started["Id"])["ExitCode"])
 
 
 @pytest.fixture
-def berth(own_image: ImageId, ground: Ground, settings: Settings, daemon: DockerDaemon) -> Berth:
+def runner(own_image: ImageId, own_base: OwnBase, settings: Settings, daemon: DockerDaemon) -> OwnImageRunner:
     if not daemon.endpoint.startswith(UNIX):
         pytest.skip("the daemon is on another machine: its socket cannot be given to a container")
-    return Berth(own_image, ground, settings, Path(daemon.endpoint.removeprefix(UNIX)))
+    return OwnImageRunner(own_image, own_base, settings, Path(daemon.endpoint.removeprefix(UNIX)))
 
 
 def config_of(image: ImageId, raw: docker.APIClient) -> dict[str, Any]:
-    told: dict[str, Any] = raw.inspect_image(image)  # type: ignore[no-untyped-call]  # its stub has no types
+    told: dict[str, Any] = raw.inspect_image(image)
     return dict(told["Config"])
 
 
@@ -153,25 +153,25 @@ def test_nothing_of_the_building_stays(own_image: ImageId, daemon: DockerDaemon)
     assert (outcome.exit_code, outcome.output) == (0, "")
 
 
-def test_it_finds_all_it_needs_with_a_read_only_root(berth: Berth) -> None:
-    status, told = berth.ended("check", "--json")
+def test_it_finds_all_it_needs_with_a_read_only_root(runner: OwnImageRunner) -> None:
+    status, told = runner.ended("check", "--json")
     faults = [line for line in told["lines"] if line["mark"] == "fault"]
     assert (status, faults) == (0, [])
 
 
-def test_it_makes_an_image_on_the_daemon_outside(berth: Berth) -> None:
-    line = f"/docker_image_create name={berth.ground.name('image')} dependencies=mechanize"
-    status, told = berth.ended("say", line, "--yes", "--json")
+def test_it_makes_an_image_on_the_daemon_outside(runner: OwnImageRunner) -> None:
+    line = f"/docker_image_create name={runner.own_base.name('image')} dependencies=mechanize"
+    status, told = runner.ended("say", line, "--yes", "--json")
     assert (status, told["state"]) == (0, "done"), told
-    (made,) = berth.ground.images()
+    (made,) = runner.own_base.images()
     assert made.id == told["id"]
 
 
-def test_its_health_check_tells_a_bot_that_runs_from_one_that_does_not(berth: Berth) -> None:
-    check = config_of(berth.image, berth.ground.raw)["Healthcheck"]["Test"]
+def test_its_health_check_tells_a_bot_that_runs_from_one_that_does_not(runner: OwnImageRunner) -> None:
+    check = config_of(runner.image, runner.own_base.raw)["Healthcheck"]["Test"]
     assert check[0] == "CMD"
-    with berth.container("room", "--port", "0") as running:
-        assert becomes(lambda: b"bot_started" in berth.ground.raw.logs(running))
-        assert berth.run_in(running, check[1:]) == 0
-    with berth.container("60", entrypoint="sleep") as other:
-        assert berth.run_in(other, check[1:]) == 1
+    with runner.container("room", "--port", "0") as running:
+        assert becomes(lambda: b"bot_started" in runner.own_base.raw.logs(running))
+        assert runner.run_in(running, check[1:]) == 0
+    with runner.container("60", entrypoint="sleep") as other:
+        assert runner.run_in(other, check[1:]) == 1

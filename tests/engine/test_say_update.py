@@ -17,7 +17,7 @@ from tests.kit.certificates import made_certificates
 from tests.kit.engine_space import LABEL, packed
 from tests.kit.private_engine import private_engine
 from tests.kit.program import Program
-from tests.kit.program_on_engine import Ground
+from tests.kit.program_on_engine import OwnBase
 from tests.kit.registries import PASSWORD, USER, RunningRegistry, guarded_registry, open_registry, tls_registry
 
 pytestmark = pytest.mark.engine
@@ -67,9 +67,9 @@ def pushed(raw: docker.APIClient, registry: RunningRegistry, image: str, path: s
     return name
 
 
-def holder(ground: Ground, name: str) -> str:
+def holder(own_base: OwnBase, name: str) -> str:
     """Say which image has a name."""
-    image = ground.bench.engine.find_image(name)
+    image = own_base.space.engine.find_image(name)
     assert image is not None, name
     return image.id
 
@@ -77,60 +77,60 @@ def holder(ground: Ground, name: str) -> str:
 # ── What the bot made ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def publish_base(ground: Ground, registry: RunningRegistry, version: str) -> str:
+def publish_base(own_base: OwnBase, registry: RunningRegistry, version: str) -> str:
     """Let the registry have a base with this version of a package; gives its name."""
     folder = f"/{PACKAGES}/example-{version}.dist-info"
-    base = ground.bench.built(f"RUN mkdir {folder} && printf '{metadata(version)}' > {folder}/METADATA")
-    return pushed(ground.raw, registry, base, ground.name("base"))
+    base = own_base.space.built(f"RUN mkdir {folder} && printf '{metadata(version)}' > {folder}/METADATA")
+    return pushed(own_base.raw, registry, base, own_base.name("base"))
 
 
 @pytest.fixture
-def outdated(ground: Ground, registry: RunningRegistry) -> str:
+def outdated(own_base: OwnBase, registry: RunningRegistry) -> str:
     """An image that the bot made, of which the base is newer by now: its name and own tag."""
-    base = publish_base(ground, registry, "1.0")
-    line = f"/docker_image_create name={ground.name('tool')} dependencies=six base={base}"
+    base = publish_base(own_base, registry, "1.0")
+    line = f"/docker_image_create name={own_base.name('tool')} dependencies=six base={base}"
     # Before the daemon has anything from there.
-    environment = {**ground.environment, "WARROOM_REGISTRIES": registry.address}
+    environment = {**own_base.environment, "WARROOM_REGISTRIES": registry.address}
     made = told(environment, line, "--yes")
     assert made["state"] == "done", made
-    publish_base(ground, registry, "2.0")
+    publish_base(own_base, registry, "2.0")
     return f"{made['image']}:{made['tag']}"
 
 
-def test_what_the_bot_made_is_rebuilt_on_the_newer_base_once_under_a_new_tag(ground: Ground, outdated: str) -> None:
-    latest = f"{ground.name('tool')}:latest"
-    old = holder(ground, outdated)
-    line = f"/docker_image_update image={ground.name('tool')}"
+def test_what_the_bot_made_is_rebuilt_on_the_newer_base_once_under_a_new_tag(own_base: OwnBase, outdated: str) -> None:
+    latest = f"{own_base.name('tool')}:latest"
+    old = holder(own_base, outdated)
+    line = f"/docker_image_update image={own_base.name('tool')}"
 
-    answer = told(ground.environment, line, "--yes")
-    status, again = say(ground.environment, line, "--yes")
+    answer = told(own_base.environment, line, "--yes")
+    status, again = say(own_base.environment, line, "--yes")
 
     (image,) = answer["images"]
     assert (answer["state"], image["ending"], image["name"]) == ("updated", "rebuilt", latest), answer
     new = f"{answer['image']}:{answer['tag']}"
     assert new not in (outdated, latest)
-    assert {name: holder(ground, name) for name in (outdated, image["kept_as"], latest, new)} == {
+    assert {name: holder(own_base, name) for name in (outdated, image["kept_as"], latest, new)} == {
         outdated: old,
         image["kept_as"]: old,
         latest: answer["id"],
         new: answer["id"],
     }
-    assert image["kept_as"].startswith(f"{ground.name('tool')}:before-")
+    assert image["kept_as"].startswith(f"{own_base.name('tool')}:before-")
     assert status == 0
     assert f"{latest} is up to date" in again
     assert "already on the newest allowed base and packages" in again
 
 
-def test_what_a_rebuild_brought_is_printed_and_goes_back(ground: Ground, outdated: str) -> None:
-    old = holder(ground, outdated)
+def test_what_a_rebuild_brought_is_printed_and_goes_back(own_base: OwnBase, outdated: str) -> None:
+    old = holder(own_base, outdated)
 
-    status, printed = say(ground.environment, f"/docker_image_update image={ground.name('tool')}", *THERE_AND_BACK)
+    status, printed = say(own_base.environment, f"/docker_image_update image={own_base.name('tool')}", *THERE_AND_BACK)
 
     assert status == 0, printed
     assert "rebuild: base" in printed
     assert "Python packages: 1 changed: example 1.0 → 2.0" in printed
-    assert f"✓ {ground.name('tool')}:latest was rolled back" in printed
-    assert holder(ground, f"{ground.name('tool')}:latest") == old
+    assert f"✓ {own_base.name('tool')}:latest was rolled back" in printed
+    assert holder(own_base, f"{own_base.name('tool')}:latest") == old
 
 
 # ── What was pulled ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -144,36 +144,36 @@ def publish(raw: docker.APIClient, registry: RunningRegistry, mark: str, version
     return pushed(raw, registry, image, path)
 
 
-def pulled(ground: Ground, registry: RunningRegistry, login: Mapping[str, str] | None = None) -> str:
+def pulled(own_base: OwnBase, registry: RunningRegistry, login: Mapping[str, str] | None = None) -> str:
     """Pull an image, and let the registry have a newer one."""
-    path = f"warroom-test/{ground.mark}"
-    name = publish(ground.raw, registry, ground.mark, "1.0", path)
-    ground.raw.pull(name, auth_config=dict(login) if login else None)
-    return publish(ground.raw, registry, ground.mark, "2.0", path)
+    path = f"warroom-test/{own_base.mark}"
+    name = publish(own_base.raw, registry, own_base.mark, "1.0", path)
+    own_base.raw.pull(name, auth_config=dict(login) if login else None)
+    return publish(own_base.raw, registry, own_base.mark, "2.0", path)
 
 
-def test_what_was_pulled_is_updated(ground: Ground, registry: RunningRegistry) -> None:
-    name = pulled(ground, registry)
-    old = holder(ground, name)
+def test_what_was_pulled_is_updated(own_base: OwnBase, registry: RunningRegistry) -> None:
+    name = pulled(own_base, registry)
+    old = holder(own_base, name)
 
-    answer = told(ground.environment, f"/docker_image_update image={name}", "--yes")
+    answer = told(own_base.environment, f"/docker_image_update image={name}", "--yes")
 
     (image,) = answer["images"]
     assert (answer["state"], image["ending"], f"{answer['image']}:{answer['tag']}") == ("updated", "updated", name)
-    assert (holder(ground, name), holder(ground, image["kept_as"])) == (answer["id"], old)
+    assert (holder(own_base, name), holder(own_base, image["kept_as"])) == (answer["id"], old)
     assert answer["id"] != old
 
 
-def test_what_a_pull_brought_is_printed_and_goes_back(ground: Ground, registry: RunningRegistry) -> None:
-    name = pulled(ground, registry)
-    old = holder(ground, name)
+def test_what_a_pull_brought_is_printed_and_goes_back(own_base: OwnBase, registry: RunningRegistry) -> None:
+    name = pulled(own_base, registry)
+    old = holder(own_base, name)
 
-    status, printed = say(ground.environment, f"/docker_image_update image={name}", *THERE_AND_BACK)
+    status, printed = say(own_base.environment, f"/docker_image_update image={name}", *THERE_AND_BACK)
 
     assert status == 0, printed
     assert "Python packages: 1 changed: example 1.0 → 2.0" in printed
     assert f"✓ {name} was rolled back" in printed
-    assert holder(ground, name) == old
+    assert holder(own_base, name) == old
 
 
 def test_of_all_images_only_what_changed_is_pulled(tmp_path: Path) -> None:
@@ -208,12 +208,12 @@ def test_of_all_images_only_what_changed_is_pulled(tmp_path: Path) -> None:
 # ── Registries that want a login, or have certificates of their own ─────────────────────────────────────────────────
 
 
-def test_a_guarded_registry_lets_in_who_has_logged_in(ground: Ground, tmp_path: Path) -> None:
+def test_a_guarded_registry_lets_in_who_has_logged_in(own_base: OwnBase, tmp_path: Path) -> None:
     with guarded_registry() as guarded:
-        name = pulled(ground, guarded, {"username": USER, "password": PASSWORD})
+        name = pulled(own_base, guarded, {"username": USER, "password": PASSWORD})
         auth = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         (tmp_path / "config.json").write_text(json.dumps({"auths": {guarded.address: {"auth": auth}}}))
-        environment = {**ground.environment, "DOCKER_CONFIG": str(tmp_path)}
+        environment = {**own_base.environment, "DOCKER_CONFIG": str(tmp_path)}
 
         status, printed = say(environment, f"/docker_image_update image={name}", "--yes")
 
@@ -222,11 +222,11 @@ def test_a_guarded_registry_lets_in_who_has_logged_in(ground: Ground, tmp_path: 
     assert PASSWORD not in printed
 
 
-def test_a_guarded_registry_without_a_login_is_told_with_what_to_do(ground: Ground, tmp_path: Path) -> None:
+def test_a_guarded_registry_without_a_login_is_told_with_what_to_do(own_base: OwnBase, tmp_path: Path) -> None:
     with guarded_registry() as guarded:
-        name = pulled(ground, guarded, {"username": USER, "password": PASSWORD})
+        name = pulled(own_base, guarded, {"username": USER, "password": PASSWORD})
         status, printed = say(
-            {**ground.environment, "DOCKER_CONFIG": str(tmp_path)}, f"/docker_image_update image={name}"
+            {**own_base.environment, "DOCKER_CONFIG": str(tmp_path)}, f"/docker_image_update image={name}"
         )
 
     assert status == 1
@@ -234,16 +234,16 @@ def test_a_guarded_registry_without_a_login_is_told_with_what_to_do(ground: Grou
     assert f"docker login {guarded.address}" in printed
 
 
-def test_a_registry_with_an_authority_of_its_own_is_trusted_by_it(ground: Ground, tmp_path: Path) -> None:
+def test_a_registry_with_an_authority_of_its_own_is_trusted_by_it(own_base: OwnBase, tmp_path: Path) -> None:
     certificates, others = (made_certificates(folder) for folder in folders(tmp_path, "own", "others"))
     with tls_registry(certificates) as registry:
-        name = pulled(ground, registry)
+        name = pulled(own_base, registry)
         trusted = certificates.trust_in(tmp_path / "trusted", registry.address)
         wrong = others.trust_in(tmp_path / "wrong", registry.address)
         line = f"/docker_image_update image={name}"
 
-        refused = say({**ground.environment, "WARROOM_REGISTRY_CERTIFICATES": str(wrong)}, line, "--yes")
-        let_in = say({**ground.environment, "WARROOM_REGISTRY_CERTIFICATES": str(trusted)}, line, "--yes")
+        refused = say({**own_base.environment, "WARROOM_REGISTRY_CERTIFICATES": str(wrong)}, line, "--yes")
+        let_in = say({**own_base.environment, "WARROOM_REGISTRY_CERTIFICATES": str(trusted)}, line, "--yes")
 
     assert refused[0] == 1
     assert f"The certificate of the registry {registry.address} is not trusted" in refused[1]
@@ -261,17 +261,17 @@ def folders(parent: Path, *names: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def newest(ground: Ground) -> LocalImage:
+def newest(own_base: OwnBase) -> LocalImage:
     """An image that stands on the first page of the list, whatever else this daemon has."""
-    image = ground.bench.built(f"RUN echo {ground.mark}")
-    ground.bench.engine.tag(image, ground.name("listed"), "1")
-    found = ground.bench.engine.find_image(image)
+    image = own_base.space.built(f"RUN echo {own_base.mark}")
+    own_base.space.engine.tag(image, own_base.name("listed"), "1")
+    found = own_base.space.engine.find_image(image)
     assert found is not None
     return found
 
 
-def test_the_list_is_printed_as_a_table(ground: Ground, newest: LocalImage) -> None:
-    wide = {**ground.environment, "COLUMNS": "250"}
+def test_the_list_is_printed_as_a_table(own_base: OwnBase, newest: LocalImage) -> None:
+    wide = {**own_base.environment, "COLUMNS": "250"}
 
     with Program("say", "/docker_images", environment=wide) as program:
         assert program.ended() == 0
@@ -279,19 +279,19 @@ def test_the_list_is_printed_as_a_table(ground: Ground, newest: LocalImage) -> N
 
     assert ["ID", "Repository", "Size", "Tag", "Created Time", "Created Since", "Made here"] in rows
     # The list is printed again where it is shown again, with what was counted meanwhile.
-    row = [row for row in rows if ground.name("listed") in row][-1]
+    row = [row for row in rows if own_base.name("listed") in row][-1]
     assert row[0] == newest.id.removeprefix("sha256:")[:12]
     assert (row[3], row[-1]) == ("1", "–")
 
 
-def test_the_list_for_scripts_has_the_rows_of_the_page(ground: Ground, newest: LocalImage) -> None:
-    answer = told(ground.environment, "/docker_images")
+def test_the_list_for_scripts_has_the_rows_of_the_page(own_base: OwnBase, newest: LocalImage) -> None:
+    answer = told(own_base.environment, "/docker_images")
 
     assert answer["state"] == "listed"
     assert answer["message"].startswith("Available Docker Images")
-    assert [image for image in answer["images"] if image["name"] == f"{ground.name('listed')}:1"] == [
+    assert [image for image in answer["images"] if image["name"] == f"{own_base.name('listed')}:1"] == [
         {
-            "name": f"{ground.name('listed')}:1",
+            "name": f"{own_base.name('listed')}:1",
             "id": newest.id.removeprefix("sha256:")[:12],
             "size": newest.size,
             "created": newest.created.isoformat(timespec="seconds"),

@@ -8,15 +8,15 @@ import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
 from tests.kit import faulty_updates as faults
-from tests.kit.faulty_updates import CASES, Case, Play, update_again
+from tests.kit.faulty_updates import CASES, FaultyUpdate, Play, update_again
 from tests.kit.update_site import (
     SMALL_DISK,
-    House,
-    Site,
-    Told,
-    hasty_house,
-    house,
-    private_house,
+    BotOnDaemon,
+    FaultResult,
+    RegistryImage,
+    bot_on_daemon,
+    bot_on_private_daemon,
+    hasty_bot_on_daemon,
     reachable_again,
     site,
 )
@@ -33,64 +33,64 @@ USED_UP = (
     "✗ `IMAGE`: The image `IMAGE@DIGEST` could not be pulled. *What to do:* The registry's rate limit is used up: "
     "wait, or `docker login` as the user that this program runs as."
 )
-STOPPED = Told(
+STOPPED = FaultResult(
     "Stopped after 0 of 1 image", "Stopped by <@U0BOB>. Images that were already updated stay updated.", UNTOUCHED
 )
 LOG_IN = "`docker login REGISTRY` as the user that this program runs as."
 
-OUTCOMES: Mapping[Play, Told] = {
-    faults.limit_at_the_check: Told(
+OUTCOMES: Mapping[Play, FaultResult] = {
+    faults.limit_at_the_check: FaultResult(
         NOT_CHECKED,
         "The registry `REGISTRY` allows no more requests for now.\n"
         "*What to do:* Try again in 90 s; with a login (`docker login REGISTRY`) it may allow more.",
         UNTOUCHED,
     ),
-    faults.limit_at_a_layer: Told(NOT_UPDATED, USED_UP, UNTOUCHED),
-    faults.error_after_a_layer: Told(NOT_UPDATED, USED_UP, UNTOUCHED),
-    faults.reset_that_passes: Told(IS_UPDATED, COMPARED, UPDATED),
+    faults.limit_at_a_layer: FaultResult(NOT_UPDATED, USED_UP, UNTOUCHED),
+    faults.error_after_a_layer: FaultResult(NOT_UPDATED, USED_UP, UNTOUCHED),
+    faults.reset_that_passes: FaultResult(IS_UPDATED, COMPARED, UPDATED),
     faults.reset_and_stop: STOPPED,
     faults.slow_and_stop: STOPPED,
-    faults.moved_before_the_click: Told(
+    faults.moved_before_the_click: FaultResult(
         IS_UPDATED,
         "⚠ *Warning:* `IMAGE` has changed since the review: it is another image in its registry now. "
         f"Look at the new review.\n{COMPARED}",
         {"latest": "newest", "before-JOB": "old"},
     ),
-    faults.moved_after_the_check: Told(IS_UPDATED, COMPARED, UPDATED),
-    faults.gone_after_the_check: Told(
+    faults.moved_after_the_check: FaultResult(IS_UPDATED, COMPARED, UPDATED),
+    faults.gone_after_the_check: FaultResult(
         NOT_UPDATED,
         "✗ `IMAGE`: There is no image `IMAGE@DIGEST` that this daemon may pull. *What to do:* The registry may "
         "have deleted it since the lookup: look the tag up again.",
         UNTOUCHED,
     ),
-    faults.no_login: Told(
+    faults.no_login: FaultResult(
         NOT_CHECKED,
         "The registry `REGISTRY` does not show `IMAGE` without a login, and none is configured here.\n"
         f"*What to do:* If the name is right, log in: {LOG_IN}",
         UNTOUCHED,
     ),
-    faults.wrong_login: Told(
+    faults.wrong_login: FaultResult(
         NOT_CHECKED,
         "The registry `REGISTRY` does not show `IMAGE` to the login that is configured here.\n"
         f"*What to do:* Log in with an account that may see it: {LOG_IN}",
         UNTOUCHED,
     ),
-    faults.right_login: Told(IS_UPDATED, COMPARED, UPDATED),
-    faults.login_ends_after_the_check: Told(
+    faults.right_login: FaultResult(IS_UPDATED, COMPARED, UPDATED),
+    faults.login_ends_after_the_check: FaultResult(
         NOT_UPDATED,
         "✗ `IMAGE`: The image `IMAGE@DIGEST` could not be pulled. *What to do:* The registry requires a login: "
         "`docker login` as the user that this program runs as.",
         UNTOUCHED,
     ),
-    faults.deleted_before_the_click: Told("✗ IMAGE is not here", "This Docker host has no image `IMAGE`.", {}),
-    faults.renamed_in_mid_pull: Told(
+    faults.deleted_before_the_click: FaultResult("✗ IMAGE is not here", "This Docker host has no image `IMAGE`.", {}),
+    faults.renamed_in_mid_pull: FaultResult(
         NOT_UPDATED,
         "✗ `IMAGE`: `IMAGE` has changed since the review: it is another image now. "
         "*What to do:* Update it again to review it anew.",
         # As after any `docker tag`: what had the name before is known by its digest alone.
         {"latest": "another", "nameless": "old"},
     ),
-    faults.two_at_once: Told(
+    faults.two_at_once: FaultResult(
         "✓ Nothing to change",
         "Waiting: another update of it is under way\n✓ `IMAGE`: Another update brought it meanwhile.",
         UPDATED,
@@ -108,55 +108,55 @@ def endpoint(docker_host: str | None) -> str:
 
 
 @pytest.fixture(scope="module")
-def hasty(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def hasty_bot(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotOnDaemon]:
     """A bot in this process, on the daemon of all tests."""
-    with hasty_house(endpoint, tmp_path_factory.mktemp("hasty")) as one:
+    with hasty_bot_on_daemon(endpoint, tmp_path_factory.mktemp("hasty")) as one:
         yield one
 
 
 @pytest.fixture
-def place(hasty: House) -> Iterator[Site]:
-    with site(hasty) as one:
+def image(hasty_bot: BotOnDaemon) -> Iterator[RegistryImage]:
+    with site(hasty_bot) as one:
         yield one
 
 
-def named(case: Case) -> str:
+def named(case: FaultyUpdate) -> str:
     return case.fault
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
-def test_a_fault_is_told_and_the_daemon_holds_what_is_said(case: Case, place: Site) -> None:
-    assert case.play(place) == OUTCOMES[case.play]
+def test_a_fault_is_told_and_the_daemon_holds_what_is_said(case: FaultyUpdate, image: RegistryImage) -> None:
+    assert case.play(image) == OUTCOMES[case.play]
 
 
-def test_a_registry_that_wants_to_be_left_alone_is_asked_once(place: Site) -> None:
-    assert faults.limit_at_the_check(place).heads == 1
+def test_a_registry_that_wants_to_be_left_alone_is_asked_once(image: RegistryImage) -> None:
+    assert faults.limit_at_the_check(image).heads == 1
 
 
 STOPS = [faults.reset_and_stop, faults.slow_and_stop]
 
 
 @pytest.mark.parametrize("play", STOPS)
-def test_a_stop_waits_for_no_layer(play: Play, place: Site) -> None:
-    assert play(place) == STOPPED
-    (_, layer) = place.registry.layers(place.repository, "latest")
+def test_a_stop_waits_for_no_layer(play: Play, image: RegistryImage) -> None:
+    assert play(image) == STOPPED
+    (_, layer) = image.registry.layers(image.repository, "latest")
     # Given time, it would have come: `tests.bench.faults` tells how long a Stop takes.
-    assert place.registry.gets_of(layer) > 0
-    assert place.registry.times_served(layer) == 0
+    assert image.registry.gets_of(layer) > 0
+    assert image.registry.times_served(layer) == 0
 
 
 @pytest.mark.parametrize("play", [faults.limit_at_a_layer, faults.error_after_a_layer, *STOPS])
-def test_an_update_that_came_to_nothing_goes_through_once_all_is_well(play: Play, place: Site) -> None:
-    play(place)
-    assert update_again(place) == Told(IS_UPDATED, COMPARED, UPDATED)
+def test_an_update_that_came_to_nothing_goes_through_once_all_is_well(play: Play, image: RegistryImage) -> None:
+    play(image)
+    assert update_again(image) == FaultResult(IS_UPDATED, COMPARED, UPDATED)
 
 
 # ── Daemons that come to harm ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_full_disk_is_told_and_the_old_image_stays(tmp_path: Path) -> None:
-    with private_house(tmp_path, disk=SMALL_DISK) as small, site(small) as place:
-        assert faults.full_disk(place) == Told(
+    with bot_on_private_daemon(tmp_path, disk=SMALL_DISK) as small, site(small) as image:
+        assert faults.full_disk(image) == FaultResult(
             NOT_UPDATED,
             "✗ `IMAGE`: The Docker daemon has no space left on its disk. *What to do:* Free some (`docker system "
             "df` shows what takes it, `docker builder prune` empties the build cache), then try again.",
@@ -165,15 +165,15 @@ def test_a_full_disk_is_told_and_the_old_image_stays(tmp_path: Path) -> None:
 
 
 def test_a_daemon_killed_in_mid_pull_has_the_old_image_when_it_is_back_and_is_updated_then(tmp_path: Path) -> None:
-    with private_house(tmp_path) as mortal, site(mortal) as place:
-        assert faults.daemon_killed(place) == Told(
+    with bot_on_private_daemon(tmp_path) as mortal, site(mortal) as image:
+        assert faults.daemon_killed(image) == FaultResult(
             NOT_UPDATED,
             "✗ `IMAGE`: The connection to the Docker daemon at `DAEMON` was lost while it was to pull "
             "`IMAGE@DIGEST`. *What to do:* See whether it runs (`systemctl status docker`), then try again.",
             UNTOUCHED,
         )
-        with reachable_again(place):
-            assert update_again(place) == Told(IS_UPDATED, COMPARED, UPDATED)
+        with reachable_again(image):
+            assert update_again(image) == FaultResult(IS_UPDATED, COMPARED, UPDATED)
 
 
 # ── Passwords ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -192,12 +192,12 @@ def test_a_secret_is_found_in_its_disguises() -> None:
 
 
 def test_no_password_is_shown_logged_or_stored(endpoint: str, tmp_path: Path) -> None:
-    with house(endpoint, tmp_path) as whole:
+    with bot_on_daemon(endpoint, tmp_path) as whole:
         addresses = []
         for play in (faults.wrong_login, faults.right_login, faults.login_ends_after_the_check):
-            with site(whole) as place:
-                assert play(place) == OUTCOMES[play]
-                addresses.append(place.registry.address)
+            with site(whole) as image:
+                assert play(image) == OUTCOMES[play]
+                addresses.append(image.registry.address)
         told = whole.everything_told()
     assert [address for address in addresses if address not in told] == []
     secrets = [*disguises(faults.SECRET), *disguises(faults.WRONG_SECRET)]

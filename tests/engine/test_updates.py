@@ -248,7 +248,7 @@ def test_an_image_that_digests_of_two_repositories_name_goes_completely(
 def test_an_image_that_a_container_took_after_the_check_keeps_its_names(
     daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies, raw: docker.APIClient
 ) -> None:
-    class Blind(DockerDaemon):
+    class EngineWithoutContainers(DockerDaemon):
         def containers(self) -> tuple[Container, ...]:
             return ()
 
@@ -259,7 +259,7 @@ def test_an_image_that_a_container_took_after_the_check_keeps_its_names(
     proposal = _removal(daemon, name)
     container = raw.create_container(image.id, command=["/nothing"])["Id"]
     try:
-        with closing(Blind(daemon.endpoint)) as blind, pytest.raises(ImageInUse):
+        with closing(EngineWithoutContainers(daemon.endpoint)) as blind, pytest.raises(ImageInUse):
             done(proposal, replace(dependencies, engine=blind), THIRD)
         found = daemon.find_image(image.id)
     finally:

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from commands.engine.docker_daemon import DockerDaemon
 
-Answer = Callable[["Request"], None]
+Answer = Callable[["DaemonRequest"], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DaemonRequest:
     """One request; `say` sends the head of the answer, `piece` a piece of its body, `end` what ends it."""
 
     path: str
@@ -53,7 +53,7 @@ def listening(folder: Path, answers: dict[str, Answer]) -> Iterator[ScriptedDaem
     """Listen on a socket in this folder; `/version` is answered as Docker 20.10 does unless it is scripted."""
     daemon = ScriptedDaemon(f"unix://{folder}/d.sock", {"/version": _version, **answers})
 
-    class Conversation(BaseHTTPRequestHandler):
+    class DaemonHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -61,15 +61,18 @@ def listening(folder: Path, answers: dict[str, Answer]) -> Iterator[ScriptedDaem
             path = unquote(parts.path).removeprefix("/v1.41")
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             daemon.asked.append(path)
-            daemon.answers.get(path, _not_found)(Request(path, parse_qs(parts.query), self))
+            daemon.answers.get(path, _not_found)(DaemonRequest(path, parse_qs(parts.query), self))
 
-        do_POST = do_GET  # noqa: N815  # the names that http.server calls
-        do_DELETE = do_GET  # noqa: N815  # the same
+        def do_POST(self) -> None:
+            self.do_GET()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+        def do_DELETE(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with _Server(f"{folder}/d.sock", Conversation) as server:
+    with _UnixServer(f"{folder}/d.sock", DaemonHandler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -106,7 +109,7 @@ def saying(body: bytes, *, status: int = 200) -> Answer:
 def streaming(*pieces: bytes, whole: bool = True) -> Answer:
     """Answer piece by piece; an answer that is not whole breaks off."""
 
-    def answer(request: Request) -> None:
+    def answer(request: DaemonRequest) -> None:
         request.begin()
         for piece in pieces:
             request.piece(piece)
@@ -118,13 +121,13 @@ def streaming(*pieces: bytes, whole: bool = True) -> Answer:
     return answer
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
+class _UnixServer(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
 
-def _version(request: Request) -> None:
+def _version(request: DaemonRequest) -> None:
     request.say(b'{"ApiVersion": "1.41"}')
 
 
-def _not_found(request: Request) -> None:
+def _not_found(request: DaemonRequest) -> None:
     request.say(b'{"message": "no such path"}', status=404)

@@ -32,8 +32,7 @@ from commands.errors import BuildFailed, ImageInUse, ImageNotFound, Problem
 from commands.model.events import ImageBuilt, StepDone, StepStarted
 from commands.model.images import Container, ImageId, Layer, ListedImage, LocalImage, Platform
 from commands.model.references import Reference
-from tests.fakes.control import Control as Control  # noqa: PLC0414  # tests that script this engine take it from here
-from tests.fakes.control import build_stopped, pull_stopped, unavailable
+from tests.fakes.control import Control, build_stopped, pull_stopped, unavailable
 from tests.fakes.dockerfiles import dockerfile_in, files_in, steps_of
 from tests.fakes.toy_machine import command_run, mounted, step_run
 from tests.kit.engine_space import packed
@@ -243,8 +242,9 @@ class FakeEngine:
         known = self._known(image)
         return self.histories.get(image, (Layer("", known.size),))
 
-    def disk_use(self, *, seconds: float) -> int:  # noqa: ARG002  # a fake has counted at once
+    def disk_use(self, *, seconds: float) -> int:
         """Give what a test says, or the sizes of all images."""
+        del seconds  # a fake counts at once
         self._up()
         if isinstance(self.disk, Problem):
             raise self.disk

@@ -1,7 +1,7 @@
 """What goes on inside a Docker host: scripts by which builds and containers of a `FakeEngine` go as on a healthy one.
 
 A build reads its context as its Dockerfile does and remembers what the image then holds; the programs that the bot
-sends into containers answer from that memory. Tests say what goes wrong, and hold things up at a `Turnstile`.
+sends into containers answer from that memory. Tests say what goes wrong, and hold things up at a `Gate`.
 """
 
 import hashlib
@@ -19,14 +19,15 @@ from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, Problem
 from commands.inside import inline
 from commands.model.events import ImageBuilt, LogLine, StepDone, StepFailed, StepStarted
 from commands.model.images import ImageId, LocalImage
-from tests.fakes.engine import FIRST_MOMENT, PLATFORM, Control, FakeEngine
+from tests.fakes.control import Control
+from tests.fakes.engine import FIRST_MOMENT, PLATFORM, FakeEngine
 
 DEFAULT_BASE = "demisto/python3-deb"
 PATIENCE_SECONDS = 120.0
 """How long a test waits for something that should come at once: only a broken test, not a slow machine, gets there."""
 
 
-class Turnstile:
+class Gate:
     """A place where what a fake does waits while a test keeps it shut."""
 
     def __init__(self) -> None:
@@ -56,7 +57,7 @@ class Turnstile:
         """Wait until so many wait here."""
         with self._changed:
             came = self._changed.wait_for(lambda: self._waiting >= count, PATIENCE_SECONDS)
-        assert came, f"only {self._waiting} of {count} came to the turnstile"
+        assert came, f"only {self._waiting} of {count} came to the gate"
 
     def pass_through(self, check: Callable[[], None] = lambda: None) -> None:
         """Wait until it is open; `check` is called meanwhile and may raise."""
@@ -75,7 +76,7 @@ class Turnstile:
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class ImageContent:
     """What an image holds: the version of its Python, its installers of OS packages, what is installed."""
 
     python: str | None = "3.11.2"
@@ -95,9 +96,9 @@ class Host:
     """
 
     def __init__(self) -> None:
-        self.steps = Turnstile()
-        self.looks = Turnstile()
-        self.checks = Turnstile()
+        self.steps = Gate()
+        self.looks = Gate()
+        self.checks = Gate()
         self.failing: dict[int, Problem] = {}
         self.import_errors: dict[str, str] = {}
         self.left_out: set[str] = set()
@@ -105,22 +106,22 @@ class Host:
         self.is_deaf = False
         self.hang_up: Callable[[], None] = lambda: None
         self.says = ["Reading package lists...", "Done."]
-        self._inside: dict[ImageId, Inside] = {}
+        self._inside: dict[ImageId, ImageContent] = {}
         self.engine = FakeEngine(build_script=self.build, run_script=self.run)
         self.add_base(DEFAULT_BASE)
 
     # ── What tests put there, and look at ───────────────────────────────────────────────────────────────────────
 
     def add_base(
-        self, name: str, inside: Inside | None = None, *, labels: Mapping[str, str] | None = None
+        self, name: str, inside: ImageContent | None = None, *, labels: Mapping[str, str] | None = None
     ) -> LocalImage:
         """Put a base on the daemon; one that has `labels` was made there and is in no registry."""
         digests = () if labels else (f"{name}@{_digest(name)}",)
         image = self.engine.add_image(f"{name}:latest", repo_digests=digests, labels=labels, size=150_000_000)
-        self._inside[image.id] = inside or Inside()
+        self._inside[image.id] = inside or ImageContent()
         return image
 
-    def offer(self, reference: str, inside: Inside | None = None) -> LocalImage:
+    def offer(self, reference: str, inside: ImageContent | None = None) -> LocalImage:
         """Put a base into the hub, under a full reference."""
         image = LocalImage(
             id=ImageId(_digest(f"image {reference}")),
@@ -133,11 +134,11 @@ class Host:
             platform=PLATFORM,
             layers=(_digest(f"layer {reference}"),),
         )
-        self._inside[image.id] = inside or Inside()
+        self._inside[image.id] = inside or ImageContent()
         self.engine.hub[reference] = image
         return image
 
-    def inside(self, reference: str) -> Inside:
+    def inside(self, reference: str) -> ImageContent:
         """Say what an image holds."""
         image = self.engine.find_image(reference)
         assert image is not None, f"there is no image {reference}"
@@ -219,10 +220,10 @@ class Host:
 
         return check
 
-    def _filled(self, base: Inside, files: Mapping[str, str]) -> Inside:
+    def _filled(self, base: ImageContent, files: Mapping[str, str]) -> ImageContent:
         locked = {name: version for name, version, _ in _locked(files)}
         wanted = [line.partition("=") for line in files.get("os/os-packages.txt", "").split()]
-        return Inside(
+        return ImageContent(
             base.python,
             base.installers,
             {**base.distributions, **self._installed(locked)},
@@ -233,7 +234,7 @@ class Host:
         kept = {name: version for name, version in wanted.items() if name not in self.left_out}
         return {name: self.other_versions.get(name, version) for name, version in kept.items()}
 
-    def _check(self, inside: Inside, question: Mapping[str, list[str]]) -> Iterator[dict[str, object]]:
+    def _check(self, inside: ImageContent, question: Mapping[str, list[str]]) -> Iterator[dict[str, object]]:
         wanted = question["os_packages"]
         yield {
             "kind": "facts",
@@ -249,7 +250,7 @@ class Host:
         yield {"kind": "end"}
 
 
-def _look(inside: Inside) -> Iterator[str]:
+def _look(inside: ImageContent) -> Iterator[str]:
     match inside.python:
         case None:
             pass

@@ -11,8 +11,8 @@ from hashlib import sha256
 
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
-from tests.fakes.loopback import Reply, Request
-from tests.fakes.scripted_registry import Scripted, basic, scripted
+from tests.fakes.loopback import LoopbackRequest, Reply
+from tests.fakes.scripted_registry import ScriptedRegistry, basic, scripted
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html; charset=utf-8"
@@ -28,10 +28,10 @@ class FakeIndex:
     files: dict[str, bytes] = field(default_factory=dict)
     login: tuple[str, str] | None = None
     is_html: bool = False
-    server: Scripted | None = None
+    server: ScriptedRegistry | None = None
 
     @property
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[LoopbackRequest]:
         """Give the requests so far."""
         assert self.server is not None
         return self.server.requests
@@ -52,7 +52,7 @@ class FakeIndex:
         """Give the address as somebody configures it."""
         return self.url.replace("://", f"://{':'.join(self.login)}@") if self.login else self.url
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: LoopbackRequest) -> Reply:
         """Answer as an index does."""
         if self.login and request.authorization != basic(*self.login):
             return Reply(401, {"WWW-Authenticate": "Basic realm=index"})

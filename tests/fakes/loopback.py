@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 _RESET = struct.pack("ii", 1, 0)
 """Of SO_LINGER: closing sends a reset instead of an end."""
 
+# The types of `socketserver`.
+_Connection = socket.socket | tuple[bytes, socket.socket]
+_Address = Any
+
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LoopbackRequest:
     """One request as it came in."""
 
     method: str
@@ -37,7 +42,7 @@ class Reply:
     length: int = 0
 
 
-Respond = Callable[[Request], Reply]
+Respond = Callable[[LoopbackRequest], Reply]
 """May raise `ConnectionResetError` as well."""
 
 
@@ -77,12 +82,13 @@ class Loopback(ThreadingHTTPServer):
         """Host and port."""
         return f"127.0.0.1:{self.server_port}"
 
-    def process_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]  # never a datagram
+    def process_request(self, request: _Connection, client_address: _Address) -> None:
         # Whatever comes of it: that somebody connected is what tests count.
         self.connections += 1
         super().process_request(request, client_address)
 
-    def finish_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]  # never a datagram
+    def finish_request(self, request: _Connection, client_address: _Address) -> None:
+        assert isinstance(request, socket.socket)  # never a datagram
         # The handshake belongs to the request's own thread.
         self.open.add(request)
         try:
@@ -124,14 +130,18 @@ class _Requests(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        request = Request(self.command, self.path, self.headers.get("Authorization"), body, dict(self.headers))
+        request = LoopbackRequest(self.command, self.path, self.headers.get("Authorization"), body, dict(self.headers))
         try:
             self._send(self.server.respond(request))
         except OSError:  # Either side broke off.
             self.close_connection = True
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
-    do_HEAD = do_POST = do_GET  # noqa: N815  # the names that http.server calls
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self.do_GET()
 
     def _send(self, reply: Reply) -> None:
         if reply.status:
@@ -143,5 +153,5 @@ class _Requests(BaseHTTPRequestHandler):
             for part in reply.parts:
                 self.wfile.write(part)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+    def log_message(self, *_: object) -> None:
         """Say nothing."""

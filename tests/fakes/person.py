@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import JsonValue
 
 from bot.room.client.room_client import ClickSent, CommandSent, RoomClosedError, RoomError
-from bot.room.events import Block, Message, MessageEdited, Metadata, RoomEvent
+from bot.room.events import Block, MessageEdited, Metadata, RoomEvent, RoomMessage
 from bot.slack.views.buttons import meaning
 from bot.slack.views.kinds import BY_ACTION
 
@@ -36,7 +36,7 @@ def dialog(
     text: str = "",
     facts: Mapping[str, JsonValue] | None = None,
     ts: str = "10.1",
-) -> Message:
+) -> RoomMessage:
     """Make the bot's dialog for a command, with this state, buttons and menus; `facts` are more metadata."""
     says: Block = {"type": "section", "text": {"type": "mrkdwn", "text": state}}
     elements: list[JsonValue] = [
@@ -53,7 +53,7 @@ def dialog(
         "buttons": {action: meaning(BY_ACTION[action]) for action in actions if action in BY_ACTION},
         **(facts or {}),
     }
-    return Message(
+    return RoomMessage(
         ts=ts,
         channel="C0WARROOM",
         author="U0BOT",
@@ -63,9 +63,9 @@ def dialog(
     )
 
 
-def note(text: str, *, answers: str | None) -> Message:
+def note(text: str, *, answers: str | None) -> RoomMessage:
     """Make something that the bot says to the person alone."""
-    return Message(ts="11.1", channel="C0WARROOM", author="U0BOT", text=text, only_for="U0ALICE", answers=answers)
+    return RoomMessage(ts="11.1", channel="C0WARROOM", author="U0BOT", text=text, only_for="U0ALICE", answers=answers)
 
 
 @dataclass(slots=True)
@@ -76,8 +76,8 @@ class FakePerson:
     how long that was.
     """
 
-    said: list[Message | RoomEvent] = field(default_factory=list)
-    after: dict[str, list[Message | RoomEvent]] = field(default_factory=dict)
+    said: list[RoomMessage | RoomEvent] = field(default_factory=list)
+    after: dict[str, list[RoomMessage | RoomEvent]] = field(default_factory=dict)
     refuses: dict[str, str] = field(default_factory=dict)
     typed: list[str] = field(default_factory=list)
     clicks: list[tuple[str, str]] = field(default_factory=list)
@@ -119,4 +119,6 @@ class FakePerson:
             return None
         happened = self.said.pop(0)
         self.sequence += 1
-        return MessageEdited(sequence=self.sequence, message=happened) if isinstance(happened, Message) else happened
+        return (
+            MessageEdited(sequence=self.sequence, message=happened) if isinstance(happened, RoomMessage) else happened
+        )

@@ -9,15 +9,15 @@ from commands.errors import ImageNotFound, Problem, RegistryLimited, RegistryNot
 from commands.model.images import Digest
 from commands.model.references import HUB, Reference
 from commands.registry.interface import Quota, Remote
-from tests.fakes.host import Turnstile
+from tests.fakes.host import Gate
 
 
 class FakeRegistries:
     """Used by many threads at once. `digests` and `problems` are by full name; what has neither is not found.
 
     `quotas` are by registry. With a `mirror` the answers for names without a registry come from there. `asked` are the
-    names for which a HEAD would have been sent, in order; each look-up passes the turnstile of its registry in
-    `turnstiles`, if it has one. `most_at_once` is how many ran side by side. `forbidden` are registries that may
+    names for which a HEAD would have been sent, in order; each look-up passes the gate of its registry in
+    `gates`, if it has one. `most_at_once` is how many ran side by side. `forbidden` are registries that may
     not be asked.
     """
 
@@ -26,7 +26,7 @@ class FakeRegistries:
         self.digests: dict[str, Digest] = {}
         self.problems: dict[str, Problem] = {}
         self.quotas: dict[str, Quota] = {}
-        self.turnstiles: dict[str, Turnstile] = {}
+        self.gates: dict[str, Gate] = {}
         self.asked: list[str] = []
         self.most_at_once = 0
         self.forbidden: set[str] = set()
@@ -54,8 +54,8 @@ class FakeRegistries:
         self.require(reference)
         name = f"{reference.repository}:{reference.tag or 'latest'}"
         with self._counted(reference.registry, name):
-            if turnstile := self.turnstiles.get(reference.registry):
-                turnstile.pass_through()
+            if gate := self.gates.get(reference.registry):
+                gate.pass_through()
             return self._answer(reference, name)
 
     @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from commands.model.images import Digest, Platform
 from commands.model.references import Reference
-from tests.fakes.loopback import Reply, Request, listening
+from tests.fakes.loopback import LoopbackRequest, Reply, listening
 from tests.fakes.packed_image import LAYER, Blob, content_of, index_of, packed_image
 
 _CHUNK = 16 << 10
@@ -37,7 +37,7 @@ class FakeRegistry:
         self.address = address
         self.platform = platform
         self.limited = False
-        self.requests: list[Request] = []
+        self.requests: list[LoopbackRequest] = []
         self.blob_asked = threading.Event()
         self.blob_broken = threading.Event()
         self.blobs: dict[str, Blob] = {}
@@ -186,14 +186,14 @@ class FakeRegistry:
 
     # ── Answering ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def respond(self, request: Request) -> Reply:
+    def respond(self, request: LoopbackRequest) -> Reply:
         """Record a request and answer it."""
         self.requests.append(request)
         answer = _rest_of(self._answer(request), request.headers.get("Range", ""))
         headers = {"Content-Type": answer.kind, **answer.headers}
         return Reply(answer.status, headers, self._flow(answer), len(answer.content))
 
-    def _answer(self, request: Request) -> _Answer:
+    def _answer(self, request: LoopbackRequest) -> _Answer:
         if self._password is not None and request.authorization != self._password:
             return _error(401, "authentication required", {"WWW-Authenticate": 'Basic realm="a, fake"'})
         match request.path.strip("/").split("/"):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bot.dialogs.stages import FINAL, Attachment, Dialog, DialogId
-from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+from tests.fakes.host import PATIENCE_SECONDS, Gate
 
 Stage = TypeVar("Stage")
 
@@ -21,7 +21,7 @@ class FakeScreen:
         self.files: list[tuple[DialogId, Attachment]] = []
         self.breaks_at: type[Dialog] | None = None
         self.holds_at: type[Dialog] | None = None
-        self.held = Turnstile()
+        self.held = Gate()
         self._changed = threading.Condition()
 
     def show(self, dialog: Dialog) -> None:

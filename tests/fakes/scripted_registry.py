@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from tests.fakes.loopback import Loopback, Reply, Request, Respond, listening
+from tests.fakes.loopback import Loopback, LoopbackRequest, Reply, Respond, listening
 
 DIGEST = f"sha256:{'4d' * 32}"
 _PATIENCE = 120.0
 
 
 @dataclass(slots=True)
-class Scripted:
+class ScriptedRegistry:
     """What is there; `respond` may be changed at any time, as may the server's `tls`."""
 
     server: Loopback
     respond: Respond
-    requests: list[Request] = field(default_factory=list)
+    requests: list[LoopbackRequest] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -33,7 +33,7 @@ class Scripted:
         """The same host under a name that is not of loopback: Docker wants TLS there."""
         return self.address.replace("127.0.0.1", "0.0.0.0")
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: LoopbackRequest) -> Reply:
         self.requests.append(request)
         return self.respond(request)
 
@@ -44,10 +44,10 @@ class Scripted:
 
 
 @contextmanager
-def scripted(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+def scripted(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedRegistry]:
     """Serve on a free port of 127.0.0.1."""
     with listening(tls) as server:
-        script = Scripted(server, respond)
+        script = ScriptedRegistry(server, respond)
         server.respond = script.answer
         yield script
 
@@ -63,7 +63,7 @@ def fails(status: int, headers: Mapping[str, str] | None = None) -> Respond:
     return lambda _: Reply(status, headers or {})
 
 
-def resets(_: Request) -> Reply:
+def resets(_: LoopbackRequest) -> Reply:
     """Break off instead of an answer."""
     raise ConnectionResetError
 
@@ -82,7 +82,7 @@ def basic(user: str, password: str) -> str:
 def with_password(user: str, password: str) -> Respond:
     """Be a registry that wants a password at each request."""
 
-    def respond(request: Request) -> Reply:
+    def respond(request: LoopbackRequest) -> Reply:
         if request.authorization == basic(user, password):
             return found()
         return Reply(401, {"WWW-Authenticate": 'Basic realm="ours, and yours"'})
@@ -98,7 +98,7 @@ def with_tokens(
     The token is `t0k3n` unless `token` says what is answered.
     """
 
-    def respond(request: Request) -> Reply:
+    def respond(request: LoopbackRequest) -> Reply:
         url = urlsplit(request.path)
         if url.path == "/token":
             form = parse_qs(request.body.decode()).get("refresh_token", [None])[0]
@@ -112,20 +112,20 @@ def with_tokens(
     return respond
 
 
-class Silence:
+class SilentHost:
     """Be a host that takes requests and says nothing until `end`; or next to nothing, which keeps time-outs off."""
 
     def __init__(self) -> None:
         self._over = threading.Event()
 
-    def respond(self, _: Request) -> Reply:
+    def respond(self, _: LoopbackRequest) -> Reply:
         self._over.wait(_PATIENCE)
         raise ConnectionResetError
 
-    def drip(self, _: Request) -> Reply:
+    def drip(self, _: LoopbackRequest) -> Reply:
         return Reply(0, parts=self._drops())
 
-    def drip_body(self, _: Request) -> Reply:
+    def drip_body(self, _: LoopbackRequest) -> Reply:
         return Reply(200, parts=self._drops(), length=1 << 20)
 
     def _drops(self) -> Iterator[bytes]:

@@ -30,7 +30,7 @@ class Exited:
 
 
 Happening = Printed | Slept | Exited
-_SCRATCH = "/tmp/"  # noqa: S108  # in a container that only seems to be there
+_SCRATCH = "/tmp/"
 
 
 def played(script: str, *, files: Mapping[str, bytes], user: str, scratch: int | None = None) -> Iterator[Happening]:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Scripted:
+class ScriptedAnswer:
     """What a method answers."""
 
     body: Mapping[str, Any]
@@ -19,10 +19,10 @@ class Scripted:
 
 
 @contextmanager
-def slack_api(answers: Mapping[str, Scripted]) -> Iterator[str]:
+def slack_api(answers: Mapping[str, ScriptedAnswer]) -> Iterator[str]:
     """Serve these answers by method, and give the API's address."""
 
-    class Requests(BaseHTTPRequestHandler):
+    class SlackApiHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", "0")))
             answer = answers[self.path.rpartition("/")[2]]
@@ -34,10 +34,10 @@ def slack_api(answers: Mapping[str, Scripted]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that http.server gives
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Requests) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlackApiHandler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

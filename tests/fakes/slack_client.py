@@ -16,7 +16,7 @@ Refusal = Exception | None
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SlackCall:
     """One call as it came: `at` by the test's clock."""
 
     method: str
@@ -41,24 +41,24 @@ def refusal(error: str, *, status: int = 200, retry_after: int | None = None) ->
         headers=headers,
         status_code=status,
     )
-    return SlackApiError(f"refused: {error}", answer)  # type: ignore[no-untyped-call]  # the SDK has no types here
+    return SlackApiError(f"refused: {error}", answer)
 
 
 @dataclass(slots=True)
 class FakeSlackClient:
     """The part of the SDK's client that the bot uses. `refuse` decides on every call; `script` goes first."""
 
-    refuse: Callable[[Call], Refusal] = lambda _: None
+    refuse: Callable[[SlackCall], Refusal] = lambda _: None
     clock: Callable[[], float] = lambda: 0.0
     script: deque[Refusal] = field(default_factory=deque)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[SlackCall] = field(default_factory=list)
     messages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """What stands in the channel now, by `ts`; replies are in `calls` alone."""
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def api_call(self, api_method: str, *, json: dict[str, Any]) -> dict[str, Any]:
         """Take a call, or refuse it."""
-        self._take(Call(api_method, deepcopy(json), self.clock()))
+        self._take(SlackCall(api_method, deepcopy(json), self.clock()))
         with self._changed:
             if api_method == "chat.update" and json["ts"] not in self.messages:
                 raise refusal("message_not_found")
@@ -69,7 +69,7 @@ class FakeSlackClient:
 
     def files_upload_v2(self, **arguments: object) -> dict[str, Any]:
         """Take a file, or refuse it."""
-        self._take(Call("files", dict(arguments), self.clock()))
+        self._take(SlackCall("files", dict(arguments), self.clock()))
         return {"ok": True, "files": [{}]}
 
     def delete(self, ts: str) -> None:
@@ -81,7 +81,7 @@ class FakeSlackClient:
         with self._changed:
             assert self._changed.wait_for(wanted, timeout=seconds), self.calls
 
-    def _take(self, call: Call) -> None:
+    def _take(self, call: SlackCall) -> None:
         with self._changed:
             self.calls.append(call)
             self._changed.notify_all()

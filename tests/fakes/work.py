@@ -24,7 +24,7 @@ from commands.errors import BuildStopped
 from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
 from commands.model.outcomes import Created, Removed, RolledBack, Undecided, Updated
 from commands.model.requests import Query
-from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+from tests.fakes.host import PATIENCE_SECONDS, Gate
 from tests.kit.examples import CREATED, PROPOSAL
 
 EVENTS: tuple[Event, ...] = (StepsPlanned(("Base", "Check the result")), StepStarted(1), LogLine(1, "Unpacking wget"))
@@ -51,7 +51,7 @@ def end_of(proposal: Proposal, outcome: Outcome) -> End | ImageUndecided:
             raise AssertionError(f"{outcome} is no outcome of {proposal}")
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """The process is no more: nothing that follows it is done."""
 
 
@@ -59,16 +59,16 @@ class FakeWork:
     """Work as jobs ask for it. An outcome that is an exception is raised.
 
     `answers`, `builds`, `settles`, `turns` and `counts` are passed by what is under way; a build that is told to end
-    does not wait for its turnstile. `pages` are what a list can be turned to. Exceptions put into `engine_troubles` are
+    does not wait for its gate. `pages` are what a list can be turned to. Exceptions put into `engine_troubles` are
     raised first, one by each `keep` and `clean`.
     """
 
     def __init__(self) -> None:
-        self.answers = Turnstile()
-        self.builds = Turnstile()
-        self.settles = Turnstile()
-        self.turns = Turnstile()
-        self.counts = Turnstile()
+        self.answers = Gate()
+        self.builds = Gate()
+        self.settles = Gate()
+        self.turns = Gate()
+        self.counts = Gate()
         self.answer_is: Answer | BaseException = PROPOSAL
         self.reports: Iterable[str] = ("Looking at the base",)
         self.events: Iterable[Event] = EVENTS
@@ -89,8 +89,8 @@ class FakeWork:
     def die(self) -> None:
         """End whatever is under way as `kill -9` does."""
         self._dead = True
-        for turnstile in (self.answers, self.builds, self.settles, self.turns, self.counts):
-            turnstile.open()
+        for gate in (self.answers, self.builds, self.settles, self.turns, self.counts):
+            gate.open()
 
     def of(self, name: str) -> list[str]:
         """List the jobs of the calls of one kind so far."""
@@ -181,4 +181,4 @@ class FakeWork:
 
     def _live(self) -> None:
         if self._dead:
-            raise Killed
+            raise ProcessKilled

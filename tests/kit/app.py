@@ -28,7 +28,7 @@ from bot.slack.views.form import FormContext
 from commands.actions import Answer, End
 from commands.command import ImageCreated, ImageUndecided, Listing
 from commands.model.requests import Query
-from tests.fakes.host import Turnstile
+from tests.fakes.host import Gate
 from tests.fakes.screen import FakeScreen
 from tests.kit.examples import ALICE, BOB, NOW
 
@@ -98,11 +98,11 @@ class NoRunner(Runner):
         """Do nothing."""
 
 
-class Pages:
+class FakeListWork:
     """Work of which only lists ask: it turns them as soon as the test lets it. `asked` is what was looked for."""
 
     def __init__(self) -> None:
-        self.may_turn = Turnstile()
+        self.may_turn = Gate()
         self.asked: list[Query] = []
 
     def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
@@ -132,7 +132,7 @@ class Pages:
         raise NotImplementedError
 
 
-class Disk(Ledger):
+class FailingLedger(Ledger):
     """A ledger whose `trouble` every access raises."""
 
     trouble: Exception | None = None
@@ -153,16 +153,16 @@ class Disk(Ledger):
 
 
 @dataclass(slots=True)
-class Desk:
+class ListeningApp:
     """A Bolt app with the real listeners, on a ledger of its own."""
 
     folder: Path
-    work: Pages = field(default_factory=Pages)
+    work: FakeListWork = field(default_factory=FakeListWork)
     access: Access = field(default_factory=lambda: Access(frozenset({HERE})))
     screen: FakeScreen = field(default_factory=FakeScreen)
     whispers: list[tuple[str, str, str]] = field(default_factory=list)
     now: datetime = NOW
-    ledger: Disk = field(init=False)
+    ledger: FailingLedger = field(init=False)
     views: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """The modals that were opened, with the triggers that were used for them."""
     redact: Callable[[str], str] = str
@@ -173,7 +173,7 @@ class Desk:
     app: App = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = Disk(sqlite_url(self.folder / "dialogs.sqlite"))
+        self.ledger = FailingLedger(sqlite_url(self.folder / "dialogs.sqlite"))
         self.jobs = Jobs(
             ledger=self.ledger,
             screen=self.screen,
@@ -288,14 +288,14 @@ class Desk:
 
 
 @contextmanager
-def open_desks(folder: Path) -> Iterator[Callable[..., Desk]]:
-    """Make desks with fields of the test's own, and close them in the end."""
-    opened: list[Desk] = []
+def open_apps(folder: Path) -> Iterator[Callable[..., ListeningApp]]:
+    """Make apps with fields of the test's own, and close them in the end."""
+    opened: list[ListeningApp] = []
 
-    def make(**fields: Any) -> Desk:  # noqa: ANN401 - the fields of Desk
-        opened.append(Desk(folder, **fields))
+    def make(**fields: Any) -> ListeningApp:
+        opened.append(ListeningApp(folder, **fields))
         return opened[-1]
 
     yield make
-    for desk in opened:
-        desk.close()
+    for app in opened:
+        app.close()

@@ -15,10 +15,10 @@ import docker
 
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RunOrder
-from tests.fakes.loopback import Reply, Request, listening
-from tests.kit.engine_space import EngineBench, cleared
+from tests.fakes.loopback import LoopbackRequest, Reply, listening
+from tests.kit.engine_space import EngineSpace, cleared
 from tests.kit.program import Program
-from tests.kit.program_on_engine import Ground
+from tests.kit.program_on_engine import OwnBase
 
 MARK = "PWNED_BY_ANOTHER_BUILD"
 SECRET_START = "canary"
@@ -29,8 +29,8 @@ SECRET_START = "canary"
 
 
 @dataclass(frozen=True, slots=True)
-class Battlefield:
-    """Makes grounds on one daemon: each has a base of its own, and is cleared at the end."""
+class OwnBases:
+    """Makes bases on one daemon, and clears each at the end."""
 
     daemon: DockerDaemon
     raw: docker.APIClient
@@ -39,18 +39,18 @@ class Battlefield:
     folder: Path
     stack: ExitStack
 
-    def ground(self, *instructions: str, base: str | None = None) -> Ground:
-        """Make a ground whose base is the configured one, or another image, with these instructions on top."""
-        plain = self.stack.enter_context(cleared(EngineBench(self.daemon, base or self.base_reference, self.network)))
+    def own_base(self, *instructions: str, base: str | None = None) -> OwnBase:
+        """Make a base on the configured one, or on another image, with these instructions on top."""
+        plain = self.stack.enter_context(cleared(EngineSpace(self.daemon, base or self.base_reference, self.network)))
         name = f"warroom-test/base:{plain.mark}"
         repository, _, tag = name.partition(":")
         self.daemon.tag(plain.built(*instructions, f"ENV GROUND={plain.mark}"), repository, tag)
-        own = EngineBench(self.daemon, name, self.network, mark=plain.mark)
-        return Ground(own, self.raw, self.folder / plain.mark)
+        own = EngineSpace(self.daemon, name, self.network, mark=plain.mark)
+        return OwnBase(own, self.raw, self.folder / plain.mark)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SayResult:
     """How `warroom say` ended: what it printed at the end, as JSON, and everything that it printed or logged."""
 
     status: int
@@ -70,22 +70,24 @@ class Told:
         return f"{self.answer['image']}:{self.answer['tag']}"
 
 
-def create(ground: Ground, name: str, *, environment: Mapping[str, str] | None = None, **arguments: str) -> Told:
-    """Have an image made as a person would, confirmed at once; its name is the ground's own."""
-    words = [f"name={ground.name(name)}", *(f"{key}={value}" for key, value in arguments.items())]
+def create(
+    own_base: OwnBase, name: str, *, environment: Mapping[str, str] | None = None, **arguments: str
+) -> SayResult:
+    """Have an image made as a person would, confirmed at once; its name is the base's own."""
+    words = [f"name={own_base.name(name)}", *(f"{key}={value}" for key, value in arguments.items())]
     line = " ".join(("/docker_image_create", *words))
-    own = {**ground.environment, "WARROOM_LOG_LEVEL": "debug", **(environment or {})}
+    own = {**own_base.environment, "WARROOM_LOG_LEVEL": "debug", **(environment or {})}
     with Program("say", line, "--yes", "--json", environment=own) as program:
         status = program.ended(within=300)
         assert program.output, program.errors
-        return Told(status, json.loads(program.output.splitlines()[-1]), f"{program.output}\n{program.errors}")
+        return SayResult(status, json.loads(program.output.splitlines()[-1]), f"{program.output}\n{program.errors}")
 
 
-def said(ground: Ground, reference: str, script: str) -> str:
+def said(own_base: OwnBase, reference: str, script: str) -> str:
     """Run a script in an image."""
-    image = ground.bench.engine.find_image(reference)
+    image = own_base.space.engine.find_image(reference)
     assert image is not None, reference
-    outcome = ground.bench.engine.run(RunOrder(image.id, ("sh", "-c", script), ground.bench.labels, seconds=60))
+    outcome = own_base.space.engine.run(RunOrder(image.id, ("sh", "-c", script), own_base.space.labels, seconds=60))
     assert outcome.exit_code == 0, outcome
     return outcome.output
 
@@ -306,7 +308,7 @@ def private_index(mark: str, files: Mapping[str, tuple[str, bytes]]) -> Iterator
     wanted = f"Basic {base64.b64encode(f'somebody:{password}'.encode()).decode()}"
     asked: list[tuple[str, bool]] = []
 
-    def respond(request: Request) -> Reply:
+    def respond(request: LoopbackRequest) -> Reply:
         asked.append((request.path, request.authorization == wanted))
         if request.authorization != wanted:
             return _reply(401, b"", **{"WWW-Authenticate": 'Basic realm="private"'})

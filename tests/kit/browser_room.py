@@ -17,7 +17,7 @@ from slack_sdk import WebClient
 
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.wiring import Bot, Credentials, make_bot
@@ -41,7 +41,7 @@ CHROMIUM_ARGUMENTS = [
 
 
 @dataclass(slots=True)
-class House:
+class BrowserRoom:
     """A room and the bot in it; `close` and `open` restart both."""
 
     settings: Settings
@@ -55,7 +55,7 @@ class House:
     @property
     def room(self) -> Room:
         """The room that is open now."""
-        assert self._room is not None, "the house is closed"
+        assert self._room is not None, "the room is closed"
         return self._room
 
     @property
@@ -72,7 +72,7 @@ class House:
         elsewhere(self._close)
 
     def _open(self) -> None:
-        fresh_state(self.settings.state_dir, shelf=self.settings.state_dir.parent.parent)
+        fresh_state(self.settings.state_dir, cache=self.settings.state_dir.parent.parent)
         self._room = Room(
             self.port,
             commands=COMMANDS,
@@ -80,7 +80,7 @@ class House:
             limits=RateLimits.boundless(),
             ack_seconds=PATIENCE_SECONDS,
             # Slack's 3 s for opening a form are not what is tested here, and a slow machine may need more.
-            sources=Sources(clock=lambda: 0.0),
+            sources=RoomSources(clock=lambda: 0.0),
         ).start()
         self.port = int(self.room.url.rpartition(":")[2])
         credentials = Credentials(self.room.bot_token, self.room.app_token, self.room.api_url, EVERYWHERE)
@@ -112,7 +112,7 @@ def web_client(room: Room) -> WebClient:
 def connected(room: Room, app: App) -> Iterator[None]:
     """Let a Bolt app into the room."""
     handler = SocketModeHandler(app, room.app_token)
-    handler.connect()  # type: ignore[no-untyped-call]  # the SDK has no types here
+    handler.connect()
     try:
         yield
     finally:
@@ -123,4 +123,4 @@ def connected(room: Room, app: App) -> Iterator[None]:
         if session is not None and session.sock is not None:
             session.sock.shutdown(socket.SHUT_RDWR)
         handler.client.message_queue.put(None)
-        handler.close()  # type: ignore[no-untyped-call]  # the SDK has no types here
+        handler.close()

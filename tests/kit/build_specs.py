@@ -7,11 +7,12 @@ from tests.fakes.files import a_source, a_wheel
 
 BASE_ID = ImageId("sha256:" + "b" * 64)
 DIGEST = Digest("sha256:" + "d" * 64)
+REFERENCE = Reference("demisto/python3-deb", "3.12.13.1")
 
 
 def a_base(
     *,
-    reference: Reference = Reference("demisto/python3-deb", "3.12.13.1"),  # noqa: B008 - frozen
+    reference: Reference = REFERENCE,
     digest: Digest | None = None,
     user: str = "",
     executable: str = "/usr/bin/python3",

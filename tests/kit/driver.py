@@ -19,18 +19,18 @@ from bot.room.blocks import clickables, options_of
 from bot.room.client.room_client import RoomClient
 from bot.room.events import (
     Block,
-    Message,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
     OpenView,
     RoomEvent,
+    RoomMessage,
     Undelivered,
     ViewShown,
 )
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.room.workspace import ALICE, BOB, BOT, WAR_ROOM, Workspace
 from bot.router import COMMANDS
 from bot.settings import Settings
@@ -43,7 +43,7 @@ from tests.fakes.files import FakeFiles
 from tests.fakes.host import PATIENCE_SECONDS, Host
 from tests.fakes.registries import FakeRegistries
 from tests.kit.fresh_state import fresh_state
-from tests.kit.wire import Wire
+from tests.kit.wire import CuttableEngine
 
 Found = TypeVar("Found")
 
@@ -77,18 +77,18 @@ def eventually(look: Callable[[], Found | None], what: str) -> Found:
 # ── What a person sees ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def words(message: Message) -> str:
+def words(message: RoomMessage) -> str:
     """Give all text in a message's blocks as a person reads it, a piece a line; for buttons and menus see `buttons`."""
     return "\n".join(text for block in message.blocks if block["type"] != "actions" for text in _texts(block))
 
 
-def buttons(message: Message) -> dict[str, str]:
+def buttons(message: RoomMessage) -> dict[str, str]:
     """Name the buttons of a message by their action id, and its menus by what stands on them."""
     clickable = (element for _, element in clickables(message.blocks))
     return {str(one["action_id"]): " ".join(_texts(one.get("text", one.get("placeholder")))) for one in clickable}
 
 
-def options(message: Message, action: str) -> dict[str, str]:
+def options(message: RoomMessage, action: str) -> dict[str, str]:
     """Give what a menu of a message offers: the value of each choice by its words."""
     for _, element in clickables(message.blocks):
         if element["action_id"] == action:
@@ -96,7 +96,7 @@ def options(message: Message, action: str) -> dict[str, str]:
     raise AssertionError(f"there is no menu `{action}`, only {list(buttons(message))}")
 
 
-def table(message: Message) -> list[dict[str, str]]:
+def table(message: RoomMessage) -> list[dict[str, str]]:
     """Read the rows of a message's table, each cell by the title of its column; no rows where there is no table."""
     for block in message.blocks:
         match block:
@@ -113,12 +113,12 @@ def _cells(row: object) -> list[str]:
     return [str(cell["text"]) for cell in row if isinstance(cell, dict)]
 
 
-def title(message: Message) -> str:
+def title(message: RoomMessage) -> str:
     """Give the header of a dialog."""
     return next((" ".join(_texts(block)) for block in message.blocks if block["type"] == "header"), "")
 
 
-def fact(message: Message, name: str) -> str:
+def fact(message: RoomMessage, name: str) -> str:
     """Read the dialog's metadata, as programs do; empty where it is not there."""
     payload = message.metadata.event_payload if message.metadata else {}
     return str(payload.get(name, ""))
@@ -138,13 +138,13 @@ def _texts(block: object) -> Iterator[str]:
             pass
 
 
-class Person:
+class RoomUser:
     """Somebody in the room: everything that was ever on their screen, and the keyboard."""
 
     def __init__(self, room: Room, user: str, channel: str = WAR_ROOM.id) -> None:
         self.user = user
         self.client = RoomClient(room.url, room.user_token, user=user, channel=channel)
-        self.history: dict[str, list[Message]] = {}
+        self.history: dict[str, list[RoomMessage]] = {}
         self.undelivered: list[Undelivered] = []
         self.forms: list[OpenView] = []
         """Every form that was ever opened or changed on their screen."""
@@ -159,9 +159,9 @@ class Person:
         self._stream.close()
         self._reader.join()
 
-    def type(self, line: str) -> "Dialog":
+    def type(self, line: str) -> "ShownDialog":
         """Type a command line; the dialog may or may not come."""
-        return Dialog(self, self.client.type(line).trigger_id)
+        return ShownDialog(self, self.client.type(line).trigger_id)
 
     def until(self, look: Callable[[], Found | None], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
         """Wait until `look` finds something; it is asked again after every change in the room."""
@@ -170,23 +170,23 @@ class Person:
         assert found, f"{what}: not within {seconds:g} s. On the screen:\n{self.screen()}"
         return found
 
-    def until_form(self, count: int = 1) -> "Form":
+    def until_form(self, count: int = 1) -> "OpenForm":
         """Wait until so many forms were opened; give the last."""
         self.until(lambda: len(self.forms) >= count, f"{count} forms")
-        return Form(self, self.forms[count - 1])
+        return OpenForm(self, self.forms[count - 1])
 
-    def until_another_dialog(self, *known: "Dialog") -> "Dialog":
+    def until_another_dialog(self, *known: "ShownDialog") -> "ShownDialog":
         """Wait for a dialog of the bot beside those that are known."""
 
-        def look() -> Dialog | None:
+        def look() -> ShownDialog | None:
             triggers = [fact(states[0], "trigger") for states in self.history.values()]
             others = [trigger for trigger in triggers if trigger and trigger not in {each.trigger for each in known}]
-            return Dialog(self, others[0]) if others else None
+            return ShownDialog(self, others[0]) if others else None
 
         return self.until(look, "another dialog")
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[RoomMessage]:
         """What is on the screen now, oldest first."""
         return [states[-1] for ts, states in sorted(self.history.items()) if ts not in self._deleted]
 
@@ -229,15 +229,15 @@ class Person:
                 pass
 
 
-def _all_text(message: Message) -> str:
+def _all_text(message: RoomMessage) -> str:
     return f"{message.text}\n{words(message)}".strip()
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class OpenForm:
     """A form on a person's screen, with one input in each block."""
 
-    person: Person
+    person: RoomUser
     view: OpenView
 
     @property
@@ -289,14 +289,14 @@ def _initial(element: Block) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialog:
+class ShownDialog:
     """The bot's message for one typed line, as a person follows it."""
 
-    person: Person
+    person: RoomUser
     trigger: str
 
     @property
-    def shown(self) -> list[Message]:
+    def shown(self) -> list[RoomMessage]:
         """All that this message has ever shown, in order; empty before it was posted."""
         for states in self.person.history.values():
             if fact(states[0], "trigger") == self.trigger:
@@ -304,7 +304,7 @@ class Dialog:
         return []
 
     @property
-    def now(self) -> Message:
+    def now(self) -> RoomMessage:
         """What it shows now."""
         return self.shown[-1]
 
@@ -324,10 +324,10 @@ class Dialog:
         passed = [fact(message, "state") for message in self.shown]
         return [state for place, state in enumerate(passed) if place == 0 or passed[place - 1] != state]
 
-    def until(self, *states: str, seconds: float = PATIENCE_SECONDS) -> Message:
+    def until(self, *states: str, seconds: float = PATIENCE_SECONDS) -> RoomMessage:
         """Wait until it is in one of these states; a message in an end state is final, so another one fails at once."""
 
-        def look() -> Message | None:
+        def look() -> RoomMessage | None:
             now = self.shown[-1] if self.shown else None
             state = fact(now, "state") if now else ""
             has_ended = now is not None and fact(now, "ended") == "True"
@@ -336,36 +336,38 @@ class Dialog:
 
         return self.person.until(look, f"{' or '.join(states)}", seconds)
 
-    def until_says(self, part: str, seconds: float = PATIENCE_SECONDS) -> Message:
+    def until_says(self, part: str, seconds: float = PATIENCE_SECONDS) -> RoomMessage:
         """Wait until it shows these words, now or in a state that has passed already."""
 
-        def look() -> Message | None:
+        def look() -> RoomMessage | None:
             return next((message for message in self.shown if part in words(message)), None)
 
         return self.person.until(look, f"“{part}”", seconds)
 
-    def click(self, action: str, *, by: Person | None = None, stale: bool = False, deliveries: int = 1) -> "Dialog":
+    def click(
+        self, action: str, *, by: RoomUser | None = None, stale: bool = False, deliveries: int = 1
+    ) -> "ShownDialog":
         """Press a button; gives the dialog that this click may begin, as its person follows it."""
         sent = (by or self.person).client.click(self.ts, action, stale=stale, deliveries=deliveries)
-        return Dialog(by or self.person, sent.trigger_id)
+        return ShownDialog(by or self.person, sent.trigger_id)
 
-    def choose(self, action: str, option: str, *, by: Person | None = None, deliveries: int = 1) -> "Dialog":
+    def choose(self, action: str, option: str, *, by: RoomUser | None = None, deliveries: int = 1) -> "ShownDialog":
         """Choose in a menu by its words, whole or a part; gives the dialog that this may begin."""
         offered = options(self.now, action)
         fitting = [value for words, value in offered.items() if option in (words, value)]
         fitting += [value for words, value in offered.items() if option in words]
         assert fitting, f"`{action}` has no choice “{option}”, only {list(offered)}"
         sent = (by or self.person).client.click(self.ts, action, value=fitting[0], deliveries=deliveries)
-        return Dialog(by or self.person, sent.trigger_id)
+        return ShownDialog(by or self.person, sent.trigger_id)
 
-    def child(self, action: str, option: str = "", *, by: Person | None = None) -> "Dialog":
+    def child(self, action: str, option: str = "", *, by: RoomUser | None = None) -> "ShownDialog":
         """Press a button, or choose in a menu, that begins another dialog, and wait for that one to be shown."""
         begun = self.choose(action, option, by=by) if option else self.click(action, by=by)
         begun.person.until(lambda: begun.shown, f"the dialog after `{action}`")
         return begun
 
     @property
-    def thread(self) -> list[Message]:
+    def thread(self) -> list[RoomMessage]:
         """What stands in its thread."""
         return [message for message in self.person.messages if message.thread_ts == self.ts]
 
@@ -395,7 +397,7 @@ class Dialog:
 
 
 @dataclass(slots=True)
-class Stage:
+class RoomDriver:
     """A room with the bot in it, on a Docker host. `bot` is None while none runs."""
 
     settings: Settings
@@ -409,18 +411,18 @@ class Stage:
     files: FakeFiles = field(default_factory=FakeFiles)
     is_left_as_it_is: bool = False
     """The test leaves something unfinished on purpose: what is there at the end proves nothing."""
-    alice: Person = field(init=False)
-    bob: Person = field(init=False)
+    alice: RoomUser = field(init=False)
+    bob: RoomUser = field(init=False)
 
     def __post_init__(self) -> None:
         """Bring the people in."""
-        self.alice = Person(self.room, ALICE.id)
-        self.bob = Person(self.room, BOB.id)
+        self.alice = RoomUser(self.room, ALICE.id)
+        self.bob = RoomUser(self.room, BOB.id)
 
     def make_bot(self, engine: Engine | None = None) -> Bot:
         """Put a bot together as the program does; it is not started."""
         state = self.settings.state_dir
-        fresh_state(state, shelf=state.parent.parent)
+        fresh_state(state, cache=state.parent.parent)
         credentials = Credentials(self.room.bot_token, self.room.app_token, self.room.api_url, self.access)
         return make_bot(
             self.settings,
@@ -444,7 +446,7 @@ class Stage:
             self.bot.close()
             self.bot = None
 
-    def crash_bot(self, wire: Wire) -> None:
+    def crash_bot(self, wire: CuttableEngine) -> None:
         """End the bot as `kill -9` does: it says and stores nothing more, and its daemon loses sight of it."""
         bot = self.bot
         assert bot is not None
@@ -477,7 +479,7 @@ class Stage:
         # The bot falls back to plain text where Slack takes offence at its blocks.
         assert all(message.blocks for message in self.bot_messages()), "a dialog was not valid"
 
-    def create(self, line: str = EXAMPLE, by: Person | None = None) -> Dialog:
+    def create(self, line: str = EXAMPLE, by: RoomUser | None = None) -> ShownDialog:
         """Type a line, wait for the review and press Create."""
         dialog = (by or self.alice).type(line)
         dialog.until("review")
@@ -512,7 +514,7 @@ class Stage:
         finally:
             ledger.close()
 
-    def bot_messages(self) -> list[Message]:
+    def bot_messages(self) -> list[RoomMessage]:
         """What the bot wrote for everybody, threads aside."""
         mine = [message for message in self.alice.messages if message.author == BOT.user_id]
         return [message for message in mine if message.only_for is None and message.thread_ts is None]
@@ -529,7 +531,7 @@ def open_room(limits: RateLimits | None = None, workspace: Workspace | None = No
         limits=limits or RateLimits.boundless(),
         workspace=workspace,
         ack_seconds=PATIENCE_SECONDS,
-        sources=Sources() if limits else Sources(clock=lambda: 0.0),
+        sources=RoomSources() if limits else RoomSources(clock=lambda: 0.0),
     ).start()
 
 

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from commands.engine.interface import BuildEvent, BuildOrder, Engine, RunOrder
@@ -29,7 +30,7 @@ def packed(files: Mapping[str, bytes], *, mode: int = 0o755) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineBench:
+class EngineSpace:
     """An engine under test. `offer` puts a new image into a registry that the engine can pull from, and names it.
 
     `contain` has a container, which is not ours, of an image under a name, for a while.
@@ -70,10 +71,10 @@ class EngineBench:
         assert isinstance(last, ImageBuilt)
         return last.image_id
 
-    def script(self, script: str, *, seconds: float = 60, image: ImageId | None = None, **how: object) -> RunOrder:
+    def script(self, script: str, *, seconds: float = 60, image: ImageId | None = None, **how: Any) -> RunOrder:
         """Order a run of a shell script, in the base when no image is given."""
         order = RunOrder(image or self.base_id, ("sh", "-c", script), self.labels, seconds)
-        return replace(order, **how)  # type: ignore[arg-type]  # the caller's keywords are the order's own
+        return replace(order, **how)
 
     @property
     def base_id(self) -> ImageId:
@@ -90,12 +91,12 @@ class EngineBench:
 
 
 @contextmanager
-def cleared(bench: EngineBench) -> Iterator[EngineBench]:
+def cleared(space: EngineSpace) -> Iterator[EngineSpace]:
     """Remove at the end what the test made."""
     try:
-        yield bench
+        yield space
     finally:
-        bench.clear()
+        space.clear()
 
 
 def without_times(events: Iterator[BuildEvent]) -> list[BuildEvent]:

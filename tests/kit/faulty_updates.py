@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from tests.kit.driver import Dialog
+from tests.kit.driver import ShownDialog
 from tests.kit.engine_space import LABEL, packed
 from tests.kit.program import PATIENCE
-from tests.kit.update_site import SMALL_DISK, Site, Told
+from tests.kit.update_site import SMALL_DISK, FaultResult, RegistryImage
 
 BIG = 400_000
 """Bytes of a layer that has a middle."""
@@ -22,254 +22,254 @@ USER, SECRET, WRONG_SECRET = "reader", "swordfish-8d1f", "kipper-5c2e"
 # ── The registry refuses ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-Play = Callable[[Site], Told]
+Play = Callable[[RegistryImage], FaultResult]
 """Brings a fault about, and tells what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FaultyUpdate:
     """A fault, and how it is brought about."""
 
     fault: str
     play: Play
 
 
-def limit_at_the_check(site: Site) -> Told:
+def limit_at_the_check(image: RegistryImage) -> FaultResult:
     """Ask twice a registry that wants to be left alone for a while."""
-    site.outdate()
-    site.registry.limit_heads(90)
-    first = site.ask().until("refused")
-    site.ask().until("refused")
-    return site.told(first)
+    image.outdate()
+    image.registry.limit_heads(90)
+    first = image.ask().until("refused")
+    image.ask().until("refused")
+    return image.told(first)
 
 
-def limit_at_a_layer(site: Site) -> Told:
+def limit_at_a_layer(image: RegistryImage) -> FaultResult:
     """Confirm, and have no layer given."""
-    site.outdate()
-    dialog = site.review()
-    site.registry.limited = True
+    image.outdate()
+    dialog = image.review()
+    image.registry.limited = True
     dialog.click("update")
-    return site.told(dialog.until("failed"))
+    return image.told(dialog.until("failed"))
 
 
-def error_after_a_layer(site: Site) -> Told:
+def error_after_a_layer(image: RegistryImage) -> FaultResult:
     """Confirm, and have the last of three layers refused when the others are there."""
-    site.outdate(BIG, BIG)
-    site.registry.error_on_layer(2)
-    dialog = site.review()
+    image.outdate(BIG, BIG)
+    image.registry.error_on_layer(2)
+    dialog = image.review()
     dialog.click("update")
     failed = dialog.until("failed")
-    served = site.registry.layers(site.repository, "latest")[:2]
-    assert [site.registry.gets_of(layer) for layer in served] == [1, 1]
-    return site.told(failed)
+    served = image.registry.layers(image.repository, "latest")[:2]
+    assert [image.registry.gets_of(layer) for layer in served] == [1, 1]
+    return image.told(failed)
 
 
-def reset_that_passes(site: Site) -> Told:
+def reset_that_passes(image: RegistryImage) -> FaultResult:
     """Have the connection broken off once; the daemon waits for 5 s and goes on where it was."""
-    site.outdate(BIG)
-    site.registry.break_blobs_after(BIG // 4)
-    dialog = site.begin()
-    assert site.registry.blob_broken.wait(PATIENCE)
-    site.registry.heal()
-    return site.told(dialog.until("updated", seconds=PATIENCE))
+    image.outdate(BIG)
+    image.registry.break_blobs_after(BIG // 4)
+    dialog = image.begin()
+    assert image.registry.blob_broken.wait(PATIENCE)
+    image.registry.heal()
+    return image.told(dialog.until("updated", seconds=PATIENCE))
 
 
-def reset_and_stop(site: Site) -> Told:
+def reset_and_stop(image: RegistryImage) -> FaultResult:
     """Have the connection broken off, and press Stop while the daemon waits to try again."""
-    site.outdate(BIG)
-    site.registry.break_blobs_after(BIG // 4)
-    dialog = site.begin()
-    assert site.registry.blob_broken.wait(PATIENCE)
-    return _stopped(site, dialog)
+    image.outdate(BIG)
+    image.registry.break_blobs_after(BIG // 4)
+    dialog = image.begin()
+    assert image.registry.blob_broken.wait(PATIENCE)
+    return _stopped(image, dialog)
 
 
-def slow_and_stop(site: Site) -> Told:
+def slow_and_stop(image: RegistryImage) -> FaultResult:
     """Press Stop while bytes trickle."""
-    site.outdate(BIG)
+    image.outdate(BIG)
     # A minute for a layer: longer than a Stop takes on any machine.
-    site.registry.slow_blobs(BIG // 60)
-    dialog = site.begin()
+    image.registry.slow_blobs(BIG // 60)
+    dialog = image.begin()
     dialog.until_says("layers")
-    return _stopped(site, dialog)
+    return _stopped(image, dialog)
 
 
-def _stopped(site: Site, dialog: Dialog) -> Told:
+def _stopped(image: RegistryImage, dialog: ShownDialog) -> FaultResult:
     """Press Stop; the time is that from the click on."""
-    site.started = monotonic()
-    dialog.click("stop", by=site.house.bob)
-    return site.told(dialog.until("stopped"))
+    image.started = monotonic()
+    dialog.click("stop", by=image.bot.bob)
+    return image.told(dialog.until("stopped"))
 
 
 # ── The registry changes its mind ───────────────────────────────────────────────────────────────────────────────────
 
 
-def moved_before_the_click(site: Site) -> Told:
+def moved_before_the_click(image: RegistryImage) -> FaultResult:
     """Confirm what is outdated already, and then what is offered instead."""
-    site.outdate()
-    dialog = site.review()
-    site.put("newest")
+    image.outdate()
+    dialog = image.review()
+    image.put("newest")
     dialog.click("update")
     again = dialog.until_says("has changed since the review")
     dialog.click("update")
-    told = site.told(dialog.until("updated"))
-    return replace(told, text=f"{site.line(again, 'since the review')}\n{told.text}")
+    told = image.told(dialog.until("updated"))
+    return replace(told, text=f"{image.line(again, 'since the review')}\n{told.text}")
 
 
-def moved_after_the_check(site: Site) -> Told:
+def moved_after_the_check(image: RegistryImage) -> FaultResult:
     """Have the tag moved when the bot has asked for it the last time."""
-    site.outdate()
-    dialog = site.review()
-    site.registry.after_head(lambda: site.put("newest"))
+    image.outdate()
+    dialog = image.review()
+    image.registry.after_head(lambda: image.put("newest"))
     dialog.click("update")
-    return site.told(dialog.until("updated"))
+    return image.told(dialog.until("updated"))
 
 
-def gone_after_the_check(site: Site) -> Told:
+def gone_after_the_check(image: RegistryImage) -> FaultResult:
     """Have the tag moved then, and what it stood for deleted."""
-    site.outdate()
-    dialog = site.review()
-    confirmed = site.registry.digest(site.repository, "latest")
+    image.outdate()
+    dialog = image.review()
+    confirmed = image.registry.digest(image.repository, "latest")
 
     def change() -> None:
-        site.put("newest")
-        site.registry.blobs.pop(confirmed, None)
+        image.put("newest")
+        image.registry.blobs.pop(confirmed, None)
 
-    site.registry.after_head(change)
+    image.registry.after_head(change)
     dialog.click("update")
-    return site.told(dialog.until("failed"))
+    return image.told(dialog.until("failed"))
 
 
 # ── The registry wants to know who asks ─────────────────────────────────────────────────────────────────────────────
 
 
-def no_login(site: Site) -> Told:
+def no_login(image: RegistryImage) -> FaultResult:
     """Ask a registry that wants a login."""
-    site.outdate()
-    site.registry.password(USER, SECRET)
-    return site.told(site.ask().until("refused"))
+    image.outdate()
+    image.registry.password(USER, SECRET)
+    return image.told(image.ask().until("refused"))
 
 
-def wrong_login(site: Site) -> Told:
+def wrong_login(image: RegistryImage) -> FaultResult:
     """Ask it with a login that it does not take."""
-    site.outdate()
-    site.registry.password(USER, SECRET)
-    site.house.log_in(site.registry.address, USER, WRONG_SECRET)
-    return site.told(site.ask().until("refused"))
+    image.outdate()
+    image.registry.password(USER, SECRET)
+    image.bot.log_in(image.registry.address, USER, WRONG_SECRET)
+    return image.told(image.ask().until("refused"))
 
 
-def right_login(site: Site) -> Told:
+def right_login(image: RegistryImage) -> FaultResult:
     """Ask it with one that it takes."""
-    site.outdate()
-    site.registry.password(USER, SECRET)
-    site.house.log_in(site.registry.address, USER, SECRET)
-    dialog = site.review()
+    image.outdate()
+    image.registry.password(USER, SECRET)
+    image.bot.log_in(image.registry.address, USER, SECRET)
+    dialog = image.review()
     dialog.click("update")
-    return site.told(dialog.until("updated"))
+    return image.told(dialog.until("updated"))
 
 
-def login_ends_after_the_check(site: Site) -> Told:
+def login_ends_after_the_check(image: RegistryImage) -> FaultResult:
     """Have the login taken back when the bot has asked for the last time."""
-    site.outdate()
-    site.registry.password(USER, SECRET)
-    site.house.log_in(site.registry.address, USER, SECRET)
-    dialog = site.review()
-    site.registry.after_head(lambda: site.registry.password(USER, WRONG_SECRET))
+    image.outdate()
+    image.registry.password(USER, SECRET)
+    image.bot.log_in(image.registry.address, USER, SECRET)
+    dialog = image.review()
+    image.registry.after_head(lambda: image.registry.password(USER, WRONG_SECRET))
     dialog.click("update")
-    return site.told(dialog.until("failed"))
+    return image.told(dialog.until("failed"))
 
 
 # ── The daemon, and other people ────────────────────────────────────────────────────────────────────────────────────
 
 
-def deleted_before_the_click(site: Site) -> Told:
+def deleted_before_the_click(image: RegistryImage) -> FaultResult:
     """Delete the image that is under review."""
-    site.outdate()
-    dialog = site.review()
-    site.house.raw.remove_image(site.name)
+    image.outdate()
+    dialog = image.review()
+    image.bot.raw.remove_image(image.name)
     dialog.click("update")
     refused = dialog.until("refused")
     # The hint names images of the host that are called alike.
-    return replace(site.told(refused), text=site.line(refused, "has no image"))
+    return replace(image.told(refused), text=image.line(refused, "has no image"))
 
 
-def renamed_in_mid_pull(site: Site) -> Told:
+def renamed_in_mid_pull(image: RegistryImage) -> FaultResult:
     """Give the name to an image from elsewhere while the pull is under way."""
-    site.outdate(BIG)
-    site.registry.stall_blobs()
-    dialog = site.begin()
-    repository, _, tag = site.name.rpartition(":")
-    site.house.raw.tag(_of_somebody_else(site), repository, tag)
-    site.registry.resume()
-    return site.told(dialog.until("failed"))
+    image.outdate(BIG)
+    image.registry.stall_blobs()
+    dialog = image.begin()
+    repository, _, tag = image.name.rpartition(":")
+    image.bot.raw.tag(_of_somebody_else(image), repository, tag)
+    image.registry.resume()
+    return image.told(dialog.until("failed"))
 
 
-def _of_somebody_else(site: Site) -> str:
-    content, label = packed({"content": site.mark.encode()}), f"LABEL {LABEL}={site.mark}"
-    imported = site.house.raw.import_image_from_data(content, changes=[label])
+def _of_somebody_else(image: RegistryImage) -> str:
+    content, label = packed({"content": image.mark.encode()}), f"LABEL {LABEL}={image.mark}"
+    imported = image.bot.raw.import_image_from_data(content, changes=[label])
     return str(json.loads(imported)["status"])
 
 
-def two_at_once(site: Site) -> Told:
+def two_at_once(image: RegistryImage) -> FaultResult:
     """Confirm two updates, the second when the first is under way; tells of the second."""
-    site.outdate(BIG)
-    second = site.review(site.house.bob)
-    site.registry.stall_blobs()
-    first = site.begin()
+    image.outdate(BIG)
+    second = image.review(image.bot.bob)
+    image.registry.stall_blobs()
+    first = image.begin()
     second.click("update")
     waiting = second.until_says("another update")
-    site.registry.resume()
+    image.registry.resume()
     first.until("updated")
-    told = site.told(second.until("updated"))
-    assert site.registry.gets_of(site.registry.layers(site.repository, "latest")[1]) == 1
-    return replace(told, text=f"{site.line(waiting, 'another update').rpartition(' · ')[2]}\n{told.text}")
+    told = image.told(second.until("updated"))
+    assert image.registry.gets_of(image.registry.layers(image.repository, "latest")[1]) == 1
+    return replace(told, text=f"{image.line(waiting, 'another update').rpartition(' · ')[2]}\n{told.text}")
 
 
-def full_disk(site: Site) -> Told:
+def full_disk(image: RegistryImage) -> FaultResult:
     """Pull what does not fit."""
-    site.outdate(SMALL_DISK)
-    dialog = site.review()
+    image.outdate(SMALL_DISK)
+    dialog = image.review()
     dialog.click("update")
-    return site.told(dialog.until("failed", seconds=PATIENCE))
+    return image.told(dialog.until("failed", seconds=PATIENCE))
 
 
-def daemon_killed(site: Site) -> Told:
+def daemon_killed(image: RegistryImage) -> FaultResult:
     """Kill the daemon in mid-layer, and start it again."""
-    site.outdate(BIG)
-    private = site.house.private
+    image.outdate(BIG)
+    private = image.bot.private
     assert private
-    site.registry.stall_blobs()
-    dialog = site.begin()
+    image.registry.stall_blobs()
+    dialog = image.begin()
     private.end(signal.SIGKILL)
     failed = dialog.until("failed", seconds=PATIENCE)
     private.start()
-    return site.told(failed)
+    return image.told(failed)
 
 
-def update_again(site: Site) -> Told:
+def update_again(image: RegistryImage) -> FaultResult:
     """Type the line once more, when all is well again."""
-    site.registry.heal()
-    dialog = site.review()
+    image.registry.heal()
+    dialog = image.review()
     dialog.click("update")
-    return site.told(dialog.until("updated"))
+    return image.told(dialog.until("updated"))
 
 
 CASES = (
-    Case("429 with `Retry-After` at the check, asked twice", limit_at_the_check),
-    Case("429 at a layer", limit_at_a_layer),
-    Case("an error in mid-pull, after two layers of three", error_after_a_layer),
-    Case("connection reset in mid-layer, once", reset_that_passes),
-    Case("connection reset in mid-layer, again and again; Stop", reset_and_stop),
-    Case("slow bytes; Stop", slow_and_stop),
-    Case("the tag moves between review and confirmation", moved_before_the_click),
-    Case("the tag moves between check and pull", moved_after_the_check),
-    Case("the same, and the registry drops what was confirmed", gone_after_the_check),
-    Case("401, no login here", no_login),
-    Case("401, a wrong login here", wrong_login),
-    Case("401, the right login here", right_login),
-    Case("401 at the pull, after the check was let in", login_ends_after_the_check),
-    Case("the image is deleted between review and confirmation", deleted_before_the_click),
-    Case("another program moves the name in mid-pull", renamed_in_mid_pull),
-    Case("two people update one image at once", two_at_once),
+    FaultyUpdate("429 with `Retry-After` at the check, asked twice", limit_at_the_check),
+    FaultyUpdate("429 at a layer", limit_at_a_layer),
+    FaultyUpdate("an error in mid-pull, after two layers of three", error_after_a_layer),
+    FaultyUpdate("connection reset in mid-layer, once", reset_that_passes),
+    FaultyUpdate("connection reset in mid-layer, again and again; Stop", reset_and_stop),
+    FaultyUpdate("slow bytes; Stop", slow_and_stop),
+    FaultyUpdate("the tag moves between review and confirmation", moved_before_the_click),
+    FaultyUpdate("the tag moves between check and pull", moved_after_the_check),
+    FaultyUpdate("the same, and the registry drops what was confirmed", gone_after_the_check),
+    FaultyUpdate("401, no login here", no_login),
+    FaultyUpdate("401, a wrong login here", wrong_login),
+    FaultyUpdate("401, the right login here", right_login),
+    FaultyUpdate("401 at the pull, after the check was let in", login_ends_after_the_check),
+    FaultyUpdate("the image is deleted between review and confirmation", deleted_before_the_click),
+    FaultyUpdate("another program moves the name in mid-pull", renamed_in_mid_pull),
+    FaultyUpdate("two people update one image at once", two_at_once),
 )
-FULL_DISK = Case("no disk", full_disk)
-DAEMON_KILLED = Case("the daemon is killed in mid-pull and started again", daemon_killed)
+FULL_DISK = FaultyUpdate("no disk", full_disk)
+DAEMON_KILLED = FaultyUpdate("the daemon is killed in mid-pull and started again", daemon_killed)

@@ -9,16 +9,16 @@ from bot.dialogs.ledger import sqlite_url
 from bot.dialogs.runner import Runner
 
 
-def fresh_state(folder: Path, *, shelf: Path) -> None:
-    """Make a state folder, unless there is one already; the first empty database is kept on the shelf."""
+def fresh_state(folder: Path, *, cache: Path) -> None:
+    """Make a state folder, unless there is one already; the first empty database is kept in the cache folder."""
     if not folder.exists():
         folder.mkdir(mode=0o700, parents=True)
-        fresh_jobs(folder, shelf=shelf)
+        fresh_jobs(folder, cache=cache)
 
 
-def fresh_jobs(folder: Path, *, shelf: Path) -> None:
+def fresh_jobs(folder: Path, *, cache: Path) -> None:
     """Put an empty job database there."""
-    kept = shelf / "empty-jobs.sqlite"
+    kept = cache / "empty-jobs.sqlite"
     if not kept.exists():
         runner = Runner(database_url=sqlite_url(kept), slots=1, tasks={})
         runner.start()

@@ -17,15 +17,15 @@ def doom(event: str, fields: dict[str, str]) -> None:
 
     wanted = {"event": event, **fields}
 
-    class Doomed(logging.LogRecord):
-        def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as logging calls it
+    class KillingRecord(logging.LogRecord):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             # structlog hands the whole event over as the message.
             said = self.msg if isinstance(self.msg, dict) else {}
             if all(str(said.get(name)) == value for name, value in wanted.items()):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    logging.setLogRecordFactory(Doomed)
+    logging.setLogRecordFactory(KillingRecord)
 
 
 if __name__ == "__main__":

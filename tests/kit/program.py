@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
 from bot.room.client.room_client import CommandSent, RoomClient
-from bot.room.events import Message, MessageEdited, MessagePosted, RoomEvent
+from bot.room.events import MessageEdited, MessagePosted, RoomEvent, RoomMessage
 from bot.room.server.room import Room
 from bot.room.workspace import WAR_ROOM
 from bot.router import COMMANDS
@@ -36,7 +36,7 @@ OVER = "program_over"
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LogEvent:
     """One event of the program's log."""
 
     event: str
@@ -54,7 +54,7 @@ class Program:
         self,
         *arguments: str,
         environment: Mapping[str, str],
-        hear: Callable[[Logged], None] = lambda _: None,
+        hear: Callable[[LogEvent], None] = lambda _: None,
         doom: Sequence[str] = (),
     ) -> None:
         """Start it; `doom`, where given, is the event at which it is killed, as `tests.kit.killed_at` takes it."""
@@ -96,7 +96,7 @@ class Program:
         assert met, f"`{text}` was not printed:\n{self.output}\n{self.errors}"
         return met
 
-    def until_logged(self, event: str, *, within: float = PATIENCE, **fields: object) -> Logged:
+    def until_logged(self, event: str, *, within: float = PATIENCE, **fields: object) -> LogEvent:
         """Wait until it logged this event."""
         met = self._met(lambda: self._logged(event, fields), within)
         assert met, f"`{event}` was not logged:\n{self.errors}"
@@ -143,7 +143,7 @@ class Program:
     def _line(self, text: str) -> str:
         return next((line for line in self._output if text in line), "")
 
-    def _logged(self, event: str, fields: Mapping[str, object]) -> Logged | None:
+    def _logged(self, event: str, fields: Mapping[str, object]) -> LogEvent | None:
         told = (_logged(line) for line in self._errors if event in line)
         return next((one for one in told if one and one.says(event, **fields)), None)
 
@@ -159,24 +159,24 @@ class Program:
             self._open -= 1
             self._said.notify_all()
         if lines is self._errors:
-            self._hear(Logged(OVER, {}))
+            self._hear(LogEvent(OVER, {}))
 
 
-def _logged(line: str) -> Logged | None:
+def _logged(line: str) -> LogEvent | None:
     try:
         fields = json.loads(line)
     except ValueError:
         return None
-    return Logged(str(fields.pop("event", "")), fields) if isinstance(fields, dict) else None
+    return LogEvent(str(fields.pop("event", "")), fields) if isinstance(fields, dict) else None
 
 
 # ── A room in this process, the bot outside ─────────────────────────────────────────────────────────────────────────
 
-Happening = Logged | RoomEvent
+Happening = LogEvent | RoomEvent
 
 
 @dataclass(slots=True)
-class Scene:
+class ProgramRoom:
     """A room in this process; the bot comes and goes as a process of its own. All that happens is told in order."""
 
     room: Room
@@ -203,9 +203,9 @@ class Scene:
             bot.until_logged("bot_started")
             yield bot
 
-    def type(self, line: str) -> "Talk":
+    def type(self, line: str) -> "CommandDialog":
         """Type a command."""
-        return Talk(self, self.client.type(line))
+        return CommandDialog(self, self.client.type(line))
 
     def until(self, wanted: Callable[[Happening], bool], *, within: float = PATIENCE) -> Happening:
         """Wait for something to happen; what happened before is gone."""
@@ -223,27 +223,27 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class CommandDialog:
     """One command and its dialog."""
 
-    scene: Scene
+    program_room: ProgramRoom
     sent: CommandSent
 
-    def dialogs(self) -> tuple[Message, ...]:
+    def dialogs(self) -> tuple[RoomMessage, ...]:
         """Find the bot's messages for this command: one, if all is well."""
-        return tuple(message for message in self.scene.client.messages() if self._is_mine(message))
+        return tuple(message for message in self.program_room.client.messages() if self._is_mine(message))
 
     @property
-    def dialog(self) -> Message:
+    def dialog(self) -> RoomMessage:
         """The dialog as it is now."""
         (only,) = self.dialogs()
         return only
 
     @property
-    def thread(self) -> tuple[Message, ...]:
+    def thread(self) -> tuple[RoomMessage, ...]:
         """The replies below the dialog."""
         ts = self.dialog.ts
-        return tuple(message for message in self.scene.client.messages() if message.thread_ts == ts)
+        return tuple(message for message in self.program_room.client.messages() if message.thread_ts == ts)
 
     @property
     def state(self) -> str:
@@ -264,41 +264,41 @@ class Talk:
             case _:
                 return False
 
-    def until(self, *states: str, within: float = PATIENCE) -> Message:
+    def until(self, *states: str, within: float = PATIENCE) -> RoomMessage:
         """Wait until the dialog shows one of these states; gives it then."""
         if self.state not in states:
-            self.scene.until(lambda happening: self.shows(happening, *states), within=within)
+            self.program_room.until(lambda happening: self.shows(happening, *states), within=within)
         return self.dialog
 
     def click(self, action: str) -> None:
         """Press a button."""
-        self.scene.client.click(self.dialog.ts, action)
+        self.program_room.client.click(self.dialog.ts, action)
 
-    def _is_mine(self, message: Message) -> bool:
+    def _is_mine(self, message: RoomMessage) -> bool:
         return message.thread_ts is None and facts_of(message).get("trigger") == self.sent.trigger_id
 
 
-def facts_of(message: Message) -> Mapping[str, Any]:
+def facts_of(message: RoomMessage) -> Mapping[str, Any]:
     """Read what a dialog tells programs."""
     return message.metadata.event_payload if message.metadata else {}
 
 
-def state_of(message: Message) -> str:
+def state_of(message: RoomMessage) -> str:
     """Read the state of a dialog."""
     return str(facts_of(message).get("state", ""))
 
 
-def text_of(message: Message) -> str:
+def text_of(message: RoomMessage) -> str:
     """Read all that a dialog tells people."""
     return f"{message.text}\n{json.dumps(message.blocks, ensure_ascii=False)}"
 
 
 @contextmanager
-def scene(environment: Mapping[str, str]) -> Iterator[Scene]:
+def open_program_room(environment: Mapping[str, str]) -> Iterator[ProgramRoom]:
     """Open a room; `environment` is that of the bots that will come."""
     # What Slack gives a bot for an acknowledgement, 3 s, may be too little on a slow machine.
     with Room(commands=[command.name for command in COMMANDS], ack_seconds=PATIENCE) as room:
-        opened = Scene(room, environment)
+        opened = ProgramRoom(room, environment)
         with opened.client.events() as events:
             reader = threading.Thread(target=_pass_on, args=(events, opened.happenings), daemon=True)
             reader.start()

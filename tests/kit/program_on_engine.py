@@ -6,26 +6,26 @@ from pathlib import Path
 import docker
 
 from commands.model.images import LocalImage
-from tests.kit.engine_space import LABEL, EngineBench
+from tests.kit.engine_space import LABEL, EngineSpace
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class OwnBase:
     """An engine, and a base on it that only this test uses: all that is made from it inherits the test's label."""
 
-    bench: EngineBench
+    space: EngineSpace
     raw: docker.APIClient
     state: Path
 
     @property
     def mark(self) -> str:
         """The value of the label."""
-        return self.bench.mark
+        return self.space.mark
 
     @property
     def environment(self) -> dict[str, str]:
         """The settings of a program that works here, with a state of its own."""
-        return {"WARROOM_STATE_DIR": str(self.state), "WARROOM_DEFAULT_BASE": self.bench.base}
+        return {"WARROOM_STATE_DIR": str(self.state), "WARROOM_DEFAULT_BASE": self.space.base}
 
     @property
     def long_seconds(self) -> str:
@@ -38,7 +38,7 @@ class Ground:
 
     def images(self) -> tuple[LocalImage, ...]:
         """List what was made from the test's base."""
-        return tuple(image for image in self.bench.engine.images(self.bench.labels) if image.id != self.bench.base_id)
+        return tuple(image for image in self.space.engine.images(self.space.labels) if image.id != self.space.base_id)
 
     def left_behind(self) -> tuple[str, ...]:
         """Name what must not be there when all is over: containers, and images without a name."""

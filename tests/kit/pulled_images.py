@@ -1,4 +1,4 @@
-"""Images that came from registries, on the host of a stage: pulled, outdated, and slow to arrive."""
+"""Images that came from registries, on the host of a driver: pulled, outdated, and slow to arrive."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,31 +7,31 @@ from commands.engine.interface import PullProgress
 from commands.model.images import Digest, LocalImage
 from commands.model.references import Reference
 from tests.fakes.control import Control
-from tests.fakes.host import DEFAULT_BASE, Turnstile
-from tests.kit.driver import Stage
+from tests.fakes.host import DEFAULT_BASE, Gate
+from tests.kit.driver import RoomDriver
 
 PYTHON = "demisto/python3:3.12"
 
 
 @dataclass(slots=True)
-class Shelf:
+class PulledImages:
     """The host's pulled images; `pulls` is passed by every pull, half of which is there by then."""
 
-    stage: Stage
-    pulls: Turnstile = field(default_factory=Turnstile)
+    driver: RoomDriver
+    pulls: Gate = field(default_factory=Gate)
 
     def __post_init__(self) -> None:
-        """Put the turnstile in, and let the registry know the base."""
-        self.stage.host.engine.pull_script = self._pull
-        base = self.stage.host.engine.find_image(DEFAULT_BASE)
+        """Put the gate in, and let the registry know the base."""
+        self.driver.host.engine.pull_script = self._pull
+        base = self.driver.host.engine.find_image(DEFAULT_BASE)
         assert base is not None
-        self.stage.registries.digests[f"{DEFAULT_BASE}:latest"] = digest_of(base)
+        self.driver.registries.digests[f"{DEFAULT_BASE}:latest"] = digest_of(base)
 
     def pulled(self, name: str = PYTHON) -> LocalImage:
         """Put an image on the host that its registry has, too."""
         image = self.newer(name)
         repository, _, tag = name.rpartition(":")
-        engine = self.stage.host.engine
+        engine = self.driver.host.engine
         engine.pull(Reference(repository, digest=digest_of(image)), lambda _: None)
         engine.tag(image.id, repository, tag)
         engine.pulls.clear()
@@ -39,8 +39,8 @@ class Shelf:
 
     def newer(self, name: str = PYTHON) -> LocalImage:
         """Let the registry have another image under this name."""
-        image = self.stage.host.engine.offer(name)
-        self.stage.registries.digests[name] = digest_of(image)
+        image = self.driver.host.engine.offer(name)
+        self.driver.registries.digests[name] = digest_of(image)
         return image
 
     def outdated(self, name: str = PYTHON) -> tuple[LocalImage, LocalImage]:
@@ -50,17 +50,17 @@ class Shelf:
     @property
     def names(self) -> list[str]:
         """All names on the host but the base's."""
-        return sorted(name for name in self.stage.host.engine.names() if not name.startswith(DEFAULT_BASE))
+        return sorted(name for name in self.driver.host.engine.names() if not name.startswith(DEFAULT_BASE))
 
     def holder(self, name: str) -> str | None:
         """Say which image has a name."""
-        image = self.stage.host.engine.find_image(name)
+        image = self.driver.host.engine.find_image(name)
         return image.id if image else None
 
     def _pull(self, wanted: Reference, report: Callable[[PullProgress], None], control: Control) -> LocalImage:
         report(PullProgress(4, 8, 500_000, 1_000_000, all_sized=True))
         self.pulls.pass_through(control.check)
-        return self.stage.host.engine.follow_hub(wanted, report, control)
+        return self.driver.host.engine.follow_hub(wanted, report, control)
 
 
 def digest_of(image: LocalImage) -> Digest:

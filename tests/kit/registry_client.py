@@ -14,14 +14,14 @@ from commands.model.references import Reference
 from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Quota, Remote
 from tests.fakes.loopback import Respond
-from tests.fakes.scripted_registry import DIGEST, Scripted, scripted
+from tests.fakes.scripted_registry import DIGEST, ScriptedRegistry, scripted
 
 HEAD = ("HEAD", "/v2/a/b/manifests/1", None)
 NOW = 1_800_000_000.0
 
 
 @dataclass(slots=True)
-class Bench:
+class RegistryClientSetup:
     """A client with a time of its own, or that of `clock`. `rules` are the daemon's, `logins` those of the machine."""
 
     rules: RegistryRules = field(default_factory=lambda: RegistryRules(hub="hub.invalid"))
@@ -58,7 +58,7 @@ class Bench:
             yield client
 
 
-def at(host: Scripted, tag: str | None = "1") -> Reference:
+def at(host: ScriptedRegistry, tag: str | None = "1") -> Reference:
     return Reference(f"{host.address}/a/b", tag=tag)
 
 
@@ -67,7 +67,7 @@ def remote(repository: str, quota: Quota | None = None) -> Remote:
 
 
 def problem_of(reply: Respond, expected: type[Problem]) -> Problem:
-    with Bench().client() as client, scripted(reply) as host, pytest.raises(expected) as raised:
+    with RegistryClientSetup().client() as client, scripted(reply) as host, pytest.raises(expected) as raised:
         client.look_up(at(host))
     assert host.address in raised.value.message
     return raised.value

@@ -34,7 +34,7 @@ PATIENCE = Timeouts(
 SECRET = "hunter2-and-more"
 
 
-class Clock:
+class TimeOfDay:
     """The time of day, which passes only when a test says so."""
 
     def __init__(self) -> None:
@@ -49,17 +49,17 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-class JobsBench:
+class RestartableJobs:
     """One bot after the other on the same files: each `open` is a process of its own, with a screen and work."""
 
     def __init__(
         self, folder: Path, *, slots: int = 2, timeouts: Timeouts = PATIENCE, work: FakeWork | None = None
     ) -> None:
         self.folder = folder
-        fresh_jobs(folder, shelf=folder.parent)
+        fresh_jobs(folder, cache=folder.parent)
         self.slots = slots
         self.timeouts = timeouts
-        self.clock = Clock()
+        self.clock = TimeOfDay()
         self._is_open = False
         self._logs = ExitStack()
         self.logged = StringIO()
@@ -158,7 +158,7 @@ class JobsBench:
         assert self.presses(Decision.CONFIRM, dialog, user) is Press.TAKEN
 
     def building(self, *dialogs: str) -> None:
-        """Bring each so far that its build waits at the turnstile."""
+        """Bring each so far that its build waits at the gate."""
         self.work.builds.shut()
         for dialog in dialogs or ("d-1",):
             self.confirmed(dialog)

@@ -31,7 +31,7 @@ from commands.recipe.labels import JOB, make_labels
 from commands.recipe.tags import BuildNumbers
 from commands.sources import Bases, Sources
 from tests.fakes.engine import FakeEngine
-from tests.fakes.host import DEFAULT_BASE, Host, Inside
+from tests.fakes.host import DEFAULT_BASE, Host, ImageContent
 from tests.fakes.registries import FakeRegistries, digest_of_content
 from tests.fakes.resolver import SMALL_INDEX, FakeResolver
 from tests.kit.examples import NOW
@@ -54,7 +54,7 @@ NEVER = NoSource("it was built or loaded on this host and never was in a registr
 
 
 @dataclass(slots=True)
-class Bench:
+class UpdateRequests:
     """A host, registries and an index, and what was said while they were asked."""
 
     host: Host = field(default_factory=Host)
@@ -123,7 +123,7 @@ class Bench:
         self.hub.digests[f"{name}:latest"] = Digest(image.repo_digests[0].partition("@")[2])
         return image
 
-    def newer_base(self, name: str = BASE, inside: Inside | None = None) -> LocalImage:
+    def newer_base(self, name: str = BASE, inside: ImageContent | None = None) -> LocalImage:
         """Put a newer image into the registry under the base's name."""
         image = self.host.offer(f"{name}:latest", inside)
         self.hub.digests[f"{name}:latest"] = Digest(image.repo_digests[0].partition("@")[2])

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import docker
 
-from bot.room.events import Message
+from bot.room.events import RoomMessage
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
 from bot.room.workspace import ALICE, BOB
@@ -24,10 +24,10 @@ from commands.model.images import Platform
 from tests.bench.updates import network_of
 from tests.fakes.loopback import listening
 from tests.fakes.registry import FakeRegistry, serving
-from tests.kit.driver import EVERYWHERE, HASTE, Dialog, Person, make_settings, title, words
+from tests.kit.driver import EVERYWHERE, HASTE, RoomUser, ShownDialog, make_settings, title, words
 from tests.kit.engine_space import LABEL
 from tests.kit.private_engine import PrivateEngine, private_engine
-from tests.kit.program import PATIENCE, scene
+from tests.kit.program import PATIENCE, open_program_room
 
 SMALL_DISK = 64 << 20
 """Bytes of a disk on which a daemon starts, and a small image fits."""
@@ -36,14 +36,14 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{12,64}…?")
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class BotOnDaemon:
     """A bot at work on a daemon, two people who talk to it, and a folder in which they may leave registry logins.
 
     `logged` gives all that the bot has logged.
     """
 
-    alice: Person
-    bob: Person
+    alice: RoomUser
+    bob: RoomUser
     raw: docker.APIClient
     platform: Platform
     folder: Path
@@ -72,19 +72,19 @@ class House:
 
 
 @contextmanager
-def house(host: str, folder: Path, private: PrivateEngine | None = None) -> Iterator[House]:
+def bot_on_daemon(host: str, folder: Path, private: PrivateEngine | None = None) -> Iterator[BotOnDaemon]:
     """Put a bot to work on the daemon at this address, as a process of its own."""
     environment = {"WARROOM_STATE_DIR": str(folder / "state"), "WARROOM_DOCKER_HOST": host, **_logins_in(folder)}
     with (
-        scene(environment) as play,
-        play.bot() as bot,
-        _with_people(play.room, host, folder, lambda: bot.errors, private) as one,
+        open_program_room(environment) as program_room,
+        program_room.bot() as bot,
+        _with_people(program_room.room, host, folder, lambda: bot.errors, private) as one,
     ):
         yield one
 
 
 @contextmanager
-def hasty_house(host: str, folder: Path, **changes: object) -> Iterator[House]:
+def hasty_bot_on_daemon(host: str, folder: Path, **changes: object) -> Iterator[BotOnDaemon]:
     """Put a bot to work in this process: it keeps to no rate limit, so that what is measured is not Slack's pace.
 
     `changes` are settings.
@@ -115,28 +115,32 @@ def _logins_in(folder: Path) -> dict[str, str]:
 @contextmanager
 def _with_people(
     room: Room, host: str, folder: Path, logged: Callable[[], str], private: PrivateEngine | None = None
-) -> Iterator[House]:
+) -> Iterator[BotOnDaemon]:
     with (
         closing(docker.APIClient(base_url=host, version="auto")) as raw,
         closing(DockerDaemon(host)) as engine,
-        closing(Person(room, ALICE.id)) as alice,
-        closing(Person(room, BOB.id)) as bob,
+        closing(RoomUser(room, ALICE.id)) as alice,
+        closing(RoomUser(room, BOB.id)) as bob,
     ):
-        yield House(alice, bob, raw, engine.describe().platform, folder, logged, private)
+        yield BotOnDaemon(alice, bob, raw, engine.describe().platform, folder, logged, private)
 
 
 @contextmanager
-def private_house(folder: Path, *, disk: int | None = None) -> Iterator[House]:
+def bot_on_private_daemon(folder: Path, *, disk: int | None = None) -> Iterator[BotOnDaemon]:
     """Put a bot to work on a daemon of its own, which may come to harm."""
-    with private_engine(small=disk) as private, network_of(private), house(private.host, folder, private) as one:
+    with (
+        private_engine(small=disk) as private,
+        network_of(private),
+        bot_on_daemon(private.host, folder, private) as one,
+    ):
         yield one
 
 
 @dataclass(slots=True)
-class Site:
+class RegistryImage:
     """One image of a daemon, and its registry."""
 
-    house: House
+    bot: BotOnDaemon
     registry: FakeRegistry
     mark: str = field(default_factory=lambda: uuid4().hex[:12])
     versions: dict[str, str] = field(default_factory=dict)
@@ -144,9 +148,9 @@ class Site:
     started: float = 0.0
 
     @property
-    def alice(self) -> Person:
+    def alice(self) -> RoomUser:
         """Who asks."""
-        return self.house.alice
+        return self.bot.alice
 
     @property
     def repository(self) -> str:
@@ -167,23 +171,23 @@ class Site:
     def outdate(self, *contents: bytes | int) -> None:
         """Have an old image on the daemon and a new one, with these layers besides its own, in the registry."""
         self.put("old")
-        self.house.raw.pull(self.name)
+        self.bot.raw.pull(self.name)
         self.put("new", *contents)
         self.registry.requests.clear()
         self.registry.blob_asked.clear()
 
-    def ask(self, person: Person | None = None) -> Dialog:
+    def ask(self, person: RoomUser | None = None) -> ShownDialog:
         """Type the line."""
         self.started = self.started or monotonic()
         return (person or self.alice).type(f"/docker_image_update image={self.name}")
 
-    def review(self, person: Person | None = None) -> Dialog:
+    def review(self, person: RoomUser | None = None) -> ShownDialog:
         """Type the line, and wait until it may be confirmed."""
         dialog = self.ask(person)
         dialog.until("review")
         return dialog
 
-    def begin(self) -> Dialog:
+    def begin(self) -> ShownDialog:
         """Have an update under way, so far that a layer was asked for."""
         dialog = self.review()
         dialog.click("update")
@@ -195,8 +199,8 @@ class Site:
         held: dict[str, str] = {}
         own = {"label": f"{LABEL}={self.mark}"}
         # They inherit the labels of their image.
-        assert self.house.raw.containers(all=True, filters=own) == []
-        for image in self.house.raw.images(filters=own):
+        assert self.bot.raw.containers(all=True, filters=own) == []
+        for image in self.bot.raw.images(filters=own):
             version = next((self.versions[digest] for digest in _digests(image)), "another")
             for name in image["RepoTags"] or ["nameless"]:
                 held[_shown_tag(name)] = version
@@ -208,15 +212,15 @@ class Site:
             "\n".join(lines).replace(self.name, "IMAGE").replace(f"{self.registry.address}/{self.repository}", "IMAGE")
         )
         text = _DIGEST.sub("DIGEST", text).replace(self.registry.address, "REGISTRY")
-        return text.replace(self.house.private.host, "DAEMON") if self.house.private else text
+        return text.replace(self.bot.private.host, "DAEMON") if self.bot.private else text
 
-    def line(self, message: Message, part: str) -> str:
+    def line(self, message: RoomMessage, part: str) -> str:
         """Find the line of a message in which these words are."""
         return self.plain(next(line for line in words(message).splitlines() if part in line))
 
-    def told(self, message: Message) -> "Told":
+    def told(self, message: RoomMessage) -> "FaultResult":
         """Tell what came of it, as the end of a dialog says it."""
-        return Told(
+        return FaultResult(
             self.plain(title(message)),
             self.plain(*(line for line in words(message).splitlines() if line.endswith("."))),
             self.holds(),
@@ -226,7 +230,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FaultResult:
     """What came of a fault: the sentences of the dialog at its end, and which image has which tag on the daemon.
 
     In the texts, what differs each time is `IMAGE`, `REGISTRY`, `DIGEST`, `DAEMON`. `heads` counts how often the
@@ -241,10 +245,10 @@ class Told:
 
 
 @contextmanager
-def site(of: House) -> Iterator[Site]:
+def site(of: BotOnDaemon) -> Iterator[RegistryImage]:
     """Open a registry for one image; what is on the daemon of it is removed at the end."""
     with serving(of.platform) as registry:
-        one = Site(of, registry)
+        one = RegistryImage(of, registry)
         try:
             yield one
         finally:
@@ -263,12 +267,12 @@ def _shown_tag(name: str) -> str:
 
 
 @contextmanager
-def reachable_again(site: Site) -> Iterator[None]:
+def reachable_again(image: RegistryImage) -> Iterator[None]:
     """Have the registry in the network of a daemon that was started anew, too: that is a new one."""
-    private = site.house.private
+    private = image.bot.private
     assert private
     with ExitStack() as stack:
         with network_of(private):
-            server = stack.enter_context(listening(port=int(site.registry.address.rpartition(":")[2])))
-        server.respond = site.registry.respond
+            server = stack.enter_context(listening(port=int(image.registry.address.rpartition(":")[2])))
+        server.respond = image.registry.respond
         yield

@@ -18,9 +18,9 @@ from commands.model.outcomes import Created, ImageResult, Updated
 from commands.model.references import Reference
 from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
-from tests.fakes.host import DEFAULT_BASE, Host, Turnstile
+from tests.fakes.host import DEFAULT_BASE, Gate, Host
 from tests.fakes.registries import FakeRegistries
-from tests.fakes.work import Killed
+from tests.fakes.work import ProcessKilled
 from tests.kit.dependencies import dependencies_on, sources_on
 from tests.kit.examples import ALICE
 
@@ -30,7 +30,7 @@ BEFORE, FIRST, SECOND, THIRD, FOURTH, FIFTH = (f"0199a1b2c3d{number:08x}" for nu
 NEVER = 1 << 30
 
 
-class Mortal(FakeEngine):
+class KillableEngine(FakeEngine):
     """A daemon on which the bot is killed at a call, before or after the daemon has done it, until it is `revived`."""
 
     def __init__(self, *, dies_at: int = NEVER, is_done: bool = False) -> None:
@@ -62,7 +62,7 @@ class Mortal(FakeEngine):
 
     def _die(self) -> None:
         self._is_dead = self.has_died = True
-        raise Killed
+        raise ProcessKilled
 
     def find_image(self, reference: str) -> LocalImage | None:
         with self._call():
@@ -103,7 +103,7 @@ class Mortal(FakeEngine):
             return super().sweep(label, value, keep=keep)
 
 
-class Scene:
+class UpdateHost:
     """A host, a registry, and what is updated there; `pulls` is passed by every pull that has begun.
 
     `emitted` are the events, each of which `at_event` sees first.
@@ -116,7 +116,7 @@ class Scene:
         self.engine.build_script, self.engine.run_script = self.host.build, self.host.run
         self.engine.pull_script = self._pull
         self.host.add_base(DEFAULT_BASE)
-        self.pulls = Turnstile()
+        self.pulls = Gate()
         self.hub = FakeRegistries()
         self.cancellation = Cancellation()
         self.emitted: list[Event] = []

@@ -26,11 +26,11 @@ Moment = tuple[Literal["before", "after"], str]
 """A call of the engine, by the method's name."""
 
 
-class Killed(BaseException):
+class BotKilled(BaseException):
     """Ends every thread of a killed bot that touches the daemon: nothing in the program may catch it."""
 
 
-class Wire:
+class CuttableEngine:
     """An `Engine` as one bot has it. After `cut`, or from the moment in `cut_at` on, whoever uses it meets his end."""
 
     def __init__(self, host: Host) -> None:
@@ -55,7 +55,7 @@ class Wire:
 
     def _end_if_cut(self) -> None:
         if self._is_cut.is_set():
-            raise Killed
+            raise BotKilled
 
     def _call(self, name: str, call: Callable[[], Answer]) -> Answer:
         self._end_if_cut()

@@ -1,4 +1,4 @@
-"""A stage for each scenario: a room, the bot, a Docker host and a package index."""
+"""The driver of each scenario: a room, the bot, a Docker host and a package index."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from bot.room.workspace import Workspace
 from bot.slack.pace import Pace
 from tests.fakes.host import Host
 from tests.fakes.resolver import FakeResolver
-from tests.kit.driver import EVERYWHERE, HASTE, Stage, make_settings, open_room
+from tests.kit.driver import EVERYWHERE, HASTE, RoomDriver, make_settings, open_room
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +24,11 @@ def closing_rooms() -> Iterator[Callable[[Room], object]]:
 
 
 @pytest.fixture
-def set_stage(tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], object]) -> Iterator[Callable[..., Stage]]:
-    """Set a stage with settings and limits of the test's own; the bot is started unless `start` says otherwise."""
-    stages: list[Stage] = []
+def make_driver(
+    tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], object]
+) -> Iterator[Callable[..., RoomDriver]]:
+    """Make a driver with settings and limits of the test's own; the bot is started unless `start` says otherwise."""
+    drivers: list[RoomDriver] = []
 
     def set_one(
         *,
@@ -36,39 +38,41 @@ def set_stage(tmp_path: Path, cache: Path, closing_rooms: Callable[[Room], objec
         pace: Pace = HASTE,
         start: bool = True,
         **settings: object,
-    ) -> Stage:
+    ) -> RoomDriver:
         room = open_room(limits, workspace)
-        stage = Stage(make_settings(tmp_path / "state", cache, **settings), Host(), FakeResolver(), room, access, pace)
-        stages.append(stage)
+        driver = RoomDriver(
+            make_settings(tmp_path / "state", cache, **settings), Host(), FakeResolver(), room, access, pace
+        )
+        drivers.append(driver)
         if start:
-            stage.start_bot()
-        return stage
+            driver.start_bot()
+        return driver
 
     yield set_one
     try:
-        for stage in stages:
-            stage.close()
+        for driver in drivers:
+            driver.close()
     finally:
-        for stage in stages:
-            closing_rooms(stage.room)
+        for driver in drivers:
+            closing_rooms(driver.room)
 
 
 @pytest.fixture
-def stage(set_stage: Callable[..., Stage]) -> Stage:
-    """A stage with everything as usual."""
-    return set_stage()
+def driver(make_driver: Callable[..., RoomDriver]) -> RoomDriver:
+    """A driver with everything as usual."""
+    return make_driver()
 
 
 @pytest.fixture(scope="module")
-def shared_stage(
+def shared_driver(
     tmp_path_factory: pytest.TempPathFactory, cache: Path, closing_rooms: Callable[[Room], object]
-) -> Iterator[Stage]:
-    """A stage for the rows of tables: for tests that leave it as they find it, and run one after the other."""
+) -> Iterator[RoomDriver]:
+    """A driver for the rows of tables: for tests that leave it as they find it, and run one after the other."""
     settings = make_settings(tmp_path_factory.mktemp("shared") / "state", cache)
-    stage = Stage(settings, Host(), FakeResolver(), open_room())
-    stage.start_bot()
-    yield stage
+    driver = RoomDriver(settings, Host(), FakeResolver(), open_room())
+    driver.start_bot()
+    yield driver
     try:
-        stage.close()
+        driver.close()
     finally:
-        closing_rooms(stage.room)
+        closing_rooms(driver.room)

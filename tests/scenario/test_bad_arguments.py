@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kit.driver import Stage
+from tests.kit.driver import RoomDriver
 
 REFUSED = [
     ("dependencies=mechanize", "`name` is missing", "name=mechanize dependencies=mechanize"),
@@ -20,24 +20,24 @@ REFUSED = [
 ]
 
 
-def test_a_line_that_is_no_command_is_refused_in_private_with_a_line_to_paste(stage: Stage) -> None:
+def test_a_line_that_is_no_command_is_refused_in_private_with_a_line_to_paste(driver: RoomDriver) -> None:
     for number, (arguments, said, corrected) in enumerate(REFUSED, start=1):
-        stage.alice.type(f"/docker_image_create {arguments}".strip())
-        whisper = stage.alice.until_whispers(number)
+        driver.alice.type(f"/docker_image_create {arguments}".strip())
+        whisper = driver.alice.until_whispers(number)
         assert "Check the command" in whisper
         assert said in whisper
         assert "*What to do:*" in whisper
         if corrected:
             assert f"```\n/docker_image_create {corrected}" in whisper
-    assert stage.alice.messages == [message for message in stage.alice.messages if message.only_for == "U0ALICE"]
-    assert stage.bob.messages == []
-    assert stage.stages() == []
-    assert stage.host.engine.runs == []
+    assert driver.alice.messages == [message for message in driver.alice.messages if message.only_for == "U0ALICE"]
+    assert driver.bob.messages == []
+    assert driver.stages() == []
+    assert driver.host.engine.runs == []
 
 
 @pytest.mark.parametrize("offered", [line for line, _, corrected in REFUSED if corrected][:4])
-def test_the_offered_line_can_be_pasted(shared_stage: Stage, offered: str) -> None:
-    alice, before = shared_stage.alice, len(shared_stage.alice.whispers)
+def test_the_offered_line_can_be_pasted(shared_driver: RoomDriver, offered: str) -> None:
+    alice, before = shared_driver.alice, len(shared_driver.alice.whispers)
     alice.type(f"/docker_image_create {offered}")
     pasted = alice.until_whispers(before + 1).split("```")[1].strip()
     alice.type(pasted).until("review")

@@ -3,76 +3,78 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from commands.recipe.labels import JOB
-from tests.kit.driver import EXAMPLE, Stage, words
+from tests.kit.driver import EXAMPLE, RoomDriver, words
 
 LATE = "Already decided. The dialog shows the decision."
 
 
-def one_image(stage: Stage) -> None:
+def one_image(driver: RoomDriver) -> None:
     """See that one build made one image with its two names."""
-    assert len(stage.host.engine.builds) == 1
-    assert len(stage.host.engine.images({JOB: ""})) == 1
-    assert len(stage.tags()) == 2
-    assert stage.stages() == ["Finished"]
+    assert len(driver.host.engine.builds) == 1
+    assert len(driver.host.engine.images({JOB: ""})) == 1
+    assert len(driver.tags()) == 2
+    assert driver.stages() == ["Finished"]
 
 
-def test_a_double_click_builds_once(stage: Stage) -> None:
-    stage.host.steps.shut()
-    dialog = stage.alice.type(EXAMPLE)
+def test_a_double_click_builds_once(driver: RoomDriver) -> None:
+    driver.host.steps.shut()
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("create")
     dialog.click("create", stale=True)
-    stage.alice.until_whispered(LATE)
-    stage.host.steps.open()
+    driver.alice.until_whispered(LATE)
+    driver.host.steps.open()
     dialog.until("done")
-    one_image(stage)
+    one_image(driver)
 
 
-def test_a_click_that_is_delivered_twice_builds_once(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_a_click_that_is_delivered_twice_builds_once(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("create", deliveries=2)
     dialog.until("done")
     dialog.until_announced()
-    one_image(stage)
+    one_image(driver)
     assert len(dialog.replies) == 1
 
 
-def test_two_people_who_click_at_once_start_one_build_and_one_of_them_is_told(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_two_people_who_click_at_once_start_one_build_and_one_of_them_is_told(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
-    people = (stage.alice, stage.bob)
+    people = (driver.alice, driver.bob)
     with ThreadPoolExecutor(2) as hands:
         list(hands.map(lambda person: dialog.click("create", by=person, stale=True), people))
     done = dialog.until("done")
     dialog.until_announced()
-    one_image(stage)
+    one_image(driver)
     taken_by_alice = "Requested and confirmed by <@U0ALICE>" in words(done)
-    late = stage.bob if taken_by_alice else stage.alice
+    late = driver.bob if taken_by_alice else driver.alice
     late.until_whispered(LATE)
     assert sum(len(person.whispers) for person in people) == 1
 
 
-def test_create_and_cancel_pressed_at_once_have_one_outcome(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_create_and_cancel_pressed_at_once_have_one_outcome(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
     with ThreadPoolExecutor(2) as hands:
         hands.submit(dialog.click, "create", stale=True)
-        hands.submit(dialog.click, "cancel", by=stage.bob, stale=True)
+        hands.submit(dialog.click, "cancel", by=driver.bob, stale=True)
     end = dialog.until("done", "cancelled")
     dialog.until_announced()
-    stage.alice.until(lambda: stage.alice.whispers or stage.bob.whispers, "a note for the one who was late")
-    built = len(stage.host.engine.builds)
-    assert (built, len(stage.tags())) == ((0, 0) if "Cancelled by" in words(end) else (1, 2))
+    driver.alice.until(lambda: driver.alice.whispers or driver.bob.whispers, "a note for the one who was late")
+    built = len(driver.host.engine.builds)
+    assert (built, len(driver.tags())) == ((0, 0) if "Cancelled by" in words(end) else (1, 2))
 
 
-def test_clicks_on_an_old_screen_change_nothing(stage: Stage) -> None:
-    dialog = stage.create()
+def test_clicks_on_an_old_screen_change_nothing(driver: RoomDriver) -> None:
+    dialog = driver.create()
     dialog.until("done")
     dialog.until_announced()
     seen = len(dialog.shown)
-    for count, (person, action) in enumerate(((stage.bob, "stop"), (stage.bob, "stop"), (stage.bob, "stop")), start=1):
+    for count, (person, action) in enumerate(
+        ((driver.bob, "stop"), (driver.bob, "stop"), (driver.bob, "stop")), start=1
+    ):
         dialog.click(action, by=person, stale=True)
-        assert stage.bob.until_whispers(count).startswith(LATE)
+        assert driver.bob.until_whispers(count).startswith(LATE)
     assert len(dialog.shown) == seen
-    one_image(stage)
+    one_image(driver)

@@ -4,42 +4,42 @@ from collections.abc import Callable
 
 from commands.errors import DiskFull
 from commands.recipe.labels import JOB
-from tests.kit.driver import EXAMPLE, Stage, buttons, eventually, words
+from tests.kit.driver import EXAMPLE, RoomDriver, buttons, eventually, words
 from tests.kit.limits import ended_after
 
 
-def test_away_when_the_command_is_typed(stage: Stage) -> None:
-    stage.host.engine.break_down()
-    dialog = stage.alice.type(EXAMPLE)
+def test_away_when_the_command_is_typed(driver: RoomDriver) -> None:
+    driver.host.engine.break_down()
+    dialog = driver.alice.type(EXAMPLE)
     failed = dialog.until("failed")
     assert "No Docker daemon answers at `unix:///fake.sock`." in words(failed)
     assert "*What to do:* Start it." in words(failed)
     assert buttons(failed) == {}
     dialog.until_announced()
-    stage.host.engine.repair()
-    stage.create().until("done")
+    driver.host.engine.repair()
+    driver.create().until("done")
 
 
-def test_away_when_the_image_is_to_be_made(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_away_when_the_image_is_to_be_made(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
-    stage.host.engine.break_down()
+    driver.host.engine.break_down()
     dialog.click("create")
     failed = dialog.until("failed")
     assert "No Docker daemon answers" in words(failed)
-    stage.host.engine.repair()
-    again = stage.create()
+    driver.host.engine.repair()
+    again = driver.create()
     again.until("done")
-    assert stage.stages() == ["Failed", "Finished"]
+    assert driver.stages() == ["Failed", "Finished"]
 
 
-def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:
-    stage.host.steps.shut()
-    dialog = stage.create()
+def test_gone_in_the_middle_and_tidied_up_once_it_is_back(driver: RoomDriver) -> None:
+    driver.host.steps.shut()
+    dialog = driver.create()
     dialog.until_says("▸ *OS packages: wget*")
     # What a daemon that dies may keep of the job.
-    stage.host.engine.add_image(labels={JOB: dialog.id})
-    stage.host.engine.break_down()
+    driver.host.engine.add_image(labels={JOB: dialog.id})
+    driver.host.engine.break_down()
     failed = dialog.until("failed")
     assert "No Docker daemon answers" in words(failed)
     assert "Step 2 of 4, *OS packages: wget*, failed" in words(failed)
@@ -47,62 +47,62 @@ def test_gone_in_the_middle_and_tidied_up_once_it_is_back(stage: Stage) -> None:
     assert "Reading package lists..." in dialog.until_file(f"build-{dialog.id}.log")
 
     # A bot that starts again does at once what the present one tries every few seconds.
-    stage.close_bot()
-    stage.host.engine.repair()
-    assert stage.nameless() == 1
-    stage.start_bot()
-    eventually(lambda: stage.nameless() == 0, "nothing is left")
+    driver.close_bot()
+    driver.host.engine.repair()
+    assert driver.nameless() == 1
+    driver.start_bot()
+    eventually(lambda: driver.nameless() == 0, "nothing is left")
 
 
-def test_gone_while_an_undecided_image_waits(stage: Stage) -> None:
-    stage.host.import_errors["mechanize"] = "ImportError: libGL.so.1"
-    dialog = stage.create()
+def test_gone_while_an_undecided_image_waits(driver: RoomDriver) -> None:
+    driver.host.import_errors["mechanize"] = "ImportError: libGL.so.1"
+    dialog = driver.create()
     dialog.until("deciding")
-    stage.host.engine.break_down()
+    driver.host.engine.break_down()
     dialog.click("discard")
     assert "The image is being removed." in words(dialog.until("settling"))
-    stage.close_bot()
-    stage.host.engine.repair()
-    assert stage.nameless() == 1
-    stage.start_bot()
+    driver.close_bot()
+    driver.host.engine.repair()
+    assert driver.nameless() == 1
+    driver.start_bot()
     dialog.until("discarded")
-    assert stage.nameless() == 0
+    assert driver.nameless() == 0
 
 
-def test_a_full_disk_is_named_with_what_frees_space(stage: Stage) -> None:
-    stage.host.failing[3] = DiskFull(
+def test_a_full_disk_is_named_with_what_frees_space(driver: RoomDriver) -> None:
+    driver.host.failing[3] = DiskFull(
         "The Docker daemon has no space left on its disk.",
         hint="Free some (`docker builder prune` empties the build cache), then try again.",
         details=("write /var/lib/docker/tmp/x: no space left on device",),
     )
-    failed = stage.create().until("failed")
+    failed = driver.create().until("failed")
     assert "The Docker daemon has no space left on its disk." in words(failed)
     assert "*What to do:* Free some (`docker builder prune`" in words(failed)
     assert "no space left on device" in words(failed)
 
 
-def test_a_build_that_says_nothing_is_ended(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(idle_seconds=0.2)
-    stage.host.steps.shut()
-    dialog = stage.create()
+def test_a_build_that_says_nothing_is_ended(make_driver: Callable[..., RoomDriver]) -> None:
+    driver = make_driver(idle_seconds=0.2)
+    driver.host.steps.shut()
+    dialog = driver.create()
     said = words(dialog.until("failed"))
     assert "The build printed nothing for 0.2 s and was ended." in said
     assert "Step 2 of 4, *OS packages: wget*, failed" in said
-    assert (stage.tags(), stage.host.engine.running_builds) == ([], 0)
+    assert (driver.tags(), driver.host.engine.running_builds) == ([], 0)
 
 
-def test_a_build_that_takes_too_long_is_ended(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(start=False)
-    stage.host.steps.shut()
+def test_a_build_that_takes_too_long_is_ended(make_driver: Callable[..., RoomDriver]) -> None:
+    driver = make_driver(start=False)
+    driver.host.steps.shut()
 
     def build(seconds: float) -> str:
-        stage.settings = stage.settings.model_copy(update={"build_seconds": seconds})
-        stage.start_bot()
-        said = words(stage.create().until("failed"))
-        stage.close_bot()
+        driver.settings = driver.settings.model_copy(update={"build_seconds": seconds})
+        driver.start_bot()
+        said = words(driver.create().until("failed"))
+        driver.close_bot()
         assert f"The build took longer than {seconds:g} s and was ended." in said
         return said
 
-    said = ended_after(0.3, build, lambda _: stage.host.engine.cancelled)
+    said = ended_after(0.3, build, lambda _: driver.host.engine.cancelled)
     assert "`WARROOM_BUILD_SECONDS`" in said
-    assert (stage.tags(), stage.host.engine.running_builds) == ([], 0)
+    assert (driver.tags(), driver.host.engine.running_builds) == ([], 0)

@@ -8,21 +8,21 @@ import pytest
 from bot.access.rules import Access
 from bot.room.workspace import BOB
 from tests.fakes.host import DEFAULT_BASE
-from tests.kit.driver import EVERYWHERE, EXAMPLE, Form, Stage, buttons, title, words
+from tests.kit.driver import EVERYWHERE, EXAMPLE, OpenForm, RoomDriver, buttons, title, words
 
 COMMAND = "/docker_image_create"
 FILLED = {"name": "example_name", "dependencies": "mechanize", "packages": "wget"}
 
 
-def open_form(stage: Stage) -> Form:
+def open_form(driver: RoomDriver) -> OpenForm:
     """Type the command alone."""
-    stage.alice.type(COMMAND)
-    return stage.alice.until_form()
+    driver.alice.type(COMMAND)
+    return driver.alice.until_form()
 
 
-def test_a_form_asks_tells_what_is_wrong_and_leads_to_the_image(stage: Stage) -> None:
-    stage.host.add_base("localbase")
-    form = open_form(stage)
+def test_a_form_asks_tells_what_is_wrong_and_leads_to_the_image(driver: RoomDriver) -> None:
+    driver.host.add_base("localbase")
+    form = open_form(driver)
 
     assert (form.title, form.filled) == ("New image", {})
     assert form.choices("local_base") == [DEFAULT_BASE, "localbase:latest"]
@@ -31,10 +31,10 @@ def test_a_form_asks_tells_what_is_wrong_and_leads_to_the_image(stage: Stage) ->
     assert set(errors) == {"name", "dependencies"}
     assert errors["name"] == "`Example_Name` is not an image name. Docker takes lower case only."
     assert "compares with a single `=`" in errors["dependencies"]
-    assert stage.stages() == []
+    assert driver.stages() == []
 
     assert form.send(**FILLED) == {}
-    dialog = stage.alice.until_another_dialog()
+    dialog = driver.alice.until_another_dialog()
     review = dialog.until("review")
     assert title(review) == "Create example_name?"
     assert f"`{COMMAND} name=example_name dependencies=mechanize packages=wget`" in words(review)
@@ -43,131 +43,131 @@ def test_a_form_asks_tells_what_is_wrong_and_leads_to_the_image(stage: Stage) ->
     dialog.click("create")
     dialog.until("done")
     dialog.until_announced()
-    assert len(stage.tags()) == 2
-    assert stage.alice.whispers == []
+    assert len(driver.tags()) == 2
+    assert driver.alice.whispers == []
 
 
-def test_a_form_builds_on_the_base_that_is_picked(stage: Stage) -> None:
-    stage.host.add_base("localbase")
+def test_a_form_builds_on_the_base_that_is_picked(driver: RoomDriver) -> None:
+    driver.host.add_base("localbase")
 
-    assert open_form(stage).send(name="a", local_base="localbase:latest") == {}
+    assert open_form(driver).send(name="a", local_base="localbase:latest") == {}
 
-    assert "*Base:* `localbase:latest`" in words(stage.alice.until_another_dialog().until("review"))
+    assert "*Base:* `localbase:latest`" in words(driver.alice.until_another_dialog().until("review"))
 
 
-def test_only_who_typed_sees_the_form_and_the_room_sees_nothing(stage: Stage) -> None:
-    open_form(stage)
+def test_only_who_typed_sees_the_form_and_the_room_sees_nothing(driver: RoomDriver) -> None:
+    open_form(driver)
 
-    assert stage.bob.forms == []
-    assert stage.bob.messages == stage.alice.messages == []
+    assert driver.bob.forms == []
+    assert driver.bob.messages == driver.alice.messages == []
 
 
 @pytest.mark.parametrize("line", [EXAMPLE, f"{COMMAND} name=a", f"{COMMAND} help"])
-def test_nobody_who_typed_something_sees_a_form(stage: Stage, line: str) -> None:
-    stage.alice.type(line)
+def test_nobody_who_typed_something_sees_a_form(driver: RoomDriver, line: str) -> None:
+    driver.alice.type(line)
 
-    stage.alice.until(lambda: stage.alice.messages, "an answer")
-    stage.close_bot()
-    assert stage.alice.forms == []
+    driver.alice.until(lambda: driver.alice.messages, "an answer")
+    driver.close_bot()
+    assert driver.alice.forms == []
 
 
-def test_help_is_whispered_with_examples(stage: Stage) -> None:
-    stage.alice.type(f"{COMMAND} help")
+def test_help_is_whispered_with_examples(driver: RoomDriver) -> None:
+    driver.alice.type(f"{COMMAND} help")
 
-    help_text = stage.alice.until_whispered("For example:")
+    help_text = driver.alice.until_whispered("For example:")
     assert f"`{COMMAND} name=example_name dependencies=mechanize packages=wget [base=" in help_text
-    assert stage.bob.messages == []
+    assert driver.bob.messages == []
 
 
-def test_a_daemon_that_is_away_leaves_a_form_without_a_menu(stage: Stage) -> None:
-    stage.host.engine.break_down()
-    form = open_form(stage)
-    stage.host.engine.repair()
+def test_a_daemon_that_is_away_leaves_a_form_without_a_menu(driver: RoomDriver) -> None:
+    driver.host.engine.break_down()
+    form = open_form(driver)
+    driver.host.engine.repair()
 
     assert form.send(**FILLED) == {}
-    stage.alice.until_another_dialog().until("review")
+    driver.alice.until_another_dialog().until("review")
 
 
-def test_who_may_not_gets_no_form(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(access=Access(EVERYWHERE.channels, frozenset({BOB.id})))
+def test_who_may_not_gets_no_form(make_driver: Callable[..., RoomDriver]) -> None:
+    driver = make_driver(access=Access(EVERYWHERE.channels, frozenset({BOB.id})))
 
-    stage.alice.type(COMMAND)
+    driver.alice.type(COMMAND)
 
-    stage.alice.until_whispered("WARROOM_ALLOWED_USERS")
-    stage.close_bot()
-    assert stage.alice.forms == []
+    driver.alice.until_whispered("WARROOM_ALLOWED_USERS")
+    driver.close_bot()
+    assert driver.alice.forms == []
 
 
 # ── Edit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_edit_opens_the_form_filled_in_and_its_review_takes_the_place_of_the_old_one(stage: Stage) -> None:
-    old = stage.alice.type(EXAMPLE)
+def test_edit_opens_the_form_filled_in_and_its_review_takes_the_place_of_the_old_one(driver: RoomDriver) -> None:
+    old = driver.alice.type(EXAMPLE)
     assert "edit" in buttons(old.until("review"))
 
-    old.click("edit", by=stage.bob)
-    form = stage.bob.until_form()
+    old.click("edit", by=driver.bob)
+    form = driver.bob.until_form()
     assert form.title == "Edit the image"
     assert form.filled == {**FILLED, "local_base": DEFAULT_BASE}
     assert form.send(packages="wget, curl") == {}
 
     cancelled = old.until("cancelled")
     assert "Cancelled by <@U0BOB>" in words(cancelled)
-    new = stage.alice.until_another_dialog(old)
+    new = driver.alice.until_another_dialog(old)
     review = new.until("review")
     assert "*OS packages:* `wget`, `curl`" in words(review)
     assert "Requested by <@U0BOB>" in words(review)
-    assert stage.stages() == ["Cancelled", "UnderReview"]
-    assert stage.alice.forms == []
+    assert driver.stages() == ["Cancelled", "UnderReview"]
+    assert driver.alice.forms == []
 
 
-def test_a_form_that_is_closed_changes_nothing(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_a_form_that_is_closed_changes_nothing(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("edit")
 
-    stage.alice.client.close_form(stage.alice.until_form().view.id)
+    driver.alice.client.close_form(driver.alice.until_form().view.id)
     dialog.click("create")
 
     dialog.until("done")
     dialog.until_announced()
 
 
-def test_edit_after_somebody_decided_is_told(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_edit_after_somebody_decided_is_told(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
-    dialog.click("cancel", by=stage.bob)
+    dialog.click("cancel", by=driver.bob)
     dialog.until("cancelled")
 
     dialog.click("edit", stale=True)
 
-    stage.alice.until_whispered("Already decided. The dialog shows the decision.")
-    assert stage.alice.forms == []
+    driver.alice.until_whispered("Already decided. The dialog shows the decision.")
+    assert driver.alice.forms == []
 
 
-def test_a_form_that_is_sent_after_somebody_decided_is_told_and_makes_nothing(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_a_form_that_is_sent_after_somebody_decided_is_told_and_makes_nothing(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("edit")
-    form = stage.alice.until_form()
-    dialog.click("create", by=stage.bob)
+    form = driver.alice.until_form()
+    dialog.click("create", by=driver.bob)
     dialog.until("done")
 
     errors = form.send(packages="curl")
 
     assert errors == {"name": "Already decided. The dialog shows the decision. Close this form: it changes nothing."}
     dialog.until_announced()
-    assert stage.stages() == ["Finished"]
+    assert driver.stages() == ["Finished"]
 
 
-def test_create_and_a_form_at_once_have_one_outcome(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_create_and_a_form_at_once_have_one_outcome(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("edit")
-    form = stage.alice.until_form()
+    form = driver.alice.until_form()
 
     with ThreadPoolExecutor(2) as hands:
-        created = hands.submit(dialog.click, "create", by=stage.bob, stale=True)
+        created = hands.submit(dialog.click, "create", by=driver.bob, stale=True)
         errors = hands.submit(form.send, packages="curl").result()
         created.result()
 
@@ -175,18 +175,18 @@ def test_create_and_a_form_at_once_have_one_outcome(stage: Stage) -> None:
     dialog.until_announced()
     if errors:
         assert title(end) == "✓ example_name is ready"
-        assert stage.stages() == ["Finished"]
+        assert driver.stages() == ["Finished"]
     else:
-        stage.alice.until_another_dialog(dialog).until("review")
-        assert stage.stages() == ["Cancelled", "UnderReview"]
-        assert stage.tags() == []
+        driver.alice.until_another_dialog(dialog).until("review")
+        assert driver.stages() == ["Cancelled", "UnderReview"]
+        assert driver.tags() == []
 
 
-def test_two_forms_on_one_review_make_one_new_review(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_two_forms_on_one_review_make_one_new_review(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
     forms = []
-    for person in (stage.alice, stage.bob):
+    for person in (driver.alice, driver.bob):
         dialog.click("edit", by=person)
         forms.append(person.until_form())
 
@@ -195,5 +195,5 @@ def test_two_forms_on_one_review_make_one_new_review(stage: Stage) -> None:
 
     assert sorted(map(len, errors)) == [0, 1]
     dialog.until("cancelled")
-    stage.alice.until_another_dialog(dialog).until("review")
-    assert stage.stages() == ["Cancelled", "UnderReview"]
+    driver.alice.until_another_dialog(dialog).until("review")
+    assert driver.stages() == ["Cancelled", "UnderReview"]

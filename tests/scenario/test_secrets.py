@@ -11,7 +11,7 @@ from bot.logs import Redactor
 from commands.errors import BuildFailed, PullFailed
 from tests.fakes.logs import logs_to
 from tests.fakes.resolver import FakeResolver
-from tests.kit.driver import EXAMPLE, Stage, words
+from tests.kit.driver import EXAMPLE, RoomDriver, words
 
 INDEX = "https://user:hunter2secret@index.invalid/simple"
 LEAKS = [
@@ -44,12 +44,12 @@ def found(text: str) -> list[str]:
     return [canary for canary in CANARIES if canary in text]
 
 
-def in_chat(stage: Stage) -> list[str]:
+def in_chat(driver: RoomDriver) -> list[str]:
     """Look at everything that was ever on a screen, metadata and files included."""
     history = [
-        message for person in (stage.alice, stage.bob) for states in person.history.values() for message in states
+        message for person in (driver.alice, driver.bob) for states in person.history.values() for message in states
     ]
-    files = [stage.alice.client.file(file.id).decode() for message in history for file in message.files]
+    files = [driver.alice.client.file(file.id).decode() for message in history for file in message.files]
     return found("\n".join([*map(str, history), *files]))
 
 
@@ -58,84 +58,84 @@ def in_folder(folder: Path) -> list[str]:
     return found("\n".join(path.read_bytes().decode(errors="replace") for path in folder.rglob("*") if path.is_file()))
 
 
-def in_the_open(stage: Stage, log: StringIO) -> list[str]:
+def in_the_open(driver: RoomDriver, log: StringIO) -> list[str]:
     """Name the places where a secret, or a token of the bot, came out."""
-    chat = in_chat(stage)
-    stage.close()
-    tokens = [token for token in (stage.room.bot_token, stage.room.app_token) if token in log.getvalue()]
-    places = {"chat": chat, "log": found(log.getvalue()), "state": in_folder(stage.settings.state_dir)}
+    chat = in_chat(driver)
+    driver.close()
+    tokens = [token for token in (driver.room.bot_token, driver.room.app_token) if token in log.getvalue()]
+    places = {"chat": chat, "log": found(log.getvalue()), "state": in_folder(driver.settings.state_dir)}
     return [f"{place}: {secret}" for place, secrets in {**places, "tokens": tokens}.items() for secret in secrets]
 
 
-def test_what_a_failing_build_prints(set_stage: Callable[..., Stage], log: StringIO) -> None:
-    stage = set_stage(index_url=INDEX)
-    stage.host.says[:] = LEAKS
-    stage.host.failing[3] = BuildFailed(f"Step 3: {LEAKS[1]}", hint=LEAKS[0], details=tuple(LEAKS))
-    dialog = stage.create()
+def test_what_a_failing_build_prints(make_driver: Callable[..., RoomDriver], log: StringIO) -> None:
+    driver = make_driver(index_url=INDEX)
+    driver.host.says[:] = LEAKS
+    driver.host.failing[3] = BuildFailed(f"Step 3: {LEAKS[1]}", hint=LEAKS[0], details=tuple(LEAKS))
+    dialog = driver.create()
     dialog.until("failed")
     dialog.until_announced()
     said = dialog.until_file(f"build-{dialog.id}.log")
     assert "403 for url https://[redacted]@registry.invalid/v2/" in said
-    assert in_the_open(stage, log) == []
+    assert in_the_open(driver, log) == []
 
 
-def test_each_last_line_of_a_running_build(set_stage: Callable[..., Stage], log: StringIO) -> None:
-    stage = set_stage(index_url=INDEX)
-    stage.host.steps.shut()
+def test_each_last_line_of_a_running_build(make_driver: Callable[..., RoomDriver], log: StringIO) -> None:
+    driver = make_driver(index_url=INDEX)
+    driver.host.steps.shut()
     lines = iter(LEAKS)
-    stage.host.says[:] = [next(lines)]
-    dialog = stage.create()
+    driver.host.says[:] = [next(lines)]
+    dialog = driver.create()
     for line in lines:
-        stage.host.steps.wait_for()
+        driver.host.steps.wait_for()
         dialog.until_says("[redacted]")
-        stage.host.says[:] = [line]
-        stage.host.steps.let_pass()
+        driver.host.says[:] = [line]
+        driver.host.steps.let_pass()
     dialog.until("done")
     dialog.until_announced()
-    assert in_the_open(stage, log) == []
+    assert in_the_open(driver, log) == []
 
 
-def test_what_a_registry_says(set_stage: Callable[..., Stage], log: StringIO) -> None:
-    stage = set_stage(index_url=INDEX)
-    stage.host.engine.hub["team/base:1"] = PullFailed(LEAKS[1], hint=LEAKS[4], details=tuple(LEAKS))
-    dialog = stage.alice.type("/docker_image_create name=a base=team/base:1")
+def test_what_a_registry_says(make_driver: Callable[..., RoomDriver], log: StringIO) -> None:
+    driver = make_driver(index_url=INDEX)
+    driver.host.engine.hub["team/base:1"] = PullFailed(LEAKS[1], hint=LEAKS[4], details=tuple(LEAKS))
+    dialog = driver.alice.type("/docker_image_create name=a base=team/base:1")
     dialog.until("failed")
     dialog.until_announced()
-    assert in_the_open(stage, log) == []
+    assert in_the_open(driver, log) == []
 
 
-def test_what_a_package_says_when_it_is_imported(set_stage: Callable[..., Stage], log: StringIO) -> None:
-    stage = set_stage(index_url=INDEX)
-    stage.host.import_errors["mechanize"] = "ConnectionError: " + " ".join(LEAKS)
-    dialog = stage.create(EXAMPLE)
+def test_what_a_package_says_when_it_is_imported(make_driver: Callable[..., RoomDriver], log: StringIO) -> None:
+    driver = make_driver(index_url=INDEX)
+    driver.host.import_errors["mechanize"] = "ConnectionError: " + " ".join(LEAKS)
+    dialog = driver.create(EXAMPLE)
     dialog.until("deciding")
     dialog.click("keep")
     dialog.until("done")
     dialog.until_announced()
-    assert in_the_open(stage, log) == []
+    assert in_the_open(driver, log) == []
 
 
-def test_a_defect_of_the_bot_itself(set_stage: Callable[..., Stage], log: StringIO) -> None:
+def test_a_defect_of_the_bot_itself(make_driver: Callable[..., RoomDriver], log: StringIO) -> None:
     class BrokenResolver(FakeResolver):
         def resolve(self, *_: object, **__: object) -> NoReturn:
             raise RuntimeError(" ".join(LEAKS))
 
-    stage = set_stage(start=False, index_url=INDEX)
-    stage.resolver = BrokenResolver()
-    stage.start_bot()
-    dialog = stage.alice.type(EXAMPLE)
+    driver = make_driver(start=False, index_url=INDEX)
+    driver.resolver = BrokenResolver()
+    driver.start_bot()
+    dialog = driver.alice.type(EXAMPLE)
     failed = dialog.until("failed")
     assert "Something went wrong inside the bot." in words(failed)
     assert f"look for `{dialog.id}` in the bot's log" in words(failed)
     dialog.until_announced()
     assert dialog.id in log.getvalue()
-    assert in_the_open(stage, log) == []
+    assert in_the_open(driver, log) == []
 
 
-def test_a_line_that_holds_a_password(set_stage: Callable[..., Stage], log: StringIO) -> None:
-    stage = set_stage(index_url=INDEX)
-    stage.alice.type("/docker_image_create name=a dependencies=git+https://me:hunter2secret@example.invalid/x.git")
-    stage.alice.until_whispered("is a URL")
-    stage.alice.type("/docker_image_create name=a base=https://robot:r0bot-pass-word@registry.invalid/x")
-    stage.alice.until_whispers(2)
-    assert in_the_open(stage, log) == []
+def test_a_line_that_holds_a_password(make_driver: Callable[..., RoomDriver], log: StringIO) -> None:
+    driver = make_driver(index_url=INDEX)
+    driver.alice.type("/docker_image_create name=a dependencies=git+https://me:hunter2secret@example.invalid/x.git")
+    driver.alice.until_whispered("is a URL")
+    driver.alice.type("/docker_image_create name=a base=https://robot:r0bot-pass-word@registry.invalid/x")
+    driver.alice.until_whispers(2)
+    assert in_the_open(driver, log) == []

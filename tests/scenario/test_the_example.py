@@ -6,18 +6,18 @@ from collections.abc import Callable
 from bot.room.workspace import WAR_ROOM
 from bot.slack.pace import Pace
 from commands.recipe.labels import read_labels
-from tests.kit.driver import EXAMPLE, Stage, buttons, fact, title, words
+from tests.kit.driver import EXAMPLE, RoomDriver, buttons, fact, title, words
 
 
-def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage) -> None:
-    stage.host.looks.shut()
-    dialog = stage.alice.type(EXAMPLE)
+def test_the_example_goes_from_the_typed_line_to_the_finished_image(driver: RoomDriver) -> None:
+    driver.host.looks.shut()
+    dialog = driver.alice.type(EXAMPLE)
     preparing = dialog.until("preparing")
     assert title(preparing) == "Preparing"
     dialog.until_says("Looking at the base demisto/python3-deb …")
-    stage.host.looks.open()
+    driver.host.looks.open()
     review = dialog.until("review")
-    assert any(message.author == "U0ALICE" and message.text == EXAMPLE for message in stage.alice.messages)
+    assert any(message.author == "U0ALICE" and message.text == EXAMPLE for message in driver.alice.messages)
     assert title(review) == "Create example_name?"
     tag = fact_of_the_image(words(review))
     for said in (
@@ -35,12 +35,12 @@ def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage
         "show_dockerfile": "Dockerfile",
         "show_packages": "Packages",
     }
-    assert stage.tags() == []
+    assert driver.tags() == []
 
-    stage.host.steps.shut()
+    driver.host.steps.shut()
     dialog.click("create")
     dialog.until("running")
-    stage.host.steps.open()
+    driver.host.steps.open()
     done = dialog.until("done")
     # With a slot free it may run before anybody could be shown that it is queued.
     assert [state for state in dialog.states if state != "queued"] == ["preparing", "review", "running", "done"]
@@ -56,9 +56,9 @@ def test_the_example_goes_from_the_typed_line_to_the_finished_image(stage: Stage
 
     assert dialog.until_file(f"build-{dialog.id}.log") == "Reading package lists...\nDone.\n" * 2
     assert dialog.until_announced() == f"<@U0ALICE> `example_name:{tag}` is ready."
-    assert stage.tags() == [f"example_name:{tag}", "example_name:latest"]
-    assert stage.stages() == ["Finished"]
-    assert len(stage.bot_messages()) == 1
+    assert driver.tags() == [f"example_name:{tag}", "example_name:latest"]
+    assert driver.stages() == ["Finished"]
+    assert len(driver.bot_messages()) == 1
 
 
 def fact_of_the_image(said: str) -> str:
@@ -67,31 +67,31 @@ def fact_of_the_image(said: str) -> str:
     return found[1]
 
 
-def test_the_typed_line_stands_above_its_dialog(set_stage: Callable[..., Stage]) -> None:
-    stage = set_stage(pace=Pace())
-    dialog = stage.alice.type(EXAMPLE)
+def test_the_typed_line_stands_above_its_dialog(make_driver: Callable[..., RoomDriver]) -> None:
+    driver = make_driver(pace=Pace())
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
-    typed = next(message for message in stage.alice.messages if message.text == EXAMPLE)
+    typed = next(message for message in driver.alice.messages if message.text == EXAMPLE)
     assert typed.ts < dialog.ts
 
 
-def test_the_image_holds_what_was_reviewed_and_says_who_asked(stage: Stage) -> None:
-    dialog = stage.create()
+def test_the_image_holds_what_was_reviewed_and_says_who_asked(driver: RoomDriver) -> None:
+    dialog = driver.create()
     done = dialog.until("done")
     reference = f"{fact(done, 'image')}:{fact(done, 'tag')}"
-    inside = stage.host.inside(reference)
+    inside = driver.host.inside(reference)
     assert {"mechanize": "0.4.10", "html5lib": "1.1"}.items() <= inside.distributions.items()
     assert inside.os_packages == {"wget": "1.0"}
-    image = stage.host.engine.find_image(reference)
+    image = driver.host.engine.find_image(reference)
     made_by = read_labels(image.labels) if image else None
     assert made_by is not None
     assert (made_by.job, made_by.requester, made_by.channel) == (dialog.id, "U0ALICE", WAR_ROOM.id)
     assert (fact(done, "id"), made_by.base_name) == (image.id if image else None, "demisto/python3-deb")
 
 
-def test_progress_shows_the_steps_a_bar_the_time_and_the_last_line(stage: Stage) -> None:
-    stage.host.steps.shut()
-    dialog = stage.create()
+def test_progress_shows_the_steps_a_bar_the_time_and_the_last_line(driver: RoomDriver) -> None:
+    driver.host.steps.shut()
+    dialog = driver.create()
     running = dialog.until_says("▸ *OS packages: wget*")
     assert title(running) == "Creating example_name"
     assert re.search(r"▰▱▱▱ 1/4 · \d\.\d s", words(running))
@@ -99,14 +99,14 @@ def test_progress_shows_the_steps_a_bar_the_time_and_the_last_line(stage: Stage)
     assert "· Check the result" in words(running)
     assert words(dialog.until_says("`Done.`"))
     assert buttons(running) == {"stop": "Stop"}
-    stage.host.steps.let_pass()
+    driver.host.steps.let_pass()
     assert "▸ *Python packages: 4*" in words(dialog.until_says("✓ OS packages: wget · 0.2 s"))
-    stage.host.steps.open()
+    driver.host.steps.open()
     dialog.until("done")
 
 
-def test_the_buttons_of_the_review_put_each_file_into_the_thread_once(stage: Stage) -> None:
-    dialog = stage.alice.type(EXAMPLE)
+def test_the_buttons_of_the_review_put_each_file_into_the_thread_once(driver: RoomDriver) -> None:
+    dialog = driver.alice.type(EXAMPLE)
     dialog.until("review")
     dialog.click("show_packages")
     packages = dialog.until_file("packages.txt")
@@ -117,29 +117,29 @@ def test_the_buttons_of_the_review_put_each_file_into_the_thread_once(stage: Sta
     assert "FROM demisto/python3-deb@sha256:" in dialog.until_file("Dockerfile")
 
     dialog.click("show_packages")
-    stage.alice.until_whispered("`packages.txt` is in the thread.")
+    driver.alice.until_whispered("`packages.txt` is in the thread.")
     dialog.click("show_dockerfile")
-    stage.alice.until_whispered("`Dockerfile` is in the thread.")
+    driver.alice.until_whispered("`Dockerfile` is in the thread.")
     assert sorted(dialog.files) == ["Dockerfile", "packages.txt"]
     assert fact(dialog.now, "state") == "review"
 
 
-def test_the_buttons_of_the_result_show_the_files_that_are_there(stage: Stage) -> None:
-    dialog = stage.create()
+def test_the_buttons_of_the_result_show_the_files_that_are_there(driver: RoomDriver) -> None:
+    dialog = driver.create()
     dialog.until("done")
     log = f"build-{dialog.id}.log"
     dialog.until_file(log)
     dialog.click("log")
-    stage.alice.until_whispered(f"`{log}` is in the thread.")
+    driver.alice.until_whispered(f"`{log}` is in the thread.")
     dialog.click("packages")
     assert "mechanize 0.4.10" in dialog.until_file("packages.txt")
     assert sorted(dialog.files) == [log, "packages.txt"]
 
 
-def test_a_build_that_printed_nothing_says_so(stage: Stage) -> None:
-    stage.host.says.clear()
-    dialog = stage.create()
+def test_a_build_that_printed_nothing_says_so(driver: RoomDriver) -> None:
+    driver.host.says.clear()
+    dialog = driver.create()
     dialog.until("done")
     dialog.click("log")
-    stage.alice.until_whispered("This build printed nothing, so it has no log.")
+    driver.alice.until_whispered("This build printed nothing, so it has no log.")
     assert dialog.files == {}

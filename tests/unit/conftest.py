@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.logs import logs_to
-from tests.kit.app import Desk, open_desks
+from tests.kit.app import ListeningApp, open_apps
 
 
 @pytest.fixture
-def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+def open_app(tmp_path: Path) -> Iterator[Callable[..., ListeningApp]]:
     """Open desks, in silence."""
-    with logs_to(StringIO()), open_desks(tmp_path) as make:
+    with logs_to(StringIO()), open_apps(tmp_path) as make:
         yield make
 
 
 @pytest.fixture
-def desk(open_desk: Callable[..., Desk]) -> Desk:
-    """A desk with everything as usual."""
-    return open_desk()
+def app(open_app: Callable[..., ListeningApp]) -> ListeningApp:
+    """Provide an app with the usual settings."""
+    return open_app()

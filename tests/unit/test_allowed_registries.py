@@ -16,8 +16,8 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.host import Host
 from tests.fakes.registries import FakeRegistries
 from tests.kit.dependencies import sources_on
-from tests.kit.update_requests import Bench
-from tests.kit.updates import Scene
+from tests.kit.update_requests import UpdateRequests
+from tests.kit.updates import UpdateHost
 
 DIGEST = f"sha256:{'d' * 64}"
 BASE = Reference("base.example/python", "3")
@@ -194,37 +194,37 @@ def test_the_client_of_registries_asks_no_foreign_one() -> None:
 
 
 def test_an_update_of_an_image_whose_registry_may_not_be_asked_says_so() -> None:
-    bench = Bench()
-    bench.hub.forbidden.add("hub.test")
-    bench.engine.add_image("hub.test/a:1", repo_digests=(f"hub.test/a@{DIGEST}",))
+    requests = UpdateRequests()
+    requests.hub.forbidden.add("hub.test")
+    requests.engine.add_image("hub.test/a:1", repo_digests=(f"hub.test/a@{DIGEST}",))
 
-    assert "hub.test may not be asked" in str(bench.answer("image=hub.test/a:1"))
-    assert bench.hub.asked == []
+    assert "hub.test may not be asked" in str(requests.answer("image=hub.test/a:1"))
+    assert requests.hub.asked == []
 
 
 def test_a_newer_base_of_a_rebuild_is_not_pulled_from_a_foreign_registry() -> None:
-    bench = Bench()
-    bench.base("python")
-    bench.made("name=tool dependencies=mechanize base=python")
-    bench.hub.mirror = "mirror.test"
-    offered = bench.host.offer("mirror.test/library/python:latest")
-    bench.hub.digests["python:latest"] = Digest(offered.repo_digests[0].partition("@")[2])
-    bench.hub.forbidden.add("mirror.test")
+    requests = UpdateRequests()
+    requests.base("python")
+    requests.made("name=tool dependencies=mechanize base=python")
+    requests.hub.mirror = "mirror.test"
+    offered = requests.host.offer("mirror.test/library/python:latest")
+    requests.hub.digests["python:latest"] = Digest(offered.repo_digests[0].partition("@")[2])
+    requests.hub.forbidden.add("mirror.test")
 
-    assert "mirror.test may not be asked" in str(bench.answer("image=tool"))
-    assert bench.engine.pulls == []
+    assert "mirror.test may not be asked" in str(requests.answer("image=tool"))
+    assert requests.engine.pulls == []
 
 
 def test_a_pull_that_was_confirmed_is_not_begun_at_a_registry_that_was_taken_away() -> None:
-    scene = Scene()
-    proposal = scene.outdated("hub.test/a:1")
-    before = len(scene.engine.pulls)
-    scene.hub.forbidden.add("hub.test")
+    host = UpdateHost()
+    proposal = host.outdated("hub.test/a:1")
+    before = len(host.engine.pulls)
+    host.hub.forbidden.add("hub.test")
 
-    result = scene.result(proposal)
+    result = host.result(proposal)
 
     assert (result.ending, result.reason) == (Ending.FAILED, "hub.test may not be asked.")
-    assert len(scene.engine.pulls) == before
+    assert len(host.engine.pulls) == before
 
 
 # ── Names of the inner network ──────────────────────────────────────────────────────────────────────────────────────

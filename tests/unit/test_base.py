@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,13 +38,13 @@ def told(*lines: str, exit_code: int | None = 0) -> RunOutcome:
     return RunOutcome(exit_code, "".join(f"{line}\n" for line in lines), "some\nerror\n")
 
 
-def answer(**changes: object) -> RunOutcome:
+def answer(**changes: Any) -> RunOutcome:
     return told("a greeting", "", f"{WORD} {json.dumps(SEEN | changes)}")
 
 
-def an_image(**changes: object) -> LocalImage:
+def an_image(**changes: Any) -> LocalImage:
     image = replace(FakeEngine().add_image("team/python:3", user="demisto", repo_digests=(f"team/python@{DIGEST}",)))
-    return replace(image, **changes)  # type: ignore[arg-type]  # the caller's keywords are the image's own
+    return replace(image, **changes)
 
 
 def test_a_base_is_what_its_python_and_the_daemon_say() -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.engine.buildkit import BuildStory, Failure, Step, StepEvent, decode_trace, last_stage, step_of
-from commands.engine.streams import LINE_LIMIT, Lines, Malformed, records
+from commands.engine.buildkit import BuildStory, Failure, StepEvent, StepVertex, decode_trace, last_stage, step_of
+from commands.engine.streams import LINE_LIMIT, Lines, MalformedStream, records
 from commands.engine.verdicts import build_failed
 from commands.model.events import PLANNED, LogLine, StepDone, StepFailed, StepStarted
 
@@ -274,19 +274,19 @@ def test_a_build_that_is_broken_off_ends_what_it_started(engine: Path) -> None:
     "aux", [None, 7, "not base64!", base64.b64encode(b"\xff\xff\xff").decode(), base64.b64encode(b"\x0a\x05x").decode()]
 )
 def test_a_report_that_is_none_is_malformed(aux: object) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedStream):
         list(BuildStory("stage-0").hear({"id": "moby.buildkit.trace", "aux": aux}))
 
 
 @given(st.binary(max_size=200))
 def test_no_report_breaks_the_decoder(noise: bytes) -> None:
-    with suppress(Malformed):
+    with suppress(MalformedStream):
         decode_trace(base64.b64encode(noise).decode())
 
 
 @pytest.mark.parametrize("stream", [b"\xff\n", b"{\n", b"[]\n", b"7\n", b'"text"\n', b"<html>"])
 def test_a_stream_of_something_else_is_malformed(stream: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedStream):
         list(records([stream]))
 
 
@@ -321,19 +321,19 @@ def test_the_last_stage_has_buildkits_name(dockerfile: str, stage: str) -> None:
 @pytest.mark.parametrize(
     ("name", "step"),
     [
-        ("[2/4] RUN a", Step(None, 2, 4, "RUN a")),
-        ("[ 2/14] RUN a [1/2] b", Step(None, 2, 14, "RUN a [1/2] b")),
-        ("[stage-1 2/4] RUN a\nb", Step("stage-1", 2, 4, "RUN a\nb")),
-        ("[tool  2/14] FROM x", Step("tool", 2, 14, "FROM x")),
-        ("[2/7] ONBUILD RUN a", Step(None, 2, 7, "ONBUILD RUN a")),
-        ("[5/2] RUN a", Step(None, 5, 2, "RUN a")),
+        ("[2/4] RUN a", StepVertex(None, 2, 4, "RUN a")),
+        ("[ 2/14] RUN a [1/2] b", StepVertex(None, 2, 14, "RUN a [1/2] b")),
+        ("[stage-1 2/4] RUN a\nb", StepVertex("stage-1", 2, 4, "RUN a\nb")),
+        ("[tool  2/14] FROM x", StepVertex("tool", 2, 14, "FROM x")),
+        ("[2/7] ONBUILD RUN a", StepVertex(None, 2, 7, "ONBUILD RUN a")),
+        ("[5/2] RUN a", StepVertex(None, 5, 2, "RUN a")),
         ("[internal] load metadata for x", None),
         ("FROM docker.io/library/x", None),
         ("exporting to image", None),
         ("", None),
     ],
 )
-def test_the_name_of_a_vertex_says_which_step_it_is(name: str, step: Step | None) -> None:
+def test_the_name_of_a_vertex_says_which_step_it_is(name: str, step: StepVertex | None) -> None:
     assert step_of(name) == step
 
 

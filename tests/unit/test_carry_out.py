@@ -31,7 +31,8 @@ from commands.model.outcomes import Created, ImportFailure
 from commands.recipe.dockerfile import write_dockerfile
 from commands.recipe.labels import JOB, REQUESTER
 from commands.sources import Sources
-from tests.fakes.engine import BuildScript, Control, FakeEngine
+from tests.fakes.control import Control
+from tests.fakes.engine import BuildScript, FakeEngine
 from tests.fakes.files import FakeFiles
 from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host
 from tests.fakes.logs import logs_to
@@ -44,7 +45,7 @@ NAME = "example_name"
 
 
 @dataclass(slots=True)
-class Bench:
+class CarryOutHost:
     """A host, and what is carried out on it; `emitted` are the events, each of which `at_event` sees first."""
 
     host: Host = field(default_factory=Host)
@@ -105,8 +106,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def host() -> CarryOutHost:
+    return CarryOutHost()
 
 
 def without_times(events: list[Event]) -> list[Event]:
@@ -116,32 +117,32 @@ def without_times(events: list[Event]) -> list[Event]:
 # ── When all goes well ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_was_proposed_is_built_verified_and_named(bench: Bench) -> None:
-    proposal = bench.propose()
+def test_what_was_proposed_is_built_verified_and_named(host: CarryOutHost) -> None:
+    proposal = host.propose()
 
-    created = bench.created(proposal)
+    created = host.created(proposal)
 
-    image = bench.host.engine.find_image(proposal.spec.reference)
+    image = host.host.engine.find_image(proposal.spec.reference)
     assert image is not None
     assert created == Created(proposal.spec.reference, image, added_bytes=1_000_000)
     assert image.repo_tags == (proposal.spec.reference, f"{NAME}:latest")
     assert (image.labels[JOB], image.labels[REQUESTER]) == ("d-1", ALICE)
-    assert bench.left == [image]
-    assert bench.host.engine.throwaways == 0
+    assert host.left == [image]
+    assert host.host.engine.throwaways == 0
 
 
-def test_everything_is_told_in_its_order(bench: Bench) -> None:
-    proposal = bench.propose()
-    bench.host.says = ["Done."]
+def test_everything_is_told_in_its_order(host: CarryOutHost) -> None:
+    proposal = host.propose()
+    host.host.says = ["Done."]
 
-    created = bench.created(proposal)
+    created = host.created(proposal)
 
     built = len(proposal.steps)
     names = [file.name for file in proposal.spec.files]
     packages = [name.partition("-")[0] for name in names]
     fetched = [StepNoted(3, f"fetched {n} of {len(names)}: {name}") for n, name in enumerate(packages, start=1)]
     runs = [[StepStarted(n), LogLine(n, "Done."), StepDone(n, 0.0)] for n in range(2, built + 1)]
-    assert without_times(bench.emitted) == [
+    assert without_times(host.emitted) == [
         StepsPlanned((*proposal.steps, CHECK_STEP)),
         # The packages are fetched before the daemon has anything to do.
         *fetched,
@@ -155,172 +156,174 @@ def test_everything_is_told_in_its_order(bench: Bench) -> None:
     ]
 
 
-def test_the_build_gets_exactly_the_files_that_were_confirmed(bench: Bench) -> None:
-    proposal = bench.propose()
+def test_the_build_gets_exactly_the_files_that_were_confirmed(host: CarryOutHost) -> None:
+    proposal = host.propose()
 
-    bench.carry_out(proposal)
+    host.carry_out(proposal)
 
-    (order,) = bench.host.engine.builds
+    (order,) = host.host.engine.builds
     sent = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in order.files.items()}
     assert sent == {f"python/files/{file.name}": file.sha256 for file in proposal.spec.files}
     assert len(sent) == 4
 
 
-def test_without_python_packages_nothing_is_fetched(bench: Bench) -> None:
-    bench.files.reachable = False
+def test_without_python_packages_nothing_is_fetched(host: CarryOutHost) -> None:
+    host.files.reachable = False
 
-    bench.carry_out(bench.propose("name=example_name packages=wget"))
+    host.carry_out(host.propose("name=example_name packages=wget"))
 
-    assert bench.host.engine.builds[0].files == {}
-    assert not [event for event in bench.emitted if isinstance(event, StepNoted)]
+    assert host.host.engine.builds[0].files == {}
+    assert not [event for event in host.emitted if isinstance(event, StepNoted)]
 
 
 @pytest.mark.parametrize(
     ("line", "step"), [(LINE, 3), ("name=example_name dependencies=mechanize", 2)], ids=["after apt", "alone"]
 )
-def test_a_package_that_cannot_be_fetched_ends_the_step_that_installs_it(bench: Bench, line: str, step: int) -> None:
-    bench.files.reachable = False
+def test_a_package_that_cannot_be_fetched_ends_the_step_that_installs_it(
+    host: CarryOutHost, line: str, step: int
+) -> None:
+    host.files.reachable = False
 
     with pytest.raises(IndexUnreachable):
-        bench.carry_out(bench.propose(line))
+        host.carry_out(host.propose(line))
 
     said = LogLine(step, "The package index refused the connection.")
-    assert without_times(bench.emitted)[1:] == [StepStarted(step), said, StepFailed(step, 0.0)]
-    assert bench.host.engine.builds == []
-    assert bench.is_clean()
+    assert without_times(host.emitted)[1:] == [StepStarted(step), said, StepFailed(step, 0.0)]
+    assert host.host.engine.builds == []
+    assert host.is_clean()
 
 
-def test_a_file_that_is_another_one_than_was_confirmed_is_not_built_with(bench: Bench) -> None:
-    proposal = bench.propose()
+def test_a_file_that_is_another_one_than_was_confirmed_is_not_built_with(host: CarryOutHost) -> None:
+    proposal = host.propose()
     file = proposal.spec.locked[0].file
-    bench.files.contents[file.url] = b"forged"
+    host.files.contents[file.url] = b"forged"
 
     with pytest.raises(BuildFailed, match="than the confirmed one"):
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
-    assert bench.host.engine.builds == []
+    assert host.host.engine.builds == []
 
 
-def test_a_stop_while_files_are_fetched_ends_it_before_the_build(bench: Bench) -> None:
+def test_a_stop_while_files_are_fetched_ends_it_before_the_build(host: CarryOutHost) -> None:
     def stop(event: Event) -> None:
         if isinstance(event, StepNoted):
-            bench.cancellation.request(CancelReason.STOPPED)
+            host.cancellation.request(CancelReason.STOPPED)
 
-    bench.at_event = stop
+    host.at_event = stop
 
     with pytest.raises(BuildStopped):
-        bench.carry_out()
+        host.carry_out()
 
-    assert len([event for event in bench.emitted if isinstance(event, StepNoted)]) == 1
-    assert bench.host.engine.builds == []
-    assert bench.is_clean()
+    assert len([event for event in host.emitted if isinstance(event, StepNoted)]) == 1
+    assert host.host.engine.builds == []
+    assert host.is_clean()
 
 
-def test_the_installer_is_made_ready_for_the_bases_platform(bench: Bench) -> None:
+def test_the_installer_is_made_ready_for_the_bases_platform(host: CarryOutHost) -> None:
     platforms: list[object] = []
-    bench.ensure_installer = platforms.append
-    proposal = bench.propose()
+    host.ensure_installer = platforms.append
+    proposal = host.propose()
 
-    bench.carry_out(proposal)
+    host.carry_out(proposal)
 
     assert platforms == [proposal.spec.base.platform]
 
 
-def test_a_build_that_is_over_does_not_wait_for_its_guard(bench: Bench) -> None:
-    bench.carry_out()
+def test_a_build_that_is_over_does_not_wait_for_its_guard(host: CarryOutHost) -> None:
+    host.carry_out()
 
     assert not [thread for thread in threading.enumerate() if thread.name == "warroom-guard"]
-    assert bench.host.engine.cancelled == []
+    assert host.host.engine.cancelled == []
 
 
 # ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_tag_that_was_taken_meanwhile_is_left_alone(bench: Bench) -> None:
-    proposal = bench.propose()
-    other = bench.host.engine.add_image(proposal.spec.reference)
+def test_a_tag_that_was_taken_meanwhile_is_left_alone(host: CarryOutHost) -> None:
+    proposal = host.propose()
+    other = host.host.engine.add_image(proposal.spec.reference)
 
-    created = bench.created(proposal)
+    created = host.created(proposal)
 
     version, _, number = proposal.spec.tag.rpartition(".")
     assert created.reference == f"{NAME}:{version}.{int(number) + 1}"
     assert created.image.repo_tags[0] == created.reference
-    assert bench.host.engine.find_image(proposal.spec.reference) == other
+    assert host.host.engine.find_image(proposal.spec.reference) == other
 
 
-def test_several_tags_that_were_taken_meanwhile_are_left_alone(bench: Bench) -> None:
-    proposal = bench.propose()
+def test_several_tags_that_were_taken_meanwhile_are_left_alone(host: CarryOutHost) -> None:
+    proposal = host.propose()
     version, _, number = proposal.spec.tag.rpartition(".")
     taken = [f"{NAME}:{version}.{int(number) + more}" for more in range(3)]
     for name in taken:
-        bench.host.engine.add_image(name)
+        host.host.engine.add_image(name)
 
-    assert bench.created(proposal).reference == f"{NAME}:{version}.{int(number) + 3}"
+    assert host.created(proposal).reference == f"{NAME}:{version}.{int(number) + 3}"
 
 
-def test_the_same_proposal_for_two_jobs_gives_two_images(bench: Bench) -> None:
-    proposal = bench.propose()
+def test_the_same_proposal_for_two_jobs_gives_two_images(host: CarryOutHost) -> None:
+    proposal = host.propose()
 
-    first, second = bench.created(proposal), bench.created(proposal, replace(JOB_CONTEXT, job="d-2"))
+    first, second = host.created(proposal), host.created(proposal, replace(JOB_CONTEXT, job="d-2"))
 
     assert first.reference != second.reference
     assert first.image.id != second.image.id
-    assert bench.host.engine.find_image(first.reference) is not None
+    assert host.host.engine.find_image(first.reference) is not None
 
 
-def test_latest_follows_the_newest_image_of_ours(bench: Bench) -> None:
-    bench.created()
-    second = bench.created(job_context=replace(JOB_CONTEXT, job="d-2"))
+def test_latest_follows_the_newest_image_of_ours(host: CarryOutHost) -> None:
+    host.created()
+    second = host.created(job_context=replace(JOB_CONTEXT, job="d-2"))
 
-    latest = bench.host.engine.find_image(f"{NAME}:latest")
+    latest = host.host.engine.find_image(f"{NAME}:latest")
     assert latest is not None
     assert latest.id == second.image.id
 
 
-def test_latest_is_not_taken_from_an_image_of_somebody_else(bench: Bench) -> None:
-    theirs = bench.host.engine.add_image(f"{NAME}:latest")
+def test_latest_is_not_taken_from_an_image_of_somebody_else(host: CarryOutHost) -> None:
+    theirs = host.host.engine.add_image(f"{NAME}:latest")
 
-    created = bench.created()
+    created = host.created()
 
-    assert bench.host.engine.find_image(f"{NAME}:latest") == theirs
+    assert host.host.engine.find_image(f"{NAME}:latest") == theirs
     assert created.image.repo_tags == (created.reference,)
 
 
 # ── Again ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_was_made_before_is_not_made_again(bench: Bench) -> None:
-    proposal = bench.propose()
-    first = bench.created(proposal)
-    bench.emitted.clear()
+def test_what_was_made_before_is_not_made_again(host: CarryOutHost) -> None:
+    proposal = host.propose()
+    first = host.created(proposal)
+    host.emitted.clear()
 
-    assert bench.created(proposal) == first
-    assert len(bench.host.engine.builds) == 1
-    assert bench.emitted == []
-
-
-def test_what_was_made_under_another_tag_is_found_again(bench: Bench) -> None:
-    proposal = bench.propose()
-    bench.host.engine.add_image(proposal.spec.reference)
-    first = bench.created(proposal)
-
-    assert bench.created(proposal) == first
+    assert host.created(proposal) == first
+    assert len(host.host.engine.builds) == 1
+    assert host.emitted == []
 
 
-def test_what_was_made_before_is_told_also_when_it_is_to_be_stopped_now(bench: Bench) -> None:
-    proposal = bench.propose()
-    first = bench.created(proposal)
-    bench.cancellation.request(CancelReason.STOPPED)
+def test_what_was_made_under_another_tag_is_found_again(host: CarryOutHost) -> None:
+    proposal = host.propose()
+    host.host.engine.add_image(proposal.spec.reference)
+    first = host.created(proposal)
 
-    assert bench.created(proposal) == first
+    assert host.created(proposal) == first
 
 
-def test_what_an_earlier_run_left_half_done_is_removed(bench: Bench) -> None:
-    bench.host.engine.add_image(labels={JOB: JOB_CONTEXT.job})
+def test_what_was_made_before_is_told_also_when_it_is_to_be_stopped_now(host: CarryOutHost) -> None:
+    proposal = host.propose()
+    first = host.created(proposal)
+    host.cancellation.request(CancelReason.STOPPED)
 
-    created = bench.created()
+    assert host.created(proposal) == first
 
-    assert bench.left == [created.image]
+
+def test_what_an_earlier_run_left_half_done_is_removed(host: CarryOutHost) -> None:
+    host.host.engine.add_image(labels={JOB: JOB_CONTEXT.job})
+
+    created = host.created()
+
+    assert host.left == [created.image]
 
 
 # ── The base ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -330,39 +333,39 @@ def moved(problem: Problem) -> bool:
     return "no longer the image that was reviewed" in problem.message and "Type the command again" in problem.hint
 
 
-def test_a_base_that_is_gone_is_not_built_on(bench: Bench) -> None:
-    proposal = bench.propose()
-    bench.host.engine.remove_image(f"{DEFAULT_BASE}:latest")
+def test_a_base_that_is_gone_is_not_built_on(host: CarryOutHost) -> None:
+    proposal = host.propose()
+    host.host.engine.remove_image(f"{DEFAULT_BASE}:latest")
 
     with pytest.raises(BuildFailed) as raised:
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
     assert moved(raised.value)
-    assert bench.host.engine.builds == []
+    assert host.host.engine.builds == []
 
 
-def test_a_base_whose_tag_has_moved_since_the_review_is_not_built_on(bench: Bench) -> None:
-    proposal = _unpinned(bench.propose())
-    bench.host.engine.tag(bench.host.add_base("another").id, DEFAULT_BASE, "latest")
+def test_a_base_whose_tag_has_moved_since_the_review_is_not_built_on(host: CarryOutHost) -> None:
+    proposal = _unpinned(host.propose())
+    host.host.engine.tag(host.host.add_base("another").id, DEFAULT_BASE, "latest")
 
     with pytest.raises(BuildFailed) as raised:
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
     assert moved(raised.value)
-    assert bench.host.engine.builds == []
+    assert host.host.engine.builds == []
 
 
-def test_what_was_built_on_a_base_whose_tag_moved_in_the_last_moment_is_not_kept(bench: Bench) -> None:
-    proposal = _unpinned(bench.propose())
-    other = bench.host.add_base("another")
-    bench.ensure_installer = lambda _: bench.host.engine.tag(other.id, DEFAULT_BASE, "latest")
+def test_what_was_built_on_a_base_whose_tag_moved_in_the_last_moment_is_not_kept(host: CarryOutHost) -> None:
+    proposal = _unpinned(host.propose())
+    other = host.host.add_base("another")
+    host.ensure_installer = lambda _: host.host.engine.tag(other.id, DEFAULT_BASE, "latest")
 
     with pytest.raises(BuildFailed) as raised:
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
     assert moved(raised.value)
-    assert len(bench.host.engine.builds) == 1
-    assert bench.is_clean()
+    assert len(host.host.engine.builds) == 1
+    assert host.is_clean()
 
 
 def _unpinned(proposal: Creation) -> Creation:
@@ -375,25 +378,25 @@ def _unpinned(proposal: Creation) -> Creation:
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_a_step_that_fails_leaves_nothing(bench: Bench, number: int) -> None:
+def test_a_step_that_fails_leaves_nothing(host: CarryOutHost, number: int) -> None:
     problem = BuildFailed("The step failed.", hint="See below.", details=("It does not work.",))
-    bench.host.failing[number] = problem
+    host.host.failing[number] = problem
 
     with pytest.raises(BuildFailed) as raised:
-        bench.carry_out()
+        host.carry_out()
 
     assert raised.value is problem
     assert raised.value.__cause__ is None
-    assert isinstance(bench.emitted[-1], StepFailed)
-    assert bench.is_clean()
+    assert isinstance(host.emitted[-1], StepFailed)
+    assert host.is_clean()
 
 
-def test_a_step_that_fails_for_a_known_reason_says_it_in_plain_words(bench: Bench) -> None:
+def test_a_step_that_fails_for_a_known_reason_says_it_in_plain_words(host: CarryOutHost) -> None:
     lines = ("Reading package lists...", "E: Unable to locate package wgett")
-    bench.host.failing[2] = BuildFailed("Step 2 of 3 ended with exit code 100.", hint="See below.", details=lines)
+    host.host.failing[2] = BuildFailed("Step 2 of 3 ended with exit code 100.", hint="See below.", details=lines)
 
     with pytest.raises(BuildFailed, match="no OS package `wgett`") as raised:
-        bench.carry_out()
+        host.carry_out()
 
     assert raised.value.details == lines
 
@@ -427,254 +430,252 @@ def failing(*failures: StepFailed) -> BuildScript:
         ([StepFailed(4, 1.0, stage="tool"), StepFailed(4, 1.0, interrupted=True)], "The step failed."),
     ],
 )
-def test_the_step_is_blamed_that_failed(bench: Bench, failures: list[StepFailed], message: str) -> None:
-    proposal = with_triggers(bench.propose(), "ENV A=1", "RUN make", "COPY a /b")
-    bench.host.engine.build_script = failing(*failures)
+def test_the_step_is_blamed_that_failed(host: CarryOutHost, failures: list[StepFailed], message: str) -> None:
+    proposal = with_triggers(host.propose(), "ENV A=1", "RUN make", "COPY a /b")
+    host.host.engine.build_script = failing(*failures)
 
     with pytest.raises(BuildFailed) as raised:
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
     assert raised.value.message.startswith(message)
 
 
-def test_fetched_packages_are_noted_at_the_step_that_installs_them(bench: Bench) -> None:
-    proposal = with_triggers(bench.propose(), "RUN make")
-    bench.host.engine.build_script = failing(StepFailed(2, 1.0))
+def test_fetched_packages_are_noted_at_the_step_that_installs_them(host: CarryOutHost) -> None:
+    proposal = with_triggers(host.propose(), "RUN make")
+    host.host.engine.build_script = failing(StepFailed(2, 1.0))
 
     with pytest.raises(BuildFailed):
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
-    noted = {event.step for event in bench.emitted if isinstance(event, StepNoted)}
+    noted = {event.step for event in host.emitted if isinstance(event, StepNoted)}
     assert [proposal.steps[step - 1].partition(":")[0] for step in noted] == ["Python packages"]
 
 
-def test_a_build_that_ends_without_an_image_has_failed(bench: Bench) -> None:
+def test_a_build_that_ends_without_an_image_has_failed(host: CarryOutHost) -> None:
     def build(_order: BuildOrder, _control: Control) -> Iterator[BuildEvent]:
         yield StepStarted(1)
         yield StepDone(1, 0.0)
 
-    bench.host.engine.build_script = build
+    host.host.engine.build_script = build
 
     with pytest.raises(BuildFailed, match="without an image"):
-        bench.carry_out()
+        host.carry_out()
 
 
-def test_an_image_that_is_not_what_was_proposed_is_not_kept(bench: Bench) -> None:
-    bench.host.left_out = {"mechanize"}
+def test_an_image_that_is_not_what_was_proposed_is_not_kept(host: CarryOutHost) -> None:
+    host.host.left_out = {"mechanize"}
 
     with pytest.raises(VerificationFailed):
-        bench.carry_out()
+        host.carry_out()
 
-    assert isinstance(bench.emitted[-1], StepFailed)
-    assert any("mechanize" in event.text for event in bench.emitted if isinstance(event, LogLine))
-    assert bench.is_clean()
+    assert isinstance(host.emitted[-1], StepFailed)
+    assert any("mechanize" in event.text for event in host.emitted if isinstance(event, LogLine))
+    assert host.is_clean()
 
 
-def test_a_module_that_does_not_import_is_for_people_to_decide(bench: Bench) -> None:
-    bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
+def test_a_module_that_does_not_import_is_for_people_to_decide(host: CarryOutHost) -> None:
+    host.host.import_errors = {"mechanize": "ImportError: no html5lib"}
 
-    end = bench.carry_out()
+    end = host.carry_out()
 
     assert isinstance(end, ImageUndecided)
     outcome = end.outcome
     assert outcome.import_failures == (ImportFailure("mechanize", "mechanize", "ImportError: no html5lib"),)
-    assert [(image.id, image.repo_tags) for image in bench.left] == [(outcome.image_id, ())]
+    assert [(image.id, image.repo_tags) for image in host.left] == [(outcome.image_id, ())]
 
 
-def test_an_undecided_image_is_named_when_it_is_kept(bench: Bench) -> None:
-    bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
-    proposal = bench.propose()
-    end = bench.carry_out(proposal)
+def test_an_undecided_image_is_named_when_it_is_kept(host: CarryOutHost) -> None:
+    host.host.import_errors = {"mechanize": "ImportError: no html5lib"}
+    proposal = host.propose()
+    end = host.carry_out(proposal)
     assert isinstance(end, ImageUndecided)
     outcome = end.outcome
 
-    created = keep(end, bench.host.engine).outcome
+    created = keep(end, host.host.engine).outcome
 
     assert created.reference == proposal.spec.reference
     assert created.import_failures == outcome.import_failures
     assert created.image.repo_tags == (proposal.spec.reference, f"{NAME}:latest")
-    assert keep(end, bench.host.engine).outcome == created
+    assert keep(end, host.host.engine).outcome == created
 
 
-def test_an_undecided_image_is_removed_when_it_is_discarded(bench: Bench) -> None:
-    bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
-    bench.carry_out()
+def test_an_undecided_image_is_removed_when_it_is_discarded(host: CarryOutHost) -> None:
+    host.host.import_errors = {"mechanize": "ImportError: no html5lib"}
+    host.carry_out()
 
-    clean(JOB_CONTEXT.job, bench.host.engine)
+    clean(JOB_CONTEXT.job, host.host.engine)
 
-    assert bench.is_clean()
+    assert host.is_clean()
 
 
-def test_an_undecided_image_that_is_gone_cannot_be_kept(bench: Bench) -> None:
-    bench.host.import_errors = {"mechanize": "ImportError: no html5lib"}
-    proposal = bench.propose()
-    end = bench.carry_out(proposal)
+def test_an_undecided_image_that_is_gone_cannot_be_kept(host: CarryOutHost) -> None:
+    host.host.import_errors = {"mechanize": "ImportError: no html5lib"}
+    proposal = host.propose()
+    end = host.carry_out(proposal)
     assert isinstance(end, ImageUndecided)
-    clean(JOB_CONTEXT.job, bench.host.engine)
+    clean(JOB_CONTEXT.job, host.host.engine)
 
     with pytest.raises(ImageNotFound):
-        keep(end, bench.host.engine)
+        keep(end, host.host.engine)
 
 
-def test_cleaning_removes_no_image_that_has_a_name(bench: Bench) -> None:
-    created = bench.created()
+def test_cleaning_removes_no_image_that_has_a_name(host: CarryOutHost) -> None:
+    created = host.created()
 
-    clean(JOB_CONTEXT.job, bench.host.engine)
+    clean(JOB_CONTEXT.job, host.host.engine)
 
-    assert bench.left == [created.image]
+    assert host.left == [created.image]
 
 
 @pytest.mark.parametrize("event", [StepStarted(1), StepStarted(2), StepStarted(3), StepStarted(4)])
-def test_an_engine_that_goes_away_is_told_and_what_it_left_is_removed_later(bench: Bench, event: Event) -> None:
-    _at(bench, event, bench.host.engine.break_down)
+def test_an_engine_that_goes_away_is_told_and_what_it_left_is_removed_later(host: CarryOutHost, event: Event) -> None:
+    _at(host, event, host.host.engine.break_down)
     written = StringIO()
 
     with logs_to(written), pytest.raises(EngineUnavailable):
-        bench.carry_out()
+        host.carry_out()
 
     assert "sweep_failed" in written.getvalue()
-    bench.host.engine.repair()
-    clean(JOB_CONTEXT.job, bench.host.engine)
-    assert bench.is_clean()
+    host.host.engine.repair()
+    clean(JOB_CONTEXT.job, host.host.engine)
+    assert host.is_clean()
 
 
-def test_an_exception_of_those_who_are_told_leaves_nothing_either(bench: Bench) -> None:
+def test_an_exception_of_those_who_are_told_leaves_nothing_either(host: CarryOutHost) -> None:
     def fall_over() -> None:
         raise RuntimeError("the listener fell over")
 
-    _at(bench, StepStarted(3), fall_over)
+    _at(host, StepStarted(3), fall_over)
 
     with pytest.raises(RuntimeError):
-        bench.carry_out()
+        host.carry_out()
 
-    assert bench.is_clean()
+    assert host.is_clean()
 
 
-def _at(bench: Bench, moment: Event, act: Callable[[], object]) -> None:
+def _at(host: CarryOutHost, moment: Event, act: Callable[[], object]) -> None:
     """Do something right before an event is told."""
-    bench.at_event = lambda event: act() if event == moment else None
+    host.at_event = lambda event: act() if event == moment else None
 
 
 # ── When it is to end ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def stop(bench: Bench) -> Callable[[], None]:
-    return lambda: bench.cancellation.request(CancelReason.STOPPED)
+def stop(host: CarryOutHost) -> Callable[[], None]:
+    return lambda: host.cancellation.request(CancelReason.STOPPED)
 
 
 @pytest.mark.parametrize("reason", [CancelReason.STOPPED, CancelReason.SHUTDOWN])
-def test_nothing_is_built_where_it_was_to_end_before_it_began(bench: Bench, reason: CancelReason) -> None:
-    bench.cancellation.request(reason)
+def test_nothing_is_built_where_it_was_to_end_before_it_began(host: CarryOutHost, reason: CancelReason) -> None:
+    host.cancellation.request(reason)
 
     with pytest.raises(BuildStopped):
-        bench.carry_out()
+        host.carry_out()
 
-    assert bench.host.engine.builds == []
-    assert bench.is_clean()
+    assert host.host.engine.builds == []
+    assert host.is_clean()
 
 
 @pytest.mark.parametrize("moment", [StepsPlanned, StepStarted, StepDone, LogLine, ImageBuilt])
-def test_a_build_ends_at_whatever_moment_it_is_told_to(bench: Bench, moment: type[Event]) -> None:
-    bench.at_event = lambda event: (
-        bench.cancellation.request(CancelReason.STOPPED) if isinstance(event, moment) else None
-    )
+def test_a_build_ends_at_whatever_moment_it_is_told_to(host: CarryOutHost, moment: type[Event]) -> None:
+    host.at_event = lambda event: host.cancellation.request(CancelReason.STOPPED) if isinstance(event, moment) else None
 
     with pytest.raises(BuildStopped):
-        bench.carry_out()
+        host.carry_out()
 
-    assert bench.is_clean()
+    assert host.is_clean()
 
 
-def test_a_step_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> None:
-    bench.host.steps.shut()
+def test_a_step_that_takes_its_time_is_ended_on_the_daemon(host: CarryOutHost) -> None:
+    host.host.steps.shut()
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(bench.carry_out)
-        bench.host.steps.wait_for()
-        bench.cancellation.request(CancelReason.STOPPED)
+        running = threads.submit(host.carry_out)
+        host.host.steps.wait_for()
+        host.cancellation.request(CancelReason.STOPPED)
         problem = running.exception(2)
 
     assert isinstance(problem, BuildStopped)
-    assert "warroom-d-1" in bench.host.engine.cancelled
-    assert bench.is_clean()
+    assert "warroom-d-1" in host.host.engine.cancelled
+    assert host.is_clean()
 
 
-def test_a_check_that_takes_its_time_is_ended_on_the_daemon(bench: Bench) -> None:
-    proposal = bench.propose()
+def test_a_check_that_takes_its_time_is_ended_on_the_daemon(host: CarryOutHost) -> None:
+    proposal = host.propose()
 
     def check(_order: RunOrder) -> RunOutcome:
-        stop(bench)()
-        return _when_its_container_is_gone(bench)
+        stop(host)()
+        return _when_its_container_is_gone(host)
 
-    bench.host.engine.run_script = check
+    host.host.engine.run_script = check
 
     with pytest.raises(BuildStopped):
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
-    assert bench.is_clean()
+    assert host.is_clean()
 
 
-def _when_its_container_is_gone(bench: Bench) -> RunOutcome:
+def _when_its_container_is_gone(host: CarryOutHost) -> RunOutcome:
     pause = threading.Event()
     for _ in range(int(PATIENCE_SECONDS / 0.005)):
-        if not bench.host.engine.throwaways:
+        if not host.host.engine.throwaways:
             break
         pause.wait(0.005)
     return RunOutcome(None, "", "")
 
 
 @pytest.mark.parametrize("errors", [{}, {"mechanize": "ImportError"}], ids=["good", "undecided"])
-def test_an_image_that_was_just_checked_is_not_named_any_more(bench: Bench, errors: Mapping[str, str]) -> None:
-    proposal = bench.propose()
-    bench.host.import_errors = dict(errors)
+def test_an_image_that_was_just_checked_is_not_named_any_more(host: CarryOutHost, errors: Mapping[str, str]) -> None:
+    proposal = host.propose()
+    host.host.import_errors = dict(errors)
 
     def check(order: RunOrder) -> RunOutcome:
-        outcome = bench.host.run(order)
-        stop(bench)()
+        outcome = host.host.run(order)
+        stop(host)()
         return outcome
 
-    bench.host.engine.run_script = check
+    host.host.engine.run_script = check
 
     with pytest.raises(BuildStopped):
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
-    assert bench.is_clean()
+    assert host.is_clean()
 
 
-def test_an_image_that_has_its_name_is_kept_when_it_is_to_end_then(bench: Bench) -> None:
-    class Late(FakeEngine):
+def test_an_image_that_has_its_name_is_kept_when_it_is_to_end_then(host: CarryOutHost) -> None:
+    class LateTagEngine(FakeEngine):
         def tag(self, image: ImageId, repository: str, tag: str) -> None:
             super().tag(image, repository, tag)
-            stop(bench)()
+            stop(host)()
 
-    bench.stand_on(Late())
+    host.stand_on(LateTagEngine())
 
-    created = bench.created()
+    created = host.created()
 
-    assert bench.left == [created.image]
+    assert host.left == [created.image]
 
 
-def test_a_build_that_takes_too_long_is_ended_and_says_what_to_do(bench: Bench) -> None:
-    bench.build_seconds = 0.06
-    bench.host.steps.shut()
+def test_a_build_that_takes_too_long_is_ended_and_says_what_to_do(host: CarryOutHost) -> None:
+    host.build_seconds = 0.06
+    host.host.steps.shut()
 
     with pytest.raises(BuildTimedOut) as raised:
-        bench.carry_out()
+        host.carry_out()
 
     assert "longer than 0.06 s" in raised.value.message
     assert "WARROOM_BUILD_SECONDS" in raised.value.hint
-    assert bench.is_clean()
+    assert host.is_clean()
 
 
-def test_a_build_that_fails_by_itself_says_why_although_time_is_limited(bench: Bench) -> None:
-    bench.host.failing[2] = DiskFull("The daemon's disk is full.", hint="Free some space.")
+def test_a_build_that_fails_by_itself_says_why_although_time_is_limited(host: CarryOutHost) -> None:
+    host.host.failing[2] = DiskFull("The daemon's disk is full.", hint="Free some space.")
 
     with pytest.raises(DiskFull):
-        bench.carry_out()
+        host.carry_out()
 
 
 @pytest.mark.parametrize("trouble", [EngineUnavailable, Problem])
-def test_a_daemon_that_does_not_end_it_at_first_is_told_again(bench: Bench, trouble: type[Problem]) -> None:
-    class Stubborn(FakeEngine):
+def test_a_daemon_that_does_not_end_it_at_first_is_told_again(host: CarryOutHost, trouble: type[Problem]) -> None:
+    class UnsweepableEngine(FakeEngine):
         refusals = 2
 
         def sweep(self, label: str, value: str, *, keep: tuple[ImageId, ...] = ()) -> Swept:
@@ -683,16 +684,16 @@ def test_a_daemon_that_does_not_end_it_at_first_is_told_again(bench: Bench, trou
                 raise trouble("Not now.", hint="Wait.")
             return super().sweep(label, value, keep=keep)
 
-    bench.stand_on(Stubborn())
-    proposal = bench.propose()
+    host.stand_on(UnsweepableEngine())
+    proposal = host.propose()
 
     def check(_order: RunOrder) -> RunOutcome:
-        stop(bench)()
-        return _when_its_container_is_gone(bench)
+        stop(host)()
+        return _when_its_container_is_gone(host)
 
-    bench.host.engine.run_script = check
+    host.host.engine.run_script = check
 
     with logs_to(StringIO()), pytest.raises(BuildStopped):
-        bench.carry_out(proposal)
+        host.carry_out(proposal)
 
-    assert bench.is_clean()
+    assert host.is_clean()

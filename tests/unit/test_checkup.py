@@ -33,7 +33,7 @@ from commands.errors import EngineUnavailable, Misconfigured, Problem, PullFaile
 from commands.model.images import Digest
 from commands.model.references import Reference
 from tests.fakes.engine import PLATFORM, FakeEngine
-from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host, Inside
+from tests.fakes.host import DEFAULT_BASE, PATIENCE_SECONDS, Host, ImageContent
 from tests.fakes.resolver import FakeResolver, Release
 from tests.kit.driver import make_settings
 from tests.kit.limits import ended_after
@@ -238,7 +238,7 @@ def test_a_base_that_cannot_be_had_is_a_fault() -> None:
 
 def test_a_base_without_python_is_a_fault() -> None:
     host = Host()
-    host.add_base("bare", Inside(python=None))
+    host.add_base("bare", ImageContent(python=None))
     assert mends(looked_at(host, "bare", NO_HUB), "Python 3")
 
 

@@ -34,7 +34,7 @@ EARLIER_JOB, EARLIEST_JOB = "0199a1b2c3d4e5f6072", "0199a1b2c3d4e5f6071"
 
 
 @dataclass(slots=True)
-class Bench:
+class DetailsHost:
     """A host, and what was said while the facts were looked up."""
 
     engine: FakeEngine = field(default_factory=FakeEngine)
@@ -53,8 +53,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def host() -> DetailsHost:
+    return DetailsHost()
 
 
 def mark(image: LocalImage, digest: Digest | None = None) -> Mark:
@@ -93,18 +93,18 @@ def test_a_row_can_be_asked_for_whatever_its_name_is(repository: str | None, tag
 # ── The card ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_card_of_a_foreign_image_has_all_but_an_origin(bench: Bench) -> None:
-    image = bench.engine.add_image(
+def test_a_card_of_a_foreign_image_has_all_but_an_origin(host: DetailsHost) -> None:
+    image = host.engine.add_image(
         "team/tool:1", labels={"maintainer": "x"}, repo_digests=("other@sha256:1", f"team/tool@{DIGEST}")
     )
-    above = bench.engine.add_image("team/above:1", below=image.layers)
-    bench.engine.add_container("web", image.id)
-    bench.engine.add_container("once", image.id, state="exited")
-    bench.engine.add_container("elsewhere", above.id)
-    bench.engine.histories[image.id] = (Layer("ADD file", 900_000), Layer("RUN true", 0))
-    bench.engine.files[image.id] = FILES
+    above = host.engine.add_image("team/above:1", below=image.layers)
+    host.engine.add_container("web", image.id)
+    host.engine.add_container("once", image.id, state="exited")
+    host.engine.add_container("elsewhere", above.id)
+    host.engine.histories[image.id] = (Layer("ADD file", 900_000), Layer("RUN true", 0))
+    host.engine.files[image.id] = FILES
 
-    assert bench.card("team/tool:1") == Card(
+    assert host.card("team/tool:1") == Card(
         name="team/tool:1",
         image=image,
         mark=mark(image, DIGEST),
@@ -115,18 +115,18 @@ def test_a_card_of_a_foreign_image_has_all_but_an_origin(bench: Bench) -> None:
         packages=Inventory({"mechanize": "0.4.10"}, {"wget": "1.21"}, "dpkg"),
         labels={"maintainer": "x"},
     )
-    assert bench.said[-1] == "Reading the packages of team/tool:1"
-    assert [order.labels for order in bench.engine.reads] == [LABELS]
+    assert host.said[-1] == "Reading the packages of team/tool:1"
+    assert [order.labels for order in host.engine.reads] == [LABELS]
 
 
-def test_a_card_of_an_image_of_the_bot_tells_who_asked_when_and_how(bench: Bench) -> None:
-    bench.engine.add_image(SPEC.reference, "example_name:latest", labels=MADE)
+def test_a_card_of_an_image_of_the_bot_tells_who_asked_when_and_how(host: DetailsHost) -> None:
+    host.engine.add_image(SPEC.reference, "example_name:latest", labels=MADE)
     line = (
         "/docker_image_create name=example_name dependencies=mechanize packages=wget"
         " base=demisto/python3-deb:3.12.13.11694875"
     )
 
-    origin = bench.card("example_name:latest").origin
+    origin = host.card("example_name:latest").origin
 
     assert origin == Origin(
         requester="U0ALICE",
@@ -140,14 +140,14 @@ def test_a_card_of_an_image_of_the_bot_tells_who_asked_when_and_how(bench: Bench
     assert parse_creation(line.removeprefix("/docker_image_create")) == origin.request
 
 
-def test_what_is_built_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) -> None:
-    bench.engine.add_image(SPEC.reference, labels=MADE)
-    bench.engine.add_image("example_name:mine", labels=MADE)
-    bench.engine.add_image("other:1", labels=MADE)
+def test_what_is_built_on_an_image_of_the_bot_is_not_the_bots(host: DetailsHost) -> None:
+    host.engine.add_image(SPEC.reference, labels=MADE)
+    host.engine.add_image("example_name:mine", labels=MADE)
+    host.engine.add_image("other:1", labels=MADE)
 
-    assert bench.card("example_name:mine").origin is None
-    assert bench.card("other:1").origin is None
-    assert bench.card(SPEC.reference).origin is not None
+    assert host.card("example_name:mine").origin is None
+    assert host.card("other:1").origin is None
+    assert host.card(SPEC.reference).origin is not None
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_what_is_built_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) -> N
         '{"name": "a", "base": "b", "dependencies": ["' + "x" * 2_000 + '"]}',
     ],
 )
-def test_a_label_that_is_no_request_gives_no_line(bench: Bench, request_label: str) -> None:
+def test_a_label_that_is_no_request_gives_no_line(host: DetailsHost, request_label: str) -> None:
     labels = {**MADE, "warroom.request": request_label, "org.opencontainers.image.created": "soon"}
-    bench.engine.add_image(SPEC.reference, labels=labels)
+    host.engine.add_image(SPEC.reference, labels=labels)
 
-    origin = bench.card(SPEC.reference).origin
+    origin = host.card(SPEC.reference).origin
 
     assert origin is not None
     assert (origin.line, origin.at, origin.requester) == (None, None, "U0ALICE")
@@ -182,14 +182,14 @@ def test_a_label_that_is_no_request_gives_no_line(bench: Bench, request_label: s
         {"name": "registry:5000/a", "base": f"python:3@{DIGEST}"},
     ],
 )
-def test_the_line_asks_for_just_what_was_asked_for(bench: Bench, fields: dict[str, str]) -> None:
+def test_the_line_asks_for_just_what_was_asked_for(host: DetailsHost, fields: dict[str, str]) -> None:
     asked = read_form({"base": "b:1", **fields})
     base = replace(SPEC.base, reference=asked.base or Reference("b"))
     spec = replace(SPEC, name=asked.name, base=base, requirements=asked.dependencies, os_packages=asked.packages)
     labels = make_labels(spec, job="d-1", requester="U0ALICE", channel="C0", created=NOW)
-    bench.engine.add_image(spec.reference, labels=labels)
+    host.engine.add_image(spec.reference, labels=labels)
 
-    origin = bench.card(spec.reference).origin
+    origin = host.card(spec.reference).origin
 
     assert origin is not None
     assert origin.line is not None
@@ -199,34 +199,34 @@ def test_the_line_asks_for_just_what_was_asked_for(bench: Bench, fields: dict[st
 # ── What was before ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_earlier_images_of_another_name_of_the_image_are_told_too(bench: Bench) -> None:
-    earlier = bench.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))
-    bench.engine.add_image("tool:1.0.0.2", "tool:latest")
+def test_earlier_images_of_another_name_of_the_image_are_told_too(host: DetailsHost) -> None:
+    earlier = host.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))
+    host.engine.add_image("tool:1.0.0.2", "tool:latest")
 
-    (move,) = bench.card("tool:1.0.0.2").earlier
+    (move,) = host.card("tool:1.0.0.2").earlier
 
     assert (move.name, move.earlier.id) == ("tool:latest", earlier.id)
 
 
-def test_earlier_images_of_the_name_are_told_the_latest_first(bench: Bench) -> None:
-    earliest = bench.engine.add_image(kept_name(EARLIEST_JOB, "tool:latest"))
-    earlier = bench.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))
-    bench.engine.add_image(kept_name(EARLIER_JOB, "tool:2"))
-    bench.engine.add_image(kept_name(EARLIER_JOB, "other:latest"))
-    present = bench.engine.add_image("tool:latest")
-    bench.engine.add_container("web", present.id)
+def test_earlier_images_of_the_name_are_told_the_latest_first(host: DetailsHost) -> None:
+    earliest = host.engine.add_image(kept_name(EARLIEST_JOB, "tool:latest"))
+    earlier = host.engine.add_image(kept_name(EARLIER_JOB, "tool:latest"))
+    host.engine.add_image(kept_name(EARLIER_JOB, "tool:2"))
+    host.engine.add_image(kept_name(EARLIER_JOB, "other:latest"))
+    present = host.engine.add_image("tool:latest")
+    host.engine.add_container("web", present.id)
 
     users = Users(running=("web",))
-    assert bench.card("tool:latest").earlier == (
+    assert host.card("tool:latest").earlier == (
         Move("tool:latest", mark(present), mark(earlier), kept_name(EARLIER_JOB, "tool:latest"), users),
         Move("tool:latest", mark(present), mark(earliest), kept_name(EARLIEST_JOB, "tool:latest"), users),
     )
 
 
-def test_an_image_that_is_back_is_not_before_itself(bench: Bench) -> None:
-    bench.engine.add_image("tool:latest", kept_name(EARLIER_JOB, "tool:latest"))
+def test_an_image_that_is_back_is_not_before_itself(host: DetailsHost) -> None:
+    host.engine.add_image("tool:latest", kept_name(EARLIER_JOB, "tool:latest"))
 
-    assert bench.card("tool:latest").earlier == ()
+    assert host.card("tool:latest").earlier == ()
 
 
 # ── Odd images ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,53 +243,53 @@ def test_an_image_that_is_back_is_not_before_itself(bench: Bench) -> None:
         (("a:1", "a:2", "localhost:5000/a:1"), ("odd", f"a@{DIGEST}")),
     ],
 )
-def test_every_row_of_the_list_has_a_card(bench: Bench, names: tuple[str, ...], digests: tuple[str, ...]) -> None:
-    image = bench.engine.add_image(*names, repo_digests=digests)
+def test_every_row_of_the_list_has_a_card(host: DetailsHost, names: tuple[str, ...], digests: tuple[str, ...]) -> None:
+    image = host.engine.add_image(*names, repo_digests=digests)
 
-    for row in page_of(bench.engine.listing(), Query()).rows:
-        card = bench.ask(line_of(request_for(row)))
+    for row in page_of(host.engine.listing(), Query()).rows:
+        card = host.ask(line_of(request_for(row)))
         assert isinstance(card, Card)
         assert card.image.id == row.image
         # The buttons of the card ask by this name.
-        assert bench.card(card.name).image.id == row.image
-    assert bench.card(image.id.removeprefix("sha256:")).image == image
+        assert host.card(card.name).image.id == row.image
+    assert host.card(image.id.removeprefix("sha256:")).image == image
 
 
-def test_a_card_may_be_asked_for_by_digest(bench: Bench) -> None:
-    image = bench.engine.add_image("tool:1", repo_digests=(f"tool@{DIGEST}",))
+def test_a_card_may_be_asked_for_by_digest(host: DetailsHost) -> None:
+    image = host.engine.add_image("tool:1", repo_digests=(f"tool@{DIGEST}",))
 
-    assert bench.card(f"tool@{DIGEST}").image == image
+    assert host.card(f"tool@{DIGEST}").image == image
 
 
 # ── What is not there ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_unknown_image_is_refused_with_what_is_like_it(bench: Bench) -> None:
-    bench.engine.add_image("team/python3:1")
+def test_an_unknown_image_is_refused_with_what_is_like_it(host: DetailsHost) -> None:
+    host.engine.add_image("team/python3:1")
 
-    assert bench.ask("details image=team/pyhton3:1") == Refusal(
+    assert host.ask("details image=team/pyhton3:1") == Refusal(
         "`team/pyhton3:1` is not here",
         "This Docker host has no image `team/pyhton3:1`.",
         "Did you mean `team/python3:1`? `/docker_images` lists the images.",
     )
-    assert bench.ask("details image=abcdef") == Refusal(
+    assert host.ask("details image=abcdef") == Refusal(
         "`abcdef` is not here", "This Docker host has no image `abcdef`.", "`/docker_images` lists the images."
     )
 
 
-def test_of_several_images_none_is_taken(bench: Bench) -> None:
-    bench.engine.add_image("a:1")
-    bench.engine.add_image("a:2")
+def test_of_several_images_none_is_taken(host: DetailsHost) -> None:
+    host.engine.add_image("a:1")
+    host.engine.add_image("a:2")
 
-    assert bench.ask("details image=a") == Refusal(
+    assert host.ask("details image=a") == Refusal(
         "`a` is not one image", "`a` has several tags here, but no `latest`.", "Choose `a:2` or `a:1`."
     )
-    by_id = bench.ask("details image=0000")
+    by_id = host.ask("details image=0000")
     assert isinstance(by_id, Refusal)
     assert by_id.message == "Several images have IDs that begin with `0000`."
 
 
-class Vanishing(FakeEngine):
+class VanishingImagesEngine(FakeEngine):
     """A daemon whose images are removed by somebody at the moment that `gone_at` names."""
 
     def __init__(self, gone_at: str) -> None:
@@ -316,33 +316,33 @@ class Vanishing(FakeEngine):
 
 @pytest.mark.parametrize("gone_at", ["list", "history"])
 def test_an_image_that_is_removed_meanwhile_is_told_as_gone(gone_at: str) -> None:
-    bench = Bench(Vanishing(gone_at))
-    bench.engine.add_image("tool:1")
+    host = DetailsHost(VanishingImagesEngine(gone_at))
+    host.engine.add_image("tool:1")
 
-    assert bench.ask("details image=tool:1") == Refusal(
+    assert host.ask("details image=tool:1") == Refusal(
         "`tool:1` no longer exists", "It was just removed.", "`/docker_images` lists the images."
     )
 
 
 def test_packages_that_cannot_be_read_are_a_gap_on_the_card() -> None:
-    bench = Bench(Vanishing("read_files"))
-    bench.engine.add_image("tool:1")
+    host = DetailsHost(VanishingImagesEngine("read_files"))
+    host.engine.add_image("tool:1")
 
-    packages = bench.card("tool:1").packages
+    packages = host.card("tool:1").packages
 
     assert packages.gap.startswith("The packages could not be read: ")
     assert replace(packages, gap="") == Inventory({}, None)
 
 
-def test_a_daemon_that_does_not_answer_is_a_problem_not_a_card(bench: Bench) -> None:
-    bench.engine.break_down()
+def test_a_daemon_that_does_not_answer_is_a_problem_not_a_card(host: DetailsHost) -> None:
+    host.engine.break_down()
 
     with pytest.raises(EngineUnavailable):
-        bench.ask("details image=tool:1")
+        host.ask("details image=tool:1")
 
 
-def test_an_image_without_a_known_time_has_a_card(bench: Bench) -> None:
-    image = bench.engine.add_image("tool:1")
-    bench.engine._images[image.id] = replace(image, created=datetime.fromtimestamp(0, UTC))
+def test_an_image_without_a_known_time_has_a_card(host: DetailsHost) -> None:
+    image = host.engine.add_image("tool:1")
+    host.engine._images[image.id] = replace(image, created=datetime.fromtimestamp(0, UTC))
 
-    assert bench.card("tool:1").mark.created == datetime.fromtimestamp(0, UTC)
+    assert host.card("tool:1").mark.created == datetime.fromtimestamp(0, UTC)

@@ -21,7 +21,7 @@ from commands.errors import (
 )
 from commands.model.events import ImageBuilt
 from commands.model.images import ImageId
-from tests.fakes.daemon import Answer, Request, engine_on, saying, scripted, streaming
+from tests.fakes.daemon import Answer, DaemonRequest, engine_on, saying, scripted, streaming
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.kit.engine_space import failed, packed
 
@@ -220,7 +220,7 @@ def test_a_build_whose_image_the_daemon_holds_is_a_success(tmp_path: Path) -> No
 def test_a_cancellation_that_came_before_the_daemon_knew_the_build_is_said_again(tmp_path: Path) -> None:
     begun, cancelled = threading.Event(), threading.Event()
 
-    def build(request: Request) -> None:
+    def build(request: DaemonRequest) -> None:
         begun.set()
         cancelled.wait(PATIENCE_SECONDS)
         streaming(b'{"id": "moby.buildkit.trace", "aux": ""}\n', b'{"error": "context canceled"}\n')(request)
@@ -250,7 +250,7 @@ def test_a_build_that_fails_before_its_first_report_is_told_like_any_other(tmp_p
 
 
 def test_a_build_that_a_daemon_on_its_way_down_cancelled_was_not_stopped_by_anybody(tmp_path: Path) -> None:
-    def hang_up(request: Request) -> None:
+    def hang_up(request: DaemonRequest) -> None:
         request.conversation.close_connection = True
 
     answers = {"/build": streaming(b'{"error": "context canceled"}\n'), "/_ping": hang_up}
@@ -262,7 +262,7 @@ def test_a_build_that_a_daemon_on_its_way_down_cancelled_was_not_stopped_by_anyb
 def test_a_silent_build_is_cancelled_on_the_daemon(tmp_path: Path) -> None:
     silence = threading.Event()
 
-    def build(request: Request) -> None:
+    def build(request: DaemonRequest) -> None:
         request.begin()
         silence.wait(PATIENCE_SECONDS)
 

@@ -15,7 +15,7 @@ from commands.recipe.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.recipe.tags import BuildNumbers, build_number
 from commands.sources import Bases, Sources
 from tests.fakes.engine import PLATFORM
-from tests.fakes.host import DEFAULT_BASE, Host, Inside
+from tests.fakes.host import DEFAULT_BASE, Host, ImageContent
 from tests.fakes.resolver import FakeResolver
 from tests.kit.dependencies import sources_on
 from tests.kit.examples import NOW
@@ -25,7 +25,7 @@ LABELS = {JOB: "d-1"}
 
 
 @dataclass(slots=True)
-class Bench:
+class CreateRequests:
     """A host and an index, and what was said while the facts were looked up."""
 
     host: Host = field(default_factory=Host)
@@ -59,17 +59,17 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def requests() -> CreateRequests:
+    return CreateRequests()
 
 
 # ── The proposal ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_is_proposed_is_exact(bench: Bench) -> None:
-    proposal = bench.propose()
+def test_what_is_proposed_is_exact(requests: CreateRequests) -> None:
+    proposal = requests.propose()
 
-    base = bench.host.engine.find_image(DEFAULT_BASE)
+    base = requests.host.engine.find_image(DEFAULT_BASE)
     assert base is not None
     spec = proposal.spec
     assert spec.base == BaseImage(
@@ -93,41 +93,41 @@ def test_what_is_proposed_is_exact(bench: Bench) -> None:
     assert (proposal.title, proposal.findings, proposal.existing) == ("Create `example_name`?", (), None)
 
 
-def test_the_dockerfile_is_the_one_that_will_be_built(bench: Bench) -> None:
-    proposal = bench.propose()
+def test_the_dockerfile_is_the_one_that_will_be_built(requests: CreateRequests) -> None:
+    proposal = requests.propose()
 
     recipe = write_dockerfile(proposal.spec, uv_image="warroom-uv:1")
     assert (proposal.dockerfile, proposal.steps) == (recipe.text, recipe.steps)
 
 
-def test_nothing_is_changed_on_the_host(bench: Bench) -> None:
-    before = bench.host.engine.images({})
+def test_nothing_is_changed_on_the_host(requests: CreateRequests) -> None:
+    before = requests.host.engine.images({})
 
-    bench.propose()
+    requests.propose()
 
-    assert bench.host.engine.images({}) == before
-    assert bench.host.engine.builds == []
-    assert bench.host.engine.throwaways == 0
-
-
-def test_every_container_carries_the_labels_of_the_job(bench: Bench) -> None:
-    bench.propose()
-
-    assert [order.labels for order in bench.host.engine.runs] == [LABELS]
+    assert requests.host.engine.images({}) == before
+    assert requests.host.engine.builds == []
+    assert requests.host.engine.throwaways == 0
 
 
-def test_the_resolver_is_asked_for_this_base_with_the_labels_of_the_job(bench: Bench) -> None:
+def test_every_container_carries_the_labels_of_the_job(requests: CreateRequests) -> None:
+    requests.propose()
+
+    assert [order.labels for order in requests.host.engine.runs] == [LABELS]
+
+
+def test_the_resolver_is_asked_for_this_base_with_the_labels_of_the_job(requests: CreateRequests) -> None:
     asked: list[tuple[object, ...]] = []
 
-    class Watched:
+    class RecordingResolver:
         def resolve(
             self, requirements: tuple[PythonRequirement, ...], base: BaseImage, *, labels: Mapping[str, str]
         ) -> tuple[LockedPackage, ...]:
             asked.append((requirements, base, labels))
             return ()
 
-    bench.sources = replace(bench.sources, resolver=Watched())
-    proposal = bench.propose()
+    requests.sources = replace(requests.sources, resolver=RecordingResolver())
+    proposal = requests.propose()
 
     assert asked == [((PythonRequirement("mechanize"),), proposal.spec.base, LABELS)]
 
@@ -139,45 +139,45 @@ def test_the_resolver_is_asked_for_this_base_with_the_labels_of_the_job(bench: B
         ("name=a dependencies=mechanize,requests", "Resolving 2 Python packages"),
     ],
 )
-def test_what_is_being_done_is_said(bench: Bench, line: str, said: str) -> None:
-    bench.propose(line)
+def test_what_is_being_done_is_said(requests: CreateRequests, line: str, said: str) -> None:
+    requests.propose(line)
 
-    assert bench.said == [f"Looking at the base {DEFAULT_BASE}", said]
+    assert requests.said == [f"Looking at the base {DEFAULT_BASE}", said]
 
 
-def test_asking_for_nothing_is_possible_but_noted(bench: Bench) -> None:
-    proposal = bench.propose("name=a")
+def test_asking_for_nothing_is_possible_but_noted(requests: CreateRequests) -> None:
+    proposal = requests.propose("name=a")
 
     message = "Neither `dependencies` nor `packages` are given: the image will equal its base, under a name of its own."
     assert proposal.findings == (Finding("nothing-added", Severity.NOTE, message),)
     assert proposal.spec.locked == ()
-    assert bench.said == [f"Looking at the base {DEFAULT_BASE}"]
+    assert requests.said == [f"Looking at the base {DEFAULT_BASE}"]
 
 
 @pytest.mark.parametrize("line", ["name=a dependencies=mechanize", "name=a packages=wget"])
-def test_one_kind_of_package_alone_is_nothing_to_note(bench: Bench, line: str) -> None:
-    assert bench.propose(line).findings == ()
+def test_one_kind_of_package_alone_is_nothing_to_note(requests: CreateRequests, line: str) -> None:
+    assert requests.propose(line).findings == ()
 
 
 # ── The base ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_base_that_is_given_is_taken(bench: Bench) -> None:
-    image = bench.host.add_base("mine/python", Inside(python="3.12.1", installers=("apk",)))
+def test_a_base_that_is_given_is_taken(requests: CreateRequests) -> None:
+    image = requests.host.add_base("mine/python", ImageContent(python="3.12.1", installers=("apk",)))
 
-    spec = bench.propose(f"{LINE} base=mine/python").spec
+    spec = requests.propose(f"{LINE} base=mine/python").spec
 
     assert (spec.base.image_id, spec.base.python.version) == (image.id, "3.12.1")
     assert spec.base.package_manager is PackageManager.APK
 
 
-def test_a_base_that_is_not_there_is_pulled_and_how_far_it_is_is_said(bench: Bench) -> None:
-    image = bench.host.offer("hub.test/python:3")
+def test_a_base_that_is_not_there_is_pulled_and_how_far_it_is_is_said(requests: CreateRequests) -> None:
+    image = requests.host.offer("hub.test/python:3")
 
-    spec = bench.propose(f"{LINE} base=hub.test/python:3").spec
+    spec = requests.propose(f"{LINE} base=hub.test/python:3").spec
 
     assert spec.base.image_id == image.id
-    assert bench.said[:4] == [
+    assert requests.said[:4] == [
         "Looking at the base hub.test/python:3",
         "Pulling the base hub.test/python:3",
         "Pulling the base hub.test/python:3: 0 of 1 layers, 0 of 120 MB",
@@ -185,65 +185,65 @@ def test_a_base_that_is_not_there_is_pulled_and_how_far_it_is_is_said(bench: Ben
     ]
 
 
-def test_a_base_that_is_nowhere_is_refused(bench: Bench) -> None:
-    refusal = bench.refuse(f"{LINE} base=hub.test/nothing:1")
+def test_a_base_that_is_nowhere_is_refused(requests: CreateRequests) -> None:
+    refusal = requests.refuse(f"{LINE} base=hub.test/nothing:1")
 
     assert refusal.title == "`example_name` cannot be created"
     assert "hub.test/nothing:1" in refusal.message
     assert refusal.hint
 
 
-def test_a_base_that_could_not_be_pulled_is_a_problem_of_the_surroundings(bench: Bench) -> None:
-    bench.host.engine.hub["hub.test/python:3"] = PullFailed("toomanyrequests", hint="Wait.")
+def test_a_base_that_could_not_be_pulled_is_a_problem_of_the_surroundings(requests: CreateRequests) -> None:
+    requests.host.engine.hub["hub.test/python:3"] = PullFailed("toomanyrequests", hint="Wait.")
 
     with pytest.raises(PullFailed):
-        bench.refuse(f"{LINE} base=hub.test/python:3")
+        requests.refuse(f"{LINE} base=hub.test/python:3")
 
 
 @pytest.mark.parametrize("python", [None, "2.7"])
-def test_a_base_without_a_python_that_can_be_used_is_refused(bench: Bench, python: str | None) -> None:
-    bench.host.add_base("bare", Inside(python=python))
+def test_a_base_without_a_python_that_can_be_used_is_refused(requests: CreateRequests, python: str | None) -> None:
+    requests.host.add_base("bare", ImageContent(python=python))
 
-    refusal = bench.refuse(f"{LINE} base=bare")
+    refusal = requests.refuse(f"{LINE} base=bare")
 
     assert "`bare` has" in refusal.message
     assert "base" in refusal.hint
 
 
-def test_os_packages_need_an_installer_in_the_base(bench: Bench) -> None:
-    bench.host.add_base("slim", Inside(installers=()))
+def test_os_packages_need_an_installer_in_the_base(requests: CreateRequests) -> None:
+    requests.host.add_base("slim", ImageContent(installers=()))
 
-    refusal = bench.refuse(f"{LINE} base=slim")
+    refusal = requests.refuse(f"{LINE} base=slim")
 
     assert refusal.message == "The base `slim` has neither apt-get nor apk, so no OS packages can be added."
     assert refusal.hint == "Leave `packages` out, or take a base made from Debian, Ubuntu or Alpine."
-    assert bench.propose("name=a dependencies=mechanize base=slim").spec.base.package_manager is None
+    assert requests.propose("name=a dependencies=mechanize base=slim").spec.base.package_manager is None
 
 
-def test_a_base_is_looked_into_once(bench: Bench) -> None:
-    first, second = bench.propose(), bench.propose()
+def test_a_base_is_looked_into_once(requests: CreateRequests) -> None:
+    first, second = requests.propose(), requests.propose()
 
     assert first.spec.base == second.spec.base
-    assert len(bench.host.engine.runs) == 1
+    assert len(requests.host.engine.runs) == 1
 
 
-def test_another_image_under_the_same_name_is_looked_into(bench: Bench) -> None:
-    first = bench.propose()
-    bench.host.engine.remove_image(f"{DEFAULT_BASE}:latest")
-    bench.host.add_base(DEFAULT_BASE, Inside(python="3.13.0"))
+def test_another_image_under_the_same_name_is_looked_into(requests: CreateRequests) -> None:
+    first = requests.propose()
+    requests.host.engine.remove_image(f"{DEFAULT_BASE}:latest")
+    requests.host.add_base(DEFAULT_BASE, ImageContent(python="3.13.0"))
 
-    second = bench.propose()
+    second = requests.propose()
 
     assert (first.spec.base.python.version, second.spec.base.python.version) == ("3.11.2", "3.13.0")
 
 
 def test_a_base_that_its_registry_no_longer_stands_behind_is_pinned_by_its_name() -> None:
     # The same image, now loaded from a file: it cannot be found by its digest any more.
-    bench = Bench()
-    image = bench.host.engine.find_image(DEFAULT_BASE)
+    requests = CreateRequests()
+    image = requests.host.engine.find_image(DEFAULT_BASE)
     assert image is not None
     reference = Reference(DEFAULT_BASE)
-    bases = Bases(bench.host.engine)
+    bases = Bases(requests.host.engine)
 
     pulled = bases.look_at(image, reference, LABELS)
     loaded = bases.look_at(replace(image, repo_digests=()), reference, LABELS)
@@ -251,7 +251,7 @@ def test_a_base_that_its_registry_no_longer_stands_behind_is_pinned_by_its_name(
 
     assert (pulled.digest, loaded.digest, again.digest) == (pulled.digest, None, pulled.digest)
     assert loaded.pinned == DEFAULT_BASE
-    assert len(bench.host.engine.runs) == 1
+    assert len(requests.host.engine.runs) == 1
 
 
 # ── What cannot be made, or not now ─────────────────────────────────────────────────────────────────────────────────
@@ -265,8 +265,10 @@ def test_a_base_that_its_registry_no_longer_stands_behind_is_pinned_by_its_name(
         ("django>=5,<4", "cannot be met"),
     ],
 )
-def test_what_the_index_does_not_have_is_refused_with_its_reason(bench: Bench, dependencies: str, said: str) -> None:
-    refusal = bench.refuse(f"name=a dependencies={dependencies}")
+def test_what_the_index_does_not_have_is_refused_with_its_reason(
+    requests: CreateRequests, dependencies: str, said: str
+) -> None:
+    refusal = requests.refuse(f"name=a dependencies={dependencies}")
 
     assert refusal.title == "`a` cannot be created"
     assert said in refusal.message
@@ -274,27 +276,27 @@ def test_what_the_index_does_not_have_is_refused_with_its_reason(bench: Bench, d
 
 
 def test_an_index_that_does_not_answer_is_a_problem_of_the_surroundings() -> None:
-    bench = Bench(resolver=FakeResolver(reachable=False))
+    requests = CreateRequests(resolver=FakeResolver(reachable=False))
 
     with pytest.raises(IndexUnreachable):
-        bench.refuse()
+        requests.refuse()
 
 
-def test_a_daemon_that_does_not_answer_is_a_problem_of_the_surroundings(bench: Bench) -> None:
-    bench.host.engine.break_down()
+def test_a_daemon_that_does_not_answer_is_a_problem_of_the_surroundings(requests: CreateRequests) -> None:
+    requests.host.engine.break_down()
 
     with pytest.raises(EngineUnavailable):
-        bench.refuse()
+        requests.refuse()
 
 
-def test_the_details_of_a_problem_are_in_the_refusal(bench: Bench) -> None:
-    class Refusing:
+def test_the_details_of_a_problem_are_in_the_refusal(requests: CreateRequests) -> None:
+    class RefusingResolver:
         def resolve(self, *_: object, **__: object) -> tuple[LockedPackage, ...]:
             raise ResolutionFailed("They contradict.", hint="Loosen one.", details=("a needs b<2", "c needs b>=2"))
 
-    bench.sources = replace(bench.sources, resolver=Refusing())
+    requests.sources = replace(requests.sources, resolver=RefusingResolver())
 
-    assert bench.refuse() == Refusal(
+    assert requests.refuse() == Refusal(
         "`example_name` cannot be created", "They contradict.", "Loosen one.", ("a needs b<2", "c needs b>=2")
     )
 
@@ -302,86 +304,86 @@ def test_the_details_of_a_problem_are_in_the_refusal(bench: Bench) -> None:
 # ── What exists already ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_identical_image_is_offered(bench: Bench) -> None:
-    image = bench.made(bench.propose(), "example_name:1.0.0.5")
+def test_an_identical_image_is_offered(requests: CreateRequests) -> None:
+    image = requests.made(requests.propose(), "example_name:1.0.0.5")
 
-    assert bench.propose().existing == ExistingImage("example_name:1.0.0.5", image)
-
-
-def test_an_identical_image_of_the_same_name_is_offered_first(bench: Bench) -> None:
-    proposal = bench.propose()
-    image = bench.made(proposal, "example_name:1.0.0.5")
-    bench.made(proposal, "other:1.0.0.9")
-
-    assert bench.propose().existing == ExistingImage("example_name:1.0.0.5", image)
+    assert requests.propose().existing == ExistingImage("example_name:1.0.0.5", image)
 
 
-def test_an_identical_image_of_another_name_is_offered_too(bench: Bench) -> None:
-    image = bench.made(bench.propose(), "other:1.0.0.9")
+def test_an_identical_image_of_the_same_name_is_offered_first(requests: CreateRequests) -> None:
+    proposal = requests.propose()
+    image = requests.made(proposal, "example_name:1.0.0.5")
+    requests.made(proposal, "other:1.0.0.9")
 
-    assert bench.propose().existing == ExistingImage("other:1.0.0.9", image)
+    assert requests.propose().existing == ExistingImage("example_name:1.0.0.5", image)
 
 
-def test_the_newest_of_several_identical_images_is_offered(bench: Bench) -> None:
-    proposal = bench.propose()
-    *_, newest = (bench.made(proposal, f"example_name:1.0.0.{number}") for number in (5, 6, 7))
+def test_an_identical_image_of_another_name_is_offered_too(requests: CreateRequests) -> None:
+    image = requests.made(requests.propose(), "other:1.0.0.9")
 
-    assert bench.propose().existing == ExistingImage("example_name:1.0.0.7", newest)
+    assert requests.propose().existing == ExistingImage("other:1.0.0.9", image)
+
+
+def test_the_newest_of_several_identical_images_is_offered(requests: CreateRequests) -> None:
+    proposal = requests.propose()
+    *_, newest = (requests.made(proposal, f"example_name:1.0.0.{number}") for number in (5, 6, 7))
+
+    assert requests.propose().existing == ExistingImage("example_name:1.0.0.7", newest)
 
 
 @pytest.mark.parametrize("names", [(), ("example_name:latest",)], ids=["nameless", "latest alone"])
-def test_an_image_without_a_name_of_its_own_is_not_offered(bench: Bench, names: tuple[str, ...]) -> None:
-    bench.made(bench.propose(), *names)
+def test_an_image_without_a_name_of_its_own_is_not_offered(requests: CreateRequests, names: tuple[str, ...]) -> None:
+    requests.made(requests.propose(), *names)
 
-    assert bench.propose().existing is None
+    assert requests.propose().existing is None
 
 
-def test_latest_is_never_offered(bench: Bench) -> None:
-    bench.made(bench.propose(), "example_name:latest", "example_name:1.0.0.5")
+def test_latest_is_never_offered(requests: CreateRequests) -> None:
+    requests.made(requests.propose(), "example_name:latest", "example_name:1.0.0.5")
 
-    existing = bench.propose().existing
+    existing = requests.propose().existing
     assert existing is not None
     assert existing.reference == "example_name:1.0.0.5"
 
 
-def test_what_was_built_by_hand_on_an_identical_image_is_not_offered(bench: Bench) -> None:
-    image = bench.made(bench.propose(), "example_name:1.0.0.5")
-    bench.host.engine.add_image("by_hand:1", labels=image.labels)
+def test_what_was_built_by_hand_on_an_identical_image_is_not_offered(requests: CreateRequests) -> None:
+    image = requests.made(requests.propose(), "example_name:1.0.0.5")
+    requests.host.engine.add_image("by_hand:1", labels=image.labels)
 
-    assert bench.propose().existing == ExistingImage("example_name:1.0.0.5", image)
+    assert requests.propose().existing == ExistingImage("example_name:1.0.0.5", image)
 
 
-def test_an_image_with_other_packages_is_not_offered(bench: Bench) -> None:
-    bench.made(bench.propose("name=example_name dependencies=requests packages=wget"), "example_name:1.0.0.5")
+def test_an_image_with_other_packages_is_not_offered(requests: CreateRequests) -> None:
+    requests.made(requests.propose("name=example_name dependencies=requests packages=wget"), "example_name:1.0.0.5")
 
-    assert bench.propose().existing is None
+    assert requests.propose().existing is None
 
 
 # ── The tag ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_tag_is_made_of_the_time(bench: Bench) -> None:
-    assert bench.propose().spec.tag == f"1.0.0.{int(NOW.timestamp())}"
+def test_the_tag_is_made_of_the_time(requests: CreateRequests) -> None:
+    assert requests.propose().spec.tag == f"1.0.0.{int(NOW.timestamp())}"
 
 
-def test_the_tag_is_above_those_of_the_images_that_exist(bench: Bench) -> None:
+def test_the_tag_is_above_those_of_the_images_that_exist(requests: CreateRequests) -> None:
     for name in ("example_name:1.0.0.99999999999", "example_name:latest", "other:1.0.0.999999999999"):
-        bench.host.engine.add_image(name, labels={JOB: "d-0", TITLE: name.partition(":")[0]})
+        requests.host.engine.add_image(name, labels={JOB: "d-0", TITLE: name.partition(":")[0]})
 
-    assert bench.propose().spec.tag == "1.0.0.100000000000"
+    assert requests.propose().spec.tag == "1.0.0.100000000000"
 
 
-def test_no_two_proposals_have_the_same_tag(bench: Bench) -> None:
-    tags = [bench.propose().spec.tag for _ in range(5)]
+def test_no_two_proposals_have_the_same_tag(requests: CreateRequests) -> None:
+    tags = [requests.propose().spec.tag for _ in range(5)]
 
     assert len(set(tags)) == 5
     assert sorted(tags, key=lambda tag: build_number(tag) or 0) == tags
 
 
-def test_whatever_goes_wrong_on_purpose_has_advice(bench: Bench) -> None:
-    bench.host.engine.break_down()
+def test_whatever_goes_wrong_on_purpose_has_advice(requests: CreateRequests) -> None:
+    requests.host.engine.break_down()
 
     with pytest.raises(Problem) as raised:
-        bench.propose()
+        requests.propose()
 
     assert raised.value.hint

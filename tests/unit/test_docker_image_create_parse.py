@@ -317,7 +317,7 @@ manglings = st.builds(
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedRequest:
     """A request, and the entries that a person types for it, by argument."""
 
     request: CreateImage
@@ -325,7 +325,7 @@ class Typed:
 
 
 @st.composite
-def typed_requests(draw: st.DrawFn) -> Typed:
+def typed_requests(draw: st.DrawFn) -> TypedRequest:
     name, base, wanted, packages = draw(words), draw(st.none() | references), draw(python_lists), draw(os_lists)
     entries = {
         "name": [name],
@@ -336,7 +336,7 @@ def typed_requests(draw: st.DrawFn) -> Typed:
         "packages": [str(package) for package in packages],
     }
     dependencies = tuple(PythonRequirement(each, extras, specifier) for each, extras, (_, specifier) in wanted)
-    return Typed(CreateImage(name, base, dependencies, tuple(packages)), entries)
+    return TypedRequest(CreateImage(name, base, dependencies, tuple(packages)), entries)
 
 
 @given(
@@ -346,7 +346,7 @@ def typed_requests(draw: st.DrawFn) -> Typed:
     st.booleans(),
 )
 def test_a_request_survives_every_mangling(
-    typed: Typed, order: list[str], mangled: list[Mangling], open_end: bool
+    typed: TypedRequest, order: list[str], mangled: list[Mangling], open_end: bool
 ) -> None:
     text = "".join(
         mangling.apply(name, typed.entries[name], open_end=open_end and name == order[-1])

@@ -15,63 +15,63 @@ from commands.docker_image_update import answer, parse
 from commands.host.asking import AT_ONCE
 from commands.model.references import Reference
 from commands.registry.interface import Quota
-from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+from tests.fakes.host import PATIENCE_SECONDS, Gate
 from tests.kit.update_requests import (
     KEPT,
     NEVER,
     PROBLEMS,
     SAME,
-    Bench,
+    UpdateRequests,
     known_as,
     plans,
 )
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def requests() -> UpdateRequests:
+    return UpdateRequests()
 
 
 # ── All images ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_of_twenty_images_two_have_changed(bench: Bench) -> None:
+def test_of_twenty_images_two_have_changed(requests: UpdateRequests) -> None:
     for number in range(20):
         name = f"{('one', 'two', 'three')[number % 3]}.test/a{number:02}:1"
-        bench.pulled(name)
-        bench.hub.put(name, "new" if number in (3, 14) else "old")
+        requests.pulled(name)
+        requests.hub.put(name, "new" if number in (3, 14) else "old")
 
-    said = bench.update("all=true")
+    said = requests.update("all=true")
 
     assert said.title == "Update 2 of 20 images?"
     assert [(each.name, type(each.plan)) for each in said.changing] == [
         ("one.test/a03:1", Pull),
         ("three.test/a14:1", Pull),
     ]
-    assert len(bench.hub.asked) == len(set(bench.hub.asked)) == 20
-    assert bench.said == [
+    assert len(requests.hub.asked) == len(set(requests.hub.asked)) == 20
+    assert requests.said == [
         "Asking 3 registries about 20 images",
         *(f"Asking 3 registries about 20 images: {done} done" for done in range(1, 21)),
     ]
 
 
-def test_what_changes_comes_first_then_what_is_not_known(bench: Bench) -> None:
+def test_what_changes_comes_first_then_what_is_not_known(requests: UpdateRequests) -> None:
     for name in ("hub.test/d:1", "hub.test/b:1", "hub.test/c:1", "hub.test/a:1"):
-        bench.pulled(name)
-        bench.hub.put(name, "old" if "d" in name or "c:" in name else "new")
-    bench.hub.problems["hub.test/a:1"] = PROBLEMS[3]
-    bench.engine.add_image("aaa:1")
+        requests.pulled(name)
+        requests.hub.put(name, "old" if "d" in name or "c:" in name else "new")
+    requests.hub.problems["hub.test/a:1"] = PROBLEMS[3]
+    requests.engine.add_image("aaa:1")
 
-    assert plans(bench.update("all=true")) == {
+    assert plans(requests.update("all=true")) == {
         "hub.test/b:1": Pull(
-            Reference("hub.test/b", digest=bench.hub.digests["hub.test/b:1"]), bench.hub.digests["hub.test/b:1"]
+            Reference("hub.test/b", digest=requests.hub.digests["hub.test/b:1"]), requests.hub.digests["hub.test/b:1"]
         ),
         "hub.test/a:1": Unchecked(PROBLEMS[3].message, PROBLEMS[3].hint),
         "hub.test/c:1": SAME,
         "hub.test/d:1": SAME,
         "aaa:1": NEVER,
     }
-    assert list(plans(bench.update("all=true"))) == [
+    assert list(plans(requests.update("all=true"))) == [
         "hub.test/b:1",
         "hub.test/a:1",
         "hub.test/c:1",
@@ -80,43 +80,43 @@ def test_what_changes_comes_first_then_what_is_not_known(bench: Bench) -> None:
     ]
 
 
-def test_each_name_of_an_image_is_looked_up(bench: Bench) -> None:
-    bench.pulled("hub.test/a:1", "hub.test/a:1.2")
-    bench.hub.put("hub.test/a:1", "new")
-    bench.hub.put("hub.test/a:1.2", "old")
+def test_each_name_of_an_image_is_looked_up(requests: UpdateRequests) -> None:
+    requests.pulled("hub.test/a:1", "hub.test/a:1.2")
+    requests.hub.put("hub.test/a:1", "new")
+    requests.hub.put("hub.test/a:1.2", "old")
 
-    said = bench.update("all=true")
+    said = requests.update("all=true")
 
     assert [(each.name, type(each.plan)) for each in said.images] == [("hub.test/a:1", Pull), ("hub.test/a:1.2", Keep)]
-    assert sorted(bench.hub.asked) == ["hub.test/a:1", "hub.test/a:1.2"]
+    assert sorted(requests.hub.asked) == ["hub.test/a:1", "hub.test/a:1.2"]
 
 
-def test_what_is_no_subject_of_an_update_is_left_out(bench: Bench) -> None:
-    bench.pulled(f"hub.test/a:{KEPT}-1")
-    bench.engine.add_image("warroom.invalid/uv:0.9-amd64")
-    bench.engine.add_image()
-    bench.engine.add_image(repo_digests=(known_as("hub.test/a:1", "old"),))
+def test_what_is_no_subject_of_an_update_is_left_out(requests: UpdateRequests) -> None:
+    requests.pulled(f"hub.test/a:{KEPT}-1")
+    requests.engine.add_image("warroom.invalid/uv:0.9-amd64")
+    requests.engine.add_image()
+    requests.engine.add_image(repo_digests=(known_as("hub.test/a:1", "old"),))
 
     note = Finding("nameless", Severity.NOTE, "2 images have no name and are left out.")
-    assert bench.nothing("all=true") == NothingToDo("There are no images to update", (), (note,))
-    assert bench.hub.asked == []
+    assert requests.nothing("all=true") == NothingToDo("There are no images to update", (), (note,))
+    assert requests.hub.asked == []
 
 
-def test_an_empty_host_has_nothing_to_update(bench: Bench) -> None:
-    assert bench.nothing("all=true") == NothingToDo("There are no images to update", ())
+def test_an_empty_host_has_nothing_to_update(requests: UpdateRequests) -> None:
+    assert requests.nothing("all=true") == NothingToDo("There are no images to update", ())
 
 
-def test_odd_names_break_nothing(bench: Bench) -> None:
+def test_odd_names_break_nothing(requests: UpdateRequests) -> None:
     odd = ("<none>:<none>", "Odd/NAME:1", f"odd:{'t' * 128}", "noton", ":", "a@b:c", "x" * 300 + ":1", "-x:1")
     for name in odd:
-        bench.engine.add_image(name, repo_digests=(f"{name.rpartition(':')[0]}@sha256:{'4f' * 32}",))
-    bench.pulled("hub.test/a:1")
-    bench.hub.put("hub.test/a:1")
+        requests.engine.add_image(name, repo_digests=(f"{name.rpartition(':')[0]}@sha256:{'4f' * 32}",))
+    requests.pulled("hub.test/a:1")
+    requests.hub.put("hub.test/a:1")
 
-    said = bench.update("all=true")
+    said = requests.update("all=true")
 
     assert said.title == f"Update 1 of {len(odd) + 1} images?"
-    assert sorted(bench.hub.asked) == ["hub.test/a:1", f"odd:{'t' * 128}"]
+    assert sorted(requests.hub.asked) == ["hub.test/a:1", f"odd:{'t' * 128}"]
 
 
 @pytest.mark.parametrize(
@@ -131,44 +131,44 @@ def test_odd_names_break_nothing(bench: Bench) -> None:
     ],
 )
 def test_the_title_says_in_short_why_nothing_is_to_be_done(
-    bench: Bench, contents: dict[str, str | None], title: str
+    requests: UpdateRequests, contents: dict[str, str | None], title: str
 ) -> None:
     for name, content in contents.items():
         if content == "mine":
-            bench.engine.add_image(f"hub.test/{name}:1")
+            requests.engine.add_image(f"hub.test/{name}:1")
         else:
-            bench.pulled(f"hub.test/{name}:1")
+            requests.pulled(f"hub.test/{name}:1")
         if content == "old":
-            bench.hub.put(f"hub.test/{name}:1", "old")
+            requests.hub.put(f"hub.test/{name}:1", "old")
 
-    assert bench.nothing("all=true").title == title
+    assert requests.nothing("all=true").title == title
 
 
 # ── Many at once ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_registries_are_asked_eight_questions_at_once(bench: Bench) -> None:
+def test_registries_are_asked_eight_questions_at_once(requests: UpdateRequests) -> None:
     for number in range(20):
-        bench.pulled(f"hub.test/a{number}:1")
-        bench.hub.put(f"hub.test/a{number}:1", "old")
-    door = bench.hub.turnstiles["hub.test"] = Turnstile()
+        requests.pulled(f"hub.test/a{number}:1")
+        requests.hub.put(f"hub.test/a{number}:1", "old")
+    door = requests.hub.gates["hub.test"] = Gate()
     door.shut()
-    asking = threading.Thread(target=bench.answer, args=("all=true",))
+    asking = threading.Thread(target=requests.answer, args=("all=true",))
     asking.start()
 
     door.wait_for(AT_ONCE)
     door.open()
     asking.join()
 
-    assert (AT_ONCE, bench.hub.most_at_once) == (8, 8)
+    assert (AT_ONCE, requests.hub.most_at_once) == (8, 8)
 
 
-def test_a_slow_registry_does_not_hold_up_the_others(bench: Bench) -> None:
+def test_a_slow_registry_does_not_hold_up_the_others(requests: UpdateRequests) -> None:
     for number in range(20):
         for registry in ("fast.test", "slow.test"):
-            bench.pulled(f"{registry}/a{number}:1")
-            bench.hub.put(f"{registry}/a{number}:1", "old")
-    slow = bench.hub.turnstiles["slow.test"] = Turnstile()
+            requests.pulled(f"{registry}/a{number}:1")
+            requests.hub.put(f"{registry}/a{number}:1", "old")
+    slow = requests.hub.gates["slow.test"] = Gate()
     slow.shut()
     fast_is_done, told = threading.Event(), list[str]()
 
@@ -177,7 +177,7 @@ def test_a_slow_registry_does_not_hold_up_the_others(bench: Bench) -> None:
         if doing.endswith(": 20 done"):
             fast_is_done.set()
 
-    asking = threading.Thread(target=answer, args=(parse("all=true"), bench.sources, listen))
+    asking = threading.Thread(target=answer, args=(parse("all=true"), requests.sources, listen))
     asking.start()
 
     assert fast_is_done.wait(PATIENCE_SECONDS)
@@ -187,34 +187,34 @@ def test_a_slow_registry_does_not_hold_up_the_others(bench: Bench) -> None:
     assert told[-1] == "Asking 2 registries about 40 images: 40 done"
 
 
-def test_a_registry_that_fails_does_not_hold_up_the_others(bench: Bench) -> None:
+def test_a_registry_that_fails_does_not_hold_up_the_others(requests: UpdateRequests) -> None:
     for registry in ("bad.test", "good.test"):
         for number in range(10):
-            bench.pulled(f"{registry}/a{number}:1")
-            bench.hub.put(f"{registry}/a{number}:1", "old")
-            bench.hub.problems[f"bad.test/a{number}:1"] = PROBLEMS[2]
+            requests.pulled(f"{registry}/a{number}:1")
+            requests.hub.put(f"{registry}/a{number}:1", "old")
+            requests.hub.problems[f"bad.test/a{number}:1"] = PROBLEMS[2]
 
-    said = bench.nothing("all=true")
+    said = requests.nothing("all=true")
 
     assert [type(each.plan) for each in said.images] == [Unchecked] * 10 + [Keep] * 10
     assert said.title == "10 of 20 images could not be checked"
 
 
-def test_who_interrupts_the_asking_is_obeyed(bench: Bench) -> None:
-    class Interrupted(BaseException):
+def test_who_interrupts_the_asking_is_obeyed(requests: UpdateRequests) -> None:
+    class InterruptedUpdate(BaseException):
         pass
 
     for number in range(50):
-        bench.pulled(f"hub.test/a{number}:1")
-        bench.hub.put(f"hub.test/a{number}:1", "old")
+        requests.pulled(f"hub.test/a{number}:1")
+        requests.hub.put(f"hub.test/a{number}:1", "old")
 
     def interrupt(doing: str) -> None:
         if doing.endswith(": 3 done"):
-            raise Interrupted
+            raise InterruptedUpdate
 
-    with pytest.raises(Interrupted):
-        answer(parse("all=true"), bench.sources, interrupt)
-    assert len(bench.hub.asked) < 50
+    with pytest.raises(InterruptedUpdate):
+        answer(parse("all=true"), requests.sources, interrupt)
+    assert len(requests.hub.asked) < 50
 
 
 # ── How much a registry still allows ────────────────────────────────────────────────────────────────────────────────
@@ -251,15 +251,15 @@ def quota_finding(severity: Severity, message: str) -> tuple[Finding, ...]:
     ],
 )
 def test_no_more_is_pulled_than_a_registry_allows(
-    bench: Bench, remaining: int | None, pulls: int, findings: tuple[Finding, ...]
+    requests: UpdateRequests, remaining: int | None, pulls: int, findings: tuple[Finding, ...]
 ) -> None:
     if remaining is not None:
-        bench.hub.quotas["hub.test"] = Quota(remaining, limit=100, seconds=21_600)
+        requests.hub.quotas["hub.test"] = Quota(remaining, limit=100, seconds=21_600)
     for name in ("hub.test/c:1", "hub.test/a:1", "hub.test/b:1", "other.test/d:1"):
-        bench.pulled(name)
-        bench.hub.put(name)
+        requests.pulled(name)
+        requests.hub.put(name)
 
-    said = bench.update("all=true")
+    said = requests.update("all=true")
 
     names = ["hub.test/a:1", "hub.test/b:1", "hub.test/c:1"]
     assert [each.name for each in said.changing] == [*names[:pulls], "other.test/d:1"]
@@ -270,24 +270,24 @@ def test_no_more_is_pulled_than_a_registry_allows(
     assert said.findings == findings
 
 
-def test_an_image_that_its_registry_no_longer_allows_is_refused(bench: Bench) -> None:
-    bench.hub.quotas["hub.test"] = Quota(0)
-    bench.pulled("hub.test/a:1")
-    bench.hub.put("hub.test/a:1")
+def test_an_image_that_its_registry_no_longer_allows_is_refused(requests: UpdateRequests) -> None:
+    requests.hub.quotas["hub.test"] = Quota(0)
+    requests.pulled("hub.test/a:1")
+    requests.hub.put("hub.test/a:1")
 
-    assert bench.refuse("image=hub.test/a:1") == Refusal(
+    assert requests.refuse("image=hub.test/a:1") == Refusal(
         "`hub.test/a:1` cannot be updated now",
         "There is a newer one, but the registry allows no more pulls for now.",
         "Try again later, or log the bot in to the registry: that may allow more pulls.",
     )
-    assert bench.nothing("all=true").findings == quota_finding(
+    assert requests.nothing("all=true").findings == quota_finding(
         Severity.WARNING, "`hub.test` allows no more pulls for now: 1 of 1 newer images cannot be pulled."
     )
 
 
-def test_a_quota_that_nothing_takes_from_is_not_told(bench: Bench) -> None:
-    bench.hub.quotas["hub.test"] = Quota(1)
-    bench.pulled("hub.test/a:1")
-    bench.hub.put("hub.test/a:1", "old")
+def test_a_quota_that_nothing_takes_from_is_not_told(requests: UpdateRequests) -> None:
+    requests.hub.quotas["hub.test"] = Quota(1)
+    requests.pulled("hub.test/a:1")
+    requests.hub.put("hub.test/a:1", "old")
 
-    assert bench.nothing("all=true").findings == ()
+    assert requests.nothing("all=true").findings == ()

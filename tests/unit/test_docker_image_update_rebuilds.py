@@ -24,7 +24,7 @@ from commands.model.images import BaseImage, Digest
 from commands.model.packages import Inventory, LockedPackage, PythonRequirement
 from commands.model.references import Reference
 from commands.recipe.labels import JOB, REQUEST, SPEC
-from tests.fakes.host import Inside, Turnstile
+from tests.fakes.host import Gate, ImageContent
 from tests.fakes.resolver import SMALL_INDEX, FakeResolver, Release
 from tests.kit.update_requests import (
     BASE,
@@ -33,7 +33,7 @@ from tests.kit.update_requests import (
     NEWEST,
     PROBLEMS,
     SAME,
-    Bench,
+    UpdateRequests,
     known_as,
     mark,
     plans,
@@ -41,12 +41,12 @@ from tests.kit.update_requests import (
 )
 
 
-class _Watched:
+class _CountingResolver:
     """A resolver at whose `door` everybody waits, counted."""
 
     def __init__(self, resolver: FakeResolver) -> None:
         self.resolver = resolver
-        self.door = Turnstile()
+        self.door = Gate()
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -67,19 +67,19 @@ class _Watched:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def requests() -> UpdateRequests:
+    return UpdateRequests()
 
 
 # ── What the bot made ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_the_bot_made_is_rebuilt_when_a_package_is_newer(bench: Bench) -> None:
-    bench.base()
-    image = bench.made()
-    bench.resolver.index = SMALL_INDEX
+def test_what_the_bot_made_is_rebuilt_when_a_package_is_newer(requests: UpdateRequests) -> None:
+    requests.base()
+    image = requests.made()
+    requests.resolver.index = SMALL_INDEX
 
-    said = bench.update("image=tool")
+    said = requests.update("image=tool")
 
     assert said.title == "Update `tool:latest`?"
     (candidate,) = said.images
@@ -92,19 +92,19 @@ def test_what_the_bot_made_is_rebuilt_when_a_package_is_newer(bench: Bench) -> N
     assert (str(spec.base.reference), rebuild.creation.existing) == (BASE, None)
 
 
-def test_what_the_bot_made_is_kept_when_nothing_is_newer(bench: Bench) -> None:
-    bench.base()
-    bench.made()
+def test_what_the_bot_made_is_kept_when_nothing_is_newer(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made()
 
-    assert plans(bench.nothing("image=tool")) == {"tool:latest": NEWEST}
-    assert bench.engine.pulls == []
+    assert plans(requests.nothing("image=tool")) == {"tool:latest": NEWEST}
+    assert requests.engine.pulls == []
 
 
-def test_what_the_bot_made_is_rebuilt_on_a_newer_base_that_is_pulled_by_digest(bench: Bench) -> None:
-    old, new = bench.base(), bench.newer_base()
-    image = bench.made()
+def test_what_the_bot_made_is_rebuilt_on_a_newer_base_that_is_pulled_by_digest(requests: UpdateRequests) -> None:
+    old, new = requests.base(), requests.newer_base()
+    image = requests.made()
 
-    said = bench.update("image=tool:1.0.0.5")
+    said = requests.update("image=tool:1.0.0.5")
 
     digest = Digest(new.repo_digests[0].partition("@")[2])
     spec = the_rebuild(said).creation.spec
@@ -112,60 +112,60 @@ def test_what_the_bot_made_is_rebuilt_on_a_newer_base_that_is_pulled_by_digest(b
     assert spec.base.pinned == f"{BASE}@{digest}"
     old_digest = old.repo_digests[0].partition("@")[2]
     assert the_rebuild(said).changes == (f"base {old_digest[7:19]} → {digest[7:19]}",)
-    assert bench.engine.pulls == [Reference(BASE, digest=digest)]
-    assert bench.engine.find_image(f"{BASE}:latest") == old
-    assert [name for each in bench.engine.images({}) for name in each.repo_tags if name in image.repo_tags] == list(
+    assert requests.engine.pulls == [Reference(BASE, digest=digest)]
+    assert requests.engine.find_image(f"{BASE}:latest") == old
+    assert [name for each in requests.engine.images({}) for name in each.repo_tags if name in image.repo_tags] == list(
         image.repo_tags
     )
-    assert f"Pulling the newer base {BASE}: 1 of 1 layers, 120 of 120 MB" in bench.said
+    assert f"Pulling the newer base {BASE}: 1 of 1 layers, 120 of 120 MB" in requests.said
 
 
-def test_a_newer_base_that_is_there_already_is_not_pulled_again(bench: Bench) -> None:
-    bench.base()
-    bench.newer_base()
-    bench.made()
+def test_a_newer_base_that_is_there_already_is_not_pulled_again(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.newer_base()
+    requests.made()
 
-    first, second = bench.update("image=tool"), bench.update("image=tool")
+    first, second = requests.update("image=tool"), requests.update("image=tool")
 
     assert the_rebuild(first).creation.spec.base == the_rebuild(second).creation.spec.base
-    assert len(bench.engine.pulls) == 1
+    assert len(requests.engine.pulls) == 1
 
 
-def test_a_newer_base_comes_from_the_mirror_and_stands_under_its_name_there(bench: Bench) -> None:
-    bench.host.add_base("python")
-    bench.made("name=tool dependencies=mechanize base=python")
-    bench.hub.mirror = "mirror.test"
-    offered = bench.host.offer("mirror.test/library/python:latest")
-    digest = bench.hub.digests["python:latest"] = Digest(offered.repo_digests[0].partition("@")[2])
+def test_a_newer_base_comes_from_the_mirror_and_stands_under_its_name_there(requests: UpdateRequests) -> None:
+    requests.host.add_base("python")
+    requests.made("name=tool dependencies=mechanize base=python")
+    requests.hub.mirror = "mirror.test"
+    offered = requests.host.offer("mirror.test/library/python:latest")
+    digest = requests.hub.digests["python:latest"] = Digest(offered.repo_digests[0].partition("@")[2])
 
-    spec = the_rebuild(bench.update("image=tool")).creation.spec
+    spec = the_rebuild(requests.update("image=tool")).creation.spec
 
     assert (spec.base.image_id, spec.base.pinned) == (offered.id, f"mirror.test/library/python@{digest}")
 
 
-def test_a_base_that_is_gone_from_the_host_is_pulled_by_digest(bench: Bench) -> None:
-    bench.base()
-    bench.made()
-    bench.engine.remove_image(f"{BASE}:latest")
-    bench.engine._images = {own: each for own, each in bench.engine._images.items() if JOB in each.labels}
-    new = bench.newer_base()
+def test_a_base_that_is_gone_from_the_host_is_pulled_by_digest(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made()
+    requests.engine.remove_image(f"{BASE}:latest")
+    requests.engine._images = {own: each for own, each in requests.engine._images.items() if JOB in each.labels}
+    new = requests.newer_base()
 
-    spec = the_rebuild(bench.update("image=tool")).creation.spec
+    spec = the_rebuild(requests.update("image=tool")).creation.spec
 
     assert spec.base.image_id == new.id
-    assert bench.engine.find_image(f"{BASE}:latest") is None
+    assert requests.engine.find_image(f"{BASE}:latest") is None
 
 
-def test_a_base_that_never_was_in_a_registry_is_taken_as_it_is_now(bench: Bench) -> None:
-    bench.base("mine")
-    bench.made("name=tool dependencies=mechanize base=mine")
-    now = bench.engine.add_image("mine:latest")
-    bench.host._inside[now.id] = Inside()
+def test_a_base_that_never_was_in_a_registry_is_taken_as_it_is_now(requests: UpdateRequests) -> None:
+    requests.base("mine")
+    requests.made("name=tool dependencies=mechanize base=mine")
+    now = requests.engine.add_image("mine:latest")
+    requests.host._inside[now.id] = ImageContent()
 
-    said = bench.update("image=tool")
+    said = requests.update("image=tool")
 
     assert the_rebuild(said).creation.spec.base.image_id == now.id
-    assert (bench.hub.asked, bench.engine.pulls) == ([], [])
+    assert (requests.hub.asked, requests.engine.pulls) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -174,80 +174,80 @@ def test_a_base_that_never_was_in_a_registry_is_taken_as_it_is_now(bench: Bench)
     ids=["renamed", "mirrored"],
 )
 def test_a_base_that_was_given_its_name_on_this_host_is_taken_as_it_is_now(
-    bench: Bench, path: str, asked: list[str]
+    requests: UpdateRequests, path: str, asked: list[str]
 ) -> None:
-    image = bench.host.add_base("mine")
-    bench.engine._images[image.id] = replace(image, repo_digests=(known_as(f"{path}:latest", "x"),))
-    bench.made("name=tool dependencies=mechanize base=mine")
+    image = requests.host.add_base("mine")
+    requests.engine._images[image.id] = replace(image, repo_digests=(known_as(f"{path}:latest", "x"),))
+    requests.made("name=tool dependencies=mechanize base=mine")
 
-    said = bench.nothing("image=tool")
+    said = requests.nothing("image=tool")
 
     assert (plans(said), said.findings) == ({"tool:latest": NEWEST}, ())
-    assert bench.hub.asked == asked
+    assert requests.hub.asked == asked
 
 
-def test_a_base_that_is_pinned_by_its_digest_stays(bench: Bench) -> None:
-    image = bench.base()
-    bench.newer_base()
-    bench.made(f"name=tool dependencies=mechanize base={image.repo_digests[0]}")
+def test_a_base_that_is_pinned_by_its_digest_stays(requests: UpdateRequests) -> None:
+    image = requests.base()
+    requests.newer_base()
+    requests.made(f"name=tool dependencies=mechanize base={image.repo_digests[0]}")
 
-    assert plans(bench.nothing("image=tool")) == {"tool:latest": NEWEST}
-    assert bench.hub.asked == []
+    assert plans(requests.nothing("image=tool")) == {"tool:latest": NEWEST}
+    assert requests.hub.asked == []
 
 
-def test_a_base_whose_registry_cannot_be_asked_is_taken_as_it_is_and_noted(bench: Bench) -> None:
-    bench.base()
-    bench.made()
-    bench.made("name=other dependencies=mechanize base=hub.test/base")
-    bench.hub.problems[f"{BASE}:latest"] = PROBLEMS[3]
+def test_a_base_whose_registry_cannot_be_asked_is_taken_as_it_is_and_noted(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made()
+    requests.made("name=other dependencies=mechanize base=hub.test/base")
+    requests.hub.problems[f"{BASE}:latest"] = PROBLEMS[3]
 
     message = "The base `hub.test/base` could not be checked for a newer version: hub.test does not answer."
     finding = Finding("base-not-checked", Severity.WARNING, message)
-    one = bench.nothing("image=tool")
+    one = requests.nothing("image=tool")
     assert (plans(one), one.findings) == ({"tool:latest": NEWEST}, (finding,))
-    assert bench.nothing("all=true").findings == (finding,)
+    assert requests.nothing("all=true").findings == (finding,)
 
 
-def test_a_base_that_is_nowhere_is_told_in_the_registrys_words(bench: Bench) -> None:
-    bench.base()
-    bench.made()
-    bench.engine._images = {own: each for own, each in bench.engine._images.items() if JOB in each.labels}
-    del bench.hub.digests[f"{BASE}:latest"]
+def test_a_base_that_is_nowhere_is_told_in_the_registrys_words(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made()
+    requests.engine._images = {own: each for own, each in requests.engine._images.items() if JOB in each.labels}
+    del requests.hub.digests[f"{BASE}:latest"]
 
-    assert bench.refuse("image=tool") == Refusal(
+    assert requests.refuse("image=tool") == Refusal(
         "`tool:latest` could not be checked", "hub.test has no image `hub.test/base:latest`.", "Check the name."
     )
 
 
-def test_a_newer_base_that_cannot_be_pulled_is_told(bench: Bench) -> None:
-    bench.base()
-    bench.made()
-    digest = bench.hub.put(f"{BASE}:latest")
+def test_a_newer_base_that_cannot_be_pulled_is_told(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made()
+    digest = requests.hub.put(f"{BASE}:latest")
     problem = PullFailed("toomanyrequests", hint="Wait.")
-    bench.engine.hub[f"{BASE}@{digest}"] = problem
+    requests.engine.hub[f"{BASE}@{digest}"] = problem
 
-    assert bench.refuse("image=tool").message == "toomanyrequests"
-    assert plans(bench.update_or_nothing("all=true"))["tool:latest"] == Unchecked("toomanyrequests", "Wait.")
+    assert requests.refuse("image=tool").message == "toomanyrequests"
+    assert plans(requests.update_or_nothing("all=true"))["tool:latest"] == Unchecked("toomanyrequests", "Wait.")
 
 
-def test_what_speaks_against_a_rebuild_is_told_in_its_words(bench: Bench) -> None:
-    bench.base()
-    bench.made()
-    bench.resolver.index = {name: each for name, each in SMALL_INDEX.items() if name != "mechanize"}
+def test_what_speaks_against_a_rebuild_is_told_in_its_words(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made()
+    requests.resolver.index = {name: each for name, each in SMALL_INDEX.items() if name != "mechanize"}
 
     said = "There is no Python package `mechanize` in the package index."
-    assert bench.refuse("image=tool") == Refusal("`tool:latest` could not be checked", said, "Check the spelling.")
-    assert plans(bench.nothing("all=true"))["tool:latest"] == Unchecked(said, "Check the spelling.")
+    assert requests.refuse("image=tool") == Refusal("`tool:latest` could not be checked", said, "Check the spelling.")
+    assert plans(requests.nothing("all=true"))["tool:latest"] == Unchecked(said, "Check the spelling.")
 
 
-def test_an_index_that_does_not_answer_leaves_the_others(bench: Bench) -> None:
-    bench.base()
-    bench.made()
-    bench.pulled("hub.test/a:1")
-    bench.hub.put("hub.test/a:1")
-    bench.resolver.reachable = False
+def test_an_index_that_does_not_answer_leaves_the_others(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made()
+    requests.pulled("hub.test/a:1")
+    requests.hub.put("hub.test/a:1")
+    requests.resolver.reachable = False
 
-    said = bench.update("all=true")
+    said = requests.update("all=true")
 
     assert [(each.name, type(each.plan)) for each in said.images] == [
         ("hub.test/a:1", Pull),
@@ -257,74 +257,74 @@ def test_an_index_that_does_not_answer_leaves_the_others(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("has_newer", [True, False])
-def test_os_packages_are_taken_anew_for_one_image(bench: Bench, has_newer: bool) -> None:
-    bench.base()
-    bench.made(f"{MADE} packages=wget")
+def test_os_packages_are_taken_anew_for_one_image(requests: UpdateRequests, has_newer: bool) -> None:
+    requests.base()
+    requests.made(f"{MADE} packages=wget")
     if has_newer:
-        bench.resolver.index = SMALL_INDEX
+        requests.resolver.index = SMALL_INDEX
 
-    rebuild = the_rebuild(bench.update("image=tool"))
+    rebuild = the_rebuild(requests.update("image=tool"))
 
     assert rebuild.changes == (("mechanize 0.4.9 → 0.4.10",) if has_newer else (NEWER_OS_PACKAGES,))
     assert rebuild.creation.existing is None
 
 
-def test_os_packages_are_not_taken_anew_for_all(bench: Bench) -> None:
-    bench.base()
-    bench.made(f"{MADE} packages=wget")
+def test_os_packages_are_not_taken_anew_for_all(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made(f"{MADE} packages=wget")
 
-    assert plans(bench.nothing("all=true"))["tool:latest"] == Keep(
+    assert plans(requests.nothing("all=true"))["tool:latest"] == Keep(
         "already on the newest allowed base and Python packages; `image=tool:latest` rebuilds it for newer OS packages"
     )
 
 
-def test_packages_that_come_along_anew_are_told(bench: Bench) -> None:
-    bench.base()
-    image = bench.made()
-    bench.engine.files[image.id] = {
-        path: content for path, content in bench.engine.files[image.id].items() if "six" not in path
+def test_packages_that_come_along_anew_are_told(requests: UpdateRequests) -> None:
+    requests.base()
+    image = requests.made()
+    requests.engine.files[image.id] = {
+        path: content for path, content in requests.engine.files[image.id].items() if "six" not in path
     }
-    bench.resolver.index = {**SMALL_INDEX, "webencodings": (Release("0.6"),)}
+    requests.resolver.index = {**SMALL_INDEX, "webencodings": (Release("0.6"),)}
 
-    assert the_rebuild(bench.update("image=tool")).changes == (
+    assert the_rebuild(requests.update("image=tool")).changes == (
         "mechanize 0.4.9 → 0.4.10",
         "six 1.17.0 is new",
         "webencodings 0.5.1 → 0.6",
     )
 
 
-def test_a_long_list_of_changes_is_cut(bench: Bench) -> None:
-    bench.base()
+def test_a_long_list_of_changes_is_cut(requests: UpdateRequests) -> None:
+    requests.base()
     names = [f"p{number:02}" for number in range(MOST_CHANGES + 3)]
-    bench.resolver.index = {name: (Release("1"),) for name in names}
-    bench.made(f"name=tool dependencies={','.join(names)} base={BASE}")
-    bench.resolver.index = {name: (Release("2"),) for name in names}
+    requests.resolver.index = {name: (Release("1"),) for name in names}
+    requests.made(f"name=tool dependencies={','.join(names)} base={BASE}")
+    requests.resolver.index = {name: (Release("2"),) for name in names}
 
-    changes = the_rebuild(bench.update("image=tool")).changes
+    changes = the_rebuild(requests.update("image=tool")).changes
 
     assert len(changes) == MOST_CHANGES + 1
     assert (changes[0], changes[-1]) == ("p00 1 → 2", "and 3 more")
 
 
-def test_where_the_image_cannot_be_read_the_packages_are_counted(bench: Bench) -> None:
-    class Unreadable(Inventories):
+def test_where_the_image_cannot_be_read_the_packages_are_counted(requests: UpdateRequests) -> None:
+    class UnreadableInventories(Inventories):
         def of(self, *_: object) -> Inventory:
             raise Problem("It cannot be read.", hint="Never mind.")
 
-    bench.base()
-    bench.made()
-    bench.resolver.index = SMALL_INDEX
-    bench.sources = replace(bench.sources, inventories=Unreadable(bench.engine))
+    requests.base()
+    requests.made()
+    requests.resolver.index = SMALL_INDEX
+    requests.sources = replace(requests.sources, inventories=UnreadableInventories(requests.engine))
 
-    assert the_rebuild(bench.update("image=tool")).changes == ("4 Python packages resolved again",)
+    assert the_rebuild(requests.update("image=tool")).changes == ("4 Python packages resolved again",)
 
 
-def test_an_image_whose_recipe_alone_is_older_is_rebuilt(bench: Bench) -> None:
-    bench.base()
-    image = bench.made()
-    bench.engine._images[image.id] = replace(image, labels={**image.labels, SPEC: "sha256:" + "0" * 64})
+def test_an_image_whose_recipe_alone_is_older_is_rebuilt(requests: UpdateRequests) -> None:
+    requests.base()
+    image = requests.made()
+    requests.engine._images[image.id] = replace(image, labels={**image.labels, SPEC: "sha256:" + "0" * 64})
 
-    said = bench.update("image=tool")
+    said = requests.update("image=tool")
 
     assert the_rebuild(said).changes == ("the same versions, built with a newer recipe",)
 
@@ -342,77 +342,77 @@ def test_an_image_whose_recipe_alone_is_older_is_rebuilt(bench: Bench) -> None:
         '{"name": "other", "base": "base"}',
     ],
 )
-def test_an_image_whose_labels_are_damaged_has_no_source(bench: Bench, request_label: str) -> None:
-    bench.base()
-    image = bench.made()
-    bench.engine._images[image.id] = replace(image, labels={**image.labels, REQUEST: request_label})
+def test_an_image_whose_labels_are_damaged_has_no_source(requests: UpdateRequests, request_label: str) -> None:
+    requests.base()
+    image = requests.made()
+    requests.engine._images[image.id] = replace(image, labels={**image.labels, REQUEST: request_label})
 
     reason = NoSource("its labels do not say how it was built")
-    assert plans(bench.nothing("image=tool")) == {"tool:latest": reason}
-    assert bench.hub.asked == []
+    assert plans(requests.nothing("image=tool")) == {"tool:latest": reason}
+    assert requests.hub.asked == []
 
 
-def test_what_others_build_on_an_image_of_the_bot_is_not_the_bots(bench: Bench) -> None:
-    bench.base()
-    image = bench.made()
-    bench.engine.add_image("by_hand:1", labels=image.labels, below=image.layers)
+def test_what_others_build_on_an_image_of_the_bot_is_not_the_bots(requests: UpdateRequests) -> None:
+    requests.base()
+    image = requests.made()
+    requests.engine.add_image("by_hand:1", labels=image.labels, below=image.layers)
 
-    assert plans(bench.nothing("image=by_hand:1")) == {"by_hand:1": NEVER}
-
-
-def test_a_second_name_of_an_image_of_the_bot_is_told_as_such(bench: Bench) -> None:
-    bench.base()
-    image = bench.made()
-    bench.engine.tag(image.id, "prod", "1")
-
-    assert plans(bench.nothing("image=prod:1")) == {"prod:1": NoSource("it is a second name of `tool:latest`")}
+    assert plans(requests.nothing("image=by_hand:1")) == {"by_hand:1": NEVER}
 
 
-def test_of_what_the_bot_made_the_newest_build_of_each_repository_counts(bench: Bench) -> None:
-    bench.base()
-    bench.made(tag="1.0.0.9")
-    bench.made(tag="1.0.0.10")
-    bench.made(tag="1.0.0.8", latest=False)
-    bench.made("name=other dependencies=mechanize base=hub.test/base", tag="1.0.0.3", latest=False)
+def test_a_second_name_of_an_image_of_the_bot_is_told_as_such(requests: UpdateRequests) -> None:
+    requests.base()
+    image = requests.made()
+    requests.engine.tag(image.id, "prod", "1")
 
-    assert plans(bench.nothing("all=true")) == {
+    assert plans(requests.nothing("image=prod:1")) == {"prod:1": NoSource("it is a second name of `tool:latest`")}
+
+
+def test_of_what_the_bot_made_the_newest_build_of_each_repository_counts(requests: UpdateRequests) -> None:
+    requests.base()
+    requests.made(tag="1.0.0.9")
+    requests.made(tag="1.0.0.10")
+    requests.made(tag="1.0.0.8", latest=False)
+    requests.made("name=other dependencies=mechanize base=hub.test/base", tag="1.0.0.3", latest=False)
+
+    assert plans(requests.nothing("all=true")) == {
         f"{BASE}:latest": SAME,
         "other:1.0.0.3": NEWEST,
         "tool:latest": NEWEST,
     }
 
 
-def test_a_build_that_is_not_latest_any_more_is_told_by_its_own_tag(bench: Bench) -> None:
-    bench.base()
-    older = bench.made(tag="1.0.0.9")
-    bench.made(tag="1.0.0.10")
-    bench.engine.tag(older.id, "tool", "latest")
+def test_a_build_that_is_not_latest_any_more_is_told_by_its_own_tag(requests: UpdateRequests) -> None:
+    requests.base()
+    older = requests.made(tag="1.0.0.9")
+    requests.made(tag="1.0.0.10")
+    requests.engine.tag(older.id, "tool", "latest")
 
-    assert plans(bench.nothing("all=true")) == {f"{BASE}:latest": SAME, "tool:1.0.0.10": NEWEST}
+    assert plans(requests.nothing("all=true")) == {f"{BASE}:latest": SAME, "tool:1.0.0.10": NEWEST}
 
 
-def test_a_registry_is_asked_once_about_a_base_however_many_images_stand_on_it(bench: Bench) -> None:
-    bench.base()
+def test_a_registry_is_asked_once_about_a_base_however_many_images_stand_on_it(requests: UpdateRequests) -> None:
+    requests.base()
     for name in ("one", "two", "three"):
-        bench.made(f"name={name} dependencies=mechanize base={BASE}")
-    bench.newer_base()
+        requests.made(f"name={name} dependencies=mechanize base={BASE}")
+    requests.newer_base()
 
-    said = bench.update("all=true")
+    said = requests.update("all=true")
 
     assert said.title == "Update 4 of 4 images?"
-    assert bench.hub.asked == [f"{BASE}:latest"]
-    assert len(bench.engine.pulls) == 1
+    assert requests.hub.asked == [f"{BASE}:latest"]
+    assert len(requests.engine.pulls) == 1
 
 
-def test_rebuilds_are_looked_into_two_at_once_and_told_apart(bench: Bench) -> None:
-    bench.base()
+def test_rebuilds_are_looked_into_two_at_once_and_told_apart(requests: UpdateRequests) -> None:
+    requests.base()
     for number in range(5):
-        bench.made(f"name=tool{number} dependencies=mechanize base={BASE}")
-    door, watched = Turnstile(), _Watched(bench.resolver)
+        requests.made(f"name=tool{number} dependencies=mechanize base={BASE}")
+    door, watched = Gate(), _CountingResolver(requests.resolver)
     watched.door = door
     door.shut()
-    bench.sources = replace(bench.sources, resolver=watched)
-    asking = threading.Thread(target=bench.answer, args=("all=true",))
+    requests.sources = replace(requests.sources, resolver=watched)
+    asking = threading.Thread(target=requests.answer, args=("all=true",))
     asking.start()
 
     door.wait_for(REBUILDS_AT_ONCE)
@@ -420,4 +420,4 @@ def test_rebuilds_are_looked_into_two_at_once_and_told_apart(bench: Bench) -> No
     asking.join()
 
     assert (REBUILDS_AT_ONCE, watched.most_at_once) == (2, 2)
-    assert {f"tool{number}:latest: Resolving 1 Python package" for number in range(5)} <= set(bench.said)
+    assert {f"tool{number}:latest: Resolving 1 Python package" for number in range(5)} <= set(requests.said)

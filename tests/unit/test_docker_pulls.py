@@ -13,7 +13,7 @@ from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Login
 from commands.errors import DiskFull, EngineUnavailable, ImageNotFound, Problem, PullStopped
 from commands.model.references import Reference
-from tests.fakes.daemon import Answer, Request, engine_on, listening, saying, scripted, streaming
+from tests.fakes.daemon import Answer, DaemonRequest, engine_on, listening, saying, scripted, streaming
 from tests.fakes.host import PATIENCE_SECONDS
 
 IMAGE = f"sha256:{'a' * 64}"
@@ -48,7 +48,7 @@ def test_a_pull_that_brought_nothing_says_why(tmp_path: Path, answer: Answer, ki
 def test_a_digest_that_was_asked_for_is_proof_enough_and_is_asked_for_as_such(tmp_path: Path) -> None:
     asked: list[dict[str, list[str]]] = []
 
-    def create(request: Request) -> None:
+    def create(request: DaemonRequest) -> None:
         asked.append(request.query)
         streaming(b'{"status": "Status: Image is up to date"}\n')(request)
 
@@ -64,7 +64,7 @@ def test_a_digest_that_was_asked_for_is_proof_enough_and_is_asked_for_as_such(tm
 def test_a_pull_that_says_nothing_is_ended_from_another_thread_at_once(tmp_path: Path, begun: bool) -> None:
     hanging, gone = threading.Event(), threading.Event()
 
-    def create(request: Request) -> None:
+    def create(request: DaemonRequest) -> None:
         if begun:
             request.begin()
             request.piece(b'{"status": "Pulling from a"}\n')
@@ -123,7 +123,7 @@ def answer_version_then_nothing(listener: socket.socket) -> None:
 
 
 def test_a_pull_that_a_daemon_on_its_way_down_cancelled_was_not_stopped_by_anybody(tmp_path: Path) -> None:
-    def hang_up(request: Request) -> None:
+    def hang_up(request: DaemonRequest) -> None:
         request.conversation.close_connection = True
 
     answers = {"/images/create": streaming(b'{"error": "context canceled"}\n'), "/_ping": hang_up}
@@ -135,7 +135,7 @@ def test_a_pull_that_a_daemon_on_its_way_down_cancelled_was_not_stopped_by_anybo
 def test_the_login_of_the_registry_goes_to_the_daemon_and_no_other(tmp_path: Path) -> None:
     given: list[str | None] = []
 
-    def create(request: Request) -> None:
+    def create(request: DaemonRequest) -> None:
         given.append(request.conversation.headers["X-Registry-Auth"])
         request.say(b'{"message": "manifest unknown"}', status=404)
 

@@ -7,13 +7,14 @@ import threading
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from commands.engine.interface import FilesRead, ReadOrder
 from commands.errors import EngineUnavailable, ImageInUse, Problem
 from commands.model.images import ImageId
-from tests.fakes.daemon import Answer, Request, saying, scripted, streaming
+from tests.fakes.daemon import Answer, DaemonRequest, saying, scripted, streaming
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.kit.engine_space import packed
 from tests.kit.limits import ended_after
@@ -34,7 +35,7 @@ def test_the_list_of_images_takes_one_question(tmp_path: Path) -> None:
 def test_a_daemon_that_counts_its_disk_for_too_long_is_told_as_such(tmp_path: Path) -> None:
     silence = threading.Event()
 
-    def wait(_: Request) -> None:
+    def wait(_: DaemonRequest) -> None:
         silence.wait(PATIENCE_SECONDS)
 
     with scripted(tmp_path, {"/system/df": wait}) as (engine, _):
@@ -51,8 +52,8 @@ def exporting(*pieces: bytes, whole: bool = True) -> dict[str, Answer]:
     }
 
 
-def reading(**limits: float) -> ReadOrder:
-    return replace(ReadOrder(ImageId(IMAGE), {}, lambda path: path in ("a", "b")), **limits)  # type: ignore[arg-type]
+def reading(**limits: Any) -> ReadOrder:
+    return replace(ReadOrder(ImageId(IMAGE), {}, lambda path: path in ("a", "b")), **limits)
 
 
 def test_files_with_several_names_are_read_by_a_second_look(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_a_daemon_that_goes_away_while_it_is_read_is_told_as_such(tmp_path: Path
 def test_a_daemon_that_goes_silent_while_it_is_read_ends_with_a_gap(tmp_path: Path) -> None:
     silence = threading.Event()
 
-    def export(request: Request) -> None:
+    def export(request: DaemonRequest) -> None:
         request.begin()
         request.piece(packed({"a": b"1", "b": b"2"})[:1024])
         silence.wait(PATIENCE_SECONDS)

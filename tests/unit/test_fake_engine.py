@@ -33,15 +33,15 @@ from commands.model.references import Reference
 from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.kit.engine_space import EngineBench, failed
+from tests.kit.engine_space import EngineSpace, failed
 
 
 def test_a_broken_down_engine_ends_what_runs_and_refuses_until_it_is_repaired() -> None:
     fake = FakeEngine()
     image = fake.add_image("base:1")
-    bench = EngineBench(fake, "base:1")
+    space = EngineSpace(fake, "base:1")
 
-    told, problem = failed(fake.build(bench.order("RUN echo a; sleep 30")), at_line=fake.break_down)
+    told, problem = failed(fake.build(space.order("RUN echo a; sleep 30")), at_line=fake.break_down)
 
     assert LogLine(2, "a") in told
     assert isinstance(problem, EngineUnavailable)
@@ -54,8 +54,8 @@ def test_a_broken_down_engine_ends_what_runs_and_refuses_until_it_is_repaired() 
 def test_a_run_that_a_break_down_ends_is_told_as_such() -> None:
     fake = FakeEngine()
     fake.add_image("base:1")
-    bench = EngineBench(fake, "base:1")
-    order = bench.script("sleep 30")
+    space = EngineSpace(fake, "base:1")
+    order = space.script("sleep 30")
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(fake.run, order)
@@ -81,7 +81,7 @@ def test_a_container_of_a_run_is_not_listed_but_holds_its_image() -> None:
     image = fake.add_image("base:1")
     web = fake.add_container("web", fake.add_image("other:1").id)
 
-    fake.run(EngineBench(fake, "base:1").script("true", image=image.id))
+    fake.run(EngineSpace(fake, "base:1").script("true", image=image.id))
 
     assert seen == [(web,)]
 
@@ -93,7 +93,7 @@ def test_a_script_takes_the_place_of_the_dockerfile_and_waits_to_be_cancelled() 
         control.wait()
 
     fake = FakeEngine(build_script=stuck)
-    order = EngineBench(fake, "none").order()
+    order = EngineSpace(fake, "none").order()
 
     told, _ = failed(fake.build(order), at_line=lambda: fake.cancel_build(order.build_id))
 
@@ -109,10 +109,10 @@ def test_builds_at_once_are_counted() -> None:
         yield ImageBuilt(ImageId("sha256:0"))
 
     fake = FakeEngine(build_script=meet)
-    bench = EngineBench(fake, "none")
+    space = EngineSpace(fake, "none")
 
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: list(fake.build(bench.order())), range(3)))
+        list(pool.map(lambda _: list(fake.build(space.order())), range(3)))
 
     assert (fake.most_builds, fake.running_builds, len(fake.builds)) == (3, 0, 3)
 
@@ -120,7 +120,7 @@ def test_builds_at_once_are_counted() -> None:
 def test_a_run_script_gets_the_order() -> None:
     fake = FakeEngine(run_script=lambda order: RunOutcome(0, " ".join(order.command), ""))
     fake.add_image("base:1")
-    order = EngineBench(fake, "base:1").script("anything")
+    order = EngineSpace(fake, "base:1").script("anything")
 
     assert fake.run(order).output == "sh -c anything"
     assert fake.runs == [order]

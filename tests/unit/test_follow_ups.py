@@ -29,7 +29,7 @@ from commands.model.requests import (
     UpdateImages,
     Wanted,
 )
-from tests.kit.app import CONTEXT, HERE, IMAGES, TEAM, Desk, click, form
+from tests.kit.app import CONTEXT, HERE, IMAGES, TEAM, ListeningApp, click, form
 from tests.kit.examples import (
     ALICE,
     ASKED,
@@ -63,9 +63,9 @@ BEGINNING = sorted(control.action for control in CONTROLS if isinstance(control.
 TURNING = sorted(control.action for control in CONTROLS if isinstance(control.does, Turn))
 
 
-def new(desk: Desk) -> list[Request]:
-    """List what the dialogs ask for that were begun at this desk."""
-    return [entry.dialog.asked.request for entry in desk.stored if entry.id.startswith("new-")]
+def new(app: ListeningApp) -> list[Request]:
+    """List what the dialogs ask for that were begun in this app."""
+    return [entry.dialog.asked.request for entry in app.stored if entry.id.startswith("new-")]
 
 
 def chosen(number: int) -> str:
@@ -91,19 +91,19 @@ def chosen(number: int) -> str:
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_click_begins_a_dialog_of_whoever_clicked(
-    desk: Desk, dialog: Dialog, action: str, choice: str | None, wanted: Request
+    app: ListeningApp, dialog: Dialog, action: str, choice: str | None, wanted: Request
 ) -> None:
-    desk.keep(dialog)
+    app.keep(dialog)
 
-    assert desk.clicks(action, choice=choice, trigger="7.8.jkl") == ""
+    assert app.clicks(action, choice=choice, trigger="7.8.jkl") == ""
 
-    (entry,) = [entry for entry in desk.stored if entry.id == "new-1"]
+    (entry,) = [entry for entry in app.stored if entry.id == "new-1"]
     line = line_of(wanted)
     asked = Asked(DialogId("new-1"), wanted, line.split()[0], line, BOB, HERE, NOW, TEAM)
     assert entry.dialog == Preparing(asked, "Reading the command")
     assert (entry.trigger, entry.response_url) == ("7.8.jkl", "https://hooks.slack.invalid/2")
-    assert desk.screen.shown == [entry.dialog]
-    before = desk.ledger.get(DialogId("d-1"))
+    assert app.screen.shown == [entry.dialog]
+    before = app.ledger.get(DialogId("d-1"))
     assert before is not None
     assert before.dialog == dialog
 
@@ -126,31 +126,31 @@ def test_the_line_of_what_a_click_begins_says_what_it_is(wanted: Request, line: 
     assert line_of(wanted) == line
 
 
-def test_another_earlier_image_takes_the_place_of_the_one_under_review(desk: Desk) -> None:
-    desk.keep(BACK)
+def test_another_earlier_image_takes_the_place_of_the_one_under_review(app: ListeningApp) -> None:
+    app.keep(BACK)
 
-    assert desk.clicks("roll_back_to", choice="1") == ""
+    assert app.clicks("roll_back_to", choice="1") == ""
 
-    assert new(desk) == [RollBackImage(PYTHON, to="before-0000000019ab5dd2c02")]
-    assert desk.stored[-1].dialog.asked.line == "roll_back image=demisto/python3:latest to=before-0000000019ab5dd2c02"
-    assert [type(shown) for shown in desk.screen.shown] == [Cancelled, Preparing]
-    assert desk.screen.shown[0] == Cancelled(ASKED, BOB)
-
-
-def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(desk: Desk) -> None:
-    desk.keep(BACK)
-    desk.clicks("roll_back")
-
-    assert desk.clicks("roll_back_to", choice="0") == NOT_HERE
-    assert new(desk) == []
+    assert new(app) == [RollBackImage(PYTHON, to="before-0000000019ab5dd2c02")]
+    assert app.stored[-1].dialog.asked.line == "roll_back image=demisto/python3:latest to=before-0000000019ab5dd2c02"
+    assert [type(shown) for shown in app.screen.shown] == [Cancelled, Preparing]
+    assert app.screen.shown[0] == Cancelled(ASKED, BOB)
 
 
-def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: Desk) -> None:
-    desk.keep(replace(BACK, expires=NOW))
+def test_another_earlier_image_of_a_review_that_was_confirmed_is_late(app: ListeningApp) -> None:
+    app.keep(BACK)
+    app.clicks("roll_back")
+
+    assert app.clicks("roll_back_to", choice="0") == NOT_HERE
+    assert new(app) == []
+
+
+def test_another_earlier_image_of_a_review_that_has_expired_is_none(app: ListeningApp) -> None:
+    app.keep(replace(BACK, expires=NOW))
 
     said = "This proposal has expired. Type the command again for a new one."
-    assert desk.clicks("roll_back_to", choice="0") == said
-    assert new(desk) == []
+    assert app.clicks("roll_back_to", choice="0") == said
+    assert new(app) == []
 
 
 @pytest.mark.parametrize(
@@ -177,117 +177,117 @@ def test_another_earlier_image_of_a_review_that_has_expired_is_none(desk: Desk) 
         "-9c1e6b",
     ],
 )
-def test_a_choice_that_is_none_of_the_rows_is_told(desk: Desk, choice: str) -> None:
-    desk.keep(LIST)
+def test_a_choice_that_is_none_of_the_rows_is_told(app: ListeningApp, choice: str) -> None:
+    app.keep(LIST)
 
-    assert desk.clicks("image_details", choice=choice) == NOT_HERE
-    assert new(desk) == []
+    assert app.clicks("image_details", choice=choice) == NOT_HERE
+    assert new(app) == []
 
 
 @pytest.mark.parametrize("action", BEGINNING)
-def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(desk: Desk, action: str) -> None:
-    desk.keep(LIST)
+def test_a_follow_up_of_a_dialog_that_nobody_knows_says_so(app: ListeningApp, action: str) -> None:
+    app.keep(LIST)
 
     for dialog in ("never-heard", "", "d-1 0", "d-1\n"):
-        assert desk.clicks(action, dialog) == GONE
-    assert new(desk) == []
+        assert app.clicks(action, dialog) == GONE
+    assert new(app) == []
 
 
 @pytest.mark.parametrize("action", BY_ACTION)
-def test_every_click_on_every_dialog_is_acknowledged_and_breaks_nothing(desk: Desk, action: str) -> None:
+def test_every_click_on_every_dialog_is_acknowledged_and_breaks_nothing(app: ListeningApp, action: str) -> None:
     for number, dialog in enumerate(EVERY_KIND):
-        desk.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
-        assert "went wrong" not in desk.clicks(action, f"k-{number}")
+        app.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
+        assert "went wrong" not in app.clicks(action, f"k-{number}")
 
 
 @pytest.mark.parametrize("action", ["image_details", "roll_back_to"])
-def test_a_menu_on_a_dialog_without_it_is_told(desk: Desk, action: str) -> None:
+def test_a_menu_on_a_dialog_without_it_is_told(app: ListeningApp, action: str) -> None:
     for number, dialog in enumerate(EVERY_KIND):
-        desk.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
+        app.keep(replace(dialog, asked=replace(ASKED, dialog=DialogId(f"k-{number}"))))
         has_it = isinstance(dialog, Listed) and action == "image_details"
         if not has_it:
-            assert desk.clicks(action, f"k-{number}", "0") == NOT_HERE
-    assert new(desk) == []
+            assert app.clicks(action, f"k-{number}", "0") == NOT_HERE
+    assert new(app) == []
 
 
-def test_an_update_that_moved_nothing_cannot_be_undone(desk: Desk) -> None:
+def test_an_update_that_moved_nothing_cannot_be_undone(app: ListeningApp) -> None:
     results = tuple(replace(result, kept_as="") for result in UPDATED.results)
-    desk.keep(replace(DONE, end=ImagesUpdated(UPDATE, replace(UPDATED, results=results))))
+    app.keep(replace(DONE, end=ImagesUpdated(UPDATE, replace(UPDATED, results=results))))
 
-    assert desk.clicks("undo_update") == NOT_HERE
-    assert new(desk) == []
+    assert app.clicks("undo_update") == NOT_HERE
+    assert new(app) == []
 
 
 @pytest.mark.parametrize("line", [None, "/rm -rf /", ASKED.line])
-def test_a_card_whose_wantedis_not_known_begins_nothing_whatever_its_line(desk: Desk, line: str | None) -> None:
+def test_a_card_whose_wantedis_not_known_begins_nothing_whatever_its_line(app: ListeningApp, line: str | None) -> None:
     assert CARD.origin is not None
     origin = replace(CARD.origin, line=line, request=None)
-    desk.keep(replace(DESCRIBED, answer=replace(CARD, origin=origin)))
+    app.keep(replace(DESCRIBED, answer=replace(CARD, origin=origin)))
 
-    assert desk.clicks("image_run_again") == NOT_HERE
-    assert new(desk) == []
+    assert app.clicks("image_run_again") == NOT_HERE
+    assert new(app) == []
 
 
 @pytest.mark.parametrize("action", ["image_details", "next_page", "filter"])
-def test_who_may_not_click_begins_and_changes_nothing(open_desk: Callable[..., Desk], action: str) -> None:
-    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
-    desk.keep(LIST)
+def test_who_may_not_click_begins_and_changes_nothing(open_app: Callable[..., ListeningApp], action: str) -> None:
+    app = open_app(access=Access(frozenset({HERE}), frozenset({ALICE})))
+    app.keep(LIST)
 
-    assert "`WARROOM_ALLOWED_USERS`" in desk.clicks(action, choice="0", user="U0MALLORY")
-    assert "`WARROOM_ALLOWED_CHANNELS`" in desk.clicks(action, choice="0", user=ALICE, channel="C0ELSEWHERE")
-    desk.close()
-    assert (new(desk), desk.work.asked, desk.views) == ([], [], [])
+    assert "`WARROOM_ALLOWED_USERS`" in app.clicks(action, choice="0", user="U0MALLORY")
+    assert "`WARROOM_ALLOWED_CHANNELS`" in app.clicks(action, choice="0", user=ALICE, channel="C0ELSEWHERE")
+    app.close()
+    assert (new(app), app.work.asked, app.views) == ([], [], [])
 
 
 @pytest.mark.parametrize("action", ["undo_update", "next_page", "filter"])
-def test_trouble_with_the_state_is_whispered(desk: Desk, action: str) -> None:
-    desk.keep(DONE)
-    desk.ledger.trouble = StateUnwritable("It is full.", hint="Free space.")
+def test_trouble_with_the_state_is_whispered(app: ListeningApp, action: str) -> None:
+    app.keep(DONE)
+    app.ledger.trouble = StateUnwritable("It is full.", hint="Free space.")
 
-    assert desk.clicks(action) == "It is full. Free space."
+    assert app.clicks(action) == "It is full. Free space."
 
 
-def test_a_bot_that_is_ending_begins_nothing(desk: Desk) -> None:
-    desk.keep(DONE)
-    desk.jobs.closing.set()
+def test_a_bot_that_is_ending_begins_nothing(app: ListeningApp) -> None:
+    app.keep(DONE)
+    app.jobs.closing.set()
 
-    assert desk.clicks("undo_update") == "The bot is being restarted. Type the command again in a minute."
-    assert new(desk) == []
+    assert app.clicks("undo_update") == "The bot is being restarted. Type the command again in a minute."
+    assert new(app) == []
 
 
 # ── One click, delivered again and again ────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_click_that_is_delivered_ten_times_begins_one_dialog(desk: Desk) -> None:
-    desk.keep(DONE)
+def test_a_click_that_is_delivered_ten_times_begins_one_dialog(app: ListeningApp) -> None:
+    app.keep(DONE)
     body = click("undo_update", trigger="7.8.jkl")
 
     with ThreadPoolExecutor(10) as deliveries:
-        answers = list(deliveries.map(lambda _: desk.sends(body), range(10)))
+        answers = list(deliveries.map(lambda _: app.sends(body), range(10)))
 
     assert answers == [{}] * 10
-    assert new(desk) == [UndoUpdate("d-1")]
-    assert desk.whispers == []
+    assert new(app) == [UndoUpdate("d-1")]
+    assert app.whispers == []
 
 
-def test_two_clicks_begin_two_dialogs(desk: Desk) -> None:
-    desk.keep(DESCRIBED)
+def test_two_clicks_begin_two_dialogs(app: ListeningApp) -> None:
+    app.keep(DESCRIBED)
 
-    desk.clicks("image_update")
-    desk.clicks("image_update", user=ALICE)
+    app.clicks("image_update")
+    app.clicks("image_update", user=ALICE)
 
-    assert len(new(desk)) == 2
+    assert len(new(app)) == 2
 
 
-def test_a_page_that_is_turned_by_a_click_delivered_twice_is_turned_once(desk: Desk) -> None:
-    desk.keep(LIST)
+def test_a_page_that_is_turned_by_a_click_delivered_twice_is_turned_once(app: ListeningApp) -> None:
+    app.keep(LIST)
 
     for _ in range(3):
-        desk.sends(click("previous_page", trigger="7.8.jkl"))
-        desk.screen.wait_for(Listed)
+        app.sends(click("previous_page", trigger="7.8.jkl"))
+        app.screen.wait_for(Listed)
 
-    desk.close()
-    assert desk.work.asked == [Query(page=1)]
+    app.close()
+    assert app.work.asked == [Query(page=1)]
 
 
 def test_only_the_latest_clicks_are_remembered() -> None:
@@ -319,63 +319,65 @@ def test_clicks_without_a_trigger_are_never_the_same() -> None:
         ("refresh", Query(page=2, text="a"), Query(page=2, text="a")),
     ],
 )
-def test_a_list_is_turned_from_where_it_is(desk: Desk, button: str, query: Query, asked: Query) -> None:
-    desk.keep(replace(LIST, listing=replace(LISTING, query=query)))
+def test_a_list_is_turned_from_where_it_is(app: ListeningApp, button: str, query: Query, asked: Query) -> None:
+    app.keep(replace(LIST, listing=replace(LISTING, query=query)))
 
-    assert desk.clicks(button) == ""
+    assert app.clicks(button) == ""
 
-    assert desk.screen.wait_for(Listed).listing.query == asked
-    assert desk.work.asked == [asked]
+    assert app.screen.wait_for(Listed).listing.query == asked
+    assert app.work.asked == [asked]
 
 
-def test_a_click_does_not_wait_for_the_daemon_to_list(desk: Desk) -> None:
-    desk.work.may_turn.shut()
-    desk.keep(LIST)
+def test_a_click_does_not_wait_for_the_daemon_to_list(app: ListeningApp) -> None:
+    app.work.may_turn.shut()
+    app.keep(LIST)
 
-    assert desk.clicks("next_page") == ""
-    assert desk.screen.shown == []
+    assert app.clicks("next_page") == ""
+    assert app.screen.shown == []
 
-    desk.work.may_turn.open()
-    desk.screen.wait_for(Listed)
+    app.work.may_turn.open()
+    app.screen.wait_for(Listed)
 
 
 @pytest.mark.parametrize("action", [*TURNING, "filter"])
 @pytest.mark.parametrize(
     "dialog", [each for each in EVERY_KIND if not isinstance(each, Listed)], ids=lambda d: type(d).__name__
 )
-def test_what_is_no_list_cannot_be_turned(desk: Desk, action: str, dialog: Dialog) -> None:
-    desk.keep(dialog)
+def test_what_is_no_list_cannot_be_turned(app: ListeningApp, action: str, dialog: Dialog) -> None:
+    app.keep(dialog)
 
-    assert desk.clicks(action) == NOT_HERE
-    desk.close()
-    assert (desk.work.asked, desk.views) == ([], [])
+    assert app.clicks(action) == NOT_HERE
+    app.close()
+    assert (app.work.asked, app.views) == ([], [])
 
 
 @pytest.mark.parametrize("action", [*TURNING, "filter"])
-def test_a_list_that_nobody_knows_cannot_be_turned(desk: Desk, action: str) -> None:
-    assert desk.clicks(action) == GONE
+def test_a_list_that_nobody_knows_cannot_be_turned(app: ListeningApp, action: str) -> None:
+    assert app.clicks(action) == GONE
 
 
 # ── The filter ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def narrowed(desk: Desk, text: str | None, *, ticked: bool = False, context: FormContext = OF_D_1) -> dict[str, str]:
+def narrowed(
+    app: ListeningApp, text: str | None, *, ticked: bool = False, context: FormContext = OF_D_1
+) -> dict[str, str]:
     """Send the form of a list; gives the errors beside its fields."""
     boxes = {"type": "checkboxes", "selected_options": [{"value": "true"}] if ticked else []}
     state = {"text": {"value": {"type": "plain_text_input", "value": text}}, "made_here": {"value": boxes}}
-    answer = desk.sends(form(state, context, callback=FILTER_FORM))
+    answer = app.sends(form(state, context, callback=FILTER_FORM))
     errors = answer.get("errors", {})
     assert isinstance(errors, dict)
     assert set(errors) <= {"text", "made_here"}
     return errors
 
 
-def test_filter_opens_a_form_with_what_the_list_shows(desk: Desk) -> None:
+def test_filter_opens_a_form_with_what_the_list_shows(app: ListeningApp) -> None:
     query = Query(page=2, text="python", made_here=True)
-    desk.keep(replace(LIST, listing=replace(LISTING, query=query)))
+    app.keep(replace(LIST, listing=replace(LISTING, query=query)))
 
-    assert desk.clicks("filter", trigger="7.8.jkl") == ""
-    assert desk.opened == ("7.8.jkl", filter_form(OF_D_1, query))
+    assert app.clicks("filter", trigger="7.8.jkl") == ""
+    assert app.opened == ("7.8.jkl", filter_form(OF_D_1, query))
 
 
 @pytest.mark.parametrize(
@@ -388,12 +390,14 @@ def test_filter_opens_a_form_with_what_the_list_shows(desk: Desk) -> None:
         ("пайтон *_`<@U0>", False, Query(text="пайтон *_`<@U0>")),
     ],
 )
-def test_a_list_is_narrowed_from_its_first_page(desk: Desk, text: str | None, query: Query, *, ticked: bool) -> None:
-    desk.keep(LIST)
+def test_a_list_is_narrowed_from_its_first_page(
+    app: ListeningApp, text: str | None, query: Query, *, ticked: bool
+) -> None:
+    app.keep(LIST)
 
-    assert narrowed(desk, text, ticked=ticked) == {}
+    assert narrowed(app, text, ticked=ticked) == {}
 
-    assert desk.screen.wait_for(Listed).listing.query == query
+    assert app.screen.wait_for(Listed).listing.query == query
 
 
 @pytest.mark.parametrize(
@@ -406,12 +410,12 @@ def test_a_list_is_narrowed_from_its_first_page(desk: Desk, text: str | None, qu
         ("a\u202eb", "The text has an invisible character. Type it again."),
     ],
 )
-def test_what_nobody_looks_for_is_told_beside_the_field(desk: Desk, text: str, said: str) -> None:
-    desk.keep(LIST)
+def test_what_nobody_looks_for_is_told_beside_the_field(app: ListeningApp, text: str, said: str) -> None:
+    app.keep(LIST)
 
-    assert narrowed(desk, text) == {"text": said}
-    desk.close()
-    assert desk.work.asked == []
+    assert narrowed(app, text) == {"text": said}
+    app.close()
+    assert app.work.asked == []
 
 
 @pytest.mark.parametrize(
@@ -422,51 +426,51 @@ def test_what_nobody_looks_for_is_told_beside_the_field(desk: Desk, text: str, s
         (FormContext(HERE, edits=DialogId("d-2")), LATE),
     ],
 )
-def test_a_filter_of_what_is_no_list_is_told(desk: Desk, context: FormContext, said: str) -> None:
-    desk.keep(replace(DONE, asked=replace(ASKED, dialog=DialogId("d-2"))))
+def test_a_filter_of_what_is_no_list_is_told(app: ListeningApp, context: FormContext, said: str) -> None:
+    app.keep(replace(DONE, asked=replace(ASKED, dialog=DialogId("d-2"))))
 
-    assert narrowed(desk, "a", context=context) == {"text": f"{said} Close this form: it changes nothing."}
+    assert narrowed(app, "a", context=context) == {"text": f"{said} Close this form: it changes nothing."}
 
 
 @pytest.mark.parametrize("state", [None, [], {"text": {"value": {"value": 7}}}], ids=str)
-def test_a_filter_that_is_not_understood_is_told_in_it(desk: Desk, state: object) -> None:
+def test_a_filter_that_is_not_understood_is_told_in_it(app: ListeningApp, state: object) -> None:
     said = {"text": "This form has expired. Close it and type the command again."}
 
-    assert desk.sends(form(state, OF_D_1, callback=FILTER_FORM))["errors"] == said
-    assert desk.sends(form({}, "null", callback=FILTER_FORM))["errors"] == said
+    assert app.sends(form(state, OF_D_1, callback=FILTER_FORM))["errors"] == said
+    assert app.sends(form({}, "null", callback=FILTER_FORM))["errors"] == said
 
 
-def test_a_filter_of_somebody_who_may_not_is_refused(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
-    desk.keep(LIST)
+def test_a_filter_of_somebody_who_may_not_is_refused(open_app: Callable[..., ListeningApp]) -> None:
+    app = open_app(access=Access(frozenset({HERE}), frozenset({ALICE})))
+    app.keep(LIST)
 
-    assert "`WARROOM_ALLOWED_USERS`" in narrowed(desk, "a")["text"]
-    desk.close()
-    assert desk.work.asked == []
+    assert "`WARROOM_ALLOWED_USERS`" in narrowed(app, "a")["text"]
+    app.close()
+    assert app.work.asked == []
 
 
 # ── The form of an update ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def updated(desk: Desk, *, typed: str = "", picked: str = "", ticked: bool = False) -> dict[str, str]:
+def updated(app: ListeningApp, *, typed: str = "", picked: str = "", ticked: bool = False) -> dict[str, str]:
     """Send the form of an update; gives the errors beside its fields."""
     state = {
         "local_image": {"value": {"type": "static_select", "selected_option": {"value": picked} if picked else None}},
         "image": {"value": {"type": "plain_text_input", "value": typed or None}},
         "all": {"value": {"type": "checkboxes", "selected_options": [{"value": "true"}] if ticked else []}},
     }
-    answer = desk.sends(form(state, callback=UPDATE_FORM))
+    answer = app.sends(form(state, callback=UPDATE_FORM))
     errors = answer.get("errors", {})
     assert isinstance(errors, dict)
     assert set(errors) <= {"image", "all"}
     return errors
 
 
-def test_an_update_without_arguments_opens_its_form(desk: Desk) -> None:
-    assert desk.types("", command="/docker_image_update") == {}
+def test_an_update_without_arguments_opens_its_form(app: ListeningApp) -> None:
+    assert app.types("", command="/docker_image_update") == {}
 
-    assert desk.opened == ("1.2.abc", update_form(CONTEXT, {}, IMAGES))
-    assert desk.stored == ()
+    assert app.opened == ("1.2.abc", update_form(CONTEXT, {}, IMAGES))
+    assert app.stored == ()
 
 
 @pytest.mark.parametrize(
@@ -479,11 +483,11 @@ def test_an_update_without_arguments_opens_its_form(desk: Desk) -> None:
     ],
 )
 def test_a_form_that_is_sent_is_taken_like_its_line(
-    desk: Desk, typed: str, picked: str, image: Wanted | None, arguments: str, *, ticked: bool
+    app: ListeningApp, typed: str, picked: str, image: Wanted | None, arguments: str, *, ticked: bool
 ) -> None:
-    assert updated(desk, typed=typed, picked=picked, ticked=ticked) == {}
+    assert updated(app, typed=typed, picked=picked, ticked=ticked) == {}
 
-    (entry,) = desk.stored
+    (entry,) = app.stored
     command = "/docker_image_update"
     assert entry.dialog.asked == Asked(
         DialogId("new-1"), UpdateImages(image), command, f"{command} {arguments}", BOB, HERE, NOW, TEAM
@@ -505,10 +509,10 @@ def test_a_form_that_is_sent_is_taken_like_its_line(
     ],
 )
 def test_a_wrong_field_of_an_update_is_told_beside_it(
-    desk: Desk, typed: str, picked: str, part: str, *, ticked: bool
+    app: ListeningApp, typed: str, picked: str, part: str, *, ticked: bool
 ) -> None:
-    errors = updated(desk, typed=typed, picked=picked, ticked=ticked)
+    errors = updated(app, typed=typed, picked=picked, ticked=ticked)
 
     assert list(errors) == ["image"]
     assert part in errors["image"]
-    assert desk.stored == ()
+    assert app.stored == ()

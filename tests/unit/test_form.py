@@ -99,6 +99,13 @@ OTHER = text_field(
 )
 
 
+def blocks(view: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the blocks of a form, which are a list."""
+    found = view["blocks"]
+    assert isinstance(found, list)
+    return found
+
+
 def block(view: dict[str, Any], name: str) -> dict[str, Any]:
     """Find the element of a field."""
     (element,) = [each["element"] for each in view["blocks"] if each["block_id"] == name]
@@ -146,7 +153,7 @@ def test_a_base_that_no_menu_takes_stands_in_the_text_field() -> None:
 def test_without_candidates_there_is_one_field_for_the_base() -> None:
     form = create_form(CONTEXT, {"base": "other:2"}, ())
 
-    assert [each["block_id"] for each in form["blocks"]] == ["name", "dependencies", "packages", "base"]  # type: ignore[attr-defined]  # blocks are a list
+    assert [each["block_id"] for each in blocks(form)] == ["name", "dependencies", "packages", "base"]
     assert block(form, "base")["initial_value"] == "other:2"
 
 
@@ -167,7 +174,7 @@ def test_slack_takes_the_form_whatever_is_put_in(
     form = create_form(FormContext("C0WARROOM", edits=edits), values, bases)
 
     assert modal_errors(json.loads(json.dumps(form))) == ()
-    for each in form["blocks"]:  # type: ignore[attr-defined]  # blocks are a list
+    for each in blocks(form):
         if each["element"]["type"] == "static_select":
             offered = [option["value"] for option in each["element"]["options"]]
             assert len(set(offered)) == len(offered)
@@ -222,7 +229,7 @@ def test_the_form_of_an_update_offers_one_image_or_all() -> None:
 def test_without_images_there_is_one_field_for_the_image() -> None:
     form = update_form(CONTEXT, {"image": "a:1"}, ())
 
-    assert [each["block_id"] for each in form["blocks"]] == ["image", "all"]  # type: ignore[attr-defined]  # a list
+    assert [each["block_id"] for each in blocks(form)] == ["image", "all"]
     assert block(form, "image")["initial_value"] == "a:1"
 
 

@@ -46,7 +46,7 @@ SAID = "The form did not open. Try again, or type the arguments after the comman
 
 
 @dataclass(slots=True)
-class Slack:
+class RecordingSlack:
     """What Slack is asked for: `takes` says whether it opens modals, `hears` whether response URLs are good."""
 
     takes: Callable[[], bool] = lambda: True
@@ -86,7 +86,7 @@ def _quiet() -> Iterator[None]:
 
 
 def test_a_form_is_opened_with_the_trigger_and_the_bases_that_are_there() -> None:
-    slack = Slack()
+    slack = RecordingSlack()
     forms = slack.forms()
 
     forms.open_empty(COMMAND)
@@ -97,7 +97,7 @@ def test_a_form_is_opened_with_the_trigger_and_the_bases_that_are_there() -> Non
 
 
 def test_the_form_of_an_update_is_opened_with_the_images_that_are_there() -> None:
-    slack = Slack()
+    slack = RecordingSlack()
     forms = slack.forms()
 
     forms.open_empty(UPDATE_COMMAND)
@@ -110,7 +110,7 @@ def test_the_form_of_a_filter_is_filled_with_what_the_list_shows_and_asks_no_dae
     def never() -> Sequence[str]:
         raise AssertionError("the daemon was asked")
 
-    slack = Slack()
+    slack = RecordingSlack()
     forms = slack.forms(never, never)
 
     forms.open_filter(CLICK, Query(page=3, text="python", made_here=True))
@@ -125,7 +125,7 @@ def test_every_command_that_has_a_form_can_open_it() -> None:
 
 
 def test_a_form_to_edit_is_filled_with_the_review() -> None:
-    slack = Slack()
+    slack = RecordingSlack()
     forms = slack.forms()
 
     forms.open_filled(CLICK, PROPOSAL)
@@ -137,7 +137,7 @@ def test_a_form_to_edit_is_filled_with_the_review() -> None:
 
 def test_a_listener_does_not_wait_for_slack_nor_for_the_daemon() -> None:
     may_go_on = threading.Event()
-    slack = Slack(takes=lambda: may_go_on.wait(PATIENCE_SECONDS))
+    slack = RecordingSlack(takes=lambda: may_go_on.wait(PATIENCE_SECONDS))
     forms = slack.forms()
 
     for _ in range(5):
@@ -151,7 +151,7 @@ def test_a_listener_does_not_wait_for_slack_nor_for_the_daemon() -> None:
 
 @pytest.mark.parametrize("hears", [True, False])
 def test_who_gets_no_form_after_a_command_is_told_by_its_response_url_or_else_in_the_channel(*, hears: bool) -> None:
-    slack = Slack(takes=lambda: False, hears=hears)
+    slack = RecordingSlack(takes=lambda: False, hears=hears)
     forms = slack.forms()
 
     forms.open_empty(COMMAND)
@@ -162,7 +162,7 @@ def test_who_gets_no_form_after_a_command_is_told_by_its_response_url_or_else_in
 
 
 def test_who_gets_no_form_after_a_click_is_told_in_the_channel() -> None:
-    slack = Slack(takes=lambda: False)
+    slack = RecordingSlack(takes=lambda: False)
     forms = slack.forms()
 
     forms.open_filled(CLICK, PROPOSAL)
@@ -175,7 +175,7 @@ def test_a_defect_while_a_form_is_opened_is_told_too() -> None:
     def defect() -> bool:
         raise RuntimeError("a defect")
 
-    slack = Slack(takes=defect)
+    slack = RecordingSlack(takes=defect)
     forms = slack.forms()
 
     forms.open_filled(CLICK, PROPOSAL)
@@ -191,7 +191,7 @@ def test_a_daemon_that_is_away_leaves_a_form_without_a_menu() -> None:
     def away() -> Sequence[str]:
         raise EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 
-    slack = Slack()
+    slack = RecordingSlack()
     forms = slack.forms(away)
 
     forms.open_empty(COMMAND)
@@ -210,7 +210,7 @@ def test_a_daemon_that_hangs_is_asked_once_and_not_waited_for() -> None:
         may_answer.wait(PATIENCE_SECONDS)
         return BASES
 
-    slack = Slack()
+    slack = RecordingSlack()
     forms = slack.forms(hang, seconds=0.01)
 
     for _ in range(3):
@@ -226,7 +226,7 @@ def test_a_daemon_that_is_away_leaves_the_form_of_an_update_without_a_menu() -> 
     def away() -> Sequence[str]:
         raise EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 
-    slack = Slack()
+    slack = RecordingSlack()
     forms = slack.forms(images=away)
 
     forms.open_empty(UPDATE_COMMAND)
@@ -237,7 +237,7 @@ def test_a_daemon_that_is_away_leaves_the_form_of_an_update_without_a_menu() -> 
 
 def test_the_daemon_is_asked_anew_for_every_form() -> None:
     answers = [("first:1",), ("second:2",)]
-    slack = Slack()
+    slack = RecordingSlack()
 
     for _ in range(2):
         forms = slack.forms(lambda: answers.pop(0))

@@ -19,7 +19,7 @@ from commands.packages.index_client import IndexClient
 from commands.packages.indexes import Index, Indexes
 from tests.fakes.distributions import wheel
 from tests.fakes.index import FakeIndex, serving_index
-from tests.fakes.loopback import Reply, Request
+from tests.fakes.loopback import LoopbackRequest, Reply
 from tests.fakes.scripted_registry import scripted
 
 WORD = "0123456789abcdef"
@@ -44,7 +44,7 @@ def line(path: str, *, number: int = 0, method: str = "GET", part: str = "", wor
     return f"{word} {json.dumps({'number': number, 'method': method, 'path': path, 'part': part})}"
 
 
-def asked(gateway: Gateway, path: str, **how: Any) -> tuple[int, dict[str, str], bytes]:  # noqa: ANN401  # as `line`
+def asked(gateway: Gateway, path: str, **how: Any) -> tuple[int, dict[str, str], bytes]:
     number = how.get("number", 0)
     answer = gateway.reply(line(path, **how))
     assert list(answer) == [f"/warroom/answers/{number}.body", f"/warroom/answers/{number}.head"]
@@ -218,7 +218,7 @@ def test_many_threads_may_ask_at_once(gateway: Gateway) -> None:
     assert gateway.address("/file/1/x") != gateway.address("/file/0/x")
 
 
-def of_page(files: list[dict[str, object]]) -> Callable[[Request], Reply]:
+def of_page(files: list[dict[str, object]]) -> Callable[[LoopbackRequest], Reply]:
     body = json.dumps({"meta": {"api-version": "1.0"}, "name": "six", "files": files}).encode()
     return lambda _: Reply(200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, [body], len(body))
 

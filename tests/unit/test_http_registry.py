@@ -15,25 +15,25 @@ from commands.errors import (
 from commands.model.references import Reference
 from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Quota
-from tests.fakes.loopback import Reply, Request, Respond
-from tests.fakes.scripted_registry import DIGEST, Silence, fails, found, resets, scripted
-from tests.kit.registry_client import HEAD, NOW, Bench, at, problem_of, remote
+from tests.fakes.loopback import LoopbackRequest, Reply, Respond
+from tests.fakes.scripted_registry import DIGEST, SilentHost, fails, found, resets, scripted
+from tests.kit.registry_client import HEAD, NOW, RegistryClientSetup, at, problem_of, remote
 
 # ── What is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_each_look_up_is_one_head_and_knows_nobody() -> None:
-    bench = Bench()
-    with bench.client() as client, scripted(lambda _: found()) as host:
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(lambda _: found()) as host:
         answers = [client.look_up(at(host)) for _ in range(3)]
 
     assert answers == [remote(f"{host.address}/a/b")] * 3
     assert host.asked == [HEAD] * 3
-    assert bench.logins_asked == []
+    assert setup.logins_asked == []
 
 
 def test_a_name_without_a_tag_means_latest_and_one_by_digest_that_digest() -> None:
-    with Bench().client() as client, scripted(lambda _: found()) as host:
+    with RegistryClientSetup().client() as client, scripted(lambda _: found()) as host:
         client.look_up(at(host, tag=None))
         client.look_up(Reference(f"{host.address}/a/b", digest=DIGEST))
 
@@ -41,7 +41,7 @@ def test_a_name_without_a_tag_means_latest_and_one_by_digest_that_digest() -> No
 
 
 def test_the_digest_of_an_index_is_asked_for_before_that_of_one_platform() -> None:
-    with Bench().client() as client, scripted(lambda _: found()) as host:
+    with RegistryClientSetup().client() as client, scripted(lambda _: found()) as host:
         client.look_up(at(host))
 
     assert host.requests[0].headers["Accept"].split(", ") == [
@@ -60,7 +60,7 @@ def test_proxies_and_netrc_are_not_for_loopback(
     monkeypatch.setenv("NETRC", str(netrc))
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with Bench().client() as client, scripted(lambda _: found()) as host:
+    with RegistryClientSetup().client() as client, scripted(lambda _: found()) as host:
         client.look_up(at(host))
 
     assert host.asked == [HEAD]
@@ -69,8 +69,8 @@ def test_proxies_and_netrc_are_not_for_loopback(
 def test_the_proxy_of_the_environment_is_for_hosts_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    bench = Bench(RegistryRules(hub="", insecure=("registry.invalid",)))
-    with bench.client() as client, scripted(lambda _: found()) as proxy:
+    setup = RegistryClientSetup(RegistryRules(hub="", insecure=("registry.invalid",)))
+    with setup.client() as client, scripted(lambda _: found()) as proxy:
         monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
         monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
 
@@ -98,7 +98,7 @@ def test_the_proxy_of_the_environment_is_for_hosts_outside(monkeypatch: pytest.M
 def test_the_quota_is_read_where_it_is_told(remaining: str | None, limit: str | None, expected: Quota | None) -> None:
     told = {"ratelimit_remaining": remaining, "ratelimit_limit": limit}
     reply = found(DIGEST, **{name: value for name, value in told.items() if value is not None})
-    with Bench().client() as client, scripted(lambda _: reply) as host:
+    with RegistryClientSetup().client() as client, scripted(lambda _: reply) as host:
         assert client.look_up(at(host)).quota == expected
 
 
@@ -107,16 +107,16 @@ def test_the_quota_is_read_where_it_is_told(remaining: str | None, limit: str | 
     [("30", 30.0), (formatdate(NOW + 30, usegmt=True), 30.0), ("999999999", 86400.0)],
 )
 def test_a_registry_that_names_a_wait_is_not_asked_meanwhile(header: str, seconds: float) -> None:
-    bench = Bench()
-    with bench.client() as client, scripted(fails(429, {"Retry-After": header})) as host:
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(fails(429, {"Retry-After": header})) as host:
         with pytest.raises(RegistryLimited) as first:
             client.look_up(at(host))
         host.respond = lambda _: found()
-        bench.now = 10.0
+        setup.now = 10.0
         with pytest.raises(RegistryLimited) as second:
             client.look_up(Reference(f"{host.address}/another", tag="2"))
         asked_meanwhile = len(host.requests)
-        bench.now = seconds
+        setup.now = seconds
         client.look_up(at(host))
 
     assert (first.value.seconds, second.value.seconds, asked_meanwhile) == (seconds, seconds - 10, 1)
@@ -124,7 +124,10 @@ def test_a_registry_that_names_a_wait_is_not_asked_meanwhile(header: str, second
 
 @pytest.mark.parametrize("header", [None, "0", "soon", "-5", "Thu, 99 Foo 2099", formatdate(NOW - 5, usegmt=True)])
 def test_a_registry_that_names_no_wait_may_be_asked_again(header: str | None) -> None:
-    with Bench().client() as client, scripted(fails(429, {"Retry-After": header} if header else {})) as host:
+    with (
+        RegistryClientSetup().client() as client,
+        scripted(fails(429, {"Retry-After": header} if header else {})) as host,
+    ):
         with pytest.raises(RegistryLimited) as limited:
             client.look_up(at(host))
         host.respond = lambda _: found()
@@ -136,7 +139,7 @@ def test_a_registry_that_names_no_wait_may_be_asked_again(header: str | None) ->
 
 def test_a_wait_of_one_registry_is_not_that_of_another() -> None:
     with (
-        Bench().client() as client,
+        RegistryClientSetup().client() as client,
         scripted(fails(429, {"Retry-After": "60"})) as limited,
         scripted(lambda _: found()) as free,
     ):
@@ -196,7 +199,7 @@ def test_a_registry_of_the_internet_leads_nobody_into_the_inner_network(
     for name in ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     rules = RegistryRules(hub="hub.invalid", insecure=("registry.example",))
-    with Bench(rules).client() as client, scripted(reply) as host:
+    with RegistryClientSetup(rules).client() as client, scripted(reply) as host:
         # The host plays the proxy, behind which every name is what it says.
         monkeypatch.setenv("http_proxy", f"http://{host.address}")
         monkeypatch.setenv("https_proxy", f"http://{host.address}")
@@ -209,8 +212,8 @@ def test_a_registry_of_the_internet_leads_nobody_into_the_inner_network(
 
 @pytest.mark.parametrize("kind", ["respond", "drip"])
 def test_a_registry_that_says_next_to_nothing_is_not_waited_for(kind: str) -> None:
-    silence = Silence()
-    with Bench().client(seconds=0.3) as client, scripted(getattr(silence, kind)) as host:
+    silence = SilentHost()
+    with RegistryClientSetup().client(seconds=0.3) as client, scripted(getattr(silence, kind)) as host:
         with pytest.raises(RegistryUnreachable) as unreachable:
             client.look_up(at(host))
         silence.end()
@@ -221,7 +224,7 @@ def test_a_registry_that_says_next_to_nothing_is_not_waited_for(kind: str) -> No
 def test_a_registry_that_is_not_there_is_told() -> None:
     with scripted(lambda _: found()) as host:
         reference = at(host)
-    with Bench().client() as client, pytest.raises(RegistryUnreachable) as unreachable:
+    with RegistryClientSetup().client() as client, pytest.raises(RegistryUnreachable) as unreachable:
         client.look_up(reference)
 
     assert "connection refused" in unreachable.value.message
@@ -229,12 +232,12 @@ def test_a_registry_that_is_not_there_is_told() -> None:
 
 @pytest.mark.parametrize("name", ["127.0.0.1:99999/a", "127.0.0.1:0/a", f"{'a' * 80}.localhost:1/a"])
 def test_an_address_that_nobody_can_have_is_told(name: str) -> None:
-    with Bench().client(seconds=1) as client, pytest.raises(RegistryUnreachable):
+    with RegistryClientSetup().client(seconds=1) as client, pytest.raises(RegistryUnreachable):
         client.look_up(Reference.parse(name))
 
 
 def test_a_registry_that_was_away_is_asked_again() -> None:
-    with Bench().client() as client, scripted(lambda _: found()) as host:
+    with RegistryClientSetup().client() as client, scripted(lambda _: found()) as host:
         client.look_up(at(host))
         host.respond = resets
         with pytest.raises(RegistryUnreachable):
@@ -248,9 +251,9 @@ def test_a_registry_that_was_away_is_asked_again() -> None:
 
 
 def test_the_hub_is_where_the_daemon_says() -> None:
-    bench = Bench()
-    with bench.client() as client, scripted(lambda _: found()) as hub:
-        bench.rules = RegistryRules(hub=hub.address)
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(lambda _: found()) as hub:
+        setup.rules = RegistryRules(hub=hub.address)
 
         assert client.look_up(Reference("python", tag="3")) == remote("python")
         assert hub.asked == [("HEAD", "/v2/library/python/manifests/3", None)]
@@ -258,7 +261,10 @@ def test_the_hub_is_where_the_daemon_says() -> None:
 
 @pytest.mark.parametrize("prefix", ["", "/some/where"])
 def test_the_mirror_of_the_settings_answers_for_the_hub_and_is_the_source(prefix: str) -> None:
-    with scripted(lambda _: found()) as mirror, Bench().client(mirror=f"{mirror.address}{prefix}") as client:
+    with (
+        scripted(lambda _: found()) as mirror,
+        RegistryClientSetup().client(mirror=f"{mirror.address}{prefix}") as client,
+    ):
         answer = client.look_up(Reference("demisto/python3", tag="1"))
 
     assert answer == remote(f"{mirror.address}{prefix}/demisto/python3")
@@ -269,7 +275,7 @@ def test_the_mirror_of_the_settings_is_for_the_hub_alone() -> None:
     with (
         scripted(lambda _: found()) as mirror,
         scripted(lambda _: found()) as own,
-        Bench().client(mirror=mirror.address) as client,
+        RegistryClientSetup().client(mirror=mirror.address) as client,
     ):
         client.look_up(at(own))
 
@@ -285,15 +291,15 @@ def test_a_mirror_that_is_no_address_is_refused_at_once(mirror: str) -> None:
 
 
 def test_the_mirrors_of_the_daemon_are_asked_first_and_the_source_is_as_ever() -> None:
-    bench = Bench()
-    with bench.client() as client, scripted(lambda _: found()) as mirror, scripted(lambda _: found()) as hub:
-        bench.rules = RegistryRules(hub=hub.address, mirrors=(f"http://{mirror.address}/",))
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(lambda _: found()) as mirror, scripted(lambda _: found()) as hub:
+        setup.rules = RegistryRules(hub=hub.address, mirrors=(f"http://{mirror.address}/",))
 
         assert client.look_up(Reference("python", tag="3")) == remote("python")
         assert (len(mirror.requests), len(hub.requests)) == (1, 0)
 
 
-def unavailable(_: Request) -> Reply:
+def unavailable(_: LoopbackRequest) -> Reply:
     return Reply(503)
 
 
@@ -308,19 +314,19 @@ def unavailable(_: Request) -> Reply:
         lambda _: found(None),
     ],
 )
-def test_the_hub_is_asked_where_the_daemons_mirror_fails(mirrored: Callable[[Request], Reply]) -> None:
-    bench = Bench()
-    with bench.client() as client, scripted(mirrored) as mirror, scripted(lambda _: found()) as hub:
-        bench.rules = RegistryRules(hub=hub.address, mirrors=("no address!", f"http://{mirror.address}"))
+def test_the_hub_is_asked_where_the_daemons_mirror_fails(mirrored: Callable[[LoopbackRequest], Reply]) -> None:
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(mirrored) as mirror, scripted(lambda _: found()) as hub:
+        setup.rules = RegistryRules(hub=hub.address, mirrors=("no address!", f"http://{mirror.address}"))
 
         assert client.look_up(Reference("python", tag="3")) == remote("python")
         assert (len(mirror.requests), len(hub.requests)) == (1, 1)
 
 
 def test_the_hubs_own_word_is_told_where_all_fail() -> None:
-    bench = Bench()
-    with bench.client() as client, scripted(unavailable) as mirror, scripted(fails(404)) as hub:
-        bench.rules = RegistryRules(hub=hub.address, mirrors=(mirror.address,))
+    setup = RegistryClientSetup()
+    with setup.client() as client, scripted(unavailable) as mirror, scripted(fails(404)) as hub:
+        setup.rules = RegistryRules(hub=hub.address, mirrors=(mirror.address,))
         with pytest.raises(ImageNotFound) as absent:
             client.look_up(Reference("python", tag="3"))
 

@@ -14,9 +14,9 @@ from commands.engine.interface import Login, RegistryRules
 from commands.errors import LoginRefused, RegistryUnreachable
 from commands.model.references import Reference
 from tests.fakes.loopback import Respond
-from tests.fakes.scripted_registry import Scripted, basic, fails, found, scripted, with_password, with_tokens
+from tests.fakes.scripted_registry import ScriptedRegistry, basic, fails, found, scripted, with_password, with_tokens
 from tests.kit.certificates import Certificates, made_certificates
-from tests.kit.registry_client import HEAD, Bench, at, remote
+from tests.kit.registry_client import HEAD, RegistryClientSetup, at, remote
 
 ANN = Login("ann", "s3cret")
 PASSWORD = basic("ann", "s3cret")
@@ -38,28 +38,28 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def host(certificates: Certificates) -> Iterator[Scripted]:
+def host(certificates: Certificates) -> Iterator[ScriptedRegistry]:
     """A host that speaks TLS."""
     with scripted(lambda _: found(), certificates.context()) as one:
         yield one
 
 
 @pytest.fixture
-def plain() -> Iterator[Scripted]:
+def plain() -> Iterator[ScriptedRegistry]:
     """A host that does not."""
     with scripted(lambda _: found()) as one:
         yield one
 
 
-def outside(host: Scripted) -> Reference:
+def outside(host: ScriptedRegistry) -> Reference:
     return Reference(f"{host.outside}/a/b", tag="1")
 
 
 # ── Whom to trust ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_loopback_may_show_any_certificate_as_with_docker(host: Scripted) -> None:
-    with Bench().client() as client:
+def test_loopback_may_show_any_certificate_as_with_docker(host: ScriptedRegistry) -> None:
+    with RegistryClientSetup().client() as client:
         answers = [client.look_up(at(host)) for _ in range(2)]
 
     assert answers == [remote(f"{host.address}/a/b")] * 2
@@ -67,20 +67,25 @@ def test_loopback_may_show_any_certificate_as_with_docker(host: Scripted) -> Non
 
 
 def test_a_certificate_of_a_registrys_own_folder_is_trusted(
-    host: Scripted, certificates: Certificates, tmp_path: Path
+    host: ScriptedRegistry, certificates: Certificates, tmp_path: Path
 ) -> None:
     folder = certificates.trust_in(tmp_path, host.outside)
-    with Bench().client(certificates=folder) as client:
+    with RegistryClientSetup().client(certificates=folder) as client:
         assert client.look_up(outside(host)) == remote(f"{host.outside}/a/b")
 
 
-def test_a_certificate_of_the_bundle_is_trusted(host: Scripted, certificates: Certificates) -> None:
-    with Bench().client(ca_bundle=certificates.authority) as client:
+def test_a_certificate_of_the_bundle_is_trusted(host: ScriptedRegistry, certificates: Certificates) -> None:
+    with RegistryClientSetup().client(ca_bundle=certificates.authority) as client:
         assert client.look_up(outside(host)) == remote(f"{host.outside}/a/b")
 
 
-def test_a_certificate_that_nobody_vouches_for_is_told_and_nothing_is_asked(host: Scripted, tmp_path: Path) -> None:
-    with Bench().client(certificates=tmp_path) as client, pytest.raises(RegistryUnreachable) as unreachable:
+def test_a_certificate_that_nobody_vouches_for_is_told_and_nothing_is_asked(
+    host: ScriptedRegistry, tmp_path: Path
+) -> None:
+    with (
+        RegistryClientSetup().client(certificates=tmp_path) as client,
+        pytest.raises(RegistryUnreachable) as unreachable,
+    ):
         client.look_up(outside(host))
 
     assert unreachable.value.message.startswith(f"The certificate of the registry `{host.outside}` is not trusted: ")
@@ -89,9 +94,9 @@ def test_a_certificate_that_nobody_vouches_for_is_told_and_nothing_is_asked(host
 
 
 def test_a_certificate_that_is_put_there_counts_from_the_next_look_up_on(
-    host: Scripted, certificates: Certificates, tmp_path: Path
+    host: ScriptedRegistry, certificates: Certificates, tmp_path: Path
 ) -> None:
-    with Bench().client(certificates=tmp_path) as client:
+    with RegistryClientSetup().client(certificates=tmp_path) as client:
         with pytest.raises(RegistryUnreachable):
             client.look_up(outside(host))
         certificates.trust_in(tmp_path, host.outside)
@@ -100,11 +105,11 @@ def test_a_certificate_that_is_put_there_counts_from_the_next_look_up_on(
 
 
 def test_where_loopback_has_a_folder_only_its_certificates_will_do(
-    host: Scripted, plain: Scripted, foreign: Certificates, tmp_path: Path
+    host: ScriptedRegistry, plain: ScriptedRegistry, foreign: Certificates, tmp_path: Path
 ) -> None:
     for one in (host, plain):
         foreign.trust_in(tmp_path, one.address)
-    with Bench().client(certificates=tmp_path) as client:
+    with RegistryClientSetup().client(certificates=tmp_path) as client:
         for one in (host, plain):
             with pytest.raises(RegistryUnreachable):
                 client.look_up(at(one))
@@ -113,19 +118,22 @@ def test_where_loopback_has_a_folder_only_its_certificates_will_do(
 
 
 def test_a_folder_of_another_host_counts_for_nothing(
-    host: Scripted, certificates: Certificates, tmp_path: Path
+    host: ScriptedRegistry, certificates: Certificates, tmp_path: Path
 ) -> None:
     certificates.trust_in(tmp_path, "0.0.0.0")
-    with Bench().client(certificates=tmp_path) as client, pytest.raises(RegistryUnreachable):
+    with RegistryClientSetup().client(certificates=tmp_path) as client, pytest.raises(RegistryUnreachable):
         client.look_up(outside(host))
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate"])
-def test_a_file_without_certificates_is_named(host: Scripted, tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_certificates_is_named(host: ScriptedRegistry, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / host.outside / "ca.crt"
     file.parent.mkdir()
     file.write_bytes(content)
-    with Bench().client(certificates=tmp_path) as client, pytest.raises(RegistryUnreachable) as unreachable:
+    with (
+        RegistryClientSetup().client(certificates=tmp_path) as client,
+        pytest.raises(RegistryUnreachable) as unreachable,
+    ):
         client.look_up(outside(host))
 
     assert f"`{file}`" in unreachable.value.message
@@ -134,8 +142,8 @@ def test_a_file_without_certificates_is_named(host: Scripted, tmp_path: Path, co
 # ── With TLS or without ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_host_outside_is_never_asked_without_tls(plain: Scripted) -> None:
-    with Bench().client() as client, pytest.raises(RegistryUnreachable) as unreachable:
+def test_a_host_outside_is_never_asked_without_tls(plain: ScriptedRegistry) -> None:
+    with RegistryClientSetup().client() as client, pytest.raises(RegistryUnreachable) as unreachable:
         client.look_up(outside(plain))
 
     assert "the TLS handshake failed" in unreachable.value.message
@@ -145,24 +153,28 @@ def test_a_host_outside_is_never_asked_without_tls(plain: Scripted) -> None:
 @pytest.mark.parametrize("entry", ["{}", "0.0.0.0/8"])
 @pytest.mark.parametrize("encrypted", [True, False])
 def test_a_host_that_the_daemon_takes_as_it_is_is_taken_so(
-    entry: str, encrypted: bool, host: Scripted, plain: Scripted
+    entry: str, encrypted: bool, host: ScriptedRegistry, plain: ScriptedRegistry
 ) -> None:
     one = host if encrypted else plain
-    bench = Bench(RegistryRules(hub="", insecure=("other.test:1", "10.0.0.0/8", entry.format(one.outside))))
-    with bench.client() as client:
+    setup = RegistryClientSetup(
+        RegistryRules(hub="", insecure=("other.test:1", "10.0.0.0/8", entry.format(one.outside)))
+    )
+    with setup.client() as client:
         assert client.look_up(outside(one)) == remote(f"{one.outside}/a/b")
     assert one.asked == [HEAD]
 
 
 @pytest.mark.parametrize("entry", ["0.0.0.0", "0.0.0.0:1", "10.0.0.0/8", "::/0", "nonsense/99"])
-def test_another_entry_of_the_daemon_changes_nothing(entry: str, plain: Scripted) -> None:
-    bench = Bench(RegistryRules(hub="", insecure=(entry,)))
-    with bench.client() as client, pytest.raises(RegistryUnreachable):
+def test_another_entry_of_the_daemon_changes_nothing(entry: str, plain: ScriptedRegistry) -> None:
+    setup = RegistryClientSetup(RegistryRules(hub="", insecure=(entry,)))
+    with setup.client() as client, pytest.raises(RegistryUnreachable):
         client.look_up(outside(plain))
 
 
-def test_a_registry_that_begins_to_speak_tls_is_found_again(plain: Scripted, certificates: Certificates) -> None:
-    with Bench().client() as client:
+def test_a_registry_that_begins_to_speak_tls_is_found_again(
+    plain: ScriptedRegistry, certificates: Certificates
+) -> None:
+    with RegistryClientSetup().client() as client:
         client.look_up(at(plain))
         plain.server.tls = certificates.context()
         with pytest.raises(RegistryUnreachable):
@@ -177,7 +189,7 @@ def test_a_registry_that_begins_to_speak_tls_is_found_again(plain: Scripted, cer
 @pytest.mark.parametrize("kind", ["password", "token"])
 @pytest.mark.parametrize("encrypted", [True, False])
 def test_a_login_is_not_sent_to_a_host_outside_that_has_not_proved_who_it_is(
-    kind: str, encrypted: bool, host: Scripted, plain: Scripted
+    kind: str, encrypted: bool, host: ScriptedRegistry, plain: ScriptedRegistry
 ) -> None:
     one = host if encrypted else plain
     scheme = "https" if encrypted else "http"
@@ -186,53 +198,55 @@ def test_a_login_is_not_sent_to_a_host_outside_that_has_not_proved_who_it_is(
         if kind == "password"
         else with_tokens(lambda: f"{scheme}://{one.outside}/token", PASSWORD)
     )
-    bench = Bench(RegistryRules(hub="", insecure=(one.outside,)), logins={one.outside: ANN})
-    with bench.client() as client, pytest.raises(LoginRefused) as refused:
+    setup = RegistryClientSetup(RegistryRules(hub="", insecure=(one.outside,)), logins={one.outside: ANN})
+    with setup.client() as client, pytest.raises(LoginRefused) as refused:
         client.look_up(outside(one))
 
     assert "not sent unprotected" in refused.value.message
-    assert bench.logins_asked == []
+    assert setup.logins_asked == []
     assert {authorization for *_, authorization in one.asked} == {None}
 
 
-def test_a_login_goes_to_a_host_that_proved_who_it_is(host: Scripted, certificates: Certificates) -> None:
+def test_a_login_goes_to_a_host_that_proved_who_it_is(host: ScriptedRegistry, certificates: Certificates) -> None:
     host.respond = with_tokens(lambda: f"https://{host.outside}/token", PASSWORD)
-    with Bench(logins={host.outside: ANN}).client(ca_bundle=certificates.authority) as client:
+    with RegistryClientSetup(logins={host.outside: ANN}).client(ca_bundle=certificates.authority) as client:
         client.look_up(outside(host))
 
     assert [authorization for *_, authorization in host.asked] == [None, PASSWORD, "Bearer t0k3n"]
 
 
 def test_the_registrys_own_certificates_count_for_its_token_service(
-    host: Scripted, certificates: Certificates, tmp_path: Path
+    host: ScriptedRegistry, certificates: Certificates, tmp_path: Path
 ) -> None:
     host.respond = with_tokens(lambda: f"https://localhost:{host.server.server_port}/token", PASSWORD)
     folder = certificates.trust_in(tmp_path, host.outside)
-    with Bench(logins={host.outside: ANN}).client(certificates=folder) as client:
+    with RegistryClientSetup(logins={host.outside: ANN}).client(certificates=folder) as client:
         client.look_up(outside(host))
 
     assert [authorization for *_, authorization in host.asked] == [None, PASSWORD, "Bearer t0k3n"]
 
 
 def test_a_token_service_without_tls_behind_a_registry_with_it_is_not_asked(
-    host: Scripted, plain: Scripted, certificates: Certificates
+    host: ScriptedRegistry, plain: ScriptedRegistry, certificates: Certificates
 ) -> None:
     host.respond = with_tokens(lambda: f"http://{plain.address}/token")
-    bench = Bench(logins={host.outside: ANN})
-    with bench.client(ca_bundle=certificates.authority) as client, pytest.raises(RegistryUnreachable) as unreachable:
+    setup = RegistryClientSetup(logins={host.outside: ANN})
+    with setup.client(ca_bundle=certificates.authority) as client, pytest.raises(RegistryUnreachable) as unreachable:
         client.look_up(outside(host))
 
     assert "without TLS" in unreachable.value.message
-    assert (plain.asked, bench.logins_asked) == ([], [])
+    assert (plain.asked, setup.logins_asked) == ([], [])
 
 
 def test_a_token_service_whose_certificate_is_not_trusted_gets_nothing(
-    host: Scripted, foreign: Certificates, certificates: Certificates
+    host: ScriptedRegistry, foreign: Certificates, certificates: Certificates
 ) -> None:
     with ExitStack() as stack:
         service = stack.enter_context(scripted(lambda _: found(), foreign.context()))
         host.respond = with_tokens(lambda: f"https://{service.outside}/token")
-        client = stack.enter_context(Bench(logins={host.outside: ANN}).client(ca_bundle=certificates.authority))
+        client = stack.enter_context(
+            RegistryClientSetup(logins={host.outside: ANN}).client(ca_bundle=certificates.authority)
+        )
         with pytest.raises(RegistryUnreachable, match="not trusted"):
             client.look_up(outside(host))
 
@@ -245,21 +259,24 @@ def test_a_token_service_whose_certificate_is_not_trusted_gets_nothing(
      ("https://{plain.address}/", "to this machine"), ("https://localhost/", "to this machine")],
 )  # fmt: skip
 def test_a_registry_outside_cannot_send_on_out_of_tls_or_to_this_machine(
-    target: str, reason: str, host: Scripted, plain: Scripted, certificates: Certificates
+    target: str, reason: str, host: ScriptedRegistry, plain: ScriptedRegistry, certificates: Certificates
 ) -> None:
     host.respond = _sends_on(target.format(plain=plain))
-    with Bench().client(ca_bundle=certificates.authority) as client, pytest.raises(RegistryUnreachable) as unreachable:
+    with (
+        RegistryClientSetup().client(ca_bundle=certificates.authority) as client,
+        pytest.raises(RegistryUnreachable) as unreachable,
+    ):
         client.look_up(outside(host))
 
     assert reason in unreachable.value.message
     assert plain.asked == []
 
 
-def test_eight_threads_at_once_are_served(host: Scripted, certificates: Certificates) -> None:
+def test_eight_threads_at_once_are_served(host: ScriptedRegistry, certificates: Certificates) -> None:
     host.respond = with_tokens(lambda: f"https://{host.outside}/token", PASSWORD)
     names = [Reference(f"{host.outside}/a/b{number}", tag="1") for number in range(40)]
     with (
-        Bench(logins={host.outside: ANN}).client(ca_bundle=certificates.authority) as client,
+        RegistryClientSetup(logins={host.outside: ANN}).client(ca_bundle=certificates.authority) as client,
         ThreadPoolExecutor(8) as threads,
     ):
         answers = list(threads.map(client.look_up, names))

@@ -13,8 +13,8 @@ from commands.packages.index_client import LONGEST_PAGE, Fetched, IndexClient
 from commands.packages.indexes import Index, Indexes
 from tests.fakes.distributions import wheel
 from tests.fakes.index import HTML, JSON, FakeIndex, serving_index
-from tests.fakes.loopback import Reply, Request
-from tests.fakes.scripted_registry import Scripted, fails, resets, scripted
+from tests.fakes.loopback import LoopbackRequest, Reply
+from tests.fakes.scripted_registry import ScriptedRegistry, fails, resets, scripted
 from tests.kit.certificates import Certificates, made_certificates
 
 LOGIN = ("me@home", "pa:ss/word")
@@ -30,7 +30,7 @@ def index() -> Iterator[FakeIndex]:
 
 
 @pytest.fixture
-def host() -> Iterator[Scripted]:
+def host() -> Iterator[ScriptedRegistry]:
     with scripted(fails(404)) as serving:
         yield serving
 
@@ -52,7 +52,7 @@ def client_of() -> Iterator[Callable[..., IndexClient]]:
 Client = Callable[..., IndexClient]
 
 
-def index_at(host: Scripted, login: tuple[str, str] | None = None) -> Index:
+def index_at(host: ScriptedRegistry, login: tuple[str, str] | None = None) -> Index:
     return Index(f"http://{host.address}/simple", login)
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_has_gone_meanwhile_is_named(index: FakeIndex, client_of: Cl
         client_of(Index(index.url)).download(url).__enter__()
 
 
-def test_what_comes_is_not_unpacked_on_the_way(host: Scripted, client_of: Client) -> None:
+def test_what_comes_is_not_unpacked_on_the_way(host: ScriptedRegistry, client_of: Client) -> None:
     host.respond = lambda _: Reply(200, {"Content-Encoding": "gzip"}, [b"\x1f\x8bodd"], 5)
 
     with client_of(index_at(host)).download(f"http://{host.address}/x") as pieces:
@@ -141,7 +141,9 @@ def test_the_login_goes_along_and_is_never_part_of_an_answer(client_of: Client) 
 
 
 @pytest.mark.parametrize("status", [401, 403, 407])
-def test_a_login_that_is_refused_is_told_without_repeating_it(host: Scripted, client_of: Client, status: int) -> None:
+def test_a_login_that_is_refused_is_told_without_repeating_it(
+    host: ScriptedRegistry, client_of: Client, status: int
+) -> None:
     host.respond = fails(status)
     asked = index_at(host, LOGIN)
     for ask in (lambda: client_of(asked).page(asked, "six"), client_of(asked).download(f"{asked.url}/x").__enter__):
@@ -152,7 +154,9 @@ def test_a_login_that_is_refused_is_told_without_repeating_it(host: Scripted, cl
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_to_another_host_takes_no_login_along(host: Scripted, client_of: Client, status: int) -> None:
+def test_a_redirect_to_another_host_takes_no_login_along(
+    host: ScriptedRegistry, client_of: Client, status: int
+) -> None:
     with scripted(lambda _: Reply(200, {}, [b"content"], 7)) as other:
         host.respond = fails(status, {"Location": f"http://{other.address}/elsewhere"})
         fetched = client_of(index_at(host, LOGIN)).fetch(f"http://{host.address}/x", most=100)
@@ -162,14 +166,14 @@ def test_a_redirect_to_another_host_takes_no_login_along(host: Scripted, client_
     assert [request.authorization for request in other.requests] == [None]
 
 
-def test_a_file_at_another_host_gets_no_login(host: Scripted, client_of: Client) -> None:
+def test_a_file_at_another_host_gets_no_login(host: ScriptedRegistry, client_of: Client) -> None:
     with scripted(fails(200)) as other:
         client_of(index_at(host, LOGIN)).fetch(f"http://{other.address}/x", most=100)
 
     assert [request.authorization for request in other.requests] == [None]
 
 
-def test_redirects_without_end_are_a_problem(host: Scripted, client_of: Client) -> None:
+def test_redirects_without_end_are_a_problem(host: ScriptedRegistry, client_of: Client) -> None:
     host.respond = lambda _: Reply(302, {"Location": "/again"})
     with pytest.raises(IndexUnreachable):
         client_of(index_at(host)).fetch(f"http://{host.address}/x", most=100)
@@ -178,7 +182,7 @@ def test_redirects_without_end_are_a_problem(host: Scripted, client_of: Client) 
 # What may go wrong.
 
 
-def body(content: bytes, kind: str, status: int = 200) -> Callable[[Request], Reply]:
+def body(content: bytes, kind: str, status: int = 200) -> Callable[[LoopbackRequest], Reply]:
     return lambda _: Reply(status, {"Content-Type": kind}, [content], len(content))
 
 
@@ -216,7 +220,7 @@ NO_INDEX = "gave an answer that is not a package index"
     ],
 )
 def test_a_page_that_is_none_is_told_in_plain_words(
-    host: Scripted, client_of: Client, respond: Callable[[Request], Reply], told: str
+    host: ScriptedRegistry, client_of: Client, respond: Callable[[LoopbackRequest], Reply], told: str
 ) -> None:
     host.respond = respond
     asked = index_at(host)
@@ -227,14 +231,16 @@ def test_a_page_that_is_none_is_told_in_plain_words(
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_an_index_that_is_down_for_a_moment_is_asked_again(host: Scripted, client_of: Client, status: int) -> None:
+def test_an_index_that_is_down_for_a_moment_is_asked_again(
+    host: ScriptedRegistry, client_of: Client, status: int
+) -> None:
     answers = [Reply(status), Reply(200, {}, [b"content"], 7)]
     host.respond = lambda _: answers.pop(0)
 
     assert client_of(index_at(host)).fetch(f"http://{host.address}/x", most=100).body == b"content"
 
 
-def test_an_index_that_stays_down_is_told_with_its_status(host: Scripted, client_of: Client) -> None:
+def test_an_index_that_stays_down_is_told_with_its_status(host: ScriptedRegistry, client_of: Client) -> None:
     host.respond = fails(503)
     asked = index_at(host)
     with pytest.raises(IndexUnreachable, match="HTTP status 503"):
@@ -243,7 +249,7 @@ def test_an_index_that_stays_down_is_told_with_its_status(host: Scripted, client
     assert len(host.requests) == 3
 
 
-def test_an_answer_without_end_is_not_read_to_its_end(host: Scripted, client_of: Client) -> None:
+def test_an_answer_without_end_is_not_read_to_its_end(host: ScriptedRegistry, client_of: Client) -> None:
     sent = []
 
     def endless() -> Iterator[bytes]:
@@ -262,7 +268,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(host: Scripted, client_of:
         client_of(asked).fetch(f"{asked.url}/x", most=1000)
 
 
-def test_a_file_that_ends_too_early_is_a_problem(host: Scripted, client_of: Client) -> None:
+def test_a_file_that_ends_too_early_is_a_problem(host: ScriptedRegistry, client_of: Client) -> None:
     host.respond = lambda _: Reply(200, {}, [b"half"], 8)
     client, url = client_of(index_at(host)), f"http://{host.address}/x"
 

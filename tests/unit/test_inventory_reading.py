@@ -25,7 +25,7 @@ IMAGE = ImageId(f"sha256:{'a' * 64}")
 LABELS = {"job": "j1"}
 
 
-class Shelf(FakeEngine):
+class FilesEngine(FakeEngine):
     """A daemon whose images are files, or a problem. `orders` are the readings that were asked for."""
 
     def __init__(self, *answers: FilesRead | Problem) -> None:
@@ -42,7 +42,7 @@ class Shelf(FakeEngine):
 
 
 def read(files: Mapping[str, bytes], gap: str = "") -> Inventory:
-    return Inventories(Shelf(FilesRead(files, gap))).of(IMAGE, LABELS)
+    return Inventories(FilesEngine(FilesRead(files, gap))).of(IMAGE, LABELS)
 
 
 def python(metadata: bytes, folder: str = "Some_Thing-9.9.dist-info") -> Mapping[str, str]:
@@ -61,11 +61,11 @@ def stanza(name: str, version: str, status: str = "install ok installed", archit
 
 
 def test_an_inventory_is_read_in_one_go_with_the_labels_of_the_job() -> None:
-    shelf = Shelf(FilesRead({}))
+    files_engine = FilesEngine(FilesRead({}))
 
-    Inventories(shelf).of(IMAGE, LABELS)
+    Inventories(files_engine).of(IMAGE, LABELS)
 
-    assert [(order.image, order.labels) for order in shelf.orders] == [(IMAGE, LABELS)]
+    assert [(order.image, order.labels) for order in files_engine.orders] == [(IMAGE, LABELS)]
 
 
 @pytest.mark.parametrize(
@@ -375,16 +375,16 @@ def image(number: int) -> ImageId:
 
 
 def test_an_image_is_read_once() -> None:
-    shelf = Shelf(files("1"))
-    inventories = Inventories(shelf)
+    files_engine = FilesEngine(files("1"))
+    inventories = Inventories(files_engine)
 
     assert [inventories.of(image(1), LABELS) for _ in range(3)] == [Inventory({"a": "1"}, None)] * 3
-    assert len(shelf.orders) == 1
+    assert len(files_engine.orders) == 1
 
 
 def test_what_was_read_in_part_is_read_again() -> None:
-    shelf = Shelf(FilesRead({}, "it took too long"), files("1"))
-    inventories = Inventories(shelf)
+    files_engine = FilesEngine(FilesRead({}, "it took too long"), files("1"))
+    inventories = Inventories(files_engine)
 
     assert inventories.of(image(1), LABELS) == Inventory(
         {}, None, gap="Not everything could be read: it took too long."
@@ -393,8 +393,8 @@ def test_what_was_read_in_part_is_read_again() -> None:
 
 
 def test_a_problem_of_the_engine_is_raised_and_not_remembered() -> None:
-    shelf = Shelf(EngineUnavailable("The daemon is gone.", hint="Start it."), files("1"))
-    inventories = Inventories(shelf)
+    files_engine = FilesEngine(EngineUnavailable("The daemon is gone.", hint="Start it."), files("1"))
+    inventories = Inventories(files_engine)
 
     with pytest.raises(EngineUnavailable, match=r"The daemon is gone\."):
         inventories.of(image(1), LABELS)
@@ -402,16 +402,16 @@ def test_a_problem_of_the_engine_is_raised_and_not_remembered() -> None:
 
 
 def test_the_image_that_was_asked_for_longest_ago_is_forgotten() -> None:
-    shelf = Shelf(files("1"))
-    inventories = Inventories(shelf, most=2)
+    files_engine = FilesEngine(files("1"))
+    inventories = Inventories(files_engine, most=2)
 
     for number in (1, 2, 1, 3, 1, 2):
         inventories.of(image(number), LABELS)
 
-    assert [order.image for order in shelf.orders] == [image(1), image(2), image(3), image(2)]
+    assert [order.image for order in files_engine.orders] == [image(1), image(2), image(3), image(2)]
 
 
-class SlowShelf(Shelf):
+class SlowFilesEngine(FilesEngine):
     """Answers the first reading only when it is told to."""
 
     def __init__(self, *answers: FilesRead | Problem) -> None:
@@ -429,14 +429,14 @@ class SlowShelf(Shelf):
 def test_who_asks_meanwhile_waits_and_reads_it_himself_where_that_failed(
     first: FilesRead | Problem, readings: int
 ) -> None:
-    shelf = SlowShelf(first, files("1"))
-    inventories = Inventories(shelf)
+    engine = SlowFilesEngine(first, files("1"))
+    inventories = Inventories(engine)
 
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(inventories.of, image(1), LABELS) for _ in range(4)]
-        assert shelf.started.wait(PATIENCE_SECONDS)
-        shelf.may_end.set()
+        assert engine.started.wait(PATIENCE_SECONDS)
+        engine.may_end.set()
         answers = [one.exception() or one.result() for one in asked]
 
     assert answers.count(Inventory({"a": "1"}, None)) == 5 - readings
-    assert len(shelf.orders) == readings
+    assert len(engine.orders) == readings

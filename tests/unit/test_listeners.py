@@ -28,7 +28,7 @@ from bot.slack.views.kinds import BY_ACTION, CONTROLS
 from bot.slack.views.update.form import UPDATE_FORM
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage
-from tests.kit.app import BASES, CONTEXT, HERE, TEAM, Desk, click, form
+from tests.kit.app import BASES, CONTEXT, HERE, TEAM, ListeningApp, click, form
 from tests.kit.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
 
 LINE = "name=example_name dependencies=mechanize packages=wget"
@@ -41,10 +41,10 @@ BROKEN = "Something went wrong inside the bot. Try again. If it happens again, t
 # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(desk: Desk) -> None:
-    assert desk.types(LINE) == {"text": "", "response_type": "in_channel"}
+def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(app: ListeningApp) -> None:
+    assert app.types(LINE) == {"text": "", "response_type": "in_channel"}
 
-    (entry,) = desk.stored
+    (entry,) = app.stored
     assert entry.dialog.asked == Asked(
         DialogId("new-1"),
         Router().parse(f"/docker_image_create {LINE}"),
@@ -56,18 +56,18 @@ def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(des
         team=TEAM,
     )
     assert (entry.trigger, entry.response_url) == ("1.2.abc", "https://hooks.slack.invalid/1")
-    assert desk.screen.shown == [entry.dialog]
+    assert app.screen.shown == [entry.dialog]
 
 
-def test_a_line_that_is_no_command_is_refused_to_the_person_alone_with_a_dialog(desk: Desk) -> None:
-    answer = desk.types("nam=example_name")
+def test_a_line_that_is_no_command_is_refused_to_the_person_alone_with_a_dialog(app: ListeningApp) -> None:
+    answer = app.types("nam=example_name")
 
     assert answer["response_type"] == "ephemeral"
     assert "nam" in answer["text"]
     assert answer["blocks"][0]["type"] == "header"
     assert not any(block["type"] == "actions" for block in answer["blocks"])
-    assert desk.stored == ()
-    assert desk.screen.shown == []
+    assert app.stored == ()
+    assert app.screen.shown == []
 
 
 @pytest.mark.parametrize(
@@ -78,88 +78,90 @@ def test_a_line_that_is_no_command_is_refused_to_the_person_alone_with_a_dialog(
     ],
 )
 def test_who_may_not_is_told_what_to_do_by_id(
-    open_desk: Callable[..., Desk], fields: dict[str, str], named: str, setting: str
+    open_app: Callable[..., ListeningApp], fields: dict[str, str], named: str, setting: str
 ) -> None:
-    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
+    app = open_app(access=Access(frozenset({HERE}), frozenset({ALICE})))
 
-    answer = desk.types(LINE, **fields)
+    answer = app.types(LINE, **fields)
 
     assert answer["response_type"] == "ephemeral"
     assert f"`{named}`" in answer["text"]
     assert f"`{setting}`" in answer["text"]
-    assert desk.stored == ()
+    assert app.stored == ()
 
 
-def test_a_command_of_another_workspace_is_refused_with_what_the_operator_may_do(desk: Desk) -> None:
-    assert desk.types(LINE, team_id=STRANGERS) == {"response_type": "ephemeral", "text": STRANGER}
-    assert desk.stored == ()
+def test_a_command_of_another_workspace_is_refused_with_what_the_operator_may_do(app: ListeningApp) -> None:
+    assert app.types(LINE, team_id=STRANGERS) == {"response_type": "ephemeral", "text": STRANGER}
+    assert app.stored == ()
 
 
 @pytest.mark.parametrize("text", ["", "help"])
-def test_people_of_another_workspace_get_neither_form_nor_help(desk: Desk, text: str) -> None:
-    assert desk.types(text, team_id=STRANGERS)["text"] == STRANGER
+def test_people_of_another_workspace_get_neither_form_nor_help(app: ListeningApp, text: str) -> None:
+    assert app.types(text, team_id=STRANGERS)["text"] == STRANGER
 
-    desk.forms.close()
-    assert desk.views == []
+    app.forms.close()
+    assert app.views == []
 
 
 @pytest.mark.parametrize("action", BY_ACTION)
-def test_no_button_and_no_menu_is_for_people_of_another_workspace(desk: Desk, action: str) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_no_button_and_no_menu_is_for_people_of_another_workspace(app: ListeningApp, action: str) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
     for choice in (None, "1"):
-        desk.sends(click(action, choice=choice, team=STRANGERS, trigger=f"{choice}"))
+        app.sends(click(action, choice=choice, team=STRANGERS, trigger=f"{choice}"))
 
-    assert [text for _, _, text in desk.whispers] == [STRANGER] * 2
-    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
-    assert desk.screen.files == []
-    desk.forms.close()
-    assert desk.views == []
+    assert [text for _, _, text in app.whispers] == [STRANGER] * 2
+    assert [entry.dialog for entry in app.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+    assert app.screen.files == []
+    app.forms.close()
+    assert app.views == []
 
 
-def test_a_form_of_another_workspace_is_refused_in_it(desk: Desk) -> None:
+def test_a_form_of_another_workspace_is_refused_in_it(app: ListeningApp) -> None:
     state = {"name": {"value": {"type": "plain_text_input", "value": "my/tool"}}}
 
-    assert desk.sends(form(state, team=STRANGERS))["errors"] == {"name": STRANGER}
-    assert desk.stored == ()
+    assert app.sends(form(state, team=STRANGERS))["errors"] == {"name": STRANGER}
+    assert app.stored == ()
 
 
 @pytest.mark.parametrize("team", [{}, {"team_id": None}], ids=str)
-def test_what_names_no_workspace_is_refused_and_told(desk: Desk, team: dict[str, None]) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_what_names_no_workspace_is_refused_and_told(app: ListeningApp, team: dict[str, None]) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
     state = {"name": {"value": {"type": "plain_text_input", "value": "my/tool"}}}
     user = {"user": {"id": BOB, **team}}
 
-    typed = desk.types(LINE, team_id=None)
-    desk.sends({**click("create"), **user})
-    sent = desk.sends({**form(state), **user})
+    typed = app.types(LINE, team_id=None)
+    app.sends({**click("create"), **user})
+    sent = app.sends({**form(state), **user})
 
     unknown = "Slack does not say which workspace you are in. Try again in a minute."
     assert typed == {"response_type": "ephemeral", "text": unknown}
-    assert [text for _, _, text in desk.whispers] == [unknown]
+    assert [text for _, _, text in app.whispers] == [unknown]
     assert sent["errors"] == {"name": unknown}
-    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+    assert [entry.dialog for entry in app.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
 
 
 @pytest.mark.parametrize("team", ["", "warroom", "T0>", 7, ["T0"], {"id": "T0"}], ids=str)
-def test_a_workspace_that_cannot_be_read_is_not_let_through(desk: Desk, team: object) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_a_workspace_that_cannot_be_read_is_not_let_through(app: ListeningApp, team: object) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
     user = {"user": {"id": BOB, "team_id": team}}
 
-    assert desk.types(LINE, team_id=team)["text"] == "The command could not be read. Type it again."
-    assert desk.sends({**click("create"), **user}) == {}
-    assert "errors" in desk.sends({**form({}), **user})
-    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+    assert app.types(LINE, team_id=team)["text"] == "The command could not be read. Type it again."
+    assert app.sends({**click("create"), **user}) == {}
+    assert "errors" in app.sends({**form({}), **user})
+    assert [entry.dialog for entry in app.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
 
 
-def test_in_a_shared_channel_the_persons_workspace_counts_and_not_the_messages(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(access=Access(frozenset({HERE}), teams=frozenset({STRANGERS})))
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_in_a_shared_channel_the_persons_workspace_counts_and_not_the_messages(
+    open_app: Callable[..., ListeningApp],
+) -> None:
+    app = open_app(access=Access(frozenset({HERE}), teams=frozenset({STRANGERS})))
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    desk.sends({**click("create", team="T0THIRD"), "team": {"id": TEAM}, "team_id": TEAM})
-    assert "`T0THIRD`" in desk.whispers[0][2]
-    desk.sends({**click("create", team=STRANGERS, trigger="2"), "team": {"id": "T0THIRD"}})
-    assert [type(entry.dialog) for entry in desk.stored] == [Queued]
+    app.sends({**click("create", team="T0THIRD"), "team": {"id": TEAM}, "team_id": TEAM})
+    assert "`T0THIRD`" in app.whispers[0][2]
+    app.sends({**click("create", team=STRANGERS, trigger="2"), "team": {"id": "T0THIRD"}})
+    assert [type(entry.dialog) for entry in app.stored] == [Queued]
 
 
 @pytest.mark.parametrize(
@@ -171,27 +173,27 @@ def test_in_a_shared_channel_the_persons_workspace_counts_and_not_the_messages(o
     ids=lambda trouble: type(trouble).__name__,
 )
 def test_a_command_that_cannot_be_taken_is_told_to_the_person_alone(
-    desk: Desk, trouble: StateUnwritable | ShuttingDown
+    app: ListeningApp, trouble: StateUnwritable | ShuttingDown
 ) -> None:
-    desk.ledger.trouble = trouble
+    app.ledger.trouble = trouble
 
-    assert desk.types(LINE) == {"text": f"{trouble.message} {trouble.hint}", "response_type": "ephemeral"}
+    assert app.types(LINE) == {"text": f"{trouble.message} {trouble.hint}", "response_type": "ephemeral"}
 
 
-def test_a_bot_that_is_ending_takes_no_command(desk: Desk) -> None:
-    desk.jobs.closing.set()
+def test_a_bot_that_is_ending_takes_no_command(app: ListeningApp) -> None:
+    app.jobs.closing.set()
 
-    assert desk.types(LINE) == {
+    assert app.types(LINE) == {
         "text": "The bot is being restarted. Type the command again in a minute.",
         "response_type": "ephemeral",
     }
-    assert desk.stored == ()
+    assert app.stored == ()
 
 
-def test_a_defect_is_acknowledged_and_told(desk: Desk) -> None:
-    desk.ledger.trouble = RuntimeError("a defect")
+def test_a_defect_is_acknowledged_and_told(app: ListeningApp) -> None:
+    app.ledger.trouble = RuntimeError("a defect")
 
-    assert desk.types(LINE) == {"text": BROKEN, "response_type": "ephemeral"}
+    assert app.types(LINE) == {"text": BROKEN, "response_type": "ephemeral"}
 
 
 @pytest.mark.parametrize(
@@ -199,31 +201,33 @@ def test_a_defect_is_acknowledged_and_told(desk: Desk) -> None:
     [{"user_id": ""}, {"channel_id": "a channel"}, {"trigger_id": None}, {"text": "x" * 50_000}, {"response_url": 7}],
     ids=str,
 )
-def test_a_payload_that_is_not_understood_is_acknowledged_and_told(desk: Desk, fields: dict[str, object]) -> None:
-    assert desk.types(**{"text": LINE, **fields}) == {
+def test_a_payload_that_is_not_understood_is_acknowledged_and_told(
+    app: ListeningApp, fields: dict[str, object]
+) -> None:
+    assert app.types(**{"text": LINE, **fields}) == {
         "text": "The command could not be read. Type it again.",
         "response_type": "ephemeral",
     }
-    assert desk.stored == ()
+    assert app.stored == ()
 
 
-def test_the_acknowledgement_comes_once_and_after_everything_else(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_the_acknowledgement_comes_once_and_after_everything_else(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
     found: list[tuple[object, ...]] = []
 
-    class Noting(Ack):
+    class RecordingAck(Ack):
         def __init__(self) -> None:
             """Take nothing, unlike the SDK's own, which has no types."""
 
         def __call__(self, *_: object, **__: object) -> BoltResponse:
-            found.append((len(desk.stored), len(desk.screen.shown), len(desk.whispers)))
+            found.append((len(app.stored), len(app.screen.shown), len(app.whispers)))
             return BoltResponse(status=200)
 
     command = {"command": "/docker_image_create", "text": LINE, "user_id": ALICE, "team_id": TEAM, "channel_id": HERE}
-    desk.listeners._on_command(Noting(), {**command, "trigger_id": "1", "response_url": ""})
+    app.listeners._on_command(RecordingAck(), {**command, "trigger_id": "1", "response_url": ""})
     user = {"id": BOB, "team_id": TEAM}
     pressed = {"user": user, "channel": {"id": HERE}, "actions": [{"action_id": "keep", "value": "d-1"}]}
-    desk.listeners._on_click(Noting(), pressed)
+    app.listeners._on_click(RecordingAck(), pressed)
 
     assert found == [(2, 1, 0), (2, 1, 1)]
 
@@ -257,32 +261,32 @@ class AskedAccess(Access):
         return Access.refusal(self, actor, act)
 
 
-def guarded(open_desk: Callable[..., Desk], *, is_allowed: bool) -> tuple[Desk, list[tuple[Actor, Act]]]:
-    """Open a desk whose jobs break at every look into the ledger; return it with the questions that access gets."""
+def guarded(open_app: Callable[..., ListeningApp], *, is_allowed: bool) -> tuple[ListeningApp, list[tuple[Actor, Act]]]:
+    """Open an app whose jobs break at every look into the ledger; return it with the questions that access gets."""
     access = AskedAccess(frozenset({HERE}) if is_allowed else frozenset())
-    desk = open_desk(access=access)
-    desk.ledger.trouble = UNREADABLE
-    return desk, access.asked
+    app = open_app(access=access)
+    app.ledger.trouble = UNREADABLE
+    return app, access.asked
 
 
-def nothing_moved(desk: Desk) -> bool:
+def nothing_moved(app: ListeningApp) -> bool:
     """Tell whether no dialog, file, form or list was touched."""
-    desk.ledger.trouble = None
-    desk.forms.close()
-    return (desk.stored, desk.screen.shown, desk.screen.files, desk.views, desk.work.asked) == ((), [], [], [], [])
+    app.ledger.trouble = None
+    app.forms.close()
+    return (app.stored, app.screen.shown, app.screen.files, app.views, app.work.asked) == ((), [], [], [], [])
 
 
 @pytest.mark.parametrize("choice", [None, "0"], ids=["button", "menu"])
 @pytest.mark.parametrize("action", BY_ACTION)
 @pytest.mark.parametrize(("is_allowed", "told"), [(False, NOWHERE), (True, BROKEN)], ids=["refused", "allowed"])
 def test_no_button_and_no_menu_reaches_the_jobs_unless_access_allows_it(
-    open_desk: Callable[..., Desk], action: str, choice: str | None, told: str, *, is_allowed: bool
+    open_app: Callable[..., ListeningApp], action: str, choice: str | None, told: str, *, is_allowed: bool
 ) -> None:
-    desk, asked = guarded(open_desk, is_allowed=is_allowed)
+    app, asked = guarded(open_app, is_allowed=is_allowed)
 
-    assert desk.clicks(action, choice=choice) == told
+    assert app.clicks(action, choice=choice) == told
     assert asked == [(Actor(BOB, HERE, TEAM), PressButton(action))]
-    assert nothing_moved(desk)
+    assert nothing_moved(app)
 
 
 @pytest.mark.parametrize(
@@ -291,19 +295,19 @@ def test_no_button_and_no_menu_reaches_the_jobs_unless_access_allows_it(
 )
 @pytest.mark.parametrize(("is_allowed", "told"), [(False, NOWHERE), (True, BROKEN)], ids=["refused", "allowed"])
 def test_no_form_reaches_the_jobs_unless_access_allows_it(
-    open_desk: Callable[..., Desk], callback: str, edits: DialogId | None, told: str, *, is_allowed: bool
+    open_app: Callable[..., ListeningApp], callback: str, edits: DialogId | None, told: str, *, is_allowed: bool
 ) -> None:
-    desk, asked = guarded(open_desk, is_allowed=is_allowed)
+    app, asked = guarded(open_app, is_allowed=is_allowed)
 
-    answer = desk.sends(form(GOOD_FIELDS[callback], FormContext(HERE, edits=edits), callback=callback))
+    answer = app.sends(form(GOOD_FIELDS[callback], FormContext(HERE, edits=edits), callback=callback))
 
     assert list(answer["errors"].values()) == [told]
     assert asked == [(Actor(BOB, HERE, TEAM), SendForm(FORM_COMMANDS[callback]))]
-    assert nothing_moved(desk)
+    assert nothing_moved(app)
 
 
-def test_access_is_tested_with_every_form(desk: Desk) -> None:
-    known = {submission.callback: submission.command for submission in desk.listeners._submissions}
+def test_access_is_tested_with_every_form(app: ListeningApp) -> None:
+    known = {submission.callback: submission.command for submission in app.listeners._submissions}
 
     assert known == FORM_COMMANDS
     assert set(GOOD_FIELDS) == set(known)
@@ -312,56 +316,56 @@ def test_access_is_tested_with_every_form(desk: Desk) -> None:
 @pytest.mark.parametrize("text", ["", "help", "name=a", "image=a"])
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_no_command_gets_form_or_help_or_jobs_unless_access_allows_it(
-    open_desk: Callable[..., Desk], command: Command, text: str
+    open_app: Callable[..., ListeningApp], command: Command, text: str
 ) -> None:
-    desk, asked = guarded(open_desk, is_allowed=False)
+    app, asked = guarded(open_app, is_allowed=False)
     opens_form = command.has_form and not text
 
-    assert desk.types(text, command=command.name) == {"response_type": "ephemeral", "text": NOWHERE}
+    assert app.types(text, command=command.name) == {"response_type": "ephemeral", "text": NOWHERE}
     assert asked == [
         (Actor(ALICE, HERE, TEAM), OpenForm(command.name) if opens_form else TypeCommand(command.name)),
     ]
-    assert nothing_moved(desk)
+    assert nothing_moved(app)
 
 
 # ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_click_that_counts_needs_no_words(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_a_click_that_counts_needs_no_words(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    assert desk.clicks("create") == ""
-    (entry,) = desk.stored
+    assert app.clicks("create") == ""
+    (entry,) = app.stored
     assert entry.dialog == Queued(ASKED, PROPOSAL, BOB, position=1)
 
 
-def test_the_second_click_hears_that_it_is_decided(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
-    desk.clicks("create")
+def test_the_second_click_hears_that_it_is_decided(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    app.clicks("create")
 
-    assert desk.clicks("cancel", user=ALICE) == "Already decided. The dialog shows the decision."
+    assert app.clicks("cancel", user=ALICE) == "Already decided. The dialog shows the decision."
 
 
 @pytest.mark.parametrize("dialog", [Expired(ASKED, 1800), UnderReview(ASKED, PROPOSAL, NOW - timedelta(seconds=1))])
-def test_a_click_after_the_time_hears_that_it_is_over(desk: Desk, dialog: Dialog) -> None:
-    desk.keep(dialog)
+def test_a_click_after_the_time_hears_that_it_is_over(app: ListeningApp, dialog: Dialog) -> None:
+    app.keep(dialog)
 
-    assert desk.clicks("create") == "This proposal has expired. Type the command again for a new one."
+    assert app.clicks("create") == "This proposal has expired. Type the command again for a new one."
 
 
 @pytest.mark.parametrize("button", BY_ACTION)
-def test_a_click_on_a_dialog_that_nobody_knows_says_so(desk: Desk, button: str) -> None:
-    assert desk.clicks(button, "never-heard") == "This dialog is no longer available. Type the command again."
+def test_a_click_on_a_dialog_that_nobody_knows_says_so(app: ListeningApp, button: str) -> None:
+    assert app.clicks(button, "never-heard") == "This dialog is no longer available. Type the command again."
 
 
 DECIDING = [control.action for control in CONTROLS if isinstance(control.does, Decide)]
 
 
 @pytest.mark.parametrize("button", DECIDING)
-def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: str) -> None:
+def test_every_click_in_every_stage_is_acknowledged(app: ListeningApp, button: str) -> None:
     for number, dialog in enumerate(EVERY_KIND):
-        desk.keep(_renamed(dialog, f"k-{number}"))
-        note = desk.clicks(button, f"k-{number}")
+        app.keep(_renamed(dialog, f"k-{number}"))
+        note = app.clicks(button, f"k-{number}")
         assert note in {
             "",
             "Already decided. The dialog shows the decision.",
@@ -370,25 +374,25 @@ def test_every_click_in_every_stage_is_acknowledged(desk: Desk, button: str) -> 
 
 
 @pytest.mark.parametrize("button", ["create", "log", "edit"])
-def test_a_click_by_somebody_who_may_not_changes_nothing(open_desk: Callable[..., Desk], button: str) -> None:
-    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_a_click_by_somebody_who_may_not_changes_nothing(open_app: Callable[..., ListeningApp], button: str) -> None:
+    app = open_app(access=Access(frozenset({HERE}), frozenset({ALICE})))
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    note = desk.clicks(button, user="U0MALLORY")
+    note = app.clicks(button, user="U0MALLORY")
 
     assert "`U0MALLORY`" in note
     assert "`WARROOM_ALLOWED_USERS`" in note
-    assert isinstance(desk.stored[0].dialog, UnderReview)
-    assert desk.screen.files == []
-    desk.forms.close()
-    assert desk.views == []
+    assert isinstance(app.stored[0].dialog, UnderReview)
+    assert app.screen.files == []
+    app.forms.close()
+    assert app.views == []
 
 
-def test_a_click_in_a_channel_that_is_not_allowed_changes_nothing(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_a_click_in_a_channel_that_is_not_allowed_changes_nothing(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    assert "`C0ELSEWHERE`" in desk.clicks("create", channel="C0ELSEWHERE")
-    assert isinstance(desk.stored[0].dialog, UnderReview)
+    assert "`C0ELSEWHERE`" in app.clicks("create", channel="C0ELSEWHERE")
+    assert isinstance(app.stored[0].dialog, UnderReview)
 
 
 @pytest.mark.parametrize("button", ["create", "log"])
@@ -399,18 +403,18 @@ def test_a_click_in_a_channel_that_is_not_allowed_changes_nothing(desk: Desk) ->
         (RuntimeError("a defect"), BROKEN),
     ],
 )
-def test_trouble_with_a_click_is_whispered(desk: Desk, button: str, trouble: Exception, note: str) -> None:
-    desk.ledger.trouble = trouble
+def test_trouble_with_a_click_is_whispered(app: ListeningApp, button: str, trouble: Exception, note: str) -> None:
+    app.ledger.trouble = trouble
 
-    assert desk.clicks(button) == note
+    assert app.clicks(button) == note
 
 
 @pytest.mark.parametrize(
     "odd", [{"channel": None}, {"user": {"id": "bob"}}, {"actions": [{"action_id": "log", "value": ["d-1"]}]}], ids=str
 )
-def test_a_click_that_is_not_understood_is_acknowledged(desk: Desk, odd: dict[str, object]) -> None:
-    assert desk.sends({**click("log"), **odd}) == {}
-    assert desk.whispers == []
+def test_a_click_that_is_not_understood_is_acknowledged(app: ListeningApp, odd: dict[str, object]) -> None:
+    assert app.sends({**click("log"), **odd}) == {}
+    assert app.whispers == []
 
 
 # ── Buttons that show something ─────────────────────────────────────────────────────────────────────────────────────
@@ -424,59 +428,61 @@ def test_a_click_that_is_not_understood_is_acknowledged(desk: Desk, odd: dict[st
         ("show_dockerfile", "dockerfile", "Dockerfile"),
     ],
 )
-def test_a_button_puts_its_file_into_the_thread_once(desk: Desk, button: str, kind: str, name: str) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_a_button_puts_its_file_into_the_thread_once(app: ListeningApp, button: str, kind: str, name: str) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    assert desk.clicks(button) == ""
-    ((dialog, file),) = desk.screen.files
+    assert app.clicks(button) == ""
+    ((dialog, file),) = app.screen.files
     assert (dialog, file.kind, file.name) == ("d-1", kind, name)
 
-    desk.ledger.set_attached(DialogId("d-1"), kind)
-    assert desk.clicks(button) == f"`{name}` is in the thread."
-    assert len(desk.screen.files) == 1
+    app.ledger.set_attached(DialogId("d-1"), kind)
+    assert app.clicks(button) == f"`{name}` is in the thread."
+    assert len(app.screen.files) == 1
 
 
-def test_the_log_button_gives_the_log_so_far(desk: Desk) -> None:
-    desk.keep(Running(ASKED, PROPOSAL, BOB, PROGRESS))
-    assert desk.clicks("log") == "Nothing to show yet."
+def test_the_log_button_gives_the_log_so_far(app: ListeningApp) -> None:
+    app.keep(Running(ASKED, PROPOSAL, BOB, PROGRESS))
+    assert app.clicks("log") == "Nothing to show yet."
 
-    JobLogFiles(desk.folder / "logs", str).write(DialogId("d-1"), "Collecting mechanize")
-    assert desk.clicks("log") == ""
-    assert desk.screen.files == [
+    JobLogFiles(app.folder / "logs", str).write(DialogId("d-1"), "Collecting mechanize")
+    assert app.clicks("log") == ""
+    assert app.screen.files == [
         (DialogId("d-1"), Attachment("log", "build-d-1.log", "The whole log", "Collecting mechanize\n"))
     ]
 
 
-def test_a_dialog_without_a_proposal_has_nothing_to_show(desk: Desk) -> None:
-    desk.keep(Expired(ASKED, 1800))
+def test_a_dialog_without_a_proposal_has_nothing_to_show(app: ListeningApp) -> None:
+    app.keep(Expired(ASKED, 1800))
 
-    assert desk.clicks("show_packages") == "Nothing to show yet."
+    assert app.clicks("show_packages") == "Nothing to show yet."
 
 
 # ── Forms ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\t\xa0"])
-def test_a_command_without_arguments_opens_an_empty_form_and_shows_nothing_to_the_room(desk: Desk, text: str) -> None:
-    assert desk.types(text) == {}
+def test_a_command_without_arguments_opens_an_empty_form_and_shows_nothing_to_the_room(
+    app: ListeningApp, text: str
+) -> None:
+    assert app.types(text) == {}
 
-    trigger, view = desk.opened
+    trigger, view = app.opened
     assert (trigger, view) == ("1.2.abc", create_form(CONTEXT, {}, BASES))
-    assert desk.stored == ()
-    assert desk.whispers == []
+    assert app.stored == ()
+    assert app.whispers == []
 
 
 @pytest.mark.parametrize("text", [LINE, "name=a", "nam=a", "hello"])
-def test_whoever_typed_something_sees_no_form(desk: Desk, text: str) -> None:
-    assert desk.types(text) != {}
+def test_whoever_typed_something_sees_no_form(app: ListeningApp, text: str) -> None:
+    assert app.types(text) != {}
 
-    desk.forms.close()
-    assert desk.views == []
+    app.forms.close()
+    assert app.views == []
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_says_how_it_is_used(desk: Desk, command: Command) -> None:
-    answer = desk.types("help", command=command.name)
+def test_every_command_says_how_it_is_used(app: ListeningApp, command: Command) -> None:
+    answer = app.types("help", command=command.name)
 
     assert answer["response_type"] == "ephemeral"
     assert answer["text"].startswith(f"{command.description}.")
@@ -485,35 +491,35 @@ def test_every_command_says_how_it_is_used(desk: Desk, command: Command) -> None
     assert [example.replace("&gt;", ">") for example in examples] == [
         f"{command.name} {example}".strip() for example in command.examples
     ]
-    assert desk.stored == ()
+    assert app.stored == ()
 
 
-def test_a_command_without_arguments_says_so(desk: Desk) -> None:
-    assert desk.types("help", command="/docker_images")["text"] == (
+def test_a_command_without_arguments_says_so(app: ListeningApp) -> None:
+    assert app.types("help", command="/docker_images")["text"] == (
         "List the Docker images. It takes no arguments:\n```\n/docker_images\n```"
     )
 
 
 @pytest.mark.parametrize("text", ["", "   ", "python", "all=true", "page=2 «»", "\u202e"])
-def test_the_list_is_shown_whatever_is_typed_behind_it(desk: Desk, text: str) -> None:
-    assert desk.types(text, command="/docker_images")["response_type"] == "in_channel"
+def test_the_list_is_shown_whatever_is_typed_behind_it(app: ListeningApp, text: str) -> None:
+    assert app.types(text, command="/docker_images")["response_type"] == "in_channel"
 
-    (entry,) = desk.stored
+    (entry,) = app.stored
     assert entry.dialog.asked.line == f"/docker_images {text}".rstrip()
 
 
 @pytest.mark.parametrize("name", ["details", "roll_back", "remove"])
-def test_what_buttons_ask_for_cannot_be_typed(desk: Desk, name: str) -> None:
+def test_what_buttons_ask_for_cannot_be_typed(app: ListeningApp, name: str) -> None:
     body = {"command": f"/{name}", "text": "image=a", "user_id": ALICE, "channel_id": HERE, "trigger_id": "1.2.abc"}
     asked = BoltRequest(body={**body, "response_url": "", "team_id": "T0"}, mode="socket_mode")
 
-    assert desk.app.dispatch(asked).status == 404
-    assert desk.stored == ()
+    assert app.app.dispatch(asked).status == 404
+    assert app.stored == ()
 
 
 @pytest.mark.parametrize("text", ["help", " HELP ", "-h", "--help", "?"])
-def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: Desk, text: str) -> None:
-    answer = desk.types(text)
+def test_help_gives_the_usage_with_examples_to_the_person_alone(app: ListeningApp, text: str) -> None:
+    answer = app.types(text)
 
     assert answer["response_type"] == "ephemeral"
     assert "`/docker_image_create name=example_name dependencies=mechanize packages=wget [base=" in answer["text"]
@@ -522,68 +528,68 @@ def test_help_gives_the_usage_with_examples_to_the_person_alone(desk: Desk, text
     assert len(examples) >= 2
     for example in examples:
         assert isinstance(Router().parse(example.replace("&gt;", ">")), CreateImage)
-    assert desk.stored == ()
-    desk.forms.close()
-    assert desk.views == []
+    assert app.stored == ()
+    app.forms.close()
+    assert app.views == []
 
 
-def test_who_may_not_gets_no_form(desk: Desk) -> None:
-    assert "WARROOM_ALLOWED_CHANNELS" in desk.types("", channel_id="C0ELSEWHERE")["text"]
+def test_who_may_not_gets_no_form(app: ListeningApp) -> None:
+    assert "WARROOM_ALLOWED_CHANNELS" in app.types("", channel_id="C0ELSEWHERE")["text"]
 
-    desk.forms.close()
-    assert desk.views == []
+    app.forms.close()
+    assert app.views == []
 
 
-def test_a_form_that_is_sent_is_taken_like_the_line_that_means_the_same(desk: Desk) -> None:
-    assert desk.fills_in(FILLED) == {}
+def test_a_form_that_is_sent_is_taken_like_the_line_that_means_the_same(app: ListeningApp) -> None:
+    assert app.fills_in(FILLED) == {}
 
-    (entry,) = desk.stored
+    (entry,) = app.stored
     line = "/docker_image_create name=my/tool dependencies=requests[socks]>=2,ldap3 packages=wget,curl base=a/b:1"
     assert entry.dialog.asked == Asked(
         DialogId("new-1"), Router().parse(line), "/docker_image_create", line, BOB, HERE, NOW, team=TEAM
     )
     assert (entry.trigger, entry.response_url) == ("5.6.ghi", "https://hooks.slack.invalid/1")
-    assert desk.screen.shown == [entry.dialog]
+    assert app.screen.shown == [entry.dialog]
 
 
-def test_a_base_is_picked_from_the_menu_unless_another_one_is_typed(desk: Desk) -> None:
+def test_a_base_is_picked_from_the_menu_unless_another_one_is_typed(app: ListeningApp) -> None:
     picked = {"value": {"type": "static_select", "selected_option": {"value": "localbase:1"}}}
     nothing = {"value": {"type": "plain_text_input", "value": None}}
     other = {"value": {"type": "plain_text_input", "value": "other:2"}}
     name = {"value": {"type": "plain_text_input", "value": "a"}}
 
     for base in (nothing, other):
-        assert desk.sends(form({"name": name, "local_base": picked, "base": base})) == {}
+        assert app.sends(form({"name": name, "local_base": picked, "base": base})) == {}
 
-    assert [entry.dialog.asked.line for entry in desk.stored] == [
+    assert [entry.dialog.asked.line for entry in app.stored] == [
         "/docker_image_create name=a base=localbase:1",
         "/docker_image_create name=a base=other:2",
     ]
 
 
-def test_every_wrong_field_is_told_beside_it(desk: Desk) -> None:
-    errors = desk.fills_in({**FILLED, "name": "My/Tool", "packages": "wget; reboot"})
+def test_every_wrong_field_is_told_beside_it(app: ListeningApp) -> None:
+    errors = app.fills_in({**FILLED, "name": "My/Tool", "packages": "wget; reboot"})
 
     assert errors == {
         "name": "`My/Tool` is not an image name. Docker takes lower case only.",
         "packages": "`wget;reboot` holds a semicolon. Separate packages by commas.",
     }
-    assert desk.stored == ()
+    assert app.stored == ()
 
 
-def test_a_form_that_is_too_long_for_a_line_is_told_at_its_longest_field(desk: Desk) -> None:
+def test_a_form_that_is_too_long_for_a_line_is_told_at_its_longest_field(app: ListeningApp) -> None:
     many = ", ".join(f"package-number-{number}" for number in range(150))
 
-    errors = desk.fills_in({**FILLED, "dependencies": many})
+    errors = app.fills_in({**FILLED, "dependencies": many})
 
     assert list(errors) == ["dependencies"]
     assert "is too long" in errors["dependencies"]
 
 
-def test_what_is_told_beside_a_field_holds_no_secret_and_is_not_endless(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(redact=lambda text: text.replace("hunter2", "[redacted]"))
+def test_what_is_told_beside_a_field_holds_no_secret_and_is_not_endless(open_app: Callable[..., ListeningApp]) -> None:
+    app = open_app(redact=lambda text: text.replace("hunter2", "[redacted]"))
 
-    errors = desk.fills_in({"name": "Hunter/hunter2!", "packages": "-" * 3_000})
+    errors = app.fills_in({"name": "Hunter/hunter2!", "packages": "-" * 3_000})
 
     assert "hunter2" not in str(errors)
     assert "[redacted]" in errors["name"]
@@ -595,25 +601,25 @@ def test_what_is_told_beside_a_field_holds_no_secret_and_is_not_endless(open_des
     [("U0MALLORY", HERE, "WARROOM_ALLOWED_USERS"), (ALICE, "C0ELSEWHERE", "WARROOM_ALLOWED_CHANNELS")],
 )
 def test_a_form_of_somebody_who_may_not_is_refused(
-    open_desk: Callable[..., Desk], user: str, channel: str, setting: str
+    open_app: Callable[..., ListeningApp], user: str, channel: str, setting: str
 ) -> None:
-    desk = open_desk(access=Access(frozenset({HERE}), frozenset({ALICE})))
+    app = open_app(access=Access(frozenset({HERE}), frozenset({ALICE})))
 
-    errors = desk.fills_in(FILLED, FormContext(channel), user=user)
+    errors = app.fills_in(FILLED, FormContext(channel), user=user)
 
     assert setting in errors["name"]
-    assert desk.stored == ()
+    assert app.stored == ()
 
 
 @pytest.mark.parametrize("context", ["", "null", "{", '{"channel": "general"}', '{"channel": 7}', "x" * 4_000])
-def test_a_form_that_is_not_ours_is_told(desk: Desk, context: str) -> None:
-    assert desk.fills_in(FILLED, context) == {"name": "This form has expired. Close it and type the command again."}
-    assert desk.stored == ()
+def test_a_form_that_is_not_ours_is_told(app: ListeningApp, context: str) -> None:
+    assert app.fills_in(FILLED, context) == {"name": "This form has expired. Close it and type the command again."}
+    assert app.stored == ()
 
 
 @pytest.mark.parametrize("state", [None, [], {"name": None}, {"name": {"value": {"value": 7}}}], ids=str)
-def test_a_form_that_is_not_understood_is_told(desk: Desk, state: object) -> None:
-    answer = desk.sends(form(state))
+def test_a_form_that_is_not_understood_is_told(app: ListeningApp, state: object) -> None:
+    answer = app.sends(form(state))
 
     assert answer["errors"] == {"name": "This form has expired. Close it and type the command again."}
 
@@ -625,20 +631,20 @@ def test_a_form_that_is_not_understood_is_told(desk: Desk, state: object) -> Non
         (RuntimeError("a defect"), BROKEN),
     ],
 )
-def test_trouble_with_a_form_is_told_in_it(desk: Desk, trouble: Exception, told: str) -> None:
-    desk.ledger.trouble = trouble
+def test_trouble_with_a_form_is_told_in_it(app: ListeningApp, trouble: Exception, told: str) -> None:
+    app.ledger.trouble = trouble
 
-    assert desk.fills_in(FILLED) == {"name": told}
+    assert app.fills_in(FILLED) == {"name": told}
 
 
-def test_a_bot_that_is_ending_takes_no_form_and_leaves_the_review(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
-    desk.jobs.closing.set()
+def test_a_bot_that_is_ending_takes_no_form_and_leaves_the_review(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    app.jobs.closing.set()
 
-    errors = desk.fills_in(FILLED, FormContext(HERE, edits=DialogId("d-1")))
+    errors = app.fills_in(FILLED, FormContext(HERE, edits=DialogId("d-1")))
 
     assert errors == {"name": "The bot is being restarted. Type the command again in a minute."}
-    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+    assert [entry.dialog for entry in app.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
 
 
 # ── Edit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -646,11 +652,11 @@ def test_a_bot_that_is_ending_takes_no_form_and_leaves_the_review(desk: Desk) ->
 OF_D_1 = FormContext(HERE, edits=DialogId("d-1"))
 
 
-def test_edit_opens_the_form_of_what_is_under_review(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_edit_opens_the_form_of_what_is_under_review(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    assert desk.clicks("edit") == ""
-    trigger, view = desk.opened
+    assert app.clicks("edit") == ""
+    trigger, view = app.opened
     assert trigger == "3.4.def"
     assert view == create_form(
         OF_D_1,
@@ -662,54 +668,54 @@ def test_edit_opens_the_form_of_what_is_under_review(desk: Desk) -> None:
         },
         BASES,
     )
-    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+    assert [entry.dialog for entry in app.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
 
 
-def test_an_edited_form_makes_a_new_proposal_and_cancels_the_old_one(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_an_edited_form_makes_a_new_proposal_and_cancels_the_old_one(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    assert desk.fills_in(FILLED, OF_D_1) == {}
+    assert app.fills_in(FILLED, OF_D_1) == {}
 
-    (entry,) = desk.stored
+    (entry,) = app.stored
     assert (entry.id, entry.dialog.asked.user) == ("new-1", BOB)
-    assert desk.screen.shown == [Cancelled(ASKED, BOB), entry.dialog]
+    assert app.screen.shown == [Cancelled(ASKED, BOB), entry.dialog]
 
 
-def test_an_edited_form_with_a_fault_cancels_nothing(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
+def test_an_edited_form_with_a_fault_cancels_nothing(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
 
-    assert list(desk.fills_in({"name": "A"}, OF_D_1)) == ["name"]
-    assert [entry.dialog for entry in desk.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
+    assert list(app.fills_in({"name": "A"}, OF_D_1)) == ["name"]
+    assert [entry.dialog for entry in app.stored] == [UnderReview(ASKED, PROPOSAL, LATER)]
 
 
-def test_an_edited_form_that_is_sent_twice_makes_one_proposal(desk: Desk) -> None:
-    desk.keep(UnderReview(ASKED, PROPOSAL, LATER))
-    desk.fills_in(FILLED, OF_D_1)
+def test_an_edited_form_that_is_sent_twice_makes_one_proposal(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    app.fills_in(FILLED, OF_D_1)
 
-    assert "Already decided" in desk.fills_in(FILLED, OF_D_1)["name"]
-    assert len(desk.stored) == 1
+    assert "Already decided" in app.fills_in(FILLED, OF_D_1)["name"]
+    assert len(app.stored) == 1
 
 
 @pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
-def test_edit_of_what_is_not_under_review_is_told_before_and_after(desk: Desk, dialog: Dialog) -> None:
+def test_edit_of_what_is_not_under_review_is_told_before_and_after(app: ListeningApp, dialog: Dialog) -> None:
     if isinstance(dialog, UnderReview):
         dialog = replace(dialog, expires=NOW)
-    desk.keep(dialog)
+    app.keep(dialog)
     has_expired = isinstance(dialog, UnderReview | Expired)
     said = "This proposal has expired." if has_expired else "Already decided. The dialog shows the decision."
 
-    assert desk.clicks("edit").startswith(said)
-    error = desk.fills_in(FILLED, OF_D_1)["name"]
+    assert app.clicks("edit").startswith(said)
+    error = app.fills_in(FILLED, OF_D_1)["name"]
 
     assert error.startswith(said)
     assert error.endswith("Close this form: it changes nothing.")
-    assert {entry.id for entry in desk.stored} <= {"d-1"}
-    desk.forms.close()
-    assert desk.views == []
+    assert {entry.id for entry in app.stored} <= {"d-1"}
+    app.forms.close()
+    assert app.views == []
 
 
-def test_a_form_that_edits_what_nobody_knows_is_told(desk: Desk) -> None:
-    assert desk.fills_in(FILLED, OF_D_1)["name"].startswith("This dialog is no longer available.")
+def test_a_form_that_edits_what_nobody_knows_is_told(app: ListeningApp) -> None:
+    assert app.fills_in(FILLED, OF_D_1)["name"].startswith("This dialog is no longer available.")
 
 
 def _renamed(dialog: Dialog, name: str) -> Dialog:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.tags import Tag
 
 from commands.errors import Problem, ResolutionFailed
 from commands.model.images import Platform, PythonRuntime
@@ -30,8 +31,8 @@ def lock(*wheels: str, sdist: str = "", name: str = "pkg", version: str = "1.0")
     return f'{BEGIN}[[packages]]\nname = "{name}"\nversion = "{version}"\n{source}{listed}'
 
 
-def chosen(text: str, tags: Sequence[object] = GLIBC) -> str:
-    (package,) = read_lock(text, requested={"pkg"}, tags=tags)  # type: ignore[arg-type]  # tags, whatever they are
+def chosen(text: str, tags: Sequence[Tag] = GLIBC) -> str:
+    (package,) = read_lock(text, requested={"pkg"}, tags=tags)
     return package.file.name
 
 

@@ -19,7 +19,7 @@ def encoded(login: str) -> dict[str, str]:
     return {"auth": base64.b64encode(login.encode()).decode()}
 
 
-class Machine:
+class LoginFolders:
     """A user's folder with a configuration, and a folder with programs."""
 
     def __init__(self, folder: Path) -> None:
@@ -42,15 +42,15 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine(tmp_path: Path) -> LoginFolders:
+    return LoginFolders(tmp_path)
 
 
 def told(username: str, secret: str) -> str:
     return f"echo '{json.dumps({'ServerURL': 'x', 'Username': username, 'Secret': secret})}'"
 
 
-def test_a_machine_without_a_configuration_has_no_login(machine: Machine) -> None:
+def test_a_machine_without_a_configuration_has_no_login(machine: LoginFolders) -> None:
     assert machine.logins.find("docker.io") is None
     assert machine.logins.header("docker.io") == {}
 
@@ -65,32 +65,32 @@ def test_a_machine_without_a_configuration_has_no_login(machine: Machine) -> Non
         ("https://r.test/v2/", "r.test"),
     ],
 )
-def test_a_login_of_the_file_is_found_for_its_registry(machine: Machine, key: str, registry: str) -> None:
+def test_a_login_of_the_file_is_found_for_its_registry(machine: LoginFolders, key: str, registry: str) -> None:
     machine.write(auths={"other.test": encoded("x:y"), key: encoded(f"somebody:{SECRET}:more")})
 
     assert machine.logins.find(registry) == Login("somebody", f"{SECRET}:more")
 
 
 @pytest.mark.parametrize("registry", ["r.test", "r.test:5001", "sub.r.test:5000", "docker.io", "test:5000"])
-def test_no_other_registry_gets_a_login(machine: Machine, registry: str) -> None:
+def test_no_other_registry_gets_a_login(machine: LoginFolders, registry: str) -> None:
     machine.write(auths={"r.test:5000": encoded(f"somebody:{SECRET}")})
 
     assert machine.logins.find(registry) is None
 
 
-def test_an_identity_token_takes_the_place_of_name_and_password(machine: Machine) -> None:
+def test_an_identity_token_takes_the_place_of_name_and_password(machine: LoginFolders) -> None:
     machine.write(auths={"r.test": {**encoded("somebody:x"), "identitytoken": SECRET}})
 
     assert machine.logins.find("r.test") == Login("", "", SECRET)
 
 
-def test_an_empty_entry_is_no_login(machine: Machine) -> None:
+def test_an_empty_entry_is_no_login(machine: LoginFolders) -> None:
     machine.write(auths={"r.test": {}})
 
     assert machine.logins.find("r.test") is None
 
 
-def test_a_login_counts_from_the_moment_it_is_made(machine: Machine) -> None:
+def test_a_login_counts_from_the_moment_it_is_made(machine: LoginFolders) -> None:
     assert machine.logins.find("r.test") is None
 
     machine.write(auths={"r.test": encoded("somebody:1")})
@@ -98,7 +98,7 @@ def test_a_login_counts_from_the_moment_it_is_made(machine: Machine) -> None:
     assert machine.logins.find("r.test") == Login("somebody", "1")
 
 
-def test_the_store_is_asked_for_this_registry_alone(machine: Machine) -> None:
+def test_the_store_is_asked_for_this_registry_alone(machine: LoginFolders) -> None:
     machine.write(credsStore="test", auths={"r.test": {}, "other.test": {}})
     machine.install(told("somebody", SECRET))
 
@@ -106,7 +106,7 @@ def test_the_store_is_asked_for_this_registry_alone(machine: Machine) -> None:
     assert machine.asked.read_text() == "get r.test\n"
 
 
-def test_the_hub_has_its_own_address_in_a_store(machine: Machine) -> None:
+def test_the_hub_has_its_own_address_in_a_store(machine: LoginFolders) -> None:
     machine.write(credsStore="test")
     machine.install(told("<token>", SECRET))
 
@@ -114,7 +114,7 @@ def test_the_hub_has_its_own_address_in_a_store(machine: Machine) -> None:
     assert machine.asked.read_text() == f"get {HUB}\n"
 
 
-def test_a_registrys_own_helper_counts_more_than_the_store(machine: Machine) -> None:
+def test_a_registrys_own_helper_counts_more_than_the_store(machine: LoginFolders) -> None:
     machine.write(credsStore="missing", credHelpers={"r.test": "test"})
     machine.install(told("somebody", SECRET))
 
@@ -122,7 +122,7 @@ def test_a_registrys_own_helper_counts_more_than_the_store(machine: Machine) -> 
 
 
 @pytest.mark.parametrize("script", ["echo credentials not found in native keychain; exit 1", told("", ""), "echo '{}'"])
-def test_a_store_that_has_nothing_leaves_the_file(machine: Machine, script: str) -> None:
+def test_a_store_that_has_nothing_leaves_the_file(machine: LoginFolders, script: str) -> None:
     machine.write(credsStore="test", auths={"r.test": encoded("somebody:1")})
     machine.install(script)
 
@@ -139,7 +139,7 @@ def test_a_store_that_has_nothing_leaves_the_file(machine: Machine, script: str)
         ("kill -9 $$", "failed with exit code -9"),
     ],
 )
-def test_a_helper_that_fails_is_told_without_what_it_said(machine: Machine, script: str, how: str) -> None:
+def test_a_helper_that_fails_is_told_without_what_it_said(machine: LoginFolders, script: str, how: str) -> None:
     machine.write(credsStore="test")
     machine.install(script)
 
@@ -152,7 +152,7 @@ def test_a_helper_that_fails_is_told_without_what_it_said(machine: Machine, scri
     assert SECRET not in repr(problem.value) + str(problem.value.details) + problem.value.hint
 
 
-def test_a_helper_that_is_not_installed_is_named_with_the_file_that_names_it(machine: Machine) -> None:
+def test_a_helper_that_is_not_installed_is_named_with_the_file_that_names_it(machine: LoginFolders) -> None:
     machine.write(credsStore="gone")
 
     with pytest.raises(Misconfigured) as problem:
@@ -164,7 +164,7 @@ def test_a_helper_that_is_not_installed_is_named_with_the_file_that_names_it(mac
     assert "credsStore" in problem.value.hint
 
 
-def test_a_program_that_is_none_is_told_as_such(machine: Machine) -> None:
+def test_a_program_that_is_none_is_told_as_such(machine: LoginFolders) -> None:
     machine.write(credsStore="test")
     program = machine.programs / "docker-credential-test"
     program.write_bytes(b"\x7fELF")
@@ -175,7 +175,7 @@ def test_a_program_that_is_none_is_told_as_such(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("auth", ["%%%", "c29tZWJvZHk=", "/w==", "zwölf"])
-def test_an_entry_that_is_no_login_is_told_with_its_file(machine: Machine, auth: str) -> None:
+def test_an_entry_that_is_no_login_is_told_with_its_file(machine: LoginFolders, auth: str) -> None:
     machine.write(auths={"r.test": {"auth": auth}})
 
     with pytest.raises(Misconfigured) as problem:
@@ -187,14 +187,14 @@ def test_an_entry_that_is_no_login_is_told_with_its_file(machine: Machine, auth:
 
 
 @pytest.mark.parametrize("content", ["", "<html>", "{}", '{"auths": null}', '{"credHelpers": {}, "credsStore": ""}'])
-def test_a_file_without_logins_has_none(machine: Machine, content: str) -> None:
+def test_a_file_without_logins_has_none(machine: LoginFolders, content: str) -> None:
     machine.config.write_text(content)
 
     assert machine.logins.find("r.test") is None
 
 
 @pytest.mark.parametrize("content", ["[]", "7", "null", '{"auths": {"r.test": 7}}', '{"credHelpers": ["r.test"]}'])
-def test_a_file_of_another_shape_is_named(machine: Machine, content: str) -> None:
+def test_a_file_of_another_shape_is_named(machine: LoginFolders, content: str) -> None:
     machine.config.write_text(content)
 
     with pytest.raises(Misconfigured) as problem:
@@ -219,7 +219,7 @@ def test_a_login_shows_no_secret_when_it_is_written_down() -> None:
     ],
 )
 def test_a_daemon_is_given_the_login_of_the_registry(
-    machine: Machine, registry: str, auths: dict[str, object], words: dict[str, str]
+    machine: LoginFolders, registry: str, auths: dict[str, object], words: dict[str, str]
 ) -> None:
     machine.write(auths=auths)
 

@@ -233,7 +233,7 @@ def test_a_secret_is_known_however_it_is_quoted(quoted: str) -> None:
     assert "rd" not in Redactor(['päss/w+rd&<"\\x'])(quoted)
 
 
-class Holder:
+class SecretHolder:
     """Something that is logged as an object, and shows a secret when it is written out."""
 
     def __init__(self, secret: str) -> None:
@@ -266,7 +266,7 @@ PLACES: dict[str, Callable[[str], object]] = {
     "key": lambda secret: structlog.get_logger("bot.x").info("e", **{f"k{secret}": 1}),
     "nested": lambda secret: structlog.get_logger("bot.x").info("e", value={"a": [{secret: (secret, {secret})}]}),
     "bytes": lambda secret: structlog.get_logger("bot.x").info("e", value=secret.encode()),
-    "object": lambda secret: structlog.get_logger("bot.x").info("e", value=Holder(secret)),
+    "object": lambda secret: structlog.get_logger("bot.x").info("e", value=SecretHolder(secret)),
     "exception": stumble,
     "context": _in_context,
     "argument": lambda secret: logging.getLogger("other").warning("it is %s", secret),

@@ -277,7 +277,7 @@ def test_without_a_daemon_the_failure_is_told_once_in_words(warroom: Callable[..
 # ── Ctrl-C ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Leaving(Conversation):
+class RecordingLeave(Conversation):
     """A conversation that notes that it was left."""
 
     def __init__(self) -> None:
@@ -298,7 +298,7 @@ def _interrupts() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_interrupts")
 def test_the_first_interrupt_leaves_the_dialog_and_the_second_the_program() -> None:
-    conversation = Leaving()
+    conversation = RecordingLeave()
 
     with _interrupt_leaves(conversation):
         os.kill(os.getpid(), signal.SIGINT)
@@ -310,7 +310,7 @@ def test_the_first_interrupt_leaves_the_dialog_and_the_second_the_program() -> N
 @pytest.mark.usefixtures("_interrupts")
 def test_afterwards_an_interrupt_is_what_it_was() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with _interrupt_leaves(Leaving()):
+    with _interrupt_leaves(RecordingLeave()):
         assert signal.getsignal(signal.SIGINT) != before
 
     assert signal.getsignal(signal.SIGINT) == before

@@ -18,7 +18,7 @@ from commands.recipe.labels import JOB, REF_NAME, REQUEST, Request
 from commands.typed_text import FormError
 from tests.fakes.host import Host
 from tests.kit.dependencies import sources_on
-from tests.kit.update_requests import Bench
+from tests.kit.update_requests import UpdateRequests
 
 DIGEST = f"sha256:{'d' * 64}"
 REPOSITORIES = [
@@ -86,12 +86,12 @@ def test_what_comes_from_a_label_is_refused(name: str, base: str | None) -> None
 
 
 def test_an_image_that_was_made_on_a_tool_is_not_made_again() -> None:
-    bench = Bench()
-    bench.engine.add_image("warroom/python3-deb:bookworm")
+    requests = UpdateRequests()
+    requests.engine.add_image("warroom/python3-deb:bookworm")
     request = Request(name="tool", base="warroom/python3-deb:bookworm").model_dump_json()
-    bench.engine.add_image("tool:1.0.0.1", labels={JOB: "d", REF_NAME: "tool:1.0.0.1", REQUEST: request})
+    requests.engine.add_image("tool:1.0.0.1", labels={JOB: "d", REF_NAME: "tool:1.0.0.1", REQUEST: request})
 
-    said = bench.answer("image=tool:1.0.0.1")
+    said = requests.answer("image=tool:1.0.0.1")
 
     assert isinstance(said, Refusal)
     assert "own tools" in said.message
@@ -99,12 +99,12 @@ def test_an_image_that_was_made_on_a_tool_is_not_made_again() -> None:
 
 @pytest.mark.parametrize("name", ["warroom/uv:1", "warroom.invalid/uv:1"])
 def test_a_tool_is_not_updated_or_removed_by_its_id_either(name: str) -> None:
-    bench = Bench()
-    image = bench.engine.add_image("innocent:1", name)
+    requests = UpdateRequests()
+    image = requests.engine.add_image("innocent:1", name)
     wanted = image.id.removeprefix("sha256:")
 
-    update = bench.answer(f"image={wanted}")
-    removal = remove.answer(remove.request_for(image.id), bench.sources, lambda _: None)
+    update = requests.answer(f"image={wanted}")
+    removal = remove.answer(remove.request_for(image.id), requests.sources, lambda _: None)
 
     for said in (update, removal):
         assert isinstance(said, Refusal)
@@ -113,23 +113,23 @@ def test_a_tool_is_not_updated_or_removed_by_its_id_either(name: str) -> None:
 
 
 def test_an_undone_update_moves_no_name_of_a_tool() -> None:
-    bench = Bench()
-    bench.engine.add_image("warroom.invalid/uv:latest")
-    bench.engine.add_image(f"warroom.invalid/uv:{KEPT}")
+    requests = UpdateRequests()
+    requests.engine.add_image("warroom.invalid/uv:latest")
+    requests.engine.add_image(f"warroom.invalid/uv:{KEPT}")
 
-    said = roll_back.answer(UndoUpdate("0123456789abcdef012"), bench.sources, lambda _: None)
+    said = roll_back.answer(UndoUpdate("0123456789abcdef012"), requests.sources, lambda _: None)
 
     assert not isinstance(said, RollBack)
 
 
 def test_menus_and_suggestions_offer_no_tool() -> None:
-    bench = Bench()
-    bench.engine.add_image("warroom.invalid/uv:1", "warroom/uv:2")
+    requests = UpdateRequests()
+    requests.engine.add_image("warroom.invalid/uv:1", "warroom/uv:2")
 
-    assert bench.sources.base_candidates() == ("demisto/python3-deb",)
-    assert bench.sources.update_candidates() == ()
-    assert "warroom" not in str(bench.answer("image=uv"))
-    assert "warroom" not in str(bench.answer("all=true"))
+    assert requests.sources.base_candidates() == ("demisto/python3-deb",)
+    assert requests.sources.update_candidates() == ()
+    assert "warroom" not in str(requests.answer("image=uv"))
+    assert "warroom" not in str(requests.answer("all=true"))
 
 
 def test_a_default_base_among_the_tools_is_a_wrong_setting() -> None:

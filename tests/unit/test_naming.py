@@ -19,7 +19,7 @@ OURS = JobContext("d-1", "U0ALICE", "C0WARROOM")
 A_JOB = "0199a1b2c3d00000001"
 
 
-class Rival(FakeEngine):
+class RivalTagsEngine(FakeEngine):
     """A daemon on which another program takes each unique tag just after we did, so many times."""
 
     def __init__(self, *, times: int) -> None:
@@ -48,7 +48,7 @@ def redo(engine: FakeEngine) -> Created:
 
 
 def test_an_image_whose_tag_was_taken_in_the_same_moment_gets_the_next_one() -> None:
-    engine = Rival(times=2)
+    engine = RivalTagsEngine(times=2)
     ours = engine.add_image(labels={JOB: OURS.job}).id
     created = keep(ImageUndecided(PROPOSAL, Undecided(ours, ())), engine).outcome
     assert created.reference in named(engine, ours)
@@ -57,7 +57,7 @@ def test_an_image_whose_tag_was_taken_in_the_same_moment_gets_the_next_one() -> 
 
 
 def test_a_daemon_on_which_no_tag_stays_ours_is_given_up() -> None:
-    engine = Rival(times=1_000)
+    engine = RivalTagsEngine(times=1_000)
     ours = engine.add_image(labels={JOB: OURS.job}).id
     with pytest.raises(EngineUnavailable, match="another program"):
         keep(ImageUndecided(PROPOSAL, Undecided(ours, ())), engine)

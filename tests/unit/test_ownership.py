@@ -17,7 +17,7 @@ from tests.fakes.screen import FakeScreen
 from tests.fakes.work import FakeWork
 from tests.kit.app import NoRunner
 from tests.kit.examples import BOB, PROGRESS, PROPOSAL, asked_as
-from tests.kit.restartable_jobs import PATIENCE, Clock, JobsBench
+from tests.kit.restartable_jobs import PATIENCE, RestartableJobs, TimeOfDay
 
 SCHEMA_BEFORE = """
 CREATE TABLE warroom_dialogs (
@@ -41,8 +41,8 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[JobsBench]:
-    made = JobsBench(tmp_path)
+def jobs(tmp_path: Path) -> Iterator[RestartableJobs]:
+    made = RestartableJobs(tmp_path)
     yield made
     made.end()
 
@@ -100,21 +100,21 @@ def test_a_guest_leaves_the_dialog_to_its_owner(url: str) -> None:
         assert one.move(Paused(asked_as("d-1"), PROPOSAL, BOB), after=(Running,), now=3.0, role=Role.OWNER)
 
 
-def test_stop_in_one_process_ends_a_job_that_runs_in_another(bench: JobsBench, tmp_path: Path) -> None:
-    bench.building()
-    with closing(Ledger(bench.ledger_url, owner="another")) as ledger:
+def test_stop_in_one_process_ends_a_job_that_runs_in_another(jobs: RestartableJobs, tmp_path: Path) -> None:
+    jobs.building()
+    with closing(Ledger(jobs.ledger_url, owner="another")) as ledger:
         another = Jobs(
             ledger=ledger,
             screen=FakeScreen(),
             work=FakeWork(),
             job_log=JobLogFiles(tmp_path / "logs", str),
             timeouts=PATIENCE,
-            clock=Clock(),
+            clock=TimeOfDay(),
             runner=lambda tasks: NoRunner(database_url="", slots=1, tasks=tasks),
         )
 
         assert another.press(asked_as("d-1").dialog, Decision.STOP, BOB) is Press.TAKEN
-        stopped = bench.until_stored(Stopped)
+        stopped = jobs.until_stored(Stopped)
 
     assert stopped.by == BOB
 
@@ -161,18 +161,18 @@ def test_a_state_of_a_later_version_keeps_its_number(tmp_path: Path, url: str) -
 
 
 def test_what_an_older_version_left_on_the_daemon_is_removed(tmp_path: Path) -> None:
-    bench = JobsBench(tmp_path)
-    bench.close()
+    jobs = RestartableJobs(tmp_path)
+    jobs.close()
     for statement in filter(str.strip, SCHEMA_BEFORE.split(";\n")[3:]):
         columns = (
             'serial, id, stage, value, changes, since, deadline, "trigger", response_url, message, shown, announced, '
             "attached"
         )
-        bench.execute(statement.replace("INTO warroom_dialogs", f"INTO warroom_dialogs ({columns})"))
+        jobs.execute(statement.replace("INTO warroom_dialogs", f"INTO warroom_dialogs ({columns})"))
 
-    bench.open()
+    jobs.open()
     try:
-        bench.work.wait_for("clean", "d-old")
-        assert bench.presses(Decision.STOP, "d-old") is Press.GONE
+        jobs.work.wait_for("clean", "d-old")
+        assert jobs.presses(Decision.STOP, "d-old") is Press.GONE
     finally:
-        bench.end()
+        jobs.end()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.slack.payloads import Action, Click, FormSent, SlashCommand
+from bot.slack.payloads import ActionPayload, Click, FormSent, SlashCommand
 
 COMMAND: dict[str, Any] = {
     "token": "old",
@@ -49,7 +49,7 @@ def test_a_click_is_read_with_its_first_action() -> None:
     click = Click.model_validate(CLICK)
 
     assert (click.user.id, click.user.team_id, click.channel.id) == ("U0BOB", "T0", "C0WARROOM")
-    assert click.actions == (Action(action_id="create", value="d-1"),)
+    assert click.actions == (ActionPayload(action_id="create", value="d-1"),)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def tell(value): print(json.dumps(value))
 
 
 @dataclass(slots=True)
-class Relay:
+class RelayRun:
     """One run: `answer` is what the bot says, `asked` what it was asked, `told` what the program printed."""
 
     folder: Path
@@ -68,11 +68,11 @@ class Relay:
 
 
 @pytest.fixture
-def relay(tmp_path: Path) -> Relay:
-    return Relay(tmp_path)
+def relay(tmp_path: Path) -> RelayRun:
+    return RelayRun(tmp_path)
 
 
-def test_what_a_program_asks_for_is_told_and_the_answer_given(relay: Relay) -> None:
+def test_what_a_program_asks_for_is_told_and_the_answer_given(relay: RelayRun) -> None:
     relay.answer = lambda _: (200, {"Content-Type": "text/x"}, b"a page")
 
     assert relay.run("tell(ask(index + '/six/'))") == 0
@@ -82,7 +82,7 @@ def test_what_a_program_asks_for_is_told_and_the_answer_given(relay: Relay) -> N
     assert (status, headers["Content-Type"], headers["Content-Length"], body) == (200, "text/x", "6", "a page")
 
 
-def test_parts_heads_and_other_answers_pass_through(relay: Relay) -> None:
+def test_parts_heads_and_other_answers_pass_through(relay: RelayRun) -> None:
     def answer(asked: dict[str, Any]) -> Answer:
         if asked["method"] == "HEAD":
             return 200, {"Content-Length": "77", "Accept-Ranges": "bytes"}, b""
@@ -107,14 +107,14 @@ tell(ask(index + "/nope/"))
     assert (missing[0], missing[2]) == (404, "")
 
 
-def test_who_does_not_know_the_way_gets_nothing(relay: Relay) -> None:
+def test_who_does_not_know_the_way_gets_nothing(relay: RelayRun) -> None:
     program = "from urllib.parse import urlsplit; tell(ask('http://' + urlsplit(index).netloc + '/0/six/'))"
     assert relay.run(program) == 0
 
     assert (relay.told[0][0], relay.asked) == (404, [])
 
 
-def test_many_requests_at_once_each_get_their_own_answer(relay: Relay) -> None:
+def test_many_requests_at_once_each_get_their_own_answer(relay: RelayRun) -> None:
     relay.answer = lambda asked: (200, {}, asked["path"].encode())
     program = """
 from concurrent.futures import ThreadPoolExecutor
@@ -127,7 +127,7 @@ with ThreadPoolExecutor(8) as pool:
     assert sorted(asked["number"] for asked in relay.asked) == list(range(40))
 
 
-def test_the_program_knows_the_indexes_and_nothing_that_the_image_set_to_steer_it(relay: Relay) -> None:
+def test_the_program_knows_the_indexes_and_nothing_that_the_image_set_to_steer_it(relay: RelayRun) -> None:
     steering = {
         "UV_INDEX": "https://evil.test",
         "UV_NO_BUILD": "1",
@@ -148,12 +148,12 @@ def test_the_program_knows_the_indexes_and_nothing_that_the_image_set_to_steer_i
     assert not [name for name in environment if name.startswith("PIP_")]
 
 
-def test_with_one_index_there_are_no_further_ones(relay: Relay) -> None:
+def test_with_one_index_there_are_no_further_ones(relay: RelayRun) -> None:
     assert relay.run("tell(sorted(name for name in os.environ if name.startswith('UV_')))") == 0
 
     assert relay.told == [["UV_DEFAULT_INDEX", "UV_HTTP_TIMEOUT"]]
 
 
 @pytest.mark.parametrize(("program", "code"), [("", 0), ("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", 137)])
-def test_the_programs_end_is_its_own(relay: Relay, program: str, code: int) -> None:
+def test_the_programs_end_is_its_own(relay: RelayRun, program: str, code: int) -> None:
     assert relay.run(program) == code

@@ -14,9 +14,9 @@ from commands.model.images import ImageId
 from commands.model.outcomes import Removed
 from commands.model.requests import RemoveImage
 from tests.fakes.engine import FakeEngine
-from tests.fakes.work import Killed
+from tests.fakes.work import ProcessKilled
 from tests.kit.dependencies import dependencies_on, sources_on
-from tests.kit.updates import SECOND, Mortal, Scene, job_context
+from tests.kit.updates import SECOND, KillableEngine, UpdateHost, job_context
 
 NAMES = ("a:1", "a:latest", "registry.example/b:1")
 MOST_CALLS = 200
@@ -150,7 +150,7 @@ def test_a_name_that_another_job_works_on_keeps_the_image() -> None:
 # ── When it fails ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Raced(FakeEngine):
+class ContainerStartingEngine(FakeEngine):
     """A daemon on which somebody starts a container while the image itself is taken."""
 
     def remove_image(self, reference: str) -> None:
@@ -160,7 +160,7 @@ class Raced(FakeEngine):
 
 
 def test_names_that_were_taken_are_put_back_where_the_image_cannot_go() -> None:
-    engine = Raced()
+    engine = ContainerStartingEngine()
     image = engine.add_image(*NAMES, repo_digests=(f"a@sha256:{'d' * 64}",))
 
     with pytest.raises(ImageInUse, match="web"):
@@ -171,7 +171,7 @@ def test_names_that_were_taken_are_put_back_where_the_image_cannot_go() -> None:
     assert (sorted(found.repo_tags), found.repo_digests) == (sorted(NAMES), image.repo_digests)
 
 
-class Lost(FakeEngine):
+class OnceUnreachableEngine(FakeEngine):
     """A daemon that goes away once, when the first name is gone."""
 
     is_stable = False
@@ -184,7 +184,7 @@ class Lost(FakeEngine):
 
 
 def test_a_daemon_that_goes_away_is_told_as_such_and_the_removal_can_be_finished() -> None:
-    engine = Lost()
+    engine = OnceUnreachableEngine()
     image = engine.add_image(*NAMES)
     proposal = offered(engine)
 
@@ -201,8 +201,8 @@ def test_a_daemon_that_goes_away_is_told_as_such_and_the_removal_can_be_finished
 def test_a_removal_that_is_killed_at_any_point_is_finished(*, is_done: bool) -> None:
     deaths = 0
     for at in range(1, MOST_CALLS):
-        engine = Mortal()
-        scene = Scene(engine)
+        engine = KillableEngine()
+        host = UpdateHost(engine)
         image = engine.add_image(*NAMES, repo_digests=(f"mirror.example/b@sha256:{'d' * 64}",))
         proposal = offered(engine)
         engine.count_from_now()
@@ -210,10 +210,10 @@ def test_a_removal_that_is_killed_at_any_point_is_finished(*, is_done: bool) -> 
         try:
             remove(engine, proposal)
             break
-        except Killed:
+        except ProcessKilled:
             engine.revive()
             deaths += 1
         assert remove(engine, proposal) == Removed(NAMES, image.id), at
-        assert scene.holder(image.id) is None, at
+        assert host.holder(image.id) is None, at
     assert deaths > 5
     assert deaths < MOST_CALLS - 1

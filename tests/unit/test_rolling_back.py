@@ -17,9 +17,9 @@ from commands.model.outcomes import MoveResult, RolledBack
 from commands.model.requests import RollBackImage, UndoUpdate
 from tests.fakes.engine import FakeEngine
 from tests.fakes.logs import logs_to
-from tests.fakes.work import Killed
+from tests.fakes.work import ProcessKilled
 from tests.kit.dependencies import sources_on
-from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, Mortal, Scene, job_context, proposed
+from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, KillableEngine, UpdateHost, job_context, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -27,135 +27,135 @@ MOST_CALLS = 200
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def host() -> UpdateHost:
+    return UpdateHost()
 
 
-def offered(scene: Scene, request: RollBackImage | UndoUpdate | None = None) -> RollBack:
+def offered(host: UpdateHost, request: RollBackImage | UndoUpdate | None = None) -> RollBack:
     """What the button on an image leads to."""
-    proposal = answer(request or request_for(NAME), sources_on(scene.engine), lambda _: None)
+    proposal = answer(request or request_for(NAME), sources_on(host.engine), lambda _: None)
     assert isinstance(proposal, RollBack)
     return proposal
 
 
-def roll_back(scene: Scene, proposal: RollBack, job: str = SECOND) -> RolledBack:
-    end = carry_out(proposal, job_context(job), scene.dependencies, scene.emit, Cancellation())
+def roll_back(host: UpdateHost, proposal: RollBack, job: str = SECOND) -> RolledBack:
+    end = carry_out(proposal, job_context(job), host.dependencies, host.emit, Cancellation())
     assert isinstance(end, TagsRolledBack)
     return end.outcome
 
 
-def updated(scene: Scene, *names: str, job: str = FIRST) -> tuple[ImageId, ...]:
+def updated(host: UpdateHost, *names: str, job: str = FIRST) -> tuple[ImageId, ...]:
     """Bring old images up to date, and say which they were."""
-    old = [scene.pulled(name).id if scene.holder(name) is None else scene.holder(name) for name in names]
+    old = [host.pulled(name).id if host.holder(name) is None else host.holder(name) for name in names]
     for name in names:
-        scene.offer(name)
-    scene.update(scene.propose(*names), job)
+        host.offer(name)
+    host.update(host.propose(*names), job)
     return tuple(image for image in old if image)
 
 
 # ── When all goes well ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_name_goes_back_and_what_it_left_is_kept_instead(scene: Scene) -> None:
-    (old,) = updated(scene, NAME)
-    new = scene.holder(NAME)
-    proposal = offered(scene)
+def test_a_name_goes_back_and_what_it_left_is_kept_instead(host: UpdateHost) -> None:
+    (old,) = updated(host, NAME)
+    new = host.holder(NAME)
+    proposal = offered(host)
 
-    outcome = roll_back(scene, proposal)
+    outcome = roll_back(host, proposal)
 
     kept = kept_name(SECOND, NAME)
     assert outcome == RolledBack((MoveResult(NAME, proposal.moves[0].earlier, kept_as=kept),))
-    assert (scene.holder(NAME), scene.holder(kept), scene.holder(kept_name(FIRST, NAME))) == (old, new, None)
+    assert (host.holder(NAME), host.holder(kept), host.holder(kept_name(FIRST, NAME))) == (old, new, None)
 
 
-def test_a_roll_back_can_be_rolled_back(scene: Scene) -> None:
-    (old,) = updated(scene, NAME)
-    new = scene.holder(NAME)
-    roll_back(scene, offered(scene))
+def test_a_roll_back_can_be_rolled_back(host: UpdateHost) -> None:
+    (old,) = updated(host, NAME)
+    new = host.holder(NAME)
+    roll_back(host, offered(host))
 
-    roll_back(scene, offered(scene), THIRD)
+    roll_back(host, offered(host), THIRD)
 
-    assert (scene.holder(NAME), scene.holder(kept_name(THIRD, NAME))) == (new, old)
-    assert scene.holder(kept_name(SECOND, NAME)) is None
+    assert (host.holder(NAME), host.holder(kept_name(THIRD, NAME))) == (new, old)
+    assert host.holder(kept_name(SECOND, NAME)) is None
 
 
-def test_every_name_of_an_update_goes_back(scene: Scene) -> None:
-    old = updated(scene, NAME, OTHER)
+def test_every_name_of_an_update_goes_back(host: UpdateHost) -> None:
+    old = updated(host, NAME, OTHER)
 
-    outcome = roll_back(scene, offered(scene, UndoUpdate(FIRST)))
+    outcome = roll_back(host, offered(host, UndoUpdate(FIRST)))
 
     assert [(result.name, result.problem) for result in outcome.results] == [(NAME, ""), (OTHER, "")]
-    assert (scene.holder(NAME), scene.holder(OTHER)) == old
+    assert (host.holder(NAME), host.holder(OTHER)) == old
 
 
-def test_an_image_that_was_made_anew_goes_back_too(scene: Scene) -> None:
+def test_an_image_that_was_made_anew_goes_back_too(host: UpdateHost) -> None:
     line, latest = "name=example_name packages=wget", "example_name:latest"
-    old = scene.made(line).image.id
-    scene.result(_update_of(scene, latest, line))
+    old = host.made(line).image.id
+    host.result(_update_of(host, latest, line))
 
-    roll_back(scene, offered(scene, UndoUpdate(FIRST)))
+    roll_back(host, offered(host, UndoUpdate(FIRST)))
 
-    assert scene.holder(latest) == old
-
-
-def _update_of(scene: Scene, name: str, line: str) -> Update:
-    return proposed(scene.remade(name, line))
+    assert host.holder(latest) == old
 
 
-def test_a_name_that_is_gone_comes_back(scene: Scene) -> None:
-    (old,) = updated(scene, NAME)
-    scene.engine.remove_image(NAME)
-    proposal = offered(scene)
+def _update_of(host: UpdateHost, name: str, line: str) -> Update:
+    return proposed(host.remade(name, line))
 
-    outcome = roll_back(scene, proposal)
+
+def test_a_name_that_is_gone_comes_back(host: UpdateHost) -> None:
+    (old,) = updated(host, NAME)
+    host.engine.remove_image(NAME)
+    proposal = offered(host)
+
+    outcome = roll_back(host, proposal)
 
     assert proposal.moves[0].present is None
     assert outcome == RolledBack((MoveResult(NAME, proposal.moves[0].earlier),))
-    assert scene.holder(NAME) == old
+    assert host.holder(NAME) == old
 
 
-def test_containers_of_the_image_that_is_left_are_named_and_run_on(scene: Scene) -> None:
-    updated(scene, NAME)
-    new = scene.holder(NAME)
+def test_containers_of_the_image_that_is_left_are_named_and_run_on(host: UpdateHost) -> None:
+    updated(host, NAME)
+    new = host.holder(NAME)
     assert new is not None
-    scene.engine.add_container("web", new)
-    scene.engine.add_container("done", new, state="exited")
+    host.engine.add_container("web", new)
+    host.engine.add_container("done", new, state="exited")
 
-    (result,) = roll_back(scene, offered(scene)).results
+    (result,) = roll_back(host, offered(host)).results
 
     assert result.still_used_by == ("web",)
-    assert [(one.name, one.image) for one in scene.engine.containers()] == [("web", new), ("done", new)]
+    assert [(one.name, one.image) for one in host.engine.containers()] == [("web", new), ("done", new)]
 
 
-def test_no_more_are_kept_than_is_set(scene: Scene) -> None:
-    updated(scene, NAME, job=BEFORE)
-    updated(scene, NAME)
-    scene.dependencies = replace(scene.dependencies, history_depth=1)
+def test_no_more_are_kept_than_is_set(host: UpdateHost) -> None:
+    updated(host, NAME, job=BEFORE)
+    updated(host, NAME)
+    host.dependencies = replace(host.dependencies, history_depth=1)
 
-    roll_back(scene, offered(scene))
+    roll_back(host, offered(host))
 
-    assert scene.holder(kept_name(SECOND, NAME)) is not None
-    assert scene.holder(kept_name(BEFORE, NAME)) is None
+    assert host.holder(kept_name(SECOND, NAME)) is not None
+    assert host.holder(kept_name(BEFORE, NAME)) is None
 
 
 # ── A review that is void ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def moved(scene: Scene) -> None:
-    scene.pulled(NAME)
+def moved(host: UpdateHost) -> None:
+    host.pulled(NAME)
 
 
-def gone(scene: Scene) -> None:
-    scene.engine.remove_image(NAME)
+def gone(host: UpdateHost) -> None:
+    host.engine.remove_image(NAME)
 
 
-def forgotten(scene: Scene) -> None:
-    scene.engine.remove_image(kept_name(FIRST, NAME))
+def forgotten(host: UpdateHost) -> None:
+    host.engine.remove_image(kept_name(FIRST, NAME))
 
 
-def kept_is_another(scene: Scene) -> None:
-    other = scene.pulled("registry.example/x:1")
-    scene.engine.tag(other.id, "registry.example/a", f"before-{FIRST}")
+def kept_is_another(host: UpdateHost) -> None:
+    other = host.pulled("registry.example/x:1")
+    host.engine.tag(other.id, "registry.example/a", f"before-{FIRST}")
 
 
 @pytest.mark.parametrize(
@@ -168,45 +168,45 @@ def kept_is_another(scene: Scene) -> None:
     ],
 )
 def test_facts_that_changed_since_the_review_make_it_void(
-    scene: Scene, change: Callable[[Scene], None], words: str
+    host: UpdateHost, change: Callable[[UpdateHost], None], words: str
 ) -> None:
-    updated(scene, NAME, OTHER)
-    proposal = offered(scene, UndoUpdate(FIRST))
+    updated(host, NAME, OTHER)
+    proposal = offered(host, UndoUpdate(FIRST))
     proposal = replace(proposal, moves=proposal.moves[::-1])
-    change(scene)
-    before = scene.engine.listing()
+    change(host)
+    before = host.engine.listing()
 
     with pytest.raises(ReviewVoid, match=words):
-        roll_back(scene, proposal)
+        roll_back(host, proposal)
 
-    assert scene.engine.listing() == before
+    assert host.engine.listing() == before
 
 
-def test_what_another_job_has_rolled_back_meanwhile_is_not_rolled_back_again(scene: Scene) -> None:
-    updated(scene, NAME)
-    proposal = offered(scene)
-    roll_back(scene, proposal)
-    before = scene.engine.listing()
+def test_what_another_job_has_rolled_back_meanwhile_is_not_rolled_back_again(host: UpdateHost) -> None:
+    updated(host, NAME)
+    proposal = offered(host)
+    roll_back(host, proposal)
+    before = host.engine.listing()
 
     with pytest.raises(ReviewVoid):
-        roll_back(scene, proposal, THIRD)
+        roll_back(host, proposal, THIRD)
 
-    assert scene.engine.listing() == before
+    assert host.engine.listing() == before
 
 
-def test_a_daemon_that_is_away_is_told_before_anything_is_touched(scene: Scene) -> None:
-    updated(scene, NAME)
-    proposal = offered(scene)
-    scene.engine.break_down()
+def test_a_daemon_that_is_away_is_told_before_anything_is_touched(host: UpdateHost) -> None:
+    updated(host, NAME)
+    proposal = offered(host)
+    host.engine.break_down()
 
     with pytest.raises(EngineUnavailable):
-        roll_back(scene, proposal)
+        roll_back(host, proposal)
 
 
 # ── When it fails ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Refusing(FakeEngine):
+class UnmovableTagEngine(FakeEngine):
     """A daemon that refuses to move one name."""
 
     is_refusing = False
@@ -218,47 +218,47 @@ class Refusing(FakeEngine):
 
 
 def test_one_name_that_fails_does_not_stop_the_others() -> None:
-    engine = Refusing()
-    scene = Scene(engine)
-    _, other = updated(scene, NAME, OTHER)
-    new = scene.holder(NAME)
-    proposal = offered(scene, UndoUpdate(FIRST))
+    engine = UnmovableTagEngine()
+    host = UpdateHost(engine)
+    _, other = updated(host, NAME, OTHER)
+    new = host.holder(NAME)
+    proposal = offered(host, UndoUpdate(FIRST))
     engine.is_refusing = True
 
-    failed, done = roll_back(scene, proposal).results
+    failed, done = roll_back(host, proposal).results
 
     assert failed == MoveResult(NAME, proposal.moves[0].present, problem="No.")
     assert (done.name, done.problem) == (OTHER, "")
-    assert (scene.holder(NAME), scene.holder(OTHER)) == (new, other)
-    assert scene.holder(kept_name(SECOND, NAME)) is None
-    assert scene.holder(kept_name(FIRST, NAME)) is not None
+    assert (host.holder(NAME), host.holder(OTHER)) == (new, other)
+    assert host.holder(kept_name(SECOND, NAME)) is None
+    assert host.holder(kept_name(FIRST, NAME)) is not None
 
 
-def test_a_name_that_another_job_works_on_is_left_alone(scene: Scene) -> None:
-    updated(scene, NAME)
-    new = scene.holder(NAME)
-    proposal = offered(scene)
+def test_a_name_that_another_job_works_on_is_left_alone(host: UpdateHost) -> None:
+    updated(host, NAME)
+    new = host.holder(NAME)
+    proposal = offered(host)
 
-    with scene.dependencies.turns.at_once((NAME,)):
-        (result,) = roll_back(scene, proposal).results
+    with host.dependencies.turns.at_once((NAME,)):
+        (result,) = roll_back(host, proposal).results
 
     assert result.problem == f"Another job is at work on `{NAME}` right now."
-    assert scene.holder(NAME) == new
+    assert host.holder(NAME) == new
 
 
 def test_a_kept_tag_that_cannot_be_removed_does_not_make_it_fail() -> None:
-    class Clinging(FakeEngine):
+    class UnremovableImageEngine(FakeEngine):
         def remove_image(self, reference: str) -> None:
             raise Problem(f"{reference} stays.", hint="Ask why.")
 
-    scene = Scene(Clinging())
-    (old,) = updated(scene, NAME)
+    host = UpdateHost(UnremovableImageEngine())
+    (old,) = updated(host, NAME)
 
     with logs_to(StringIO()):
-        (result,) = roll_back(scene, offered(scene)).results
+        (result,) = roll_back(host, offered(host)).results
 
     assert result.problem == ""
-    assert scene.holder(NAME) == old
+    assert host.holder(NAME) == old
 
 
 # ── kill -9 ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,37 +268,37 @@ def test_a_kept_tag_that_cannot_be_removed_does_not_make_it_fail() -> None:
 def test_a_roll_back_that_is_killed_at_any_point_is_finished(*, is_done: bool) -> None:
     deaths = 0
     for at in range(1, MOST_CALLS):
-        engine = Mortal()
-        scene = Scene(engine)
-        old = updated(scene, NAME, OTHER)
-        new = (scene.holder(NAME), scene.holder(OTHER))
-        proposal = offered(scene, UndoUpdate(FIRST))
+        engine = KillableEngine()
+        host = UpdateHost(engine)
+        old = updated(host, NAME, OTHER)
+        new = (host.holder(NAME), host.holder(OTHER))
+        proposal = offered(host, UndoUpdate(FIRST))
         engine.count_from_now()
         engine.dies_at, engine.is_done = at, is_done
         try:
-            roll_back(scene, proposal)
+            roll_back(host, proposal)
             break
-        except Killed:
+        except ProcessKilled:
             engine.revive()
             deaths += 1
-        outcome = roll_back(scene, proposal)
+        outcome = roll_back(host, proposal)
         assert [result.problem for result in outcome.results] == ["", ""], at
         assert [result.kept_as for result in outcome.results] == [kept_name(SECOND, name) for name in (NAME, OTHER)], at
-        assert (scene.holder(NAME), scene.holder(OTHER)) == old, at
-        assert (scene.holder(kept_name(SECOND, NAME)), scene.holder(kept_name(SECOND, OTHER))) == new, at
-        assert scene.holder(kept_name(FIRST, NAME)) is None, at
+        assert (host.holder(NAME), host.holder(OTHER)) == old, at
+        assert (host.holder(kept_name(SECOND, NAME)), host.holder(kept_name(SECOND, OTHER))) == new, at
+        assert host.holder(kept_name(FIRST, NAME)) is None, at
     assert deaths > 10
     assert deaths < MOST_CALLS - 1
 
 
-def test_what_changed_after_a_crash_is_told_of_that_name_alone(scene: Scene) -> None:
-    old = updated(scene, NAME, OTHER)
-    proposal = offered(scene, UndoUpdate(FIRST))
+def test_what_changed_after_a_crash_is_told_of_that_name_alone(host: UpdateHost) -> None:
+    old = updated(host, NAME, OTHER)
+    proposal = offered(host, UndoUpdate(FIRST))
     first: Move = proposal.moves[0]
-    roll_back(scene, replace(proposal, moves=(first,)))
-    scene.pulled(OTHER)
+    roll_back(host, replace(proposal, moves=(first,)))
+    host.pulled(OTHER)
 
-    done, changed = roll_back(scene, proposal).results
+    done, changed = roll_back(host, proposal).results
 
-    assert (done.problem, scene.holder(NAME)) == ("", old[0])
+    assert (done.problem, host.holder(NAME)) == ("", old[0])
     assert "has changed since the review" in changed.problem

@@ -22,7 +22,7 @@ SECONDS = 120.0
 """Longer than anything here takes, also on a slow machine."""
 
 
-class Calls:
+class TaskCalls:
     """Which keys a task was run for, in their order; `task` may be given to a runner."""
 
     def __init__(self, act: Callable[[str], None] | None = None) -> None:
@@ -74,7 +74,7 @@ def interrupted(_key: str) -> None:
 
 
 def test_a_task_runs_with_its_key(url: str) -> None:
-    calls = Calls()
+    calls = TaskCalls()
     with running(url, {"build": calls.task}) as runner:
         runner.run("build", "d-1")
         calls.wait_for("d-1")
@@ -82,7 +82,7 @@ def test_a_task_runs_with_its_key(url: str) -> None:
 
 @pytest.mark.parametrize("queued", [False, True], ids=["at once", "queued"])
 def test_a_task_that_is_asked_for_many_times_at_once_runs_once(url: str, *, queued: bool) -> None:
-    calls, ready = Calls(), threading.Barrier(8)
+    calls, ready = TaskCalls(), threading.Barrier(8)
     with running(url, {"build": calls.task}) as runner:
 
         def ask(_: int) -> None:
@@ -98,7 +98,7 @@ def test_a_task_that_is_asked_for_many_times_at_once_runs_once(url: str, *, queu
 
 
 def test_what_ran_before_the_restart_does_not_run_again(url: str) -> None:
-    before, after = Calls(), Calls()
+    before, after = TaskCalls(), TaskCalls()
     with running(url, {"build": before.task}) as runner:
         runner.run("build", "d-1")
         before.wait_for("d-1")
@@ -111,7 +111,7 @@ def test_what_ran_before_the_restart_does_not_run_again(url: str) -> None:
     assert after.keys == ["last"]
 
 
-def _settled(runner: Runner, calls: Calls) -> None:
+def _settled(runner: Runner, calls: TaskCalls) -> None:
     """Wait until the results of the tasks so far are written: with one slot, that is when the next one starts."""
     runner.enqueue("build", "next-1")
     runner.enqueue("build", "next-2")
@@ -120,7 +120,7 @@ def _settled(runner: Runner, calls: Calls) -> None:
 
 
 def test_the_same_key_runs_once_for_each_task(url: str) -> None:
-    one, other = Calls(), Calls()
+    one, other = TaskCalls(), TaskCalls()
     with running(url, {"build": one.task, "clean": other.task}) as runner:
         runner.run("build", "d-1")
         runner.run("clean", "d-1")
@@ -129,9 +129,9 @@ def test_the_same_key_runs_once_for_each_task(url: str) -> None:
 
 
 def test_a_task_may_start_another(url: str) -> None:
-    cleaned = Calls()
+    cleaned = TaskCalls()
     runners: list[Runner] = []
-    built = Calls(lambda key: runners[0].run("clean", key))
+    built = TaskCalls(lambda key: runners[0].run("clean", key))
     with running(url, {"build": built.task, "clean": cleaned.task}) as runner:
         runners.append(runner)
         runner.enqueue("build", "d-1")
@@ -155,7 +155,7 @@ def test_no_more_run_from_the_queue_than_there_are_slots(url: str, slots: int) -
         with lock:
             now -= 1
 
-    calls = Calls(build)
+    calls = TaskCalls(build)
     names = [f"d-{number}" for number in range(6)]
     # dbos counts what it has taken once a thread has begun with it, and takes more if it looks again before that.
     with running(url, {"build": calls.task}, slots=slots, poll_seconds=0.5) as runner:
@@ -172,7 +172,7 @@ def test_no_more_run_from_the_queue_than_there_are_slots(url: str, slots: int) -
 
 def test_what_is_run_at_once_waits_for_no_slot(url: str) -> None:
     gate = threading.Event()
-    builds, prepared = Calls(until(gate)), Calls()
+    builds, prepared = TaskCalls(until(gate)), TaskCalls()
     with running(url, {"build": builds.task, "prepare": prepared.task}, slots=1) as runner:
         runner.enqueue("build", "d-1")
         builds.wait_for("d-1")
@@ -183,7 +183,7 @@ def test_what_is_run_at_once_waits_for_no_slot(url: str) -> None:
 
 def test_the_first_task_of_a_new_database_starts_without_delay(url: str) -> None:
     # dbos looks for queues that it does not know yet once a second: its first look has to find the bot's.
-    calls = Calls()
+    calls = TaskCalls()
     with statements() as said, running(url, {"build": calls.task}) as runner:
         runner.enqueue("build", "d-1")
         calls.wait_for("d-1")
@@ -215,7 +215,7 @@ def test_an_exception_in_a_task_is_logged_and_the_next_task_runs(url: str) -> No
         if key == "bad":
             raise ValueError("there is a hole in the bucket")
 
-    calls, written = Calls(build), StringIO()
+    calls, written = TaskCalls(build), StringIO()
     with logs_to(written), running(url, {"build": calls.task}, slots=1) as runner:
         runner.enqueue("build", "bad")
         runner.enqueue("build", "good")
@@ -230,7 +230,7 @@ def test_a_task_that_failed_is_not_run_for_ever(url: str) -> None:
     def build(_key: str) -> None:
         raise ValueError("again")
 
-    before, after = Calls(build), Calls()
+    before, after = TaskCalls(build), TaskCalls()
     with logs_to(StringIO()), running(url, {"build": before.task}, slots=1) as runner:
         runner.enqueue("build", "bad")
         _settled(runner, before)
@@ -243,7 +243,7 @@ def test_a_task_that_failed_is_not_run_for_ever(url: str) -> None:
 
 @pytest.mark.parametrize("queued", [False, True], ids=["at once", "queued"])
 def test_a_task_that_was_interrupted_runs_again_in_the_next_runner(url: str, *, queued: bool) -> None:
-    before, after = Calls(interrupted), Calls()
+    before, after = TaskCalls(interrupted), TaskCalls()
     with running(url, {"build": before.task}) as runner:
         (runner.enqueue if queued else runner.run)("build", "d-1")
         before.wait_for("d-1")
@@ -255,7 +255,7 @@ def test_a_task_that_was_interrupted_runs_again_in_the_next_runner(url: str, *, 
 
 
 def test_an_interrupted_task_gives_its_slot_back(url: str) -> None:
-    calls = Calls(interrupted)
+    calls = TaskCalls(interrupted)
     with running(url, {"build": calls.task}, slots=1) as runner:
         runner.enqueue("build", "d-1")
         runner.enqueue("build", "d-2")
@@ -269,7 +269,7 @@ def test_what_was_queued_is_run_by_the_next_runner_in_the_same_order(url: str) -
         gate.wait(SECONDS)
         raise Interrupted
 
-    before, after = Calls(until_told), Calls()
+    before, after = TaskCalls(until_told), TaskCalls()
     with running(url, {"build": before.task}, slots=1) as runner:
         for name in ("d-1", "d-2", "d-3"):
             runner.enqueue("build", name)
@@ -309,7 +309,7 @@ def test_what_a_killed_process_left_is_run_by_the_next_one(url: str) -> None:
         told = {process.stdout.readline() for _ in range(3)}
         os.kill(process.pid, signal.SIGKILL)
         process.wait(SECONDS)
-    built, prepared = Calls(), Calls()
+    built, prepared = TaskCalls(), TaskCalls()
     with running(url, {"build": built.task, "prepare": prepared.task}, slots=1):
         prepared.wait_for("d-0")
         built.wait_for("d-1", "d-2")
@@ -341,7 +341,7 @@ def test_a_runner_starts_after_one_that_could_not(tmp_path: Path, url: str) -> N
     with pytest.raises(StateUnwritable):
         Runner(database_url=sqlite_url(tmp_path / "other.sqlite"), slots=1, tasks={}).start()
 
-    calls = Calls()
+    calls = TaskCalls()
     with running(url, {"build": calls.task}) as runner:
         runner.run("build", "d-1")
         calls.wait_for("d-1")
@@ -356,7 +356,7 @@ def test_a_runner_that_never_started_can_be_stopped(url: str) -> None:
 
 def test_a_stopped_runner_leaves_no_thread(url: str) -> None:
     before = set(threading.enumerate())
-    calls = Calls()
+    calls = TaskCalls()
     with running(url, {"build": calls.task}) as runner:
         runner.enqueue("build", "d-1")
         calls.wait_for("d-1")
@@ -373,7 +373,7 @@ def test_stopping_does_not_wait_for_what_runs(url: str) -> None:
         gate.wait(SECONDS)
         ended.set()
 
-    calls = Calls(build)
+    calls = TaskCalls(build)
     with running(url, {"build": calls.task}) as runner:
         runner.enqueue("build", "d-1")
         calls.wait_for("d-1")

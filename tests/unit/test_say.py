@@ -9,16 +9,16 @@ from rich.console import Console
 
 from bot.room.client.console import LiveDialog, Silent
 from bot.room.client.room_client import RoomError
-from bot.room.client.say import COUNTING_SECONDS, Conversation, Said, Unanswered
+from bot.room.client.say import COUNTING_SECONDS, Conversation, Said, WithoutClick
 from bot.room.events import (
     Acked,
     Block,
     FileShared,
-    Message,
     MessagePosted,
     Metadata,
     OpenView,
     RoomEvent,
+    RoomMessage,
     SharedFile,
     Undelivered,
     ViewShown,
@@ -32,18 +32,18 @@ DECIDE = ("keep", "discard", "log", "packages")
 
 
 @dataclass(slots=True)
-class Seen(Silent):
+class RecordingConversation(Silent):
     """What would be on the screen."""
 
     states: list[str] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
-    def dialog(self, message: Message, state: str) -> None:
+    def dialog(self, message: RoomMessage, state: str) -> None:
         assert message.text
         self.states.append(state)
 
-    def reply(self, message: Message) -> None:
+    def reply(self, message: RoomMessage) -> None:
         self.replies.append(message.text)
 
     def file(self, name: str) -> None:
@@ -53,7 +53,7 @@ class Seen(Silent):
         return self
 
 
-def say(person: FakePerson, **options: Any) -> Said:  # noqa: ANN401 - the options of a conversation
+def say(person: FakePerson, **options: Any) -> Said:
     return Conversation(person, options.pop("show", Silent()), **options).say("/x a=b")
 
 
@@ -163,7 +163,7 @@ def test_a_person_at_a_terminal_is_not_offered_a_form() -> None:
 
 
 def test_what_the_bot_answers_to_this_person_alone_is_a_refusal() -> None:
-    show = Seen()
+    show = RecordingConversation()
 
     said = say(FakePerson([note("There is no `nam`.", answers=MINE)]), show=show)
 
@@ -186,7 +186,7 @@ def test_a_note_about_something_else_ends_nothing(answers: str | None) -> None:
 
 
 def test_dialogs_of_other_commands_are_not_shown_and_not_clicked() -> None:
-    show = Seen()
+    show = RecordingConversation()
     person = FakePerson([dialog("review", *REVIEW, trigger=THEIRS), dialog("done", trigger=THEIRS), dialog("done")])
 
     assert say(person, yes=True, show=show).succeeded
@@ -200,12 +200,12 @@ def test_what_happened_before_is_history() -> None:
 
 
 def test_the_thread_is_shown_and_that_of_others_is_not() -> None:
-    show = Seen()
+    show = RecordingConversation()
 
-    def reply(text: str, thread: str) -> Message | RoomEvent:
-        return Message(ts="12.1", channel="C0WARROOM", author="U0BOT", text=text, thread_ts=thread)
+    def reply(text: str, thread: str) -> RoomMessage | RoomEvent:
+        return RoomMessage(ts="12.1", channel="C0WARROOM", author="U0BOT", text=text, thread_ts=thread)
 
-    def file(name: str, thread: str | None) -> Message | RoomEvent:
+    def file(name: str, thread: str | None) -> RoomMessage | RoomEvent:
         shared = SharedFile(id="F1", name=name, title=name, size=1)
         return FileShared(sequence=99, channel="C0", ts="12.2", thread_ts=thread, file=shared)
 
@@ -216,7 +216,7 @@ def test_the_thread_is_shown_and_that_of_others_is_not() -> None:
 
 
 def test_a_file_that_is_no_text_is_shown_with_its_size() -> None:
-    show = Seen()
+    show = RecordingConversation()
     shared = SharedFile(id="F1", name="context.zip", title="Context", size=1234, is_text=False)
     event = FileShared(sequence=99, channel="C0", ts="12.2", thread_ts="10.1", file=shared)
 
@@ -249,7 +249,7 @@ def test_yes_without_a_watcher_discards_what_does_not_import() -> None:
     person = FakePerson([dialog("review", *REVIEW)])
     person.after = {"create": [dialog("deciding", *DECIDE)], "discard": [dialog("discarded")]}
 
-    assert say(person, yes=True, unanswered=Unanswered.LEAVE).state == "discarded"
+    assert say(person, yes=True, unanswered=WithoutClick.LEAVE).state == "discarded"
 
 
 def test_clicks_are_pressed_in_turn_and_one_each_time_that_the_dialog_asks() -> None:
@@ -324,7 +324,7 @@ def test_without_an_answer_the_dialog_waits_for_others() -> None:
 def test_where_nobody_will_come_the_dialog_is_ended() -> None:
     person = FakePerson([dialog("review", *REVIEW)], {"cancel": [dialog("cancelled")]})
 
-    assert say(person, unanswered=Unanswered.LEAVE).state == "cancelled"
+    assert say(person, unanswered=WithoutClick.LEAVE).state == "cancelled"
 
 
 def test_a_person_may_choose_by_hand() -> None:
@@ -372,7 +372,7 @@ def test_a_button_that_the_message_does_not_show_is_not_pressed() -> None:
 UNDO = "click-undo_update"
 
 
-def updating(*after_undo: Message | RoomEvent) -> FakePerson:
+def updating(*after_undo: RoomMessage | RoomEvent) -> FakePerson:
     """A room in which an update succeeds, with what follows when it is undone."""
     person = FakePerson([dialog("review", "update", "cancel")])
     person.after = {"update": [dialog("updated", "undo_update", "changes")], "undo_update": list(after_undo)}
@@ -380,7 +380,7 @@ def updating(*after_undo: Message | RoomEvent) -> FakePerson:
 
 
 def test_a_click_after_the_end_begins_another_dialog_which_is_followed() -> None:
-    show = Seen()
+    show = RecordingConversation()
     person = updating(
         dialog("preparing", trigger=UNDO, ts="20.1"), dialog("review", "roll_back", "cancel", trigger=UNDO, ts="20.1")
     )
@@ -435,7 +435,7 @@ def test_a_button_that_is_gone_when_it_is_pressed_leaves_the_dialog_as_it_is() -
 
 
 def test_a_file_is_waited_for_before_the_next_click() -> None:
-    show = Seen()
+    show = RecordingConversation()
     file = SharedFile(id="F1", name="changes.txt", title="Changes", size=1)
     person = updating(dialog("described", trigger=UNDO, ts="20.1"))
     person.after["changes"] = [FileShared(sequence=99, channel="C0", ts="12.2", thread_ts="10.1", file=file)]
@@ -445,7 +445,7 @@ def test_a_file_is_waited_for_before_the_next_click() -> None:
 
 
 def test_a_file_that_is_there_already_is_no_refusal() -> None:
-    show = Seen()
+    show = RecordingConversation()
     person = updating()
     person.after["changes"] = [note("`changes.txt` is in the thread.", answers=None)]
 
@@ -548,7 +548,7 @@ def test_a_list_whose_disk_takes_long_to_count_is_left_after_a_while() -> None:
 
 
 def test_a_page_is_turned_as_often_as_there_is_a_button() -> None:
-    show = Seen()
+    show = RecordingConversation()
     person = FakePerson([dialog("listed", "next_page", text="page 1", facts=UNCOUNTED)])
     person.after["next_page"] = [dialog("listed", "previous_page", text="page 2", facts=COUNTED)]
 
@@ -628,7 +628,7 @@ def test_the_json_names_image_and_seconds() -> None:
 # ── The terminal ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def printed(*messages: tuple[Message, str]) -> str:
+def printed(*messages: tuple[RoomMessage, str]) -> str:
     stream = io.StringIO()
     with LiveDialog(Console(file=stream, width=60)) as live:
         for message, state in messages:
@@ -653,7 +653,7 @@ def test_in_a_pipe_a_new_line_of_the_same_state_is_one_line() -> None:
     assert text.count("│ running ") == 1
 
 
-def with_table(*names: str, text: str = "list", ts: str = "10.1") -> Message:
+def with_table(*names: str, text: str = "list", ts: str = "10.1") -> RoomMessage:
     """Make a list of images."""
     cells: list[list[JsonValue]] = [[{"type": "raw_text", "text": name}] for name in ("Repository", *names)]
     listed = dialog("listed", text=text, ts=ts)
@@ -672,7 +672,7 @@ def test_in_a_pipe_another_page_is_printed_and_a_new_line_of_the_same_page_is_on
 
 
 def test_in_a_pipe_a_list_is_printed_once_when_the_disk_is_counted() -> None:
-    def counting(message: Message, disk: int | None) -> Message:
+    def counting(message: RoomMessage, disk: int | None) -> RoomMessage:
         facts: dict[str, JsonValue] = {"state": "listed", "disk": disk}
         said: Block = {"type": "section", "text": {"type": "mrkdwn", "text": f"on disk: {disk}"}}
         return replace(message, blocks=(said, *message.blocks), metadata=Metadata(event_type="x", event_payload=facts))
@@ -748,8 +748,8 @@ def test_nothing_that_is_said_commands_the_terminal(evil: str) -> None:
     with live:
         live.dialog(dialog("running", text=f"a{evil}b"), "running")
         live.dialog(dialog("running", text=f"c{evil}d"), "running")
-        live.dialog(Message(ts="1", channel="C", author="U", text=f"e{evil}f"), "refused")
-        live.reply(Message(ts="1", channel="C", author="U", text=f"g{evil}h"))
+        live.dialog(RoomMessage(ts="1", channel="C", author="U", text=f"e{evil}f"), "refused")
+        live.reply(RoomMessage(ts="1", channel="C", author="U", text=f"g{evil}h"))
         live.file(f"i{evil}j")
 
     assert evil not in stream.getvalue()

@@ -35,19 +35,17 @@ FIELDS: Block = {
     "fields": [{"type": "mrkdwn", "text": "*ID*\n`9c1e6b20d7f3`"}, {"type": "mrkdwn", "text": "*Size*\n241MB"}],
 }
 CONTEXT: Block = {"type": "context", "elements": [{"type": "mrkdwn", "text": "Requested by <@U0ALICE>"}]}
-ACTIONS: Block = {
-    "type": "actions",
-    "elements": [
-        {
-            "type": "button",
-            "action_id": "create",
-            "style": "primary",
-            "value": "d-1",
-            "text": {"type": "plain_text", "text": "Create image"},
-        },
-        {"type": "button", "action_id": "cancel", "value": "d-1", "text": {"type": "plain_text", "text": "Cancel"}},
-    ],
-}
+BUTTONS: list[JsonValue] = [
+    {
+        "type": "button",
+        "action_id": "create",
+        "style": "primary",
+        "value": "d-1",
+        "text": {"type": "plain_text", "text": "Create image"},
+    },
+    {"type": "button", "action_id": "cancel", "value": "d-1", "text": {"type": "plain_text", "text": "Cancel"}},
+]
+ACTIONS: Block = {"type": "actions", "elements": BUTTONS}
 
 
 def rich_cell(text: str) -> Block:
@@ -161,7 +159,7 @@ def test_the_cells_of_a_table_are_text_whatever_they_hold(block: Block, shown: l
 
 def test_a_menu_is_a_line_with_its_name_and_its_first_choices() -> None:
     choices = ("python:3.12", "debian:12", "alpine:3", "redis:7", "[red]x")
-    row: list[JsonValue] = [*ACTIONS["elements"], select("image_details", *choices)]  # type: ignore[misc]  # a list
+    row: list[JsonValue] = [*BUTTONS, select("image_details", *choices)]
 
     assert lines(printed({"type": "actions", "elements": row}, width=80)) == [
         "[ Create image ] create   [ Cancel ] cancel",

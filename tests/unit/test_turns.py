@@ -7,7 +7,7 @@ import pytest
 
 from commands.carry_out.turns import Busy, Turns
 from commands.errors import BuildStopped
-from tests.fakes.host import PATIENCE_SECONDS, Turnstile
+from tests.fakes.host import PATIENCE_SECONDS, Gate
 
 
 def nothing() -> None:
@@ -30,7 +30,7 @@ def test_a_name_that_nobody_works_on_is_taken_without_waiting() -> None:
 
 
 def test_the_second_waits_until_the_first_is_done_and_is_told_so_once() -> None:
-    turns, work, told = Turns(), Turnstile(), threading.Event()
+    turns, work, told = Turns(), Gate(), threading.Event()
     done: list[tuple[str, bool]] = []
     work.shut()
 
@@ -87,7 +87,7 @@ def test_who_cannot_wait_is_told_that_a_name_is_busy_and_takes_none() -> None:
 
 
 def test_only_so_many_pull_at_once_and_the_next_goes_when_one_is_done() -> None:
-    turns, pulls, told = Turns(), Turnstile(), threading.Event()
+    turns, pulls, told = Turns(), Gate(), threading.Event()
     pulls.shut()
 
     def pull() -> None:

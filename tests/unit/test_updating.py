@@ -11,7 +11,7 @@ import pytest
 from commands.carry_out import JobContext
 from commands.carry_out.updating import COMPARE_STEP
 from commands.command import Keep, NoSource, Pull, Unchecked
-from commands.engine.interface import PullProgress
+from commands.engine.interface import FilesRead, PullProgress, ReadOrder
 from commands.errors import (
     Problem,
 )
@@ -33,7 +33,7 @@ from commands.recipe.labels import JOB
 from tests.fakes.control import Control
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
-from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, Scene, digest_of, proposed
+from tests.kit.updates import BEFORE, FIRST, SECOND, THIRD, UpdateHost, digest_of, proposed
 
 NAME = "registry.example/a:latest"
 OTHER = "registry.example/b:3.12"
@@ -42,18 +42,18 @@ NO_PACKAGES = ("Neither image has a package database (dpkg or apk), so OS packag
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def host() -> UpdateHost:
+    return UpdateHost()
 
 
 def endings(updated: Updated) -> list[tuple[str, Ending]]:
     return [(result.name, result.ending) for result in updated.results]
 
 
-def assert_then_open(waits: threading.Event, scene: Scene) -> None:
+def assert_then_open(waits: threading.Event, host: UpdateHost) -> None:
     """Let the pulls pass once somebody waits; also where nobody does, so that the test fails instead of hanging."""
     came = waits.wait(PATIENCE_SECONDS)
-    scene.pulls.open()
+    host.pulls.open()
     assert came
 
 
@@ -64,10 +64,10 @@ def without_times(events: list[Event]) -> list[Event]:
 # ── When all goes well ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_name_moves_to_what_was_confirmed_and_the_image_before_is_kept(scene: Scene) -> None:
-    old, new = scene.pulled(NAME), scene.offer(NAME)
+def test_the_name_moves_to_what_was_confirmed_and_the_image_before_is_kept(host: UpdateHost) -> None:
+    old, new = host.pulled(NAME), host.offer(NAME)
 
-    result = scene.result(scene.propose(NAME))
+    result = host.result(host.propose(NAME))
 
     assert result == ImageResult(
         name=NAME,
@@ -78,14 +78,14 @@ def test_the_name_moves_to_what_was_confirmed_and_the_image_before_is_kept(scene
         kept_as=KEPT,
         difference=Difference(500_000, PackageChanges(), None, NO_PACKAGES),
     )
-    assert (scene.holder(NAME), scene.holder(KEPT)) == (new.id, old.id)
-    assert scene.engine.pulls[-1] == Reference("registry.example/a", digest=digest_of(new))
+    assert (host.holder(NAME), host.holder(KEPT)) == (new.id, old.id)
+    assert host.engine.pulls[-1] == Reference("registry.example/a", digest=digest_of(new))
 
 
-def test_everything_is_told_in_its_order(scene: Scene) -> None:
-    scene.update(scene.outdated(NAME))
+def test_everything_is_told_in_its_order(host: UpdateHost) -> None:
+    host.update(host.outdated(NAME))
 
-    assert without_times(scene.emitted) == [
+    assert without_times(host.emitted) == [
         StepsPlanned((NAME, COMPARE_STEP)),
         StepStarted(1),
         PullAdvanced(1, 0, 1, 0, 1_500_000, all_sized=True),
@@ -97,14 +97,14 @@ def test_everything_is_told_in_its_order(scene: Scene) -> None:
     ]
 
 
-def test_every_image_of_the_review_has_a_result_in_its_order(scene: Scene) -> None:
-    changing = scene.outdated(NAME, OTHER)
-    scene.pulled("registry.example/kept:1")
-    kept = scene.candidate("registry.example/kept:1", Keep("It is the newest."))
+def test_every_image_of_the_review_has_a_result_in_its_order(host: UpdateHost) -> None:
+    changing = host.outdated(NAME, OTHER)
+    host.pulled("registry.example/kept:1")
+    kept = host.candidate("registry.example/kept:1", Keep("It is the newest."))
     odd = replace(kept, name="own:1", plan=NoSource("It was built here."))
     unknown = replace(kept, name="registry.example/x:1", plan=Unchecked("The registry is away.", "Try later."))
 
-    updated = scene.update(proposed(kept, changing.images[0], odd, unknown, changing.images[1]))
+    updated = host.update(proposed(kept, changing.images[0], odd, unknown, changing.images[1]))
 
     assert endings(updated) == [
         ("registry.example/kept:1", Ending.UNCHANGED),
@@ -121,19 +121,19 @@ def test_every_image_of_the_review_has_a_result_in_its_order(scene: Scene) -> No
         "",
     ]
     assert updated.results[3].hint == "Try later."
-    assert scene.emitted[0] == StepsPlanned((NAME, OTHER, COMPARE_STEP))
+    assert host.emitted[0] == StepsPlanned((NAME, OTHER, COMPARE_STEP))
 
 
-def test_what_an_update_brought_is_read_out_of_both_images(scene: Scene) -> None:
-    old, new = scene.pulled(NAME), scene.offer(NAME)
-    scene.engine.files[old.id] = _installed("1.0")
-    scene.engine.files[new.id] = _installed("1.1")
+def test_what_an_update_brought_is_read_out_of_both_images(host: UpdateHost) -> None:
+    old, new = host.pulled(NAME), host.offer(NAME)
+    host.engine.files[old.id] = _installed("1.0")
+    host.engine.files[new.id] = _installed("1.1")
 
-    result = scene.result(scene.propose(NAME))
+    result = host.result(host.propose(NAME))
 
     assert result.difference is not None
     assert result.difference.python == PackageChanges(changed=(Change("mechanize", "1.0", "1.1"),))
-    assert [dict(order.labels) for order in scene.engine.reads] == [{JOB: FIRST}] * 2
+    assert [dict(order.labels) for order in host.engine.reads] == [{JOB: FIRST}] * 2
 
 
 def _installed(version: str) -> dict[str, bytes]:
@@ -145,89 +145,89 @@ def _metadata(version: str) -> bytes:
 
 
 def test_packages_that_cannot_be_read_are_a_gap_and_no_failure() -> None:
-    class Unreadable(FakeEngine):
-        def read_files(self, order: object) -> object:  # type: ignore[override]
+    class UnreadableEngine(FakeEngine):
+        def read_files(self, order: ReadOrder) -> FilesRead:
             del order
             raise Problem("The container could not be created.", hint="Look at the log.")
 
-    scene = Scene(Unreadable())
+    host = UpdateHost(UnreadableEngine())
 
-    result = scene.result(scene.outdated(NAME))
+    result = host.result(host.outdated(NAME))
 
     gap = "The packages were not compared: The container could not be created."
     assert result.difference == Difference(500_000, PackageChanges(), None, (gap,))
     assert result.ending is Ending.UPDATED
 
 
-def test_containers_that_run_on_with_the_image_before_are_named(scene: Scene) -> None:
-    proposal = scene.outdated(NAME)
+def test_containers_that_run_on_with_the_image_before_are_named(host: UpdateHost) -> None:
+    proposal = host.outdated(NAME)
     old = proposal.images[0].present.id
-    scene.engine.add_container("web", old)
-    scene.engine.add_container("done", old, state="exited")
-    scene.engine.add_container("other", scene.pulled(OTHER).id)
+    host.engine.add_container("web", old)
+    host.engine.add_container("done", old, state="exited")
+    host.engine.add_container("other", host.pulled(OTHER).id)
 
-    assert scene.result(proposal).still_used_by == ("web",)
-    assert len(scene.engine.containers()) == 3
+    assert host.result(proposal).still_used_by == ("web",)
+    assert len(host.engine.containers()) == 3
 
 
-def test_an_image_that_a_mirror_brought_gets_the_name_that_was_reviewed(scene: Scene) -> None:
-    scene.pulled(NAME)
-    new = scene.engine.offer("mirror.example/a:latest")
-    scene.hub.digests[NAME] = digest_of(new)
+def test_an_image_that_a_mirror_brought_gets_the_name_that_was_reviewed(host: UpdateHost) -> None:
+    host.pulled(NAME)
+    new = host.engine.offer("mirror.example/a:latest")
+    host.hub.digests[NAME] = digest_of(new)
     pull = Pull(Reference("mirror.example/a"), digest_of(new))
 
-    result = scene.result(proposed(scene.candidate(NAME, pull)))
+    result = host.result(proposed(host.candidate(NAME, pull)))
 
     assert result.ending is Ending.UPDATED
-    assert scene.holder(NAME) == new.id
+    assert host.holder(NAME) == new.id
 
 
-def test_no_more_are_pulled_at_once_than_is_set(scene: Scene) -> None:
-    proposal = scene.outdated(*(f"registry.example/{number}:1" for number in range(8)))
-    scene.pulls.shut()
+def test_no_more_are_pulled_at_once_than_is_set(host: UpdateHost) -> None:
+    proposal = host.outdated(*(f"registry.example/{number}:1" for number in range(8)))
+    host.pulls.shut()
 
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(scene.update, proposal)
-        scene.pulls.wait_for(3)
-        scene.pulls.open()
+        running = threads.submit(host.update, proposal)
+        host.pulls.wait_for(3)
+        host.pulls.open()
         assert {ending for _, ending in endings(running.result(PATIENCE_SECONDS))} == {Ending.UPDATED}
-    assert scene.engine.most_pulls == 3
+    assert host.engine.most_pulls == 3
 
 
-def test_the_limit_of_pulls_holds_for_all_jobs_together(scene: Scene) -> None:
-    ours, theirs = scene.outdated(NAME), scene.outdated(OTHER)
-    scene.dependencies = replace(scene.dependencies, pulls_at_once=1)
-    scene.pulls.shut()
+def test_the_limit_of_pulls_holds_for_all_jobs_together(host: UpdateHost) -> None:
+    ours, theirs = host.outdated(NAME), host.outdated(OTHER)
+    host.dependencies = replace(host.dependencies, pulls_at_once=1)
+    host.pulls.shut()
 
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(scene.update, ours, FIRST)
-        scene.pulls.wait_for()
-        waits = scene.somebody_waits()
-        second = threads.submit(scene.update, theirs, SECOND)
-        assert_then_open(waits, scene)
+        first = threads.submit(host.update, ours, FIRST)
+        host.pulls.wait_for()
+        waits = host.somebody_waits()
+        second = threads.submit(host.update, theirs, SECOND)
+        assert_then_open(waits, host)
         done = [*endings(first.result(PATIENCE_SECONDS)), *endings(second.result(PATIENCE_SECONDS))]
     assert done == [(NAME, Ending.UPDATED), (OTHER, Ending.UPDATED)]
-    assert scene.engine.most_pulls == 1
-    assert StepNoted(1, "Waiting: other pulls are under way") in scene.emitted
+    assert host.engine.most_pulls == 1
+    assert StepNoted(1, "Waiting: other pulls are under way") in host.emitted
 
 
-def test_nothing_runs_on_when_an_update_is_over(scene: Scene) -> None:
-    scene.update(scene.outdated(NAME))
+def test_nothing_runs_on_when_an_update_is_over(host: UpdateHost) -> None:
+    host.update(host.outdated(NAME))
 
-    assert (scene.engine.running_pulls, scene.engine.throwaways, scene.engine.cancelled) == (0, 0, [])
+    assert (host.engine.running_pulls, host.engine.throwaways, host.engine.cancelled) == (0, 0, [])
 
 
-def test_what_is_logged_of_a_pull_tells_the_job(scene: Scene) -> None:
+def test_what_is_logged_of_a_pull_tells_the_job(host: UpdateHost) -> None:
     job, seen = ContextVar("job", default=""), list[str]()
-    proposal = scene.outdated(NAME)
+    proposal = host.outdated(NAME)
 
     def pull(wanted: Reference, report: Callable[[PullProgress], None], control: Control) -> LocalImage:
         seen.append(job.get())
-        return scene.engine.follow_hub(wanted, report, control)
+        return host.engine.follow_hub(wanted, report, control)
 
-    scene.engine.pull_script = pull
+    host.engine.pull_script = pull
     token = job.set(FIRST)
-    scene.update(proposal)
+    host.update(proposal)
     job.reset(token)
 
     assert seen == [FIRST]
@@ -236,82 +236,84 @@ def test_what_is_logged_of_a_pull_tells_the_job(scene: Scene) -> None:
 # ── Two updates of one image ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_second_update_of_an_image_waits_and_finds_it_brought_by_the_first(scene: Scene) -> None:
-    proposal = scene.outdated(NAME)
-    scene.pulls.shut()
+def test_a_second_update_of_an_image_waits_and_finds_it_brought_by_the_first(host: UpdateHost) -> None:
+    proposal = host.outdated(NAME)
+    host.pulls.shut()
 
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(scene.result, proposal, FIRST)
-        scene.pulls.wait_for()
-        waits = scene.somebody_waits()
-        second = threads.submit(scene.result, proposal, SECOND)
-        assert_then_open(waits, scene)
+        first = threads.submit(host.result, proposal, FIRST)
+        host.pulls.wait_for()
+        waits = host.somebody_waits()
+        second = threads.submit(host.result, proposal, SECOND)
+        assert_then_open(waits, host)
         brought, found = first.result(PATIENCE_SECONDS), second.result(PATIENCE_SECONDS)
 
     assert (brought.ending, brought.kept_as) == (Ending.UPDATED, KEPT)
     assert (found.ending, found.reason) == (Ending.UNCHANGED, "Another update brought it meanwhile.")
-    assert StepNoted(1, "Waiting: another update of it is under way") in scene.emitted
-    assert len(scene.engine.pulls) == 2  # The old image came by a pull too.
-    assert scene.holder(kept_name(SECOND, NAME)) is None
+    assert StepNoted(1, "Waiting: another update of it is under way") in host.emitted
+    assert len(host.engine.pulls) == 2  # The old image came by a pull too.
+    assert host.holder(kept_name(SECOND, NAME)) is None
 
 
-def test_two_names_of_one_image_are_updated_both(scene: Scene) -> None:
-    old = scene.pulled(NAME)
-    scene.engine.tag(old.id, "registry.example/a", "3")
-    new = scene.offer(NAME)
-    scene.hub.digests["registry.example/a:3"] = digest_of(new)
-    proposal = scene.propose(NAME, "registry.example/a:3")
-    scene.pulls.shut()
-    waits = scene.somebody_waits()
+def test_two_names_of_one_image_are_updated_both(host: UpdateHost) -> None:
+    old = host.pulled(NAME)
+    host.engine.tag(old.id, "registry.example/a", "3")
+    new = host.offer(NAME)
+    host.hub.digests["registry.example/a:3"] = digest_of(new)
+    proposal = host.propose(NAME, "registry.example/a:3")
+    host.pulls.shut()
+    waits = host.somebody_waits()
 
     # Were both pulled at once, none would have to wait.
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(scene.update, proposal)
-        assert_then_open(waits, scene)
+        running = threads.submit(host.update, proposal)
+        assert_then_open(waits, host)
         updated = running.result(PATIENCE_SECONDS)
 
     assert {ending for _, ending in endings(updated)} == {Ending.UPDATED}
-    kept = {scene.holder(KEPT), scene.holder(f"{KEPT}-3")}
-    assert (scene.holder(NAME), scene.holder("registry.example/a:3"), kept) == (new.id, new.id, {old.id})
+    kept = {host.holder(KEPT), host.holder(f"{KEPT}-3")}
+    assert (host.holder(NAME), host.holder("registry.example/a:3"), kept) == (new.id, new.id, {old.id})
 
 
 # ── How far back the history goes ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_more_than_the_depth_are_not_kept_and_the_oldest_go_first(scene: Scene) -> None:
-    scene.dependencies = replace(scene.dependencies, history_depth=2)
-    images = [scene.pulled(NAME).id]
+def test_more_than_the_depth_are_not_kept_and_the_oldest_go_first(host: UpdateHost) -> None:
+    host.dependencies = replace(host.dependencies, history_depth=2)
+    images = [host.pulled(NAME).id]
     for job in (BEFORE, FIRST, SECOND, THIRD):
-        images.append(scene.offer(NAME).id)
-        scene.update(scene.propose(NAME), job)
+        images.append(host.offer(NAME).id)
+        host.update(host.propose(NAME), job)
 
-    assert scene.holder(NAME) == images[4]
-    kept = [scene.holder(kept_name(job, NAME)) for job in (BEFORE, FIRST, SECOND, THIRD)]
+    assert host.holder(NAME) == images[4]
+    kept = [host.holder(kept_name(job, NAME)) for job in (BEFORE, FIRST, SECOND, THIRD)]
     assert kept == [None, None, images[2], images[3]]
-    assert len(scene.engine.images({})) == 4  # With the base of the host.
+    assert len(host.engine.images({})) == 4  # With the base of the host.
 
 
-def test_what_this_very_update_keeps_is_never_forgotten_by_it(scene: Scene) -> None:
-    scene.dependencies = replace(scene.dependencies, history_depth=0)
+def test_what_this_very_update_keeps_is_never_forgotten_by_it(host: UpdateHost) -> None:
+    host.dependencies = replace(host.dependencies, history_depth=0)
 
-    assert scene.result(scene.outdated(NAME)).kept_as == KEPT
-    assert scene.holder(KEPT) is not None
+    assert host.result(host.outdated(NAME)).kept_as == KEPT
+    assert host.holder(KEPT) is not None
 
 
-def test_an_older_image_that_a_container_needs_stays_and_is_told(scene: Scene) -> None:
-    scene.dependencies = replace(scene.dependencies, history_depth=1)
-    scene.update(scene.outdated(NAME), BEFORE)
+def test_an_older_image_that_a_container_needs_stays_and_is_told(host: UpdateHost) -> None:
+    host.dependencies = replace(host.dependencies, history_depth=1)
+    host.update(host.outdated(NAME), BEFORE)
     oldest = kept_name(BEFORE, NAME)
-    scene.engine.add_container("web", scene.engine.find_image(oldest).id)  # type: ignore[union-attr]
-    scene.offer(NAME)
+    image = host.holder(oldest)
+    assert image is not None
+    host.engine.add_container("web", image)
+    host.offer(NAME)
 
-    updated = scene.update(scene.propose(NAME))
+    updated = host.update(host.propose(NAME))
 
     (note,) = updated.notes
     assert oldest in note
     assert "web" in note
     assert endings(updated) == [(NAME, Ending.UPDATED)]
-    assert scene.holder(oldest) is not None
+    assert host.holder(oldest) is not None
 
 
 def test_the_parts_of_a_job_have_pulls_with_different_ids() -> None:

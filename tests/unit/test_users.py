@@ -8,16 +8,16 @@ from commands.errors import EngineUnavailable, Problem
 from commands.host.users import AT_ONCE, MOST_INSPECTED, Lineage
 from commands.model.images import LocalImage
 from tests.fakes.engine import FakeEngine
-from tests.fakes.host import Turnstile
+from tests.fakes.host import Gate
 
 
-class Watched(FakeEngine):
+class LookCountingEngine(FakeEngine):
     """Remembers which images were looked into; each look passes the `door`; what is `unreadable` raises."""
 
     def __init__(self) -> None:
         super().__init__()
         self.looks: list[str] = []
-        self.door = Turnstile()
+        self.door = Gate()
         self.unreadable: set[str] = set()
         self.vanishing: set[str] = set()
         self._counting = threading.Lock()
@@ -33,16 +33,16 @@ class Watched(FakeEngine):
 
 
 @pytest.fixture
-def engine() -> Watched:
-    return Watched()
+def engine() -> LookCountingEngine:
+    return LookCountingEngine()
 
 
 @pytest.fixture
-def lineage(engine: Watched) -> Lineage:
+def lineage(engine: LookCountingEngine) -> Lineage:
     return Lineage(engine)
 
 
-def test_containers_are_told_by_name_running_and_stopped(engine: Watched, lineage: Lineage) -> None:
+def test_containers_are_told_by_name_running_and_stopped(engine: LookCountingEngine, lineage: Lineage) -> None:
     image, other = engine.add_image("a:1"), engine.add_image("b:1")
     states = {"web": "running", "idle": "paused", "again": "restarting", "old": "exited", "new": "created"}
     for name, state in states.items():
@@ -55,7 +55,7 @@ def test_containers_are_told_by_name_running_and_stopped(engine: Watched, lineag
     }
 
 
-def test_images_are_told_that_stand_on_it_however_high(engine: Watched, lineage: Lineage) -> None:
+def test_images_are_told_that_stand_on_it_however_high(engine: LookCountingEngine, lineage: Lineage) -> None:
     base = engine.add_image("base:1")
     child = engine.add_image("child:1", "child:latest", below=base.layers)
     engine.add_image("grandchild:1", below=child.layers)
@@ -69,7 +69,9 @@ def test_images_are_told_that_stand_on_it_however_high(engine: Watched, lineage:
     }
 
 
-def test_of_two_with_the_same_layers_the_younger_stands_on_the_older(engine: Watched, lineage: Lineage) -> None:
+def test_of_two_with_the_same_layers_the_younger_stands_on_the_older(
+    engine: LookCountingEngine, lineage: Lineage
+) -> None:
     older, younger = engine.add_image("older:1"), engine.add_image("younger:1")
     engine._images[younger.id] = replace(younger, layers=older.layers)
 
@@ -78,7 +80,7 @@ def test_of_two_with_the_same_layers_the_younger_stands_on_the_older(engine: Wat
     assert users == {older.id: Users(images=("younger:1",)), younger.id: Users()}
 
 
-def test_nothing_stands_on_an_image_without_layers(engine: Watched, lineage: Lineage) -> None:
+def test_nothing_stands_on_an_image_without_layers(engine: LookCountingEngine, lineage: Lineage) -> None:
     empty = engine.add_image("empty:1")
     engine._images[empty.id] = replace(empty, layers=())
     engine.add_image("other:1")
@@ -86,14 +88,14 @@ def test_nothing_stands_on_an_image_without_layers(engine: Watched, lineage: Lin
     assert lineage.users([empty.id]) == {empty.id: Users()}
 
 
-def test_an_image_that_is_gone_has_no_users(engine: Watched, lineage: Lineage) -> None:
+def test_an_image_that_is_gone_has_no_users(engine: LookCountingEngine, lineage: Lineage) -> None:
     image, vanishing = engine.add_image("a:1"), engine.add_image("b:1")
     engine.vanishing.add(vanishing.id)
 
     assert lineage.users([image.id, vanishing.id]) == {image.id: Users(), vanishing.id: Users()}
 
 
-def test_an_image_that_cannot_be_read_hides_no_other(engine: Watched, lineage: Lineage) -> None:
+def test_an_image_that_cannot_be_read_hides_no_other(engine: LookCountingEngine, lineage: Lineage) -> None:
     base = engine.add_image("base:1")
     engine.add_image("child:1", below=base.layers)
     engine.unreadable.add(engine.add_image("odd:1").id)
@@ -101,7 +103,7 @@ def test_an_image_that_cannot_be_read_hides_no_other(engine: Watched, lineage: L
     assert lineage.users([base.id]) == {base.id: Users(images=("child:1",), more_images=True)}
 
 
-def test_layers_are_remembered(engine: Watched, lineage: Lineage) -> None:
+def test_layers_are_remembered(engine: LookCountingEngine, lineage: Lineage) -> None:
     base = engine.add_image("base:1")
     lineage.users([base.id])
     child = engine.add_image("child:1", below=base.layers)
@@ -111,7 +113,9 @@ def test_layers_are_remembered(engine: Watched, lineage: Lineage) -> None:
     assert engine.looks == [child.id]
 
 
-def test_only_so_many_images_are_looked_into_at_a_time_the_newest_first(engine: Watched, lineage: Lineage) -> None:
+def test_only_so_many_images_are_looked_into_at_a_time_the_newest_first(
+    engine: LookCountingEngine, lineage: Lineage
+) -> None:
     base = engine.add_image("base:1")
     engine.add_image("old:1", below=base.layers)
     for number in range(MOST_INSPECTED - 2):
@@ -125,7 +129,7 @@ def test_only_so_many_images_are_looked_into_at_a_time_the_newest_first(engine: 
     assert len(engine.looks) == MOST_INSPECTED + 1
 
 
-def test_images_are_looked_into_several_at_once(engine: Watched, lineage: Lineage) -> None:
+def test_images_are_looked_into_several_at_once(engine: LookCountingEngine, lineage: Lineage) -> None:
     images = [engine.add_image(f"a:{number}") for number in range(2 * AT_ONCE)]
     engine.door.shut()
     asking = threading.Thread(target=lineage.users, args=([images[0].id],))
@@ -138,13 +142,13 @@ def test_images_are_looked_into_several_at_once(engine: Watched, lineage: Lineag
     assert len(engine.looks) == len(images)
 
 
-def test_who_asks_about_nothing_costs_nothing(engine: Watched, lineage: Lineage) -> None:
+def test_who_asks_about_nothing_costs_nothing(engine: LookCountingEngine, lineage: Lineage) -> None:
     engine.break_down()
 
     assert lineage.users([]) == {}
 
 
-def test_a_daemon_that_is_down_is_told(engine: Watched, lineage: Lineage) -> None:
+def test_a_daemon_that_is_down_is_told(engine: LookCountingEngine, lineage: Lineage) -> None:
     image = engine.add_image("a:1")
     engine.break_down()
 

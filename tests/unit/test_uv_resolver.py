@@ -34,7 +34,7 @@ from commands.packages.containers import Containers
 from commands.packages.index_client import IndexClient
 from commands.packages.platforms import python_platform, wheel_tags
 from commands.packages.toolbox import Toolbox, fetch_command, is_static_program, one_file_system
-from commands.packages.uv_answer import Question, locked_packages, missing_wheels, problem
+from commands.packages.uv_answer import UvQuestion, locked_packages, missing_wheels, problem
 from commands.packages.uv_program import UvProgram
 from commands.packages.uv_resolver import UvResolver, container_command, host_command
 from tests.fakes.distributions import source
@@ -68,11 +68,11 @@ BUILT = {"build_failed": ("mysql-python",), "compiler_missing": ("m2crypto",)}
 """Which package's code ran in which recording."""
 
 
-def question(name: str = "resolved") -> Question:
+def question(name: str = "resolved") -> UvQuestion:
     python = RECORDINGS["recordings"][name]["python"]
     tags = wheel_tags(BASE.platform, BASE.python)
     asked = (PythonRequirement("mechanize"), PythonRequirement("six", (), ">=1.16"))
-    return Question(asked, python, 60, tags=tags, built=BUILT.get(name, ()))
+    return UvQuestion(asked, python, 60, tags=tags, built=BUILT.get(name, ()))
 
 
 # Reasons, in plain words.
@@ -272,7 +272,7 @@ def test_credentials_are_not_repeated() -> None:
     errors = (
         "error: Failed to fetch: https://somebody:canary-one@index.invalid/simple/\n  cause: canary-two was refused\n"
     )
-    asked = Question((), "3.11.2", 60, secrets=("canary-two", ""))
+    asked = UvQuestion((), "3.11.2", 60, secrets=("canary-two", ""))
     told = problem(RunOutcome(2, "", errors), asked)
     assert told.details == ("Failed to fetch: https://***@index.invalid/simple/", "*** was refused")
 
@@ -506,7 +506,7 @@ def test_a_program_that_says_no_version_is_a_matter_of_settings(tmp_path: Path) 
 # Resolving in a container, played by a list of outcomes.
 
 
-class Played:
+class ScriptedToolbox:
     """Answers each order with the next outcome."""
 
     def __init__(self, *outcomes: RunOutcome) -> None:
@@ -542,7 +542,7 @@ def uv_of(folder: Path, delivered: bytes, *, compiled: str = "source_only") -> U
 DOCOPT = source({"docopt-0.6.2/setup.py": ""})
 
 
-def resolver(folder: Path, containers: Played, *, compiled: str = "source_only") -> UvResolver:
+def resolver(folder: Path, containers: ScriptedToolbox, *, compiled: str = "source_only") -> UvResolver:
     program = uv_of(folder, elf(), compiled=compiled)
     toolbox, client = Toolbox(program, folder / "tools"), IndexClient(program.indexes())
     asking = Containers(program, toolbox, client, containers.run, network="host", word=lambda: WORD)
@@ -567,7 +567,7 @@ ENDED = RunOutcome(0, "", "")
 
 
 def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path) -> None:
-    containers = Played(lock_of(ARCHIVE), ENDED)
+    containers = ScriptedToolbox(lock_of(ARCHIVE), ENDED)
     asked = (PythonRequirement("docopt", (), "<1"),)
     locked = resolver(tmp_path, containers).resolve(asked, BASE, labels={"warroom.job": "7"})
     assert locked == (LockedPackage("docopt", "0.6.2", ARCHIVE, requested=True),)
@@ -584,7 +584,7 @@ def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path
             "/warroom/relay.py": inside.source("relay"),
             "/warroom/requirements.in": b"docopt<1\n",
         },
-        environment={"HOME": "/tmp"},  # noqa: S108 - in the container
+        environment={"HOME": "/tmp"},
         network="host",
         memory=2 << 30,
     )
@@ -604,7 +604,7 @@ def test_what_has_no_wheel_is_resolved_in_a_container_of_the_base(tmp_path: Path
 
 
 def test_no_container_sees_a_login_or_an_address_of_an_index(tmp_path: Path) -> None:
-    containers = Played(lock_of(ARCHIVE), ENDED)
+    containers = ScriptedToolbox(lock_of(ARCHIVE), ENDED)
     resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
     assert len(containers.orders) == 2
     for order in containers.orders:
@@ -613,13 +613,13 @@ def test_no_container_sees_a_login_or_an_address_of_an_index(tmp_path: Path) -> 
 
 
 def test_with_wheels_alone_nothing_is_asked_about_building(tmp_path: Path) -> None:
-    containers = Played(lock_of(a_wheel("docopt")))
+    containers = ScriptedToolbox(lock_of(a_wheel("docopt")))
     (docopt,) = resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
     assert (docopt.file.name, docopt.build_files) == (a_wheel("docopt").name, ())
 
 
 def test_each_further_package_without_wheels_costs_one_more_round(tmp_path: Path) -> None:
-    containers = Played(recorded("source_only_mixed"), lock_of(a_wheel("docopt")))
+    containers = ScriptedToolbox(recorded("source_only_mixed"), lock_of(a_wheel("docopt")))
     resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
     assert [order.command[5:] for order in containers.orders] == [
         container_command(BASE, built=("docopt",)),
@@ -628,13 +628,13 @@ def test_each_further_package_without_wheels_costs_one_more_round(tmp_path: Path
 
 
 def test_a_package_that_still_has_no_wheel_ends_the_search(tmp_path: Path) -> None:
-    containers = Played(recorded("source_only"))
+    containers = ScriptedToolbox(recorded("source_only"))
     with pytest.raises(ResolutionFailed, match="has no ready-made wheel"):
         resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
 
 
 def test_no_container_is_started_for_another_reason(tmp_path: Path) -> None:
-    containers = Played()
+    containers = ScriptedToolbox()
     with pytest.raises(ResolutionFailed, match="cannot be met together"):
         resolver(tmp_path, containers, compiled="conflict").resolve((PythonRequirement("requests"),), BASE, labels={})
     assert containers.orders == []
@@ -717,11 +717,11 @@ def test_an_image_that_only_says_it_is_the_tool_is_replaced(tmp_path: Path) -> N
 
 
 def test_a_daemon_that_keeps_another_image_under_the_tools_name_is_not_built_with(tmp_path: Path) -> None:
-    class Planting(FakeEngine):
+    class PlantingEngine(FakeEngine):
         def import_image(self, filesystem: bytes, repository: str, tag: str, labels: Mapping[str, str]) -> ImageId:
             made = super().import_image(filesystem, repository, tag, labels)
             self.add_image(f"{repository}:{tag}", labels=labels)
             return made
 
     with pytest.raises(EngineUnavailable, match=r"has another `warroom.invalid/uv:9.8.7-amd64`"):
-        Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools").uv_image(Planting(), AMD64)
+        Toolbox(uv_of(tmp_path, elf()), tmp_path / "tools").uv_image(PlantingEngine(), AMD64)

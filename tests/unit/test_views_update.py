@@ -26,7 +26,7 @@ from bot.slack.views.buttons import Begin, ShowFile
 from bot.slack.views.kinds import BY_ACTION
 from bot.slack.views.steps import transferred
 from commands.actions import Request
-from commands.command import ImageRemoved, ImagesUpdated, NothingToDo, Pull, Refusal, TagsRolledBack, Users
+from commands.command import Candidate, ImageRemoved, ImagesUpdated, NothingToDo, Pull, Refusal, TagsRolledBack, Users
 from commands.model.outcomes import Ending, ImageResult, MoveResult, Removed, RolledBack, Updated
 from commands.model.packages import Change, Difference, PackageChanges
 from commands.model.references import Reference
@@ -192,8 +192,8 @@ def test_where_nothing_is_to_be_done_that_is_said_first_and_there_are_no_buttons
         ((UNCHECKED,), "Nothing was changed: no image could be checked."),
     ],
 )
-def test_what_could_not_be_checked_is_never_called_up_to_date(images: tuple[object, ...], sentence: str) -> None:
-    dialog = Answered(ALL, NothingToDo("Nothing to update", images))  # type: ignore[arg-type]  # candidates, as above
+def test_what_could_not_be_checked_is_never_called_up_to_date(images: tuple[Candidate, ...], sentence: str) -> None:
+    dialog = Answered(ALL, NothingToDo("Nothing to update", images))
 
     assert texts(shown(dialog)).splitlines()[1] == sentence
     assert announcement(dialog) == f"<@{ALICE}> {sentence}"

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from bot.room.block_kit.composition import AltText, AnyText, Id, Mrkdwn, PlainText, Strict, Url, at_most
 from bot.room.block_kit.elements import (
-    Button,
+    ButtonElement,
     Checkboxes,
     ImageElement,
     Overflow,
@@ -35,7 +35,9 @@ class Section(_Block):
     type: Literal["section"]
     text: AnyText | None = None
     fields: Annotated[list[Annotated[AnyText, at_most(2_000)]], Field(min_length=1, max_length=10)] | None = None
-    accessory: Annotated[Button | Overflow | StaticSelect | ImageElement, Field(discriminator="type")] | None = None
+    accessory: Annotated[ButtonElement | Overflow | StaticSelect | ImageElement, Field(discriminator="type")] | None = (
+        None
+    )
     expand: bool | None = None
 
     @model_validator(mode="after")
@@ -60,7 +62,7 @@ class Actions(_Block):
 
     type: Literal["actions"]
     elements: Annotated[
-        list[Annotated[Button | Overflow | StaticSelect, Field(discriminator="type")]],
+        list[Annotated[ButtonElement | Overflow | StaticSelect, Field(discriminator="type")]],
         Field(min_length=1, max_length=25),
     ]
 

@@ -21,7 +21,7 @@ from bot.room.block_kit.composition import (
 )
 
 
-class Button(Strict):
+class ButtonElement(Strict):
     """A button."""
 
     type: Literal["button"]

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from bot.room.blocks import clickables, options_of
 from bot.room.client.room_client import RoomError
-from bot.room.events import Block, Message
+from bot.room.events import Block, RoomMessage
 
 _NAMED = 5
 """Choices of a menu that an error names."""
@@ -28,17 +28,17 @@ class Wish:
         return cls(action.strip(), choice.strip())
 
 
-def buttons(message: Message) -> tuple[str, ...]:
+def buttons(message: RoomMessage) -> tuple[str, ...]:
     """Name the buttons of a message."""
     return tuple(str(element["action_id"]) for element in _elements(message) if element.get("type") == "button")
 
 
-def actions(message: Message) -> tuple[str, ...]:
+def actions(message: RoomMessage) -> tuple[str, ...]:
     """Name everything that can be clicked."""
     return tuple(str(element["action_id"]) for element in _elements(message))
 
 
-def value_of(wish: Wish, message: Message) -> str | None:
+def value_of(wish: Wish, message: RoomMessage) -> str | None:
     """Find the value that a click on a menu chooses; None for a button. Raises `RoomError` if there is none."""
     for element in _elements(message):
         if element["action_id"] == wish.action and element.get("type") != "button":
@@ -46,7 +46,7 @@ def value_of(wish: Wish, message: Message) -> str | None:
     return None
 
 
-def _elements(message: Message) -> Iterator[Block]:
+def _elements(message: RoomMessage) -> Iterator[Block]:
     return (element for _, element in clickables(message.blocks) if "action_id" in element)
 
 

@@ -11,16 +11,16 @@ from rich.text import Text
 
 from bot.room.client.dialog_facts import DialogFacts
 from bot.room.client.terminal import styled, to_rich, width_of_tables
-from bot.room.events import Block, Message
+from bot.room.events import Block, RoomMessage
 
 
 class Silent:
     """Shows nothing: for scripts."""
 
-    def dialog(self, message: Message, state: str) -> None:
+    def dialog(self, message: RoomMessage, state: str) -> None:
         """Ignore it."""
 
-    def reply(self, message: Message) -> None:
+    def reply(self, message: RoomMessage) -> None:
         """Ignore it."""
 
     def file(self, name: str) -> None:
@@ -44,12 +44,12 @@ class LiveDialog:
         self._widens = widens and not self._console.is_terminal
         self._live: Live | None = None
         self._ts = ""
-        self._held: Message | None = None
+        self._held: RoomMessage | None = None
         self._held_state = ""
         self._printed: tuple[object, ...] = ()
         self._line = ""
 
-    def dialog(self, message: Message, state: str) -> None:
+    def dialog(self, message: RoomMessage, state: str) -> None:
         """Show the dialog, or its newer state."""
         if self._console.is_terminal:
             self._place(message.ts).update(_picture(message), refresh=True)
@@ -62,7 +62,7 @@ class LiveDialog:
         if DialogFacts.of(message).is_counted:
             self._print_held()
 
-    def reply(self, message: Message) -> None:
+    def reply(self, message: RoomMessage) -> None:
         """Show a reply in its thread."""
         self._print_held()
         self._console.print(Text("  ↳ ") + styled(message.text))
@@ -93,7 +93,7 @@ class LiveDialog:
             self._console.print(Text("  ") + styled(message.text))
         self._printed, self._line = place, message.text
 
-    def _print(self, message: Message) -> None:
+    def _print(self, message: RoomMessage) -> None:
         width = self._console.width
         if self._widens:
             self._console.width = max(width, width_of_tables(message.blocks))
@@ -114,11 +114,11 @@ class LiveDialog:
             self._live = None
 
 
-def _picture(message: Message) -> RenderableType:
+def _picture(message: RoomMessage) -> RenderableType:
     return to_rich(message.blocks) if message.blocks else styled(message.text)
 
 
-def _place_of(message: Message) -> tuple[str, list[Block]]:
+def _place_of(message: RoomMessage) -> tuple[str, list[Block]]:
     """Identify a dialog and, in a list, the page."""
     return message.ts, [block for block in message.blocks if block.get("type") == "table"]
 
@@ -127,5 +127,5 @@ def choose(buttons: tuple[str, ...]) -> str | None:
     """Let the person at the terminal press a button; None when they press none."""
     if not buttons:
         return None
-    print(file=sys.stderr)  # noqa: T201 - an empty line between the dialog and the question
+    sys.stderr.write("\n")  # between the dialog and the question
     return Prompt.ask("Press", choices=list(buttons), default=buttons[0], console=Console(stderr=True))

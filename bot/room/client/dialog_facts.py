@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from bot.room.client.choices import actions
-from bot.room.events import Message
+from bot.room.events import RoomMessage
 
 Meaning = Literal["yes", "leave", "keep", "file", "begin", "turn", "form"]
 """What a click does; the bot declares which button does it."""
@@ -37,7 +37,7 @@ class DialogFacts:
     payload: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, message: Message) -> Self:
+    def of(cls, message: RoomMessage) -> Self:
         """Read the metadata of a message."""
         payload = message.metadata.event_payload if message.metadata else {}
         trigger, buttons = payload.get("trigger"), payload.get("buttons")

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from bot.room.client.room_client import ClickSent, CommandSent
-from bot.room.events import Message, RoomEvent
+from bot.room.events import RoomEvent, RoomMessage
 
 
 class Person(Protocol):
@@ -39,11 +39,11 @@ class Events(Protocol):
 class Show(Protocol):
     """A place that shows the dialog while it changes; it is a context manager."""
 
-    def dialog(self, message: Message, state: str) -> None:
+    def dialog(self, message: RoomMessage, state: str) -> None:
         """Show the dialog, or its newer state."""
         ...
 
-    def reply(self, message: Message) -> None:
+    def reply(self, message: RoomMessage) -> None:
         """Show a reply in its thread."""
         ...
 

@@ -17,7 +17,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from bot.room.events import EVENT, Message, RoomEvent, Submitted
+from bot.room.events import EVENT, RoomEvent, RoomMessage, Submitted
 from bot.room.workspace import ALICE, WAR_ROOM
 
 TIMEOUT_SECONDS = 10.0
@@ -66,7 +66,7 @@ class _Refused:
 _COMMAND_SENT = TypeAdapter(CommandSent)
 _CLICK_SENT = TypeAdapter(ClickSent)
 _SUBMITTED = TypeAdapter(Submitted)
-_MESSAGES = TypeAdapter(tuple[Message, ...])
+_MESSAGES = TypeAdapter(tuple[RoomMessage, ...])
 _REFUSED = TypeAdapter(_Refused)
 
 
@@ -181,7 +181,7 @@ class RoomClient:
         """Close the form on this person's screen."""
         self._post("/room/closings", {"view_id": view_id})
 
-    def messages(self) -> tuple[Message, ...]:
+    def messages(self) -> tuple[RoomMessage, ...]:
         """List what this person sees in the channel, oldest first, replies in threads included."""
         query = urlencode({"user": self._user, "channel": self._channel})
         return _MESSAGES.validate_json(self._request("GET", f"/room/messages?{query}"))

@@ -17,11 +17,11 @@ from bot.room.client.room_client import CommandSent, RoomClosedError, RoomError
 from bot.room.events import (
     Acked,
     FileShared,
-    Message,
     MessageEdited,
     MessagePosted,
     OpenView,
     RoomEvent,
+    RoomMessage,
     SharedFile,
     Undelivered,
     ViewShown,
@@ -36,7 +36,7 @@ COUNTING_SECONDS = 2.0
 """How long to wait for a list's disk use."""
 
 
-class Unanswered(StrEnum):
+class WithoutClick(StrEnum):
     """What to do with a dialog that asks for a click when there is none to give."""
 
     LEAVE = "leave"
@@ -88,7 +88,7 @@ class Conversation:
         clicks: Iterable[str] = (),
         yes: bool = False,
         ask: Callable[[tuple[str, ...]], str | None] | None = None,
-        unanswered: Unanswered = Unanswered.KEEP,
+        unanswered: WithoutClick = WithoutClick.KEEP,
         usages: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client
@@ -99,7 +99,7 @@ class Conversation:
         self._unanswered = unanswered
         self._usages = usages or {}
         self._trigger = ""
-        self._shown: Message | None = None
+        self._shown: RoomMessage | None = None
         self._facts = DialogFacts()
         self._since = 0.0
         self._clicked_meaning = ""
@@ -160,7 +160,7 @@ class Conversation:
                 pass
         return False
 
-    def _is_over_after_message(self, message: Message, sent: CommandSent) -> bool:
+    def _is_over_after_message(self, message: RoomMessage, sent: CommandSent) -> bool:
         facts = DialogFacts.of(message)
         if facts.trigger is not None and facts.trigger == self._click_trigger:
             self._follow(facts.trigger)
@@ -190,7 +190,7 @@ class Conversation:
         # The time since the end of the dialog before is not part of any state.
         self._facts, self._since = DialogFacts(), monotonic()
 
-    def _is_over_after_change(self, message: Message, facts: DialogFacts) -> bool:
+    def _is_over_after_change(self, message: RoomMessage, facts: DialogFacts) -> bool:
         # The dialog may change twice between two events: a review of another proposal is another question.
         is_another = self._shown is None or self._shown.blocks != message.blocks
         changed = facts.state != self._facts.state
@@ -230,7 +230,7 @@ class Conversation:
 
     # ── The end of a dialog, and the clicks there ───────────────────────────────────────────────────────────────
 
-    def _is_over_at_end(self, message: Message) -> bool:
+    def _is_over_at_end(self, message: RoomMessage) -> bool:
         if self._awaited and self._clicked_meaning != "turn":
             return False
         self._awaited = False
@@ -250,7 +250,7 @@ class Conversation:
         self._awaited = False
         return self._is_over_without_click(self._shown)
 
-    def _is_over_without_click(self, message: Message) -> bool:
+    def _is_over_without_click(self, message: RoomMessage) -> bool:
         """Press the next click if the dialog shows its button; else the conversation is over."""
         self._deadline = None
         if self._leaving or not self._clicks or Wish.read(self._clicks[0]).action not in actions(message):
@@ -261,19 +261,19 @@ class Conversation:
 
     # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _is_over_after_question(self, message: Message) -> bool:
+    def _is_over_after_question(self, message: RoomMessage) -> bool:
         while (wish := self._answer(message)) is not None:
             self._click(message, wish)
             if self._clicked_meaning != "file":
                 # A click on a review that begins another dialog cancels the review: that end does not count.
                 self._awaited = self._clicked_meaning == "begin"
                 return False
-        if self._unanswered is Unanswered.LEAVE:
+        if self._unanswered is WithoutClick.LEAVE:
             self.leave()
             return False
         return self._end("waiting", "The dialog waits for a button.")
 
-    def _click(self, message: Message, wish: Wish) -> None:
+    def _click(self, message: RoomMessage, wish: Wish) -> None:
         self._clicked_meaning = self._facts.meanings.get(wish.action, "")
         value = value_of(wish, message)
         try:
@@ -284,7 +284,7 @@ class Conversation:
                 raise
             self._awaited = False
 
-    def _answer(self, message: Message) -> Wish | None:
+    def _answer(self, message: RoomMessage) -> Wish | None:
         there = actions(message)
         yes = self._facts.first("yes") if self._yes else None
         if self._clicks and (yes is None or Wish.read(self._clicks[0]).action in there):

@@ -7,19 +7,19 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
 from bot.room.server.chat import Chat
-from bot.room.server.conversation import Conversation
+from bot.room.server.conversation import RoomMessages
 from bot.room.server.door import Door, PeoplesDoor, Tokens
-from bot.room.server.files import Files
+from bot.room.server.files import RoomFiles
 from bot.room.server.modals import Modals
 from bot.room.server.occasions import Occasions
-from bot.room.server.page import Page
+from bot.room.server.page import PageServer
 from bot.room.server.people import People
 from bot.room.server.people_api import PeopleApi
 from bot.room.server.rates import RateLimits, RateMeter
 from bot.room.server.response_urls import ResponseUrls
 from bot.room.server.sharing import Sharing
 from bot.room.server.socket_mode import SocketMode
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.room.server.store import Store
 from bot.room.server.web_api import WebApi
 from bot.room.workspace import KnownCommand, Workspace
@@ -32,14 +32,14 @@ def room_app(
     workspace: Workspace,
     limits: RateLimits,
     tokens: Tokens,
-    sources: Sources,
+    sources: RoomSources,
     socket_mode: SocketMode,
     store: Store,
     history: str,
 ) -> Starlette:
     """Make the web application that answers at `url`."""
-    conversation = Conversation(now=sources.now, history=history, store=store)
-    files = Files(new_secret=sources.new_secret, store=store)
+    conversation = RoomMessages(now=sources.now, history=history, store=store)
+    files = RoomFiles(new_secret=sources.new_secret, store=store)
     response_urls = ResponseUrls(sources=sources, store=store)
     occasions = Occasions(response_urls=response_urls, sources=sources, url=url)
     chat = Chat(workspace=workspace, conversation=conversation, new_id=sources.new_secret, url=url)
@@ -81,7 +81,7 @@ def room_app(
         files=files,
         door=door,
     )
-    page = Page(conversation=conversation, door=door)
+    page = PageServer(conversation=conversation, door=door)
     link = WebSocketRoute("/link", socket_mode.serve)
     routes = [*web_api.routes(), *people_api.routes(), *page.routes(), link]
     return Starlette(routes=routes, middleware=[Middleware(Door)])

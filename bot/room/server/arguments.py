@@ -162,7 +162,7 @@ class ModalAnswer(Arguments):
     view: JsonValue = None
 
 
-class Answer(Content):
+class CommandAnswer(Content):
     """What a bot answers in an acknowledgement or to a response URL."""
 
     response_type: Literal["in_channel", "ephemeral"] = "ephemeral"

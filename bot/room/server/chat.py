@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pydantic import JsonValue
 
 from bot.room.blocks import with_ids
-from bot.room.events import Block, Draft, Message
+from bot.room.events import Block, Draft, RoomMessage
 from bot.room.server import arguments as sent
-from bot.room.server.conversation import Conversation
+from bot.room.server.conversation import RoomMessages
 from bot.room.server.refusals import RefusedError
 from bot.room.server.response_urls import ReplyTarget
 from bot.room.server.shapes import channel_shape, message_shape
-from bot.room.workspace import Channel, Workspace
+from bot.room.workspace import Workspace, WorkspaceChannel
 
 Reply = dict[str, JsonValue]
 
@@ -20,7 +20,7 @@ class Chat:
     """Writes, edits and deletes messages in the bot's name, with Slack's refusals."""
 
     def __init__(
-        self, *, workspace: Workspace, conversation: Conversation, new_id: Callable[[], str], url: str
+        self, *, workspace: Workspace, conversation: RoomMessages, new_id: Callable[[], str], url: str
     ) -> None:
         self._workspace = workspace
         self._conversation = conversation
@@ -95,7 +95,7 @@ class Chat:
         """conversations.info."""
         return {"channel": channel_shape(self._known_channel(sent.ChannelName.read(values).channel))}
 
-    def answer(self, answer: sent.Answer, target: ReplyTarget) -> None:
+    def answer(self, answer: sent.CommandAnswer, target: ReplyTarget) -> None:
         """Carry out what the bot answered in an acknowledgement or to a response URL."""
         original = self._original(target)
         if original is not None and answer.delete_original:
@@ -107,7 +107,7 @@ class Chat:
         elif not answer.delete_original:
             raise RefusedError("no_text")
 
-    def own_channel(self, channel_id: str) -> Channel:
+    def own_channel(self, channel_id: str) -> WorkspaceChannel:
         """Find a channel in which the bot may write."""
         channel = self._known_channel(channel_id)
         if not channel.bot_is_member:
@@ -123,7 +123,7 @@ class Chat:
             raise RefusedError("thread_not_found")
         return parent.thread_ts or parent.ts
 
-    def _post_answer(self, answer: sent.Answer, target: ReplyTarget) -> None:
+    def _post_answer(self, answer: sent.CommandAnswer, target: ReplyTarget) -> None:
         text, blocks = self._content(answer, most_text=sent.MOST_TEXT_IN_A_POST)
         self._conversation.post(
             Draft(
@@ -138,16 +138,16 @@ class Chat:
             )
         )
 
-    def _original(self, target: ReplyTarget) -> Message | None:
+    def _original(self, target: ReplyTarget) -> RoomMessage | None:
         return None if target.original_ts is None else self._conversation.find(target.channel, target.original_ts)
 
-    def _known_channel(self, channel_id: str) -> Channel:
+    def _known_channel(self, channel_id: str) -> WorkspaceChannel:
         channel = self._workspace.channel(channel_id)
         if channel is None:
             raise RefusedError("channel_not_found")
         return channel
 
-    def _own_message(self, channel_id: str, ts: str, *, refusal: str) -> Message:
+    def _own_message(self, channel_id: str, ts: str, *, refusal: str) -> RoomMessage:
         channel = self._known_channel(channel_id)
         message = self._conversation.find(channel.id, ts)
         # An ephemeral message is on one person's screen only: the Web API does not find it.
@@ -157,7 +157,7 @@ class Chat:
             raise RefusedError(refusal)
         return message
 
-    def _edit(self, message: Message, content: sent.Content) -> Message:
+    def _edit(self, message: RoomMessage, content: sent.Content) -> RoomMessage:
         text, blocks = self._content(content, most_text=sent.MOST_TEXT_IN_AN_EDIT)
         kept = message.blocks if content.blocks is None else blocks
         return self._conversation.edit(message, text=text, blocks=kept, metadata=content.metadata or message.metadata)

@@ -51,7 +51,7 @@ def bounded_protocol(bounds: Bounds) -> type[H11Protocol]:
 class _BoundedProtocol(H11Protocol):
     _bounds: Bounds
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - uvicorn's own, passed on
+    def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
 

@@ -16,13 +16,13 @@ from bot.room.events import (
     Draft,
     Failure,
     FileShared,
-    Message,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
     Metadata,
     OpenView,
     RoomEvent,
+    RoomMessage,
     Undelivered,
     ViewClosed,
     ViewShown,
@@ -41,7 +41,7 @@ _NUMBERS_AHEAD: Final = 1_000
 class _Record:
     """A message with the sequence numbers of its first and its latest change; `deleted` leaves a tombstone."""
 
-    message: Message
+    message: RoomMessage
     posted: int
     changed: int
     shared: tuple[FileShared, ...] = ()
@@ -53,7 +53,7 @@ _RECORD: Final = TypeAdapter(_Record)
 _VIEW: Final = TypeAdapter(ViewShown)
 
 
-class Conversation:
+class RoomMessages:
     """All messages of a room in the order in which they were written."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Conversation:
         seconds, micros = divmod(self._last_micros, 1_000_000)
         return f"{seconds:010d}.{micros:06d}"
 
-    def post(self, draft: Draft, *, ts: str | None = None) -> Message:
+    def post(self, draft: Draft, *, ts: str | None = None) -> RoomMessage:
         """Write a message, now or at the time stamp that `new_ts` reserved for it."""
         message = _with_ts(draft, ts or self.new_ts())
         number = self._next_number()
@@ -101,7 +101,9 @@ class Conversation:
             self._notify(event)
         return message
 
-    def edit(self, message: Message, *, text: str, blocks: tuple[Block, ...], metadata: Metadata | None) -> Message:
+    def edit(
+        self, message: RoomMessage, *, text: str, blocks: tuple[Block, ...], metadata: Metadata | None
+    ) -> RoomMessage:
         """Give a message a new state."""
         record = self._records[message.channel, message.ts]
         edited = replace(message, text=text, blocks=blocks, metadata=metadata, edited_ts=self.new_ts())
@@ -111,23 +113,23 @@ class Conversation:
         self._notify(MessageEdited(sequence=number, message=edited))
         return edited
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: RoomMessage) -> None:
         """Delete a message."""
         record = self._records[message.channel, message.ts]
         number = self._next_number()
         self._keep(replace(record, changed=number, deleted=True))
         self._notify(_deletion(message, number))
 
-    def find(self, channel: str, ts: str) -> Message | None:
+    def find(self, channel: str, ts: str) -> RoomMessage | None:
         """Find a message that is still there."""
         record = self._records.get((channel, ts))
         return None if record is None or record.deleted else record.message
 
-    def blocks_before(self, message: Message) -> tuple[Block, ...]:
+    def blocks_before(self, message: RoomMessage) -> tuple[Block, ...]:
         """Give the last blocks that an edit replaced: a person with an outdated screen still sees them."""
         return self._records[message.channel, message.ts].past_blocks
 
-    def messages(self, channel: str, *, viewer: str) -> tuple[Message, ...]:
+    def messages(self, channel: str, *, viewer: str) -> tuple[RoomMessage, ...]:
         """List what this person sees in the channel, oldest first, replies in threads included."""
         there = (
             record.message
@@ -209,7 +211,7 @@ class Conversation:
             del self._records[channel, ts]
             self._store.drop("message", f"{channel}/{ts}")
 
-    def _file_events(self, message: Message) -> tuple[FileShared, ...]:
+    def _file_events(self, message: RoomMessage) -> tuple[FileShared, ...]:
         return tuple(
             FileShared(
                 sequence=self._next_number(),
@@ -237,8 +239,8 @@ def _micros(record: _Record) -> int:
     return int((record.message.edited_ts or record.message.ts).replace(".", ""))
 
 
-def _with_ts(draft: Draft, ts: str) -> Message:
-    return Message(
+def _with_ts(draft: Draft, ts: str) -> RoomMessage:
+    return RoomMessage(
         ts=ts,
         channel=draft.channel,
         author=draft.author,
@@ -252,7 +254,7 @@ def _with_ts(draft: Draft, ts: str) -> Message:
     )
 
 
-def _deletion(message: Message, number: int) -> MessageDeleted:
+def _deletion(message: RoomMessage, number: int) -> MessageDeleted:
     return MessageDeleted(sequence=number, channel=message.channel, ts=message.ts, only_for=message.only_for)
 
 

@@ -38,7 +38,7 @@ class StoredFile:
 _FILE: Final = TypeAdapter(StoredFile)
 
 
-class Files:
+class RoomFiles:
     """All files of a room, by id, and the upload tickets still open."""
 
     def __init__(

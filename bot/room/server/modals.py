@@ -11,7 +11,7 @@ from bot.room.blocks import clickables, with_ids
 from bot.room.events import Block, OpenView, Submitted
 from bot.room.server import arguments as sent
 from bot.room.server.chat import Reply
-from bot.room.server.conversation import Conversation
+from bot.room.server.conversation import RoomMessages
 from bot.room.server.forms import Entries, form_errors, form_state, inputs
 from bot.room.server.occasions import Occasion, Occasions
 from bot.room.server.payloads import (
@@ -24,8 +24,8 @@ from bot.room.server.payloads import (
 from bot.room.server.refusals import RefusedError
 from bot.room.server.shapes import view_shape
 from bot.room.server.socket_mode import Ack, Delivery, SocketMode
-from bot.room.server.sources import Sources
-from bot.room.workspace import Channel, Person, Workspace
+from bot.room.server.sources import RoomSources
+from bot.room.workspace import Member, Workspace, WorkspaceChannel
 
 TROUBLE: Final = "We had some trouble connecting. Try again?"
 """Slack's words if the app does not answer a form, or not in a form that Slack understands."""
@@ -49,10 +49,10 @@ class Modals:
         self,
         *,
         workspace: Workspace,
-        conversation: Conversation,
+        conversation: RoomMessages,
         occasions: Occasions,
         socket_mode: SocketMode,
-        sources: Sources,
+        sources: RoomSources,
     ) -> None:
         self._workspace = workspace
         self._conversation = conversation
@@ -92,7 +92,7 @@ class Modals:
 
     # --- The people's side ---------------------------------------------------------------------------------------
 
-    async def submit(self, person: Person, view_id: str, entries: Entries) -> Submitted:
+    async def submit(self, person: Member, view_id: str, entries: Entries) -> Submitted:
         """Send a form to the bot; returns when the bot has answered, or has had its time."""
         view = self._own(person, view_id)
         if errors := form_errors(view.content, entries):
@@ -103,7 +103,7 @@ class Modals:
         ack = await self._ack_of(occasion, payload)
         return Submitted(outcome="failed", message=TROUBLE) if ack is None else self._outcome_of(view, ack.payload)
 
-    async def close(self, person: Person, view_id: str) -> None:
+    async def close(self, person: Member, view_id: str) -> None:
         """Close a modal by hand; the bot hears of it where it asked to."""
         view = self._own(person, view_id)
         self._conversation.close_view(view)
@@ -111,7 +111,7 @@ class Modals:
             occasion = self._occasions.new(person, self._channel(view))
             await self._ack_of(occasion, closing_payload(occasion, self._workspace, view=view))
 
-    async def click(self, person: Person, click: ViewClick) -> Submitted:
+    async def click(self, person: Member, click: ViewClick) -> Submitted:
         """Send a click on an element of a modal to the bot; returns when the bot has acknowledged."""
         view = self._own(person, click.view_id)
         block_id, element = _clicked_element(view, click)
@@ -183,13 +183,13 @@ class Modals:
                 return view
         raise RefusedError("not_found")
 
-    def _own(self, person: Person, view_id: str) -> OpenView:
+    def _own(self, person: Member, view_id: str) -> OpenView:
         view = self._conversation.view(person.id)
         if view is None or view.id != view_id:
             raise RefusedError("view_not_found", ["This form is no longer open. Type the command again."])
         return view
 
-    def _channel(self, view: OpenView) -> Channel:
+    def _channel(self, view: OpenView) -> WorkspaceChannel:
         channel = self._workspace.channel(view.channel)
         if channel is None:
             raise RefusedError("channel_not_found", ["The channel of this form is gone."])

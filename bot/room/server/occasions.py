@@ -8,8 +8,8 @@ from typing import Final
 
 from bot.room.server.refusals import RefusedError
 from bot.room.server.response_urls import ReplyTarget, ResponseUrls
-from bot.room.server.sources import Sources
-from bot.room.workspace import Channel, Person
+from bot.room.server.sources import RoomSources
+from bot.room.workspace import Member, WorkspaceChannel
 
 TRIGGER_SECONDS: Final = 3.0
 _REMEMBERED_SECONDS: Final = 600.0
@@ -20,14 +20,14 @@ _REMEMBERED_SECONDS: Final = 600.0
 class Occasion:
     """Who did something, where, and by which names the bot may react to it."""
 
-    person: Person
-    channel: Channel
+    person: Member
+    channel: WorkspaceChannel
     trigger_id: str
     response_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Issued:
+class _IssuedTrigger:
     occasion: Occasion
     at: float
     is_exchanged: bool = False
@@ -36,14 +36,14 @@ class _Issued:
 class Occasions:
     """All occasions of late, by their trigger ids."""
 
-    def __init__(self, *, response_urls: ResponseUrls, sources: Sources, url: str) -> None:
+    def __init__(self, *, response_urls: ResponseUrls, sources: RoomSources, url: str) -> None:
         self._response_urls = response_urls
         self._sources = sources
         self._url = url
         self._count = 0
-        self._issued: dict[str, _Issued] = {}
+        self._issued: dict[str, _IssuedTrigger] = {}
 
-    def new(self, person: Person, channel: Channel, target: ReplyTarget | None = None) -> Occasion:
+    def new(self, person: Member, channel: WorkspaceChannel, target: ReplyTarget | None = None) -> Occasion:
         """Note that somebody does something; `target` is where a response URL leads, if there is to be one."""
         self._forget_old()
         self._count += 1
@@ -52,7 +52,7 @@ class Occasions:
         if target is not None:
             secret = self._response_urls.issue(replace(target, trigger_id=trigger_id))
             occasion = replace(occasion, response_url=f"{self._url}/response/{secret}")
-        self._issued[trigger_id] = _Issued(occasion=occasion, at=self._sources.clock())
+        self._issued[trigger_id] = _IssuedTrigger(occasion=occasion, at=self._sources.clock())
         return occasion
 
     def exchange(self, trigger_id: str) -> Occasion:

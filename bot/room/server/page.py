@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from bot.room.server.bodies import MOST_BYTES_OF_ANYBODY, body_of
-from bot.room.server.conversation import Conversation
+from bot.room.server.conversation import RoomMessages
 from bot.room.server.door import PeoplesDoor
 
 STATIC: Final = Path(__file__).parent.parent / "static"
@@ -23,10 +23,10 @@ class _Token(BaseModel):
     token: str
 
 
-class Page:
+class PageServer:
     """Serves the page, and signs it in."""
 
-    def __init__(self, *, conversation: Conversation, door: PeoplesDoor) -> None:
+    def __init__(self, *, conversation: RoomMessages, door: PeoplesDoor) -> None:
         self._conversation = conversation
         self._door = door
 

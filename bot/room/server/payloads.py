@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from bot.room.blocks import options_of
-from bot.room.events import Block, Message, OpenView
+from bot.room.events import Block, OpenView, RoomMessage
 from bot.room.server.occasions import Occasion
 from bot.room.server.shapes import Shape, channel_shape, message_shape, person_shape, view_shape
 from bot.room.workspace import Workspace
@@ -32,7 +32,7 @@ def command_payload(occasion: Occasion, workspace: Workspace, *, command: str, t
     }
 
 
-def click_payload(occasion: Occasion, workspace: Workspace, *, message: Message, action: Shape) -> Shape:
+def click_payload(occasion: Occasion, workspace: Workspace, *, message: RoomMessage, action: Shape) -> Shape:
     """Build the payload of a click on an element of a message."""
     payload = _interaction("block_actions", occasion, workspace) | {
         "container": _container(message),
@@ -107,7 +107,7 @@ def _interaction(kind: str, occasion: Occasion, workspace: Workspace) -> Shape:
     }
 
 
-def _container(message: Message) -> Shape:
+def _container(message: RoomMessage) -> Shape:
     container: Shape = {
         "type": "message",
         "message_ts": message.ts,

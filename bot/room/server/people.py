@@ -6,17 +6,17 @@ from typing import Self
 from pydantic import ValidationError
 
 from bot.room.blocks import clickables
-from bot.room.events import Block, Draft, Failure, Message
-from bot.room.server.arguments import Answer
+from bot.room.events import Block, Draft, Failure, RoomMessage
+from bot.room.server.arguments import CommandAnswer
 from bot.room.server.chat import Chat
-from bot.room.server.conversation import Conversation
+from bot.room.server.conversation import RoomMessages
 from bot.room.server.occasions import Occasion, Occasions
 from bot.room.server.payloads import chosen_option, click_action, click_payload, command_payload
 from bot.room.server.refusals import RefusedError
 from bot.room.server.response_urls import ReplyTarget
 from bot.room.server.socket_mode import Ack, Delivery, SocketMode
-from bot.room.server.sources import Sources
-from bot.room.workspace import SLACKBOT, Channel, Person, Workspace
+from bot.room.server.sources import RoomSources
+from bot.room.workspace import SLACKBOT, Member, Workspace, WorkspaceChannel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class CommandLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
+class ElementClick:
     """What somebody clicked: an element of a message, and for a menu the chosen value."""
 
     ts: str
@@ -52,12 +52,12 @@ class People:
         self,
         *,
         workspace: Workspace,
-        conversation: Conversation,
+        conversation: RoomMessages,
         chat: Chat,
         socket_mode: SocketMode,
         occasions: Occasions,
         commands: frozenset[str],
-        sources: Sources,
+        sources: RoomSources,
     ) -> None:
         self._workspace = workspace
         self._conversation = conversation
@@ -67,7 +67,7 @@ class People:
         self._commands = commands
         self._now = sources.now
 
-    async def type(self, person: Person, channel: Channel, line: CommandLine) -> str:
+    async def type(self, person: Member, channel: WorkspaceChannel, line: CommandLine) -> str:
         """Send a typed command to the bot; give its trigger id."""
         occasion = self._occasions.new(person, channel, ReplyTarget(channel=channel.id, user=person.id))
         if line.command not in self._commands:
@@ -87,7 +87,7 @@ class People:
             self._fail(occasion, "dispatch_failed", _failure_text(line, "dispatch_failed"))
         return occasion.trigger_id
 
-    async def click(self, person: Person, channel: Channel, click: Click) -> str:
+    async def click(self, person: Member, channel: WorkspaceChannel, click: ElementClick) -> str:
         """Send a click to the bot; give its trigger id."""
         message = self._visible_message(person, channel, click.ts)
         block_id, element = self._clicked_element(message, click)
@@ -107,13 +107,13 @@ class People:
                 break
         return occasion.trigger_id
 
-    def _visible_message(self, person: Person, channel: Channel, ts: str) -> Message:
+    def _visible_message(self, person: Member, channel: WorkspaceChannel, ts: str) -> RoomMessage:
         message = self._conversation.find(channel.id, ts)
         if message is None or message.only_for not in {None, person.id}:
             raise RefusedError("message_not_found", [f"No message {ts} in {channel.id} that {person.id} can see."])
         return message
 
-    def _clicked_element(self, message: Message, click: Click) -> tuple[str, Block]:
+    def _clicked_element(self, message: RoomMessage, click: ElementClick) -> tuple[str, Block]:
         shown = clickables(message.blocks)
         if click.stale:
             shown += clickables(self._conversation.blocks_before(message))
@@ -137,12 +137,12 @@ class People:
         if not ack.payload:
             return
         try:
-            self._show_answer(occasion, line, ts, Answer.model_validate(ack.payload))
+            self._show_answer(occasion, line, ts, CommandAnswer.model_validate(ack.payload))
         except (ValidationError, RefusedError):
             reason: Failure = "invalid_command_response"
             self._fail(occasion, reason, _failure_text(line, reason))
 
-    def _show_answer(self, occasion: Occasion, line: CommandLine, ts: str, answer: Answer) -> None:
+    def _show_answer(self, occasion: Occasion, line: CommandLine, ts: str, answer: CommandAnswer) -> None:
         if answer.response_type == "in_channel":
             typed = f"{line.command} {line.text}".rstrip()
             draft = Draft(channel=occasion.channel.id, author=occasion.person.id, text=typed)
@@ -160,7 +160,7 @@ class People:
         )
 
 
-def _checked_element(element: Block, click: Click) -> Block:
+def _checked_element(element: Block, click: ElementClick) -> Block:
     """Refuse a choice that the menu does not offer."""
     if element["type"] != "button" and chosen_option(element, click.value) is None:
         raise RefusedError("option_not_found", [f"`{click.action_id}` has no option `{click.value}`."])

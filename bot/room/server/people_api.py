@@ -10,21 +10,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bot.room.events import EVENT, Message, OpenView, RoomEvent, Submitted, channel_of, is_meant_for
+from bot.room.events import EVENT, OpenView, RoomEvent, RoomMessage, Submitted, channel_of, is_meant_for
 from bot.room.server.bodies import body_of
-from bot.room.server.conversation import Conversation
+from bot.room.server.conversation import RoomMessages
 from bot.room.server.door import PeoplesDoor
-from bot.room.server.files import Files
+from bot.room.server.files import RoomFiles
 from bot.room.server.frames import text_frames
 from bot.room.server.modals import Modals, ViewClick
-from bot.room.server.people import Click, CommandLine, People
+from bot.room.server.people import CommandLine, ElementClick, People
 from bot.room.server.refusals import RefusedError
-from bot.room.workspace import Channel, KnownCommand, Person, Workspace
+from bot.room.workspace import KnownCommand, Member, Workspace, WorkspaceChannel
 
 # A reader this far behind reads the state again, which is shorter than the changes.
 MOST_UNSENT_EVENTS = 10_000
 
-MESSAGES: TypeAdapter[tuple[Message, ...]] = TypeAdapter(tuple[Message, ...])
+MESSAGES: TypeAdapter[tuple[RoomMessage, ...]] = TypeAdapter(tuple[RoomMessage, ...])
 SUBMITTED: TypeAdapter[Submitted] = TypeAdapter(Submitted)
 
 
@@ -38,7 +38,7 @@ class RoomState:
     sequence: int
     workspace: Workspace
     commands: tuple[KnownCommand, ...]
-    messages: tuple[Message, ...]
+    messages: tuple[RoomMessage, ...]
     view: OpenView | None
 
 
@@ -58,7 +58,7 @@ class TypedLine(_Sent):
     text: str = Field(min_length=1)
 
 
-class ClickSent(_Sent):
+class ClickBody(_Sent):
     """Body of `POST /room/clicks`; `deliveries=2` plays Slack's redelivery of one and the same click."""
 
     ts: str
@@ -72,7 +72,7 @@ class ClickSent(_Sent):
 Typed = dict[str, dict[str, str | tuple[str, ...] | None]]
 
 
-class FormSent(_Sent):
+class FormBody(_Sent):
     """Body of `POST /room/submissions`; `entries` by block id and action id."""
 
     view_id: str
@@ -85,7 +85,7 @@ class FormClosed(_Sent):
     view_id: str
 
 
-class FormClicked(FormSent):
+class FormClicked(FormBody):
     """Body of `POST /room/form-clicks`."""
 
     action_id: str
@@ -101,10 +101,10 @@ class PeopleApi:
         *,
         workspace: Workspace,
         commands: Sequence[KnownCommand],
-        conversation: Conversation,
+        conversation: RoomMessages,
         people: People,
         modals: Modals,
-        files: Files,
+        files: RoomFiles,
         door: PeoplesDoor,
     ) -> None:
         self._workspace = workspace
@@ -159,10 +159,10 @@ class PeopleApi:
         )
 
     async def _click(self, request: Request) -> Response:
-        sent = ClickSent.model_validate_json(await body_of(request))
+        sent = ClickBody.model_validate_json(await body_of(request))
         person, channel = self._actor(sent.user, sent.channel)
         sequence = self._conversation.sequence
-        click = Click(**sent.model_dump(exclude={"user", "channel"}))
+        click = ElementClick(**sent.model_dump(exclude={"user", "channel"}))
         trigger_id = await self._people.click(person, channel, click)
         return JSONResponse({"trigger_id": trigger_id, "sequence": sequence})
 
@@ -173,7 +173,7 @@ class PeopleApi:
         return _json(SUBMITTED.dump_json(await self._modals.click(person, click)))
 
     async def _submit(self, request: Request) -> Response:
-        sent = FormSent.model_validate_json(await body_of(request))
+        sent = FormBody.model_validate_json(await body_of(request))
         person, _ = self._actor(sent.user, sent.channel)
         return _json(SUBMITTED.dump_json(await self._modals.submit(person, sent.view_id, sent.entries)))
 
@@ -230,7 +230,7 @@ class PeopleApi:
         await socket.accept()
         await self._stream(socket, person, since)
 
-    async def _stream(self, socket: WebSocket, person: Person, since: int) -> None:
+    async def _stream(self, socket: WebSocket, person: Member, since: int) -> None:
         changes: asyncio.Queue[RoomEvent] = asyncio.Queue()
         # No await between these two lines, so that no change falls between them.
         missed = self._conversation.since(since)
@@ -247,7 +247,7 @@ class PeopleApi:
     async def _send_changes(
         self,
         socket: WebSocket,
-        person: Person,
+        person: Member,
         missed: tuple[RoomEvent, ...],
         changes: asyncio.Queue[RoomEvent],
     ) -> None:
@@ -260,22 +260,22 @@ class PeopleApi:
         except WebSocketDisconnect:
             return
 
-    async def _send(self, socket: WebSocket, person: Person, event: RoomEvent) -> None:
+    async def _send(self, socket: WebSocket, person: Member, event: RoomEvent) -> None:
         channel = self._workspace.channel(channel_of(event))
         if channel is not None and channel.has(person.id) and is_meant_for(event, person.id):
             await socket.send_text(EVENT.dump_json(event).decode())
 
-    def _actor_of(self, connection: HTTPConnection) -> tuple[Person, Channel]:
+    def _actor_of(self, connection: HTTPConnection) -> tuple[Member, WorkspaceChannel]:
         return self._actor(connection.query_params.get("user", ""), connection.query_params.get("channel", ""))
 
-    def _actor(self, user: str, channel_id: str) -> tuple[Person, Channel]:
+    def _actor(self, user: str, channel_id: str) -> tuple[Member, WorkspaceChannel]:
         person = self._person(user)
         channel = self._workspace.channel(channel_id)
         if channel is None or not channel.has(person.id):
             raise RefusedError("channel_not_found", [f"`{user}` is in no channel `{channel_id}`."])
         return person, channel
 
-    def _person(self, user: str) -> Person:
+    def _person(self, user: str) -> Member:
         person = self._workspace.person(user)
         if person is None:
             raise RefusedError("user_not_found", [f"There is nobody with the id `{user}` in the room."])

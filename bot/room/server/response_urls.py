@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.room.server.store import Store
 
 MOST_USES = 5
@@ -48,7 +48,7 @@ _ISSUED: Final = TypeAdapter(_Issued)
 class ResponseUrls:
     """The response URLs in force, by their secret part."""
 
-    def __init__(self, *, sources: Sources, store: Store | None = None) -> None:
+    def __init__(self, *, sources: RoomSources, store: Store | None = None) -> None:
         # The time of day, not a clock that starts with the process: the next process reads the stored times.
         self._now = sources.now
         self._new_secret = sources.new_secret

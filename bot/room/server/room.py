@@ -19,7 +19,7 @@ from bot.room.server.connections import LONGEST_HEAD, Bounds, bounded_protocol
 from bot.room.server.door import Tokens
 from bot.room.server.rates import RateLimits
 from bot.room.server.socket_mode import SocketMode
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.room.server.store import RoomNotOpenedError, Store
 from bot.room.workspace import KnownCommand, Workspace
 
@@ -38,7 +38,7 @@ class RoomAddressError(RoomNotOpenedError):
     """The room cannot be opened at the wanted address."""
 
 
-class Described(Protocol):
+class CommandHelp(Protocol):
     """A command with its help in the command box; `usage` names the arguments: `name=x [base=y]`."""
 
     @property
@@ -69,12 +69,12 @@ class Room:
         port: int = 0,
         *,
         host: str = "127.0.0.1",
-        commands: Iterable[str | Described] = (),
+        commands: Iterable[str | CommandHelp] = (),
         workspace: Workspace | None = None,
         limits: RateLimits | None = None,
         ack_seconds: float = ACK_SECONDS,
         tokens: Tokens | None = None,
-        sources: Sources | None = None,
+        sources: RoomSources | None = None,
         state: Path | None = None,
         bounds: Bounds | None = None,
     ) -> None:
@@ -95,7 +95,7 @@ class Room:
         Raises:
             RoomNotOpenedError: the address or the folder is not available; the message says what to do.
         """
-        sources = sources or Sources()
+        sources = sources or RoomSources()
         self._listener = _listen(host, port)
         self._store = self._open_store(state)
         self.url = f"http://{_address(self._listener)}"
@@ -114,7 +114,7 @@ class Room:
             store=self._store,
             history=_stored_value(self._store, "history", sources.new_secret()),
         )
-        self._server = _Server(app, bounds or Bounds())
+        self._server = _RoomServer(app, bounds or Bounds())
         self._thread = threading.Thread(target=self._serve, name="room", daemon=True)
 
     @property
@@ -182,7 +182,7 @@ class Room:
         self.stop()
 
 
-class _Server(uvicorn.Server):
+class _RoomServer(uvicorn.Server):
     """Uvicorn, telling other threads when it answers and which loop it runs in."""
 
     loop: asyncio.AbstractEventLoop
@@ -213,13 +213,13 @@ class _Server(uvicorn.Server):
         self.answers.set()
 
 
-def _known_command(command: str | Described) -> KnownCommand:
+def _known_command(command: str | CommandHelp) -> KnownCommand:
     if isinstance(command, str):
         return KnownCommand(command)
     return KnownCommand(command.name, command.usage, command.description)
 
 
-def _stored_tokens(store: Store, sources: Sources) -> Tokens:
+def _stored_tokens(store: Store, sources: RoomSources) -> Tokens:
     fresh = _TOKENS.dump_json(Tokens.random(sources.new_secret)).decode()
     return _TOKENS.validate_json(_stored_value(store, "tokens", fresh))
 

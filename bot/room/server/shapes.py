@@ -4,14 +4,14 @@ from dataclasses import asdict
 
 from pydantic import JsonValue
 
-from bot.room.events import Message, OpenView
+from bot.room.events import OpenView, RoomMessage
 from bot.room.server.files import StoredFile
-from bot.room.workspace import Channel, Person, Team, Workspace
+from bot.room.workspace import Member, Team, Workspace, WorkspaceChannel
 
 Shape = dict[str, JsonValue]
 
 
-def message_shape(message: Message, workspace: Workspace) -> Shape:
+def message_shape(message: RoomMessage, workspace: Workspace) -> Shape:
     """Give a message as Slack returns it."""
     shape: Shape = {"type": "message", "user": message.author, "ts": message.ts, "text": message.text}
     shape["team"] = workspace.team_of(message.author).id
@@ -54,7 +54,7 @@ def view_shape(view: OpenView, workspace: Workspace, *, state: Shape) -> Shape:
     }
 
 
-def channel_shape(channel: Channel) -> Shape:
+def channel_shape(channel: WorkspaceChannel) -> Shape:
     """Give a channel as conversations.info returns it."""
     return {
         "id": channel.id,
@@ -66,7 +66,7 @@ def channel_shape(channel: Channel) -> Shape:
     }
 
 
-def person_shape(person: Person, team: Team) -> Shape:
+def person_shape(person: Member, team: Team) -> Shape:
     """Give a person as they stand in the payload of a click."""
     return {"id": person.id, "username": person.name, "name": person.name, "team_id": team.id}
 

@@ -5,8 +5,8 @@ from pydantic import JsonValue
 from bot.room.events import Draft
 from bot.room.server import arguments as sent
 from bot.room.server.chat import Chat, Reply
-from bot.room.server.conversation import Conversation
-from bot.room.server.files import MOST_BYTES, Files, StoredFile
+from bot.room.server.conversation import RoomMessages
+from bot.room.server.files import MOST_BYTES, RoomFiles, StoredFile
 from bot.room.server.refusals import RefusedError
 from bot.room.server.shapes import file_shape
 from bot.room.workspace import Workspace
@@ -15,7 +15,9 @@ from bot.room.workspace import Workspace
 class Sharing:
     """Announces uploads, completes them and puts the files into channels and threads."""
 
-    def __init__(self, *, workspace: Workspace, conversation: Conversation, chat: Chat, files: Files, url: str) -> None:
+    def __init__(
+        self, *, workspace: Workspace, conversation: RoomMessages, chat: Chat, files: RoomFiles, url: str
+    ) -> None:
         self._workspace = workspace
         self._conversation = conversation
         self._chat = chat

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.room.server.frames import text_frames
 from bot.room.server.shapes import Shape
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.room.workspace import Workspace
 
 MOST_CONNECTIONS = 10
@@ -64,7 +64,7 @@ class _AckFrame(BaseModel):
 class SocketMode:
     """Hands deliveries to one of the bot's connections at random and waits for the acknowledgement."""
 
-    def __init__(self, *, workspace: Workspace, ack_seconds: float, sources: Sources) -> None:
+    def __init__(self, *, workspace: Workspace, ack_seconds: float, sources: RoomSources) -> None:
         self._workspace = workspace
         self._ack_seconds = ack_seconds
         self._clock = sources.clock

@@ -11,7 +11,7 @@ def _new_secret() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class RoomSources:
     """Time and randomness.
 
     Attributes:

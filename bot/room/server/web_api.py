@@ -10,7 +10,7 @@ from bot.room.server import arguments as sent
 from bot.room.server.bodies import MOST_BYTES, MOST_BYTES_OF_ANYBODY, body_of
 from bot.room.server.chat import Chat, Reply
 from bot.room.server.door import Tokens, bearer, same
-from bot.room.server.files import Files
+from bot.room.server.files import RoomFiles
 from bot.room.server.modals import Modals
 from bot.room.server.rates import RateMeter
 from bot.room.server.refusals import RefusedError, TooManyCallsError
@@ -38,7 +38,7 @@ class WebApi:
         chat: Chat,
         sharing: Sharing,
         modals: Modals,
-        files: Files,
+        files: RoomFiles,
         response_urls: ResponseUrls,
         socket_mode: SocketMode,
         url: str,
@@ -162,7 +162,7 @@ class WebApi:
             return JSONResponse({"ok": False, "error": target.value}, status_code=404)
         try:
             values = sent.body_arguments("application/json", await body_of(request), {})
-            self._chat.answer(sent.Answer.read(values), target)
+            self._chat.answer(sent.CommandAnswer.read(values), target)
         except RefusedError as refusal:
             return JSONResponse(_refusal_body(refusal), status_code=400)
         return PlainTextResponse("ok")

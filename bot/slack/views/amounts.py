@@ -11,13 +11,18 @@ _DAY: Final = 24 * _HOUR
 _LESS_THAN_TEN: Final = 10
 """Seconds below which a tenth matters."""
 
+_FOUR_DIGITS: Final = 999.5
+"""From here a value is rounded to four digits."""
+
+_WHOLE: Final = 100
+"""From here all three digits are before the point."""
+
 
 def size(count: int) -> str:
     """Write bytes in decimal units with three significant digits: `241MB`, `1.02GB`."""
     value = float(max(count, 0))
     for unit in ("B", "kB", "MB", "GB"):
-        # 999.5 would be rounded to a fourth digit.
-        if value < 999.5:  # noqa: PLR2004 - explained above
+        if value < _FOUR_DIGITS:
             return f"{_three_digits(value)}{unit}"
         value /= 1000
     return f"{_three_digits(value)}TB"
@@ -66,7 +71,7 @@ def ordinal(number: int) -> str:
 
 
 def _three_digits(value: float) -> str:
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"  # noqa: PLR2004 - from here all three stand before the point
+    return f"{value:.3g}" if value < _WHOLE else f"{value:.0f}"
 
 
 def _two_units(large: int, large_unit: str, small: int, small_unit: str) -> str:

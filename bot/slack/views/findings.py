@@ -22,7 +22,5 @@ def _finding(finding: Finding) -> Markup:
             return markup("*Note:* {}", said)
         case Severity.WARNING:
             return markup("⚠ *Warning:* {}", said)
-        case Severity.DENY:
-            return markup("✗ *Not allowed:* {}", said)
         case _:
             assert_never(finding.severity)

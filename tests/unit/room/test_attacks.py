@@ -20,7 +20,7 @@ COMMAND = json.dumps({"user": ALICE.id, "channel": WAR_ROOM.id, "text": "/x"})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RawAnswer:
     status: int
     headers: Mapping[str, str]
     body: str
@@ -34,13 +34,13 @@ def room() -> Iterator[Room]:
 
 def ask(
     room: Room, method: str, path: str, *, body: str | None = None, headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> RawAnswer:
     connection = http.client.HTTPConnection(_place(room), timeout=PATIENCE_SECONDS)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
         found = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, found, response.read().decode())
+        return RawAnswer(response.status, found, response.read().decode())
     finally:
         connection.close()
 

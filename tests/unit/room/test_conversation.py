@@ -7,27 +7,27 @@ from bot.room.events import (
     EVENT,
     Draft,
     FileShared,
-    Message,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
     RoomEvent,
+    RoomMessage,
     SharedFile,
 )
-from bot.room.server.conversation import Conversation
+from bot.room.server.conversation import RoomMessages
 
 LOG = SharedFile(id="F1", name="build.log", title="Log", size=4)
 
 
-def conversation_at(second: float) -> Conversation:
-    return Conversation(now=lambda: second)
+def conversation_at(second: float) -> RoomMessages:
+    return RoomMessages(now=lambda: second)
 
 
 def draft(text: str, **more: str | None) -> Draft:
     return Draft(channel="C1", author="U1", text=text, thread_ts=more.get("thread_ts"), only_for=more.get("only_for"))
 
 
-def edited(conversation: Conversation, message: Message, text: str) -> Message:
+def edited(conversation: RoomMessages, message: RoomMessage, text: str) -> RoomMessage:
     return conversation.edit(message, text=text, blocks=(), metadata=None)
 
 
@@ -105,7 +105,7 @@ def test_the_blocks_before_the_last_edit_are_remembered() -> None:
 CHANGES = st.lists(st.tuples(st.sampled_from(["post", "edit", "delete"]), st.integers(0, 5)), max_size=30)
 
 
-def _carry_out(conversation: Conversation, changes: list[tuple[str, int]]) -> None:
+def _carry_out(conversation: RoomMessages, changes: list[tuple[str, int]]) -> None:
     for change, index in changes:
         there = conversation.messages("C1", viewer="U1")
         match change:
@@ -117,7 +117,7 @@ def _carry_out(conversation: Conversation, changes: list[tuple[str, int]]) -> No
                 conversation.post(draft(f"post {conversation.sequence}"))
 
 
-def _follow(state: dict[str, Message], events: tuple[RoomEvent, ...]) -> None:
+def _follow(state: dict[str, RoomMessage], events: tuple[RoomEvent, ...]) -> None:
     for event in events:
         match event:
             case MessagePosted() | MessageEdited():
@@ -131,7 +131,7 @@ def test_who_catches_up_in_two_parts_sees_the_same_as_who_was_there(
     before: list[tuple[str, int]], after: list[tuple[str, int]]
 ) -> None:
     conversation = conversation_at(0)
-    state: dict[str, Message] = {}
+    state: dict[str, RoomMessage] = {}
     _carry_out(conversation, before)
     _follow(state, conversation.since(0))
     seen = conversation.sequence

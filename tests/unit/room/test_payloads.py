@@ -1,20 +1,20 @@
 """What the room sends of people of another workspace, as Slack does in a shared channel."""
 
-from bot.room.events import Message, OpenView
+from bot.room.events import OpenView, RoomMessage
 from bot.room.server.occasions import Occasion
 from bot.room.server.payloads import click_payload, command_payload, submission_payload
-from bot.room.workspace import ALICE, TEAM, WAR_ROOM, Person, Team, Workspace
+from bot.room.workspace import ALICE, TEAM, WAR_ROOM, Member, Team, Workspace
 from bot.slack.payloads import SlashCommand
 
 OTHERS = Team(id="T0OTHERS", name="Others", domain="others")
-CAROL = Person(id="U0CAROL", name="carol", team=OTHERS)
+CAROL = Member(id="U0CAROL", name="carol", team=OTHERS)
 WORKSPACE = Workspace(people=(ALICE, CAROL))
 OWN, THEIRS = ({"id": team.id, "domain": team.domain} for team in (TEAM, OTHERS))
-MESSAGE = Message(channel=WAR_ROOM.id, ts="1.2", author=WORKSPACE.bot.user_id, text="x")
+MESSAGE = RoomMessage(channel=WAR_ROOM.id, ts="1.2", author=WORKSPACE.bot.user_id, text="x")
 VIEW = OpenView(id="V1", user=CAROL.id, channel=WAR_ROOM.id, hash="1", content={"blocks": []}, trigger_id="1.2")
 
 
-def occasion(person: Person) -> Occasion:
+def occasion(person: Member) -> Occasion:
     return Occasion(person=person, channel=WAR_ROOM, trigger_id="1.2", response_url="http://127.0.0.1/response/1")
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bot.room.server.rates import RateLimits, RateMeter
 
 
-class Clock:
+class RatesClock:
     def __init__(self) -> None:
         self.seconds = 1_000.0
 
@@ -16,7 +16,7 @@ class Clock:
 
 
 def test_a_burst_of_posts_passes_then_one_a_second() -> None:
-    clock = Clock()
+    clock = RatesClock()
     meter = RateMeter(RateLimits(), clock=clock)
     assert [meter.wait_for("chat.postMessage", "C1") for _ in range(6)] == [0, 0, 0, 0, 0, 1]
     clock.seconds += 1
@@ -24,7 +24,7 @@ def test_a_burst_of_posts_passes_then_one_a_second() -> None:
 
 
 def test_channels_do_not_wait_for_each_other() -> None:
-    meter = RateMeter(RateLimits(post_burst=1), clock=Clock())
+    meter = RateMeter(RateLimits(post_burst=1), clock=RatesClock())
     assert [meter.wait_for("chat.postMessage", channel) for channel in ("C1", "C2", "C1")] == [0, 0, 1]
 
 
@@ -39,7 +39,7 @@ def test_channels_do_not_wait_for_each_other() -> None:
     ],
 )
 def test_a_method_passes_so_often_a_minute(method: str, per_minute: int) -> None:
-    clock = Clock()
+    clock = RatesClock()
     meter = RateMeter(RateLimits(), clock=clock)
     for _ in range(per_minute):
         assert meter.wait_for(method, "C1") == 0
@@ -51,7 +51,7 @@ def test_a_method_passes_so_often_a_minute(method: str, per_minute: int) -> None
 
 
 def test_methods_without_a_documented_rate_always_pass() -> None:
-    meter = RateMeter(RateLimits(), clock=Clock())
+    meter = RateMeter(RateLimits(), clock=RatesClock())
     assert {meter.wait_for("auth.test") for _ in range(500)} == {0}
 
 
@@ -60,7 +60,7 @@ def test_methods_without_a_documented_rate_always_pass() -> None:
     pauses=st.lists(st.floats(0, 3), min_size=1, max_size=120),
 )
 def test_who_waits_as_told_always_passes(method: str, pauses: list[float]) -> None:
-    clock = Clock()
+    clock = RatesClock()
     meter = RateMeter(RateLimits(), clock=clock)
     for pause in pauses:
         clock.seconds += pause

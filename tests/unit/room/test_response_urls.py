@@ -1,12 +1,12 @@
 """How often and how long a response URL may be used."""
 
 from bot.room.server.response_urls import LIFETIME_SECONDS, MOST_USES, ReplyTarget, ResponseUrls, UrlRefusal
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 
 TARGET = ReplyTarget(channel="C1", user="U1")
 
 
-class Clock:
+class ResponseUrlsClock:
     seconds = 0.0
 
     def __call__(self) -> float:
@@ -14,14 +14,14 @@ class Clock:
 
 
 def test_a_response_url_works_five_times() -> None:
-    urls = ResponseUrls(sources=Sources())
+    urls = ResponseUrls(sources=RoomSources())
     secret = urls.issue(TARGET)
     assert [urls.use(secret) for _ in range(MOST_USES + 1)] == [TARGET] * 5 + [UrlRefusal.USED]
 
 
 def test_a_response_url_works_half_an_hour() -> None:
-    clock = Clock()
-    urls = ResponseUrls(sources=Sources(now=clock))
+    clock = ResponseUrlsClock()
+    urls = ResponseUrls(sources=RoomSources(now=clock))
     secret = urls.issue(TARGET)
     clock.seconds = LIFETIME_SECONDS - 1
     assert urls.use(secret) == TARGET
@@ -30,8 +30,8 @@ def test_a_response_url_works_half_an_hour() -> None:
 
 
 def test_old_response_urls_are_forgotten_in_the_end() -> None:
-    clock = Clock()
-    urls = ResponseUrls(sources=Sources(now=clock))
+    clock = ResponseUrlsClock()
+    urls = ResponseUrls(sources=RoomSources(now=clock))
     secret = urls.issue(TARGET)
     clock.seconds = 2 * LIFETIME_SECONDS + 1
     urls.issue(TARGET)
@@ -39,4 +39,4 @@ def test_old_response_urls_are_forgotten_in_the_end() -> None:
 
 
 def test_a_guess_is_refused() -> None:
-    assert ResponseUrls(sources=Sources()).use("guess") == UrlRefusal.UNKNOWN
+    assert ResponseUrls(sources=RoomSources()).use("guess") == UrlRefusal.UNKNOWN

@@ -6,18 +6,18 @@ import pytest
 
 from bot.room.client.room_client import RoomClient
 from bot.room.events import Draft, MessageDeleted, MessageEdited, MessagePosted, OpenView, ViewShown
-from bot.room.server.conversation import Conversation
-from bot.room.server.files import Files
+from bot.room.server.conversation import RoomMessages
+from bot.room.server.files import RoomFiles
 from bot.room.server.response_urls import ReplyTarget, ResponseUrls, UrlRefusal
 from bot.room.server.room import Room
-from bot.room.server.sources import Sources
+from bot.room.server.sources import RoomSources
 from bot.room.server.store import RoomStateError, Store
 
 DRAFT = Draft(channel="C1", author="U1", text="x")
 
 
-def conversation(store: Store, most: int = 100) -> Conversation:
-    return Conversation(now=lambda: 1_700_000_000.0, store=store, most_messages=most)
+def conversation(store: Store, most: int = 100) -> RoomMessages:
+    return RoomMessages(now=lambda: 1_700_000_000.0, store=store, most_messages=most)
 
 
 def test_messages_outlive_their_room() -> None:
@@ -82,9 +82,9 @@ def test_what_has_not_changed_for_longest_is_forgotten_first() -> None:
 
 def test_files_outlive_their_room_and_the_oldest_bytes_go_first() -> None:
     store = Store()
-    files = Files(new_secret=Sources().new_secret, store=store, most_bytes=10)
+    files = RoomFiles(new_secret=RoomSources().new_secret, store=store, most_bytes=10)
     ids = [_upload(files, b"12345") for _ in range(3)]
-    after = Files(new_secret=Sources().new_secret, store=store, most_bytes=10)
+    after = RoomFiles(new_secret=RoomSources().new_secret, store=store, most_bytes=10)
     assert [after.content(file_id) for file_id in ids] == [None, b"12345", b"12345"]
     assert after.find(ids[0]) is not None
     assert _upload(after, b"1") not in ids
@@ -93,10 +93,10 @@ def test_files_outlive_their_room_and_the_oldest_bytes_go_first() -> None:
 def test_a_response_url_outlives_its_room_with_its_uses() -> None:
     store = Store()
     target = ReplyTarget(channel="C1", user="U1")
-    before = ResponseUrls(sources=Sources(), store=store)
+    before = ResponseUrls(sources=RoomSources(), store=store)
     secret = before.issue(target)
     assert [before.use(secret) for _ in range(4)] == [target] * 4
-    after = ResponseUrls(sources=Sources(), store=store)
+    after = ResponseUrls(sources=RoomSources(), store=store)
     assert [after.use(secret), after.use(secret)] == [target, UrlRefusal.USED]
 
 
@@ -134,7 +134,7 @@ def test_the_state_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "room").stat().st_mode & 0o077 == 0
 
 
-def _upload(files: Files, content: bytes) -> str:
+def _upload(files: RoomFiles, content: bytes) -> str:
     file_id, ticket = files.announce(name="x", length=len(content))
     files.receive(ticket, content)
     files.complete(file_id, title=None)

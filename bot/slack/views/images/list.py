@@ -25,7 +25,7 @@ _SHORT_ID: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _ListWidth:
     """How wide the names in the table may be, and those in the menu, and how much is said above the table."""
 
     name: int
@@ -34,16 +34,16 @@ class _Room:
 
 
 _ROOMS: Final = (
-    _Room(60, 56),
-    _Room(50, 44),
-    _Room(40, 36),
-    _Room(34, 30),
-    _Room(28, 26),
-    _Room(24, 22, words=600),
-    _Room(20, 18, words=600),
-    _Room(16, 14, words=300),
+    _ListWidth(60, 56),
+    _ListWidth(50, 44),
+    _ListWidth(40, 36),
+    _ListWidth(34, 30),
+    _ListWidth(28, 26),
+    _ListWidth(24, 22, words=600),
+    _ListWidth(20, 18, words=600),
+    _ListWidth(16, 14, words=300),
     # The last one fits, whatever is in it.
-    _Room(8, 8, words=200),
+    _ListWidth(8, 8, words=200),
 )
 
 
@@ -52,7 +52,7 @@ def listed(dialog: Listed, now: datetime) -> Message:
     return fitted(lambda room: _page(dialog, now, room), _ROOMS)
 
 
-def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
+def _page(dialog: Listed, now: datetime, room: _ListWidth) -> Message:
     listing = dialog.listing
     rows = listing.rows
     return message(
@@ -115,7 +115,7 @@ def _filter(listing: Listing) -> list[Markup]:
     return [markup("*Filter:* {} · {}", joined(", ", parts), found)]
 
 
-def _table(rows: Sequence[Row], now: datetime, room: _Room) -> Block:
+def _table(rows: Sequence[Row], now: datetime, room: _ListWidth) -> Block:
     columns = (
         Column("ID", _SHORT_ID),
         Column("Repository", room.name, is_wrapped=True),
@@ -155,7 +155,7 @@ def _nothing(listing: Listing) -> Markup:
     return markup("No images on this Docker host. Create one with `/docker_image_create`.")
 
 
-def _buttons(listing: Listing, room: _Room) -> list[Control]:
+def _buttons(listing: Listing, room: _ListWidth) -> list[Control]:
     page = listing.query.page
     choices = tuple((_choice(row, room.choice), row_choice(number, row)) for number, row in enumerate(listing.rows))
     return [

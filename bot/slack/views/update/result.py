@@ -52,7 +52,7 @@ _WEIGHTS: Final = {Ending.FAILED: 0, Ending.STOPPED: 1, Ending.REBUILT: 2, Endin
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _ResultWidth:
     """How many rows there may be, how wide their names, and how much is said of packages."""
 
     rows: int
@@ -62,11 +62,11 @@ class _Room:
 
 
 _ROOMS: Final = (
-    _Room(25, 100, 700, 2_400),
-    _Room(25, 60, 300, 1_800),
-    _Room(25, 40, 200, 1_000),
-    _Room(15, 32, 100, 600),
-    _Room(6, 24, 60, 300),
+    _ResultWidth(25, 100, 700, 2_400),
+    _ResultWidth(25, 60, 300, 1_800),
+    _ResultWidth(25, 40, 200, 1_000),
+    _ResultWidth(15, 32, 100, 600),
+    _ResultWidth(6, 24, 60, 300),
 )
 
 
@@ -98,7 +98,7 @@ def by_weight(results: Sequence[ImageResult]) -> list[ImageResult]:
     return sorted(results, key=lambda result: _WEIGHTS[result.ending])
 
 
-def _result(dialog: Finished, end: ImagesUpdated, room: _Room) -> Message:
+def _result(dialog: Finished, end: ImagesUpdated, room: _ResultWidth) -> Message:
     outcome, title = end.outcome, title_of(end.outcome)
     results = by_weight(outcome.results)
     is_only = len(results) == 1
@@ -164,7 +164,7 @@ def _key_line(results: Sequence[ImageResult]) -> list[Block]:
     return [section("dockerimage", copyable(f"dockerimage: {rebuilt[0]}", _KEY_LINE))]
 
 
-def _table(results: Sequence[ImageResult], room: _Room) -> list[Block]:
+def _table(results: Sequence[ImageResult], room: _ResultWidth) -> list[Block]:
     if not results:
         return []
     columns = (
@@ -262,7 +262,7 @@ def _not_needed(end: ImagesUpdated) -> list[Block]:
     return [section("not_needed", *lines, most=_PROBLEMS)] if lines else []
 
 
-def _differences(results: Sequence[ImageResult], room: _Room) -> list[Block]:
+def _differences(results: Sequence[ImageResult], room: _ResultWidth) -> list[Block]:
     changed = [result for result in results if result.difference is not None]
     is_only, rest = len(changed) == 1, len(changed) - _TOLD
     lines = [line for one in changed[:_TOLD] for line in difference_lines(one, room.packages, is_only=is_only)]

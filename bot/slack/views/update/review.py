@@ -30,7 +30,7 @@ _MOST: Final = 1_200
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _ReviewWidth:
     """How many rows there may be, and how wide their names and their words."""
 
     rows: int
@@ -39,12 +39,12 @@ class _Room:
 
 
 _ROOMS: Final = (
-    _Room(25, 100, 160),
-    _Room(25, 60, 100),
-    _Room(25, 44, 60),
-    _Room(20, 40, 50),
-    _Room(12, 32, 40),
-    _Room(6, 24, 30),
+    _ReviewWidth(25, 100, 160),
+    _ReviewWidth(25, 60, 100),
+    _ReviewWidth(25, 44, 60),
+    _ReviewWidth(20, 40, 50),
+    _ReviewWidth(12, 32, 40),
+    _ReviewWidth(6, 24, 30),
 )
 
 
@@ -58,7 +58,7 @@ def nothing_to_do(dialog: Answered, answer: NothingToDo) -> Message:
     return fitted(lambda room: _nothing_to_do(dialog, answer, room), _ROOMS)
 
 
-def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
+def _review(dialog: UnderReview, proposal: Update, room: _ReviewWidth) -> Message:
     weighty = [image for image in by_weight(proposal.images) if image.is_changed or isinstance(image.plan, Unchecked)]
     shown = weighty[: room.rows]
     images = [IMAGES] if len(shown) < len(proposal.images) else []
@@ -77,7 +77,7 @@ def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
     )
 
 
-def _nothing_to_do(dialog: Answered, answer: NothingToDo, room: _Room) -> Message:
+def _nothing_to_do(dialog: Answered, answer: NothingToDo, room: _ReviewWidth) -> Message:
     shown = by_weight(answer.images)[: room.rows]
     images = [IMAGES] if len(shown) < len(answer.images) else []
     said = said_of(answer.images)
@@ -96,7 +96,7 @@ def _nothing_to_do(dialog: Answered, answer: NothingToDo, room: _Room) -> Messag
     )
 
 
-def _table(images: Sequence[Candidate], room: _Room) -> Block:
+def _table(images: Sequence[Candidate], room: _ReviewWidth) -> Block:
     columns = (
         Column("Image", room.name, is_wrapped=True),
         Column("Local", 20),
