@@ -142,7 +142,8 @@ def test_nothing_new_starts_while_others_have_their_grace(patient: RestartableJo
     assert ended == ["Finished", "Finished", "Queued", "Queued"]
     for name in ("c", "d"):
         patient.screen.wait_for(Finished, name)
-    assert patient.work.of("carry_out") == ["c", "d"]
+    # Two slots: either may begin first.
+    assert sorted(patient.work.of("carry_out")) == ["c", "d"]
 
 
 def test_when_the_grace_is_over_a_build_is_paused_and_the_next_process_goes_on_with_it(jobs: RestartableJobs) -> None:
