@@ -281,7 +281,7 @@ def _dependencies(
         build_seconds=settings.build_seconds,
         idle_seconds=settings.idle_seconds,
         network=settings.build_network,
-        ca_bundle=_read(bundle) if bundle else None,
+        ca_bundle=_read_bundle(bundle) if bundle else None,
         redact=redact,
         pulls_at_once=settings.pulls_at_once,
         history_depth=settings.history_depth,
@@ -349,7 +349,7 @@ def _database(settings: Settings, file: Path) -> str:
     return settings.database_url.get_secret_value() if settings.database_url else sqlite_url(file)
 
 
-def _read(path: Path) -> bytes:
+def _read_bundle(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

@@ -117,7 +117,7 @@ def carry_out(
     """
     match proposal:
         case Creation():
-            return _created(proposal, create(proposal, job_context, dependencies, emit, cancellation))
+            return _creation_end(proposal, create(proposal, job_context, dependencies, emit, cancellation))
         case Update():
             return ImagesUpdated(proposal, update(proposal, job_context, dependencies, emit, cancellation))
         case RollBack():
@@ -133,7 +133,7 @@ def keep(undecided: ImageUndecided, engine: Engine) -> ImageCreated:
     return ImageCreated(undecided.proposal, keep_undecided(undecided.proposal, undecided.outcome, engine))
 
 
-def _created(proposal: Creation, outcome: Created | Undecided) -> ImageCreated | ImageUndecided:
+def _creation_end(proposal: Creation, outcome: Created | Undecided) -> ImageCreated | ImageUndecided:
     match outcome:
         case Created():
             return ImageCreated(proposal, outcome)

@@ -137,7 +137,7 @@ def read(text: str, grammar: Grammar) -> dict[str, str]:
     return {item.name: item.value for item in items if item.name is not None}
 
 
-def made(make: Callable[[], Request]) -> Request:
+def make_or_refuse(make: Callable[[], Request]) -> Request:
     """Make a request of what a button names; raises `ArgumentError` for a `Mistake`."""
     try:
         return make()

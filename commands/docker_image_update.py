@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from commands.arguments import Argument, Grammar, made, read_field, render, request
+from commands.arguments import Argument, Grammar, make_or_refuse, read_field, render, request
 from commands.available_updates.search import Checked, check_all, check_one
 from commands.command import Finding, NothingToDo, Refusal, Unchecked, Update
 from commands.errors import ArgumentError, EngineUnavailable, Problem
@@ -49,7 +49,7 @@ def _means_all(text: str) -> bool:
 
 
 def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
-    image, everything = arguments.get("image", ""), _everything(arguments)
+    image, everything = arguments.get("image", ""), _means_everything(arguments)
     if image and everything:
         raise Mistake(
             "`image` and `all=true` are both given",
@@ -57,7 +57,7 @@ def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
             candidates=(render({"image": image}),),
         )
     if image:
-        return UpdateImages(_wanted(image))
+        return UpdateImages(_parse_image(image))
     if everything:
         return UpdateImages(None)
     if arguments.get("all"):
@@ -71,7 +71,7 @@ def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
     )
 
 
-def _everything(arguments: Mapping[str, str]) -> bool:
+def _means_everything(arguments: Mapping[str, str]) -> bool:
     value = arguments.get("all", "")
     if value.lower() in _YES:
         return True
@@ -84,7 +84,7 @@ def _everything(arguments: Mapping[str, str]) -> bool:
     )
 
 
-def _wanted(text: str) -> Wanted:
+def _parse_image(text: str) -> Wanted:
     try:
         wanted = parse_wanted(text)
         if isinstance(wanted, Reference):
@@ -126,9 +126,9 @@ def read_form(fields: Mapping[str, str]) -> UpdateImages:
 
 def _field(name: str, value: str) -> str:
     if name == "image":
-        _wanted(value)
+        _parse_image(value)
     else:
-        _everything({name: value})
+        _means_everything({name: value})
     return value
 
 
@@ -139,7 +139,7 @@ def line_of(wanted: UpdateImages) -> str:
 
 def request_for(name: str) -> UpdateImages:
     """Ask for one image, by a name or ID of the host; raises `ArgumentError`."""
-    return made(lambda: UpdateImages(_wanted(name)))
+    return make_or_refuse(lambda: UpdateImages(_parse_image(name)))
 
 
 # ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +154,7 @@ def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None
     if request.image is None:
         subjects = subjects_of(listing)
         checked = check_all(subjects.names, holders_of(listing), sources, report)
-        return _answered(checked, nameless_finding(subjects.nameless))
+        return _update_or_nothing(checked, nameless_finding(subjects.nameless))
     found = meant(request.image, listing, line=lambda name: _line({"image": name}))
     if isinstance(found, Refusal):
         return _offer_all(found) if str(request.image) in _EVERYTHING else found
@@ -180,10 +180,10 @@ def _answer_one(
         case Unchecked(reason, hint):
             return Refusal(f"{quoted(subject.name)} cannot be updated now", reason, hint)
         case _:
-            return _answered(checked, ())
+            return _update_or_nothing(checked, ())
 
 
-def _answered(checked: Checked, findings: tuple[Finding, ...]) -> Update | NothingToDo:
+def _update_or_nothing(checked: Checked, findings: tuple[Finding, ...]) -> Update | NothingToDo:
     images = checked.candidates
     all_findings = (*running_finding(images), *checked.findings, *findings)
     if any(image.is_changed for image in images):

@@ -41,7 +41,7 @@ class Memory(Generic[Key, Value]):
         with self._changed:
             self._changed.wait_for(lambda: key not in self._making)
             # Not `in` and then a look: the answer may expire between the two.
-            for known in self._remembered(key):
+            for known in self._known_values(key):
                 return known
             self._making.add(key)
         try:
@@ -53,7 +53,7 @@ class Memory(Generic[Key, Value]):
                 self._making.remove(key)
                 self._changed.notify_all()
 
-    def _remembered(self, key: Key) -> tuple[Value, ...]:
+    def _known_values(self, key: Key) -> tuple[Value, ...]:
         try:
             return (self._known[key],)
         except KeyError:

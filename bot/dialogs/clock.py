@@ -13,7 +13,7 @@ from bot.dialogs.moving import Mover
 from bot.dialogs.runs import Runs
 from bot.dialogs.stages import Deciding, Dialog, DialogId, Expired, Queued, Running, Screen, UnderReview
 from bot.dialogs.starting import Starter
-from bot.dialogs.transitions import decided
+from bot.dialogs.transitions import settling_stage
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ class Ticker:
                 case UnderReview() as dialog:
                     self._mover.move(Expired(dialog.asked, self._timeouts.review_seconds))
                 case Deciding() as dialog:
-                    self._take(decided(dialog, keep=False, user=None))
+                    self._take(settling_stage(dialog, keep=False, user=None))
                 case _:
                     pass
 

@@ -35,7 +35,7 @@ from bot.dialogs.stages import (
 from bot.dialogs.starting import RunnerFactory, Starter
 from bot.dialogs.supervision import Supervisor
 from bot.dialogs.tasks import Tasks
-from bot.dialogs.transitions import Decision, Press, after_press, stopping
+from bot.dialogs.transitions import Decision, Press, after_press, stopping_stage
 from commands.actions import Proposal
 from commands.errors import ShuttingDown
 from commands.model.requests import Query
@@ -98,9 +98,9 @@ class Jobs:
     def start(self) -> None:
         """Continue everything that the last process left; raises `StateUnwritable`."""
         self._ledger.take_over()
-        left, unreadable = self._ledger.unfinished_and_unreadable()
+        left, unreadable = self._ledger.split_unfinished()
         self._tasks.inherited = frozenset(entry.id for entry in left)
-        for entry in self._ledger.unshown():
+        for entry in self._ledger.unshown_entries():
             self._screen.show(entry.dialog)
             if isinstance(entry.dialog, FINAL):
                 self._tasks.attach_log(entry.id)
@@ -193,7 +193,7 @@ class Jobs:
 
     def _stop(self, job: DialogId, user: str) -> Press:
         """Store the request to stop: the process that runs the job reads it there."""
-        if self._mover.change(job, lambda dialog: stopping(dialog, user)) is None:
+        if self._mover.change(job, lambda dialog: stopping_stage(dialog, user)) is None:
             return Press.LATE
         self._runs.stop(job, user)
         return Press.TAKEN

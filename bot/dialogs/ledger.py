@@ -92,7 +92,7 @@ class Ledger:
 
     def take_over(self) -> None:
         """Begin a new epoch of this owner: the process before can store nothing any more, its dialogs are ours."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             raised = sa.update(OWNERS).where(OWNERS.c.owner == self._owner).values(epoch=OWNERS.c.epoch + 1)
             if connection.execute(raised).rowcount == 0:
                 connection.execute(sa.insert(OWNERS).values(owner=self._owner, epoch=1))
@@ -114,10 +114,10 @@ class Ledger:
             "message": entry.message,
             "shown": entry.shown,
             "announced": entry.announced or is_shown_only(entry.dialog),
-            "attached": _joined(entry.attached),
+            "attached": _kinds_text(entry.attached),
             **self._claim,
         }
-        with self._writing() as connection:
+        with self._transaction() as connection:
             if connection.execute(sa.select(sa.literal(1)).where(self._is_present)).first() is None:
                 raise ShuttingDown(
                     "Another process has taken over the work of this bot.", hint="Type the command again in a minute."
@@ -155,7 +155,7 @@ class Ledger:
             .values(**self._stage_of(to), changes=DIALOGS.c.changes + 1, since=now, deadline=deadline)
             .values(**(self._claim if role is Role.CLAIM else {}), **({"announced": True} if is_shown_only(to) else {}))
         )
-        with self._writing() as connection:
+        with self._transaction() as connection:
             return connection.execute(change).rowcount == 1
 
     @property
@@ -184,15 +184,15 @@ class Ledger:
             rows = connection.execute(query.order_by(DIALOGS.c.since, DIALOGS.c.serial))
             return tuple(DialogId(row[0]) for row in rows)
 
-    def unfinished(self) -> tuple[Entry, ...]:
+    def unfinished_entries(self) -> tuple[Entry, ...]:
         """Return the owner's dialogs that something follows."""
-        return self.unfinished_and_unreadable()[0]
+        return self.split_unfinished()[0]
 
     def unreadable(self) -> tuple[DialogId, ...]:
         """Return the ids of the owner's unfinished dialogs that another version of the program has stored."""
-        return self.unfinished_and_unreadable()[1]
+        return self.split_unfinished()[1]
 
-    def unfinished_and_unreadable(self) -> tuple[tuple[Entry, ...], tuple[DialogId, ...]]:
+    def split_unfinished(self) -> tuple[tuple[Entry, ...], tuple[DialogId, ...]]:
         """Return both at once: the rows are read and understood one time."""
         unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
         found = [(DialogId(row.id), _entry(row)) for row in self._rows(unfinished, self._is_own)]
@@ -202,7 +202,7 @@ class Ledger:
     def _is_own(self) -> sa.ColumnElement[bool]:
         return DIALOGS.c.owner == self._owner
 
-    def unshown(self) -> tuple[Entry, ...]:
+    def unshown_entries(self) -> tuple[Entry, ...]:
         """Those whose present stage Slack has not got, or whose end was not announced."""
         ended = DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL])
         return self._select(
@@ -224,9 +224,9 @@ class Ledger:
     def set_attached(self, dialog: DialogId, kind: str) -> bool:
         """Claim the one upload of this kind of file; False when it was claimed before."""
         while (entry := self.get(dialog)) and kind not in entry.attached:
-            before, after = _joined(entry.attached), _joined({*entry.attached, kind})
+            before, after = _kinds_text(entry.attached), _kinds_text({*entry.attached, kind})
             change = sa.update(DIALOGS).where(DIALOGS.c.id == dialog, DIALOGS.c.attached == before)
-            with self._writing() as connection:
+            with self._transaction() as connection:
                 # Retry if another kind was claimed concurrently.
                 if connection.execute(change.values(attached=after)).rowcount == 1:
                     return True
@@ -245,12 +245,12 @@ class Ledger:
         return {"stage": stage, "value": json.dumps(kept, ensure_ascii=False).encode(errors="replace").decode()}
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _transaction(self) -> Iterator[sa.Connection]:
         with _using(self._url), self._turn, self._engine.begin() as connection:
             yield connection
 
     def _set(self, dialog: DialogId, **values: object) -> None:
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(sa.update(DIALOGS).where(DIALOGS.c.id == dialog).values(**values))
 
     def _select(self, *where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
@@ -268,7 +268,7 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def _joined(kinds: Iterable[str]) -> str:
+def _kinds_text(kinds: Iterable[str]) -> str:
     return ",".join(sorted(kinds))
 
 

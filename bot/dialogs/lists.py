@@ -52,14 +52,14 @@ class Lists:
 
     def turn(self, dialog: DialogId, query: Query) -> None:
         """Show another page, as soon as the daemon has told what is on it."""
-        self._soon(dialog, lambda: self._turned(query))
+        self._soon(dialog, lambda: self._page_change(query))
 
     def count(self, dialog: DialogId) -> None:
         """Add what all images take, as soon as the daemon has counted it."""
-        self._soon(dialog, self._counted)
+        self._soon(dialog, self._disk_change)
 
     def _soon(self, dialog: DialogId, look: Callable[[], Callable[[Listed], Listed]]) -> None:
-        def changed() -> None:
+        def change_list() -> None:
             try:
                 self._change(dialog, look())
             except Exception:
@@ -68,26 +68,26 @@ class Lists:
 
         # A bot that closes looks nothing up any more.
         with contextlib.suppress(RuntimeError):
-            self._threads.submit(changed)
+            self._threads.submit(change_list)
 
-    def _turned(self, query: Query) -> Callable[[Listed], Listed]:
+    def _page_change(self, query: Query) -> Callable[[Listed], Listed]:
         try:
             listing, under_way = self._work.turn(query), self._under_way()
         except Problem as problem:
             trouble = f"{problem.message} {problem.hint}"
             return lambda now: replace(now, trouble=trouble)
 
-        def turned(now: Listed) -> Listed:
+        def change(now: Listed) -> Listed:
             counted = replace(listing, disk=now.listing.disk, disk_note=now.listing.disk_note)
             return Listed(now.asked, counted, under_way)
 
-        return turned
+        return change
 
-    def _counted(self) -> Callable[[Listed], Listed]:
-        disk, note = self._asked()
+    def _disk_change(self) -> Callable[[Listed], Listed]:
+        disk, note = self._disk_use()
         return lambda now: replace(now, listing=replace(now.listing, disk=disk, disk_note=note))
 
-    def _asked(self) -> tuple[int | None, str]:
+    def _disk_use(self) -> tuple[int | None, str]:
         try:
             return self._work.disk_use(), ""
         except Problem as problem:

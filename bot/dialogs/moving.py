@@ -36,7 +36,7 @@ class Mover:
 
     def move(self, to: Dialog, *, after: tuple[type[Any], ...] | None = None, role: Role = Role.CLAIM) -> bool:
         """Store and show a stage if the dialog still is in one that leads to it, or in one of `after`."""
-        moved = self._stored(to, after or SOURCES[type(to)], role)
+        moved = self._store(to, after or SOURCES[type(to)], role)
         if moved:
             for observer in self._observers:
                 observer(to)
@@ -50,7 +50,7 @@ class Mover:
         with self.order:
             now = self.dialog(dialog)
             to = None if now is None else change(now)
-            return to if to is not None and self._stored(to, (type(now),), Role.GUEST) else None
+            return to if to is not None and self._store(to, (type(now),), Role.GUEST) else None
 
     def jobs_under_way(self) -> tuple[JobLine, ...]:
         """List the jobs that run or wait for a slot."""
@@ -59,7 +59,7 @@ class Mover:
             JobLine(each.asked.line, each.asked.user, each.asked.at, isinstance(each, Running)) for each in under_way
         )
 
-    def _stored(self, to: Dialog, after: tuple[type[Any], ...], role: Role) -> bool:
+    def _store(self, to: Dialog, after: tuple[type[Any], ...], role: Role) -> bool:
         with self.order:
             now, deadline = self._now().timestamp(), deadline_of(to)
             moved = self._ledger.move(to, after=after, now=now, deadline=deadline, role=role)

@@ -91,7 +91,7 @@ class Progress:
     last_line: str = ""
 
 
-def after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa: PLR0911 - one line for each kind
+def progress_after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa: PLR0911 - one line for each kind
     """Say how far the job is once `event` has happened at `now`.
 
     A step of another stage than the planned one is added when it starts; every other unknown step is ignored.
@@ -109,9 +109,11 @@ def after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa:
             # A blank line tells a reader nothing: what was there stays.
             return replace(progress, last_line=text) if text.strip() else progress
         case StepNoted(key=key, note=note):
-            return _changed(progress, key, lambda step: replace(step, note=note))
+            return _with_changed_step(progress, key, lambda step: replace(step, note=note))
         case PullAdvanced(key=key):
-            return _changed(progress, key, lambda step: replace(step, transfer=_advanced(step.transfer, event, now)))
+            return _with_changed_step(
+                progress, key, lambda step: replace(step, transfer=_next_transfer(step.transfer, event, now))
+            )
         case ImageBuilt():
             return progress
         case _:
@@ -121,10 +123,10 @@ def after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa:
 def _with_step(
     progress: Progress, key: StepKey, state: StepState, *, started: datetime | None = None, seconds: float | None = None
 ) -> Progress:
-    def changed(old: Step) -> Step:
+    def change(old: Step) -> Step:
         return replace(old, state=state, started=started or old.started, seconds=seconds, note="")
 
-    return _changed(progress, key, changed)
+    return _with_changed_step(progress, key, change)
 
 
 def _with_place_for(progress: Progress, key: StepKey, title: str) -> Progress:
@@ -137,7 +139,7 @@ def _with_place_for(progress: Progress, key: StepKey, title: str) -> Progress:
     return replace(progress, steps=(*steps[:place], added, *steps[place:]))
 
 
-def _changed(progress: Progress, key: StepKey, change: Callable[[Step], Step]) -> Progress:
+def _with_changed_step(progress: Progress, key: StepKey, change: Callable[[Step], Step]) -> Progress:
     place = _place(progress, key)
     if place is None:
         return progress
@@ -153,7 +155,7 @@ def _place(progress: Progress, key: StepKey) -> int | None:
     return next((place for place in places if progress.steps[place].number == key.number), None)
 
 
-def _advanced(before: Transfer | None, event: PullAdvanced, now: datetime) -> Transfer:
+def _next_transfer(before: Transfer | None, event: PullAdvanced, now: datetime) -> Transfer:
     counts = (event.layers_done, event.layers, event.bytes_done, event.bytes, event.all_sized)
     if before is None:
         return Transfer(*counts, measured=now, measured_bytes=event.bytes_done)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from bot.dialogs.progress import after
+from bot.dialogs.progress import progress_after
 from bot.dialogs.stages import DialogId, Running, Screen
 from commands.cancellation import Cancellation, CancelReason
 from commands.model.events import Event
@@ -60,7 +60,7 @@ class Runs:
     def record(self, run: Run, event: Event) -> None:
         """Fold an event into the progress of a run, and show it."""
         with self._lock:
-            run.dialog = replace(run.dialog, progress=after(run.dialog.progress, event, self._now()))
+            run.dialog = replace(run.dialog, progress=progress_after(run.dialog.progress, event, self._now()))
             self._screen.show(run.dialog)
 
     def stop(self, job: DialogId, user: str) -> None:

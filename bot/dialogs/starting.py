@@ -9,7 +9,7 @@ import structlog
 from bot.dialogs.runner import Runner
 from bot.dialogs.stages import Dialog, DialogId, Screen
 from bot.dialogs.supervision import Supervisor
-from bot.dialogs.transitions import Task, failed, task_of
+from bot.dialogs.transitions import Task, failed_stage, task_of
 from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
@@ -29,9 +29,7 @@ class Starter:
 
     def bind(self, tasks: Mapping[str, Callable[[DialogId], None]]) -> None:
         """Make the runner of these tasks, by name."""
-        self._runner = self._make_runner(
-            {name: self._supervisor.supervised(name, task) for name, task in tasks.items()}
-        )
+        self._runner = self._make_runner({name: self._supervisor.supervise(name, task) for name, task in tasks.items()})
 
     def open(self) -> None:
         """Start the runner, which continues what was interrupted; raises `StateUnwritable`."""
@@ -79,4 +77,4 @@ class Starter:
             except StateUnwritable as unwritable:
                 # The next process starts it.
                 log.exception("task_not_started", job=dialog.asked.dialog)
-                self._screen.show(failed(dialog.asked, unwritable))
+                self._screen.show(failed_stage(dialog.asked, unwritable))

@@ -11,7 +11,7 @@ from bot.dialogs.interface import Timeouts
 from bot.dialogs.moving import Mover
 from bot.dialogs.runner import Interrupted
 from bot.dialogs.stages import FINAL, DialogId, Screen
-from bot.dialogs.transitions import failed, job_of
+from bot.dialogs.transitions import failed_stage, job_of
 from commands.errors import EngineUnavailable, StateUnwritable
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ class Supervisor:
         if self.closing.is_set():
             raise Interrupted
 
-    def supervised(self, name: str, task: Callable[[DialogId], None]) -> Callable[[str], None]:
+    def supervise(self, name: str, task: Callable[[DialogId], None]) -> Callable[[str], None]:
         """Wrap a task, so that it counts as under way, and ends in a way that people are told of."""
 
         def run(key: str) -> None:
@@ -92,7 +92,7 @@ class Supervisor:
     def fail(self, job: DialogId, error: Exception) -> None:
         """End a dialog whose task raised an error that nothing else has caught."""
         dialog = self._mover.dialog(job)
-        if dialog is None or not self._mover.move(failed(dialog.asked, error)):
+        if dialog is None or not self._mover.move(failed_stage(dialog.asked, error)):
             log.error("task_failed", job=job, exc_info=error)
 
     def _show_trouble(self, job: DialogId, error: StateUnwritable) -> None:
@@ -100,4 +100,4 @@ class Supervisor:
         with contextlib.suppress(StateUnwritable):
             dialog = self._mover.dialog(job)
             if dialog is not None and not isinstance(dialog, FINAL):
-                self._screen.show(failed(dialog.asked, error))
+                self._screen.show(failed_stage(dialog.asked, error))

@@ -22,11 +22,11 @@ from bot.dialogs.transitions import (
     after_end,
     after_stop,
     after_void,
-    begun,
-    discarded,
-    failed,
-    kept,
+    discarded_stage,
+    failed_stage,
+    kept_stage,
     key_of,
+    running_stage,
 )
 from commands.carry_out import JobContext
 from commands.errors import BuildStopped, ReviewVoid, StateUnwritable
@@ -94,7 +94,7 @@ class Tasks:
                 self._work.clean(asked.dialog)
             answer = self._work.answer(asked, report)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-            return failed(asked, error)
+            return failed_stage(asked, error)
         return after_answer(dialog, answer, expires=self._review_ends(), under_way=self._mover.jobs_under_way())
 
     # ── Carrying out ────────────────────────────────────────────────────────────────────────────────────────────
@@ -112,7 +112,7 @@ class Tasks:
 
     def _begin(self, job: DialogId) -> Run | None:
         with self._mover.order:
-            running = begun(self._mover.dialog(job), self._now())
+            running = running_stage(self._mover.dialog(job), self._now())
             return self._runs.add(running) if running is not None and self._mover.move(running) else None
 
     def _carry_out(self, run: Run) -> Dialog:
@@ -126,7 +126,7 @@ class Tasks:
             log.info("review_void", job=asked.dialog, message=void.message)
             return after_void(run.dialog, void)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-            return failed(asked, error, proposal, run.dialog.progress)
+            return failed_stage(asked, error, proposal, run.dialog.progress)
         return after_end(run.dialog, end, now=self._now(), expires=self._review_ends())
 
     def _record(self, run: Run, event: Event) -> None:
@@ -157,19 +157,19 @@ class Tasks:
         """Keep or remove an undecided image, as somebody decided."""
         dialog = self._mover.dialog(job)
         if isinstance(dialog, Settling):
-            self._mover.move(self._settled(dialog), after=(Settling,), role=Role.OWNER)
+            self._mover.move(self._settle_image(dialog), after=(Settling,), role=Role.OWNER)
         self._clean_up(job)
 
-    def _settled(self, dialog: Settling) -> Dialog:
+    def _settle_image(self, dialog: Settling) -> Dialog:
         asked, undecided = dialog.asked, dialog.undecided
         try:
             if not dialog.keep:
                 self._supervisor.until_the_engine_answers(lambda: self._work.clean(asked.dialog))
-                return discarded(dialog)
+                return discarded_stage(dialog)
             created = self._supervisor.until_the_engine_answers(lambda: self._work.keep(undecided))
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-            return failed(asked, error, undecided.proposal, dialog.progress)
-        return kept(dialog, created, self._now())
+            return failed_stage(asked, error, undecided.proposal, dialog.progress)
+        return kept_stage(dialog, created, self._now())
 
     def clean(self, job: DialogId) -> None:
         """Remove what a job left on the daemon."""

@@ -204,9 +204,9 @@ def after_press(
         case Decision.STOP, Queued():
             return Stopped(dialog.asked, dialog.proposal, user, progress=None)
         case Decision.STOP, Running():
-            return stopping(dialog, user) or Press.LATE
+            return stopping_stage(dialog, user) or Press.LATE
         case ((Decision.KEEP | Decision.DISCARD), Deciding()):
-            return decided(dialog, keep=decision is Decision.KEEP, user=user)
+            return settling_stage(dialog, keep=decision is Decision.KEEP, user=user)
         case _, UnderReview():
             return _after_review(dialog, decision, user, now=now, next_place=next_place)
         case _, Expired():
@@ -232,17 +232,17 @@ def _after_review(
             return Press.LATE
 
 
-def stopping(dialog: Dialog, user: str) -> Running | None:
+def stopping_stage(dialog: Dialog, user: str) -> Running | None:
     """Return the stage after a request to stop; None if nothing runs, or somebody has asked for that before."""
     return replace(dialog, stopping_by=user) if isinstance(dialog, Running) and dialog.stopping_by is None else None
 
 
-def decided(dialog: Deciding, *, keep: bool, user: str | None) -> Settling:
+def settling_stage(dialog: Deciding, *, keep: bool, user: str | None) -> Settling:
     """Return the stage after a decision; `user` is None if nobody decided in time."""
     return Settling(dialog.asked, user, dialog.undecided, keep, dialog.progress)
 
 
-def begun(dialog: Dialog | None, now: datetime) -> Running | None:
+def running_stage(dialog: Dialog | None, now: datetime) -> Running | None:
     """Return the stage in which a job begins, or begins again after a restart; None if it is not waiting to."""
     match dialog:
         case Queued(asked, proposal, by) | Paused(asked, proposal, by):
@@ -260,7 +260,7 @@ def after_stop(dialog: Running, stopped: BuildStopped, reason: CancelReason | No
     if reason is CancelReason.SHUTDOWN:
         return Paused(dialog.asked, dialog.proposal, dialog.by)
     # Nobody here asked for it: the daemon was stopped, or somebody ended the build on its host.
-    return failed(dialog.asked, stopped, dialog.proposal, dialog.progress)
+    return failed_stage(dialog.asked, stopped, dialog.proposal, dialog.progress)
 
 
 def after_void(dialog: Running, void: ReviewVoid) -> Preparing:
@@ -276,17 +276,17 @@ def after_end(dialog: Running, end: End | ImageUndecided, *, now: datetime, expi
     return Finished(dialog.asked, dialog.by, end, dialog.progress, now, dialog.stopping_by)
 
 
-def kept(dialog: Settling, end: ImageCreated, now: datetime) -> Finished:
+def kept_stage(dialog: Settling, end: ImageCreated, now: datetime) -> Finished:
     """Return the end of a dialog whose undecided image was kept."""
     return Finished(dialog.asked, dialog.by or dialog.asked.user, end, dialog.progress, now)
 
 
-def discarded(dialog: Settling) -> Discarded:
+def discarded_stage(dialog: Settling) -> Discarded:
     """Return the end of a dialog whose undecided image was removed."""
     return Discarded(dialog.asked, dialog.by, dialog.undecided.proposal)
 
 
-def failed(
+def failed_stage(
     asked: Asked, error: Exception, proposal: Proposal | None = None, progress: Progress | None = None
 ) -> Failed:
     """Return the end that an error leads to; a defect is logged whole, and told in general words."""

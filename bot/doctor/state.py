@@ -53,7 +53,7 @@ def database_answers(url: str, *, shown: str) -> Verdict:
     """Open the table of dialogs like the bot; `shown` names the database without its password."""
     ledger = Ledger(url)
     try:
-        unfinished = len(ledger.unfinished())
+        unfinished = len(ledger.unfinished_entries())
     finally:
         ledger.close()
     return Good(f"{shown}, {counted(unfinished, 'unfinished dialog')}")

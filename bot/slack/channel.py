@@ -130,7 +130,7 @@ class Channel:
         """Say in how many seconds something is due; None while nothing waits."""
         with self._changed:
             now = self._monotonic()
-            waits = [self._wait(box, now) for _, box in self._boxes.owing()]
+            waits = [self._wait(box, now) for _, box in self._boxes.waiting_outboxes()]
             if self._whispers:
                 waits.append(self._ephemerals.wait(now))
             return min(waits, default=None)
@@ -157,13 +157,13 @@ class Channel:
                     self._changed.wait(seconds)
 
     def _is_idle(self) -> bool:
-        return not self._sending and not self._whispers and not self._boxes.owing()
+        return not self._sending and not self._whispers and not self._boxes.waiting_outboxes()
 
     def _next_whisper(self, now: float) -> _Whisper | None:
         return self._whispers.popleft() if self._whispers and not self._ephemerals.wait(now) else None
 
     def _next_box(self, now: float) -> tuple[DialogId, Outbox] | None:
-        ready = [(dialog, box) for dialog, box in self._boxes.owing() if self._wait(box, now) <= 0]
+        ready = [(dialog, box) for dialog, box in self._boxes.waiting_outboxes() if self._wait(box, now) <= 0]
         return min(ready, key=lambda item: item[1].rank, default=None)
 
     def _wait(self, box: Outbox, now: float) -> float:

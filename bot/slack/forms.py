@@ -51,7 +51,7 @@ class CommandForm:
     read: Callable[[Mapping[str, str]], Request]
     """Makes the request; raises `FormError` with what is wrong in which field."""
 
-    def filled(self, sent: FormSent) -> dict[str, str]:
+    def arguments_of(self, sent: FormSent) -> dict[str, str]:
         """Read the arguments out of the form."""
         values = {block: value for block, value in sent.values.items() if value}
         picked = values.pop(self.menu, "")

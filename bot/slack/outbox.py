@@ -124,7 +124,7 @@ class Outboxes:
         """Return a dialog's outbox; make an empty one if there is none."""
         return self._boxes.setdefault(dialog, Outbox())
 
-    def owing(self) -> list[tuple[DialogId, Outbox]]:
+    def waiting_outboxes(self) -> list[tuple[DialogId, Outbox]]:
         """List the outboxes in which something waits."""
         return [(dialog, box) for dialog, box in self._boxes.items() if box.owes]
 

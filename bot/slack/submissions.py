@@ -61,7 +61,7 @@ class CommandSent:
     def take(self, sent: FormSent, context: FormContext, actor: Actor) -> Mapping[str, str]:
         """Accept the request, in place of the review that it edits, if any."""
         try:
-            request = self._form.read(self._form.filled(sent))
+            request = self._form.read(self._form.arguments_of(sent))
         except FormError as error:
             return error.faults
         asked = self._asked(request, actor)

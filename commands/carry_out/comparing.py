@@ -9,7 +9,7 @@ import structlog
 
 from commands.cancellation import Cancellation
 from commands.carry_out.dependencies import Dependencies, JobContext
-from commands.carry_out.guard import ended_by, raise_if_stopped, step
+from commands.carry_out.guard import ending_guard, raise_if_stopped, step
 from commands.errors import BuildStopped, Problem
 from commands.inventory.difference import difference
 from commands.model.events import Event, StepNoted
@@ -41,7 +41,7 @@ def compare(
     try:
         with (
             step(job_context.part, emit),
-            ended_by(cancellation, lambda: dependencies.engine.sweep(JOB, job_context.job), job=job_context.job),
+            ending_guard(cancellation, lambda: dependencies.engine.sweep(JOB, job_context.job), job=job_context.job),
         ):
             images = _images(results)
             emit(StepNoted(job_context.part, f"reading {len(images)} images"))
@@ -51,7 +51,7 @@ def compare(
     except BuildStopped:
         log.info("comparison_stopped", job=job_context.job)
         return results
-    return tuple(_compared(result, read) for result in results)
+    return tuple(_with_difference(result, read) for result in results)
 
 
 def _images(results: tuple[ImageResult, ...]) -> tuple[ImageId, ...]:
@@ -77,7 +77,7 @@ def _read(
         return problem
 
 
-def _compared(result: ImageResult, read: Mapping[ImageId, Inventory | Problem]) -> ImageResult:
+def _with_difference(result: ImageResult, read: Mapping[ImageId, Inventory | Problem]) -> ImageResult:
     if result.before is None or result.after is None:
         return result
     return replace(result, difference=_difference(result.before, result.after, read))

@@ -8,7 +8,7 @@ import structlog
 
 from commands.cancellation import Cancellation, CancelReason
 from commands.carry_out.dependencies import Dependencies, JobContext
-from commands.carry_out.guard import guarded, raise_if_stopped, step
+from commands.carry_out.guard import build_guard, raise_if_stopped, step
 from commands.command import Creation
 from commands.engine.interface import BuildOrder, Engine
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, EngineUnavailable, Problem
@@ -46,11 +46,11 @@ def create(
     Raises `BuildStopped` once `cancellation` ended it, or another `Problem`.
     """
     engine = dependencies.engine
-    if made := _made_before(proposal.spec, engine, job_context):
-        return _created(proposal.spec, made, engine, _kept(job_context))
+    if made := _find_own_image(proposal.spec, engine, job_context):
+        return _created_outcome(proposal.spec, made, engine, _tag_to_keep(job_context))
     kept: tuple[ImageId, ...] = ()
     try:
-        with guarded(engine, job_context, cancellation, dependencies.build_seconds):
+        with build_guard(engine, job_context, cancellation, dependencies.build_seconds):
             outcome = _make(proposal, job_context, dependencies, emit, cancellation)
         if isinstance(outcome, Undecided):
             # It has no name: the guard removed it if the cancellation came in the last moment.
@@ -72,7 +72,7 @@ def keep_undecided(proposal: Creation, undecided: Undecided, engine: Engine) -> 
     return _name(proposal.spec, undecided.image_id, engine, Verdict(undecided.import_failures))
 
 
-def _kept(job_context: JobContext) -> str:
+def _tag_to_keep(job_context: JobContext) -> str:
     return kept_tag(job_context.job, LATEST) if job_context.anew else ""
 
 
@@ -87,7 +87,7 @@ def _make(
     _check_base(spec, engine)
     emit(StepsPlanned((*proposal.steps, CHECK_STEP)))
     dependencies.ensure_installer(spec.base.platform)
-    files = _fetched(proposal, dependencies, emit, cancellation)
+    files = _fetch_files(proposal, dependencies, emit, cancellation)
     image_id = _build(spec, _order(proposal, files, job_context, dependencies), engine, emit, cancellation)
     with step(len(proposal.steps) + 1, emit):
         raise_if_stopped(cancellation)
@@ -95,10 +95,10 @@ def _make(
     if verdict.import_failures:
         return Undecided(image_id, verdict.import_failures)
     raise_if_stopped(cancellation)
-    return _name(spec, image_id, engine, verdict, _kept(job_context))
+    return _name(spec, image_id, engine, verdict, _tag_to_keep(job_context))
 
 
-def _fetched(
+def _fetch_files(
     proposal: Creation, dependencies: Dependencies, emit: Callable[[Event], None], cancellation: Cancellation
 ) -> Mapping[PackageFile, Path]:
     """Fetch the packages on this host: no login of an index goes where code of a base or a package runs."""
@@ -163,7 +163,7 @@ def _build(
             elif isinstance(event, StepFailed) and not event.interrupted:
                 failed = failed or event.key
     except BuildFailed as problem:
-        explained = _explained(problem, spec, failed)
+        explained = _with_advice(problem, spec, failed)
         if explained is problem:
             raise
         raise explained from problem
@@ -201,7 +201,7 @@ def _name(spec: ImageSpec, image_id: ImageId, engine: Engine, verdict: Verdict, 
         image = engine.find_image(f"{spec.name}:{tag}")
         if image is not None and image.id == image_id:
             log.info("image_named", reference=f"{spec.name}:{tag}", image_id=image_id)
-            return Created(f"{spec.name}:{tag}", image, _added(spec, image, engine), verdict.import_failures)
+            return Created(f"{spec.name}:{tag}", image, _added_bytes(spec, image, engine), verdict.import_failures)
         # A daemon moves a tag without a word: another program took it in the same moment.
         log.warning("tag_lost", reference=f"{spec.name}:{tag}", image_id=image_id)
     raise EngineUnavailable(
@@ -229,7 +229,7 @@ def _move_latest(name: str, image_id: ImageId, engine: Engine, kept: str) -> Non
     engine.tag(image_id, name, LATEST)
 
 
-def _made_before(spec: ImageSpec, engine: Engine, job_context: JobContext) -> LocalImage | None:
+def _find_own_image(spec: ImageSpec, engine: Engine, job_context: JobContext) -> LocalImage | None:
     # By its name too: what people build on an image of ours inherits its labels.
     made = engine.images({JOB: job_context.job})
     return next((image for image in made if _own_tags(spec, image) and _is_of(spec, image)), None)
@@ -245,12 +245,12 @@ def _own_tags(spec: ImageSpec, image: LocalImage) -> list[str]:
     return [name for name in own if tag_of(name) != LATEST and not is_kept(tag_of(name))]
 
 
-def _created(spec: ImageSpec, image: LocalImage, engine: Engine, kept: str) -> Created:
+def _created_outcome(spec: ImageSpec, image: LocalImage, engine: Engine, kept: str) -> Created:
     present = engine.find_image(f"{spec.name}:{LATEST}")
     if present is None or _number(spec, present) < _number(spec, image):
         # The process was killed between the two names.
         _move_latest(spec.name, image.id, engine, kept)
-    return Created(_own_tags(spec, image)[0], image, _added(spec, image, engine))
+    return Created(_own_tags(spec, image)[0], image, _added_bytes(spec, image, engine))
 
 
 def _number(spec: ImageSpec, image: LocalImage) -> int:
@@ -258,7 +258,7 @@ def _number(spec: ImageSpec, image: LocalImage) -> int:
     return max((build_number(tag) or 0 for tag in _own_tags(spec, image)), default=0)
 
 
-def _added(spec: ImageSpec, image: LocalImage, engine: Engine) -> int:
+def _added_bytes(spec: ImageSpec, image: LocalImage, engine: Engine) -> int:
     base = engine.find_image(spec.base.image_id)
     return max(0, image.size - base.size) if base else 0
 
@@ -278,7 +278,7 @@ def _why(problem: Problem, cancellation: Cancellation, dependencies: Dependencie
             return BuildStopped("The build was stopped.", hint="Type the command again to start over.")
 
 
-def _explained(problem: BuildFailed, spec: ImageSpec, failed: StepKey | None) -> BuildFailed:
+def _with_advice(problem: BuildFailed, spec: ImageSpec, failed: StepKey | None) -> BuildFailed:
     """Say in plain words what the decisive lines of the failed step mean, where they are known."""
     kinds, triggers = kinds_of(spec), triggers_of(spec.base)
     if failed is None or failed.stage != PLANNED or not 1 <= failed.number <= len(kinds):

@@ -50,19 +50,19 @@ class PartCancellation(Cancellation):
 
 
 @contextmanager
-def guarded(engine: Engine, job_context: JobContext, cancellation: Cancellation, seconds: float) -> Iterator[None]:
+def build_guard(engine: Engine, job_context: JobContext, cancellation: Cancellation, seconds: float) -> Iterator[None]:
     """Watch the clock and the cancellation from beside; end the build and its containers until they have ended."""
 
     def end() -> None:
         engine.cancel_build(job_context.build_id)
         engine.sweep(JOB, job_context.job)
 
-    with ended_by(cancellation, end, job=job_context.job, seconds=seconds):
+    with ending_guard(cancellation, end, job=job_context.job, seconds=seconds):
         yield
 
 
 @contextmanager
-def ended_by(
+def ending_guard(
     cancellation: Cancellation, end: Callable[[], object], *, job: str, seconds: float = inf
 ) -> Iterator[None]:
     """Call `end` from beside, once the cancellation was asked for or the time is over, until the work has ended."""

@@ -46,10 +46,10 @@ def rebuild(part: Part, plan: Rebuild) -> ImageResult:
         made = create(plan.creation, job_context, part.dependencies, _as_one_step(part.step, part.emit), cancellation)
     match made:
         case Created():
-            return _rebuilt(part, made, kept_name(part.job_context.job, latest))
+            return _rebuilt_result(part, made, kept_name(part.job_context.job, latest))
         case Undecided():
             _discard(part, made)
-            raise _not_importing(spec, made)
+            raise _import_problem(spec, made)
 
 
 def _is_there(part: Part, spec: ImageSpec, latest: str) -> bool:
@@ -57,7 +57,7 @@ def _is_there(part: Part, spec: ImageSpec, latest: str) -> bool:
     return now is not None and now.id != part.candidate.present.id and now.labels.get(SPEC) == spec_hash(spec)
 
 
-def _rebuilt(part: Part, made: Created, kept: str) -> ImageResult:
+def _rebuilt_result(part: Part, made: Created, kept: str) -> ImageResult:
     image = made.image
     return replace(
         part.result(Ending.REBUILT),
@@ -76,7 +76,7 @@ def _discard(part: Part, undecided: Undecided) -> None:
         log.warning("undecided_image_left", image_id=undecided.image_id, reason=problem.message)
 
 
-def _not_importing(spec: ImageSpec, undecided: Undecided) -> Problem:
+def _import_problem(spec: ImageSpec, undecided: Undecided) -> Problem:
     modules = ", ".join(f"`{failure.module}`" for failure in undecided.import_failures)
     return VerificationFailed(
         f"All is installed, but {modules} cannot be imported.",
@@ -89,7 +89,7 @@ def _as_one_step(step: int, emit: Callable[[Event], None]) -> Callable[[Event], 
     """Tell of the steps of a build as what one step of the update is doing."""
     titles: list[str] = []
 
-    def told(event: Event) -> None:
+    def emit_as_note(event: Event) -> None:
         match event:
             case StepsPlanned(planned):
                 titles[:] = planned
@@ -105,4 +105,4 @@ def _as_one_step(step: int, emit: Callable[[Event], None]) -> Callable[[Event], 
             case StepDone() | StepFailed() | StepNoted() | PullAdvanced() | ImageBuilt():
                 pass
 
-    return told
+    return emit_as_note

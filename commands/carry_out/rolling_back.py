@@ -66,12 +66,12 @@ def _result(one: Move, job: str, dependencies: Dependencies) -> MoveResult:
     try:
         with dependencies.turns.at_once((one.name,)):
             _check(one, job, dependencies.engine)
-            return _moved(one, job, dependencies.engine)
+            return _move_back(one, job, dependencies.engine)
     except Problem as problem:
         return MoveResult(one.name, one.present, problem=problem.message)
 
 
-def _moved(one: Move, job: str, engine: Engine) -> MoveResult:
+def _move_back(one: Move, job: str, engine: Engine) -> MoveResult:
     leaving = one.present.id if one.present else None
     kept = move(engine, one.name, leaving=leaving, to=one.earlier.id, job=job)
     try:

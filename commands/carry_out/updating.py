@@ -51,7 +51,7 @@ def update(
         for number, candidate in enumerate(proposal.changing, start=1)
     ]
     results = _each(parts)
-    moved = [_moved(result) for result in results if result.kept_as]
+    moved = [_moved_name(result) for result in results if result.kept_as]
     notes = forget_older(dependencies.engine, moved, depth=dependencies.history_depth, job=job_context.job)
     if not lost.is_set():
         results = compare(results, replace(job_context, part=len(parts) + 1), dependencies, emit, cancellation)
@@ -113,7 +113,7 @@ def _result(part: Part) -> ImageResult:
         part.raise_if_stopped()
         with step(part.step, part.emit):
             part.reach()
-            return _done(part)
+            return _carry_out(part)
     except Problem as problem:
         if part.cancellation.reason is not None:
             return part.result(Ending.STOPPED, "It was stopped before it was brought up to date.")
@@ -121,19 +121,19 @@ def _result(part: Part) -> ImageResult:
         return replace(failed, hint=problem.hint, details=problem.details)
 
 
-def _done(part: Part) -> ImageResult:
+def _carry_out(part: Part) -> ImageResult:
     match part.candidate.plan:
         case Pull() as plan:
             return fetch(part, plan)
         case Rebuild() as plan:
             return rebuild(part, plan)
         case Keep() | NoSource() | Unchecked() as plan:
-            return _left(part.candidate, plan)
+            return _untouched_result(part.candidate, plan)
         case _:
             assert_never(part.candidate.plan)
 
 
-def _left(candidate: Candidate, plan: Keep | NoSource | Unchecked) -> ImageResult:
+def _untouched_result(candidate: Candidate, plan: Keep | NoSource | Unchecked) -> ImageResult:
     """Tell of an image that nothing was to be done with."""
     if isinstance(plan, Unchecked):
         return ImageResult(candidate.name, Ending.FAILED, before=candidate.present, reason=plan.reason, hint=plan.hint)
@@ -146,11 +146,11 @@ def _left(candidate: Candidate, plan: Keep | NoSource | Unchecked) -> ImageResul
 def _one_at_a_time(emit: Callable[[Event], None]) -> Callable[[Event], None]:
     lock = threading.Lock()
 
-    def locked(event: Event) -> None:
+    def emit_locked(event: Event) -> None:
         with lock:
             emit(event)
 
-    return locked
+    return emit_locked
 
 
 def _unless_ending(cancellation: Cancellation) -> None:
@@ -158,7 +158,7 @@ def _unless_ending(cancellation: Cancellation) -> None:
         raise BuildStopped("The update was interrupted.", hint="The bot goes on with it when it is back.")
 
 
-def _moved(result: ImageResult) -> str:
+def _moved_name(result: ImageResult) -> str:
     """Give the name that left the image which was kept; a rebuilt image has a new one, and `latest` moved to it."""
     return result.name if result.ending is Ending.UPDATED else f"{repository_of(result.kept_as)}:{LATEST}"
 
@@ -182,4 +182,4 @@ def _in_order(proposal: Update, results: Iterator[ImageResult]) -> Iterator[Imag
             case Pull() | Rebuild():
                 yield next(results)
             case plan:
-                yield _left(candidate, plan)
+                yield _untouched_result(candidate, plan)

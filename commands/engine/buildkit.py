@@ -248,15 +248,15 @@ class BuildStory:
             # Whether another step is the cause may be reported later.
             self._cancelled.append(known)
         else:
-            yield from self._ending(known, interrupted=False)
+            yield from self._end_events(known, interrupted=False)
 
     def _end_cancelled(self) -> Iterator[StepEvent]:
         ended, self._cancelled = self._cancelled, []
         interrupted = bool(self._causes())
         for known in ended:
-            yield from self._ending(known, interrupted=interrupted)
+            yield from self._end_events(known, interrupted=interrupted)
 
-    def _ending(self, known: _Known, *, interrupted: bool) -> Iterator[StepEvent]:
+    def _end_events(self, known: _Known, *, interrupted: bool) -> Iterator[StepEvent]:
         vertex, step = known.vertex, step_of(known.vertex.name)
         if step is None or not known.started:
             return
@@ -281,13 +281,13 @@ class BuildStory:
 
     def _causes(self) -> list[_Known]:
         # What fails drags others along that were running beside it: those say that they were cancelled.
-        return [known for known in self._failed() if CANCELLED not in known.vertex.error]
+        return [known for known in self._failed_vertices() if CANCELLED not in known.vertex.error]
 
-    def _failed(self) -> list[_Known]:
+    def _failed_vertices(self) -> list[_Known]:
         return [known for known in self._known.values() if known.vertex.error]
 
     def _failure(self, error: str) -> Failure:
-        causes = self._causes() or self._failed()
+        causes = self._causes() or self._failed_vertices()
         if not causes:
             return Failure(error)
         operation = causes[0].vertex.name

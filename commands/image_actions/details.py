@@ -46,12 +46,12 @@ def answer(request: LookAtImage, sources: Sources, report: Callable[[str], None]
     if isinstance(found, Refusal):
         return found
     try:
-        return _card(found, listing, sources, report) or _gone(found.name)
+        return _card(found, listing, sources, report) or _gone_refusal(found.name)
     except ImageNotFound:
-        return _gone(found.name)
+        return _gone_refusal(found.name)
 
 
-def _gone(name: str) -> Refusal:
+def _gone_refusal(name: str) -> Refusal:
     return Refusal(f"{quoted(name)} no longer exists", "It was just removed.", "`/docker_images` lists the images.")
 
 

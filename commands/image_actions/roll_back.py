@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from commands.arguments import made, render
+from commands.arguments import make_or_refuse, render
 from commands.command import Finding, Move, Refusal, RollBack, Severity, Users
 from commands.host.history import Kept, kept_by, kept_for
 from commands.host.selection import Found, familiar, is_name_of_tool
@@ -24,7 +24,7 @@ _TAGGED = re.compile(r"(?:[^@/:]+(?::[0-9]+)?/)?[^@:]+:[A-Za-z0-9_][A-Za-z0-9_.-
 
 def request_for(name: str, to: str | None = None) -> RollBackImage:
     """Ask to roll a name back: to the image that is kept by the tag `to`, or to the latest; raises `ArgumentError`."""
-    return made(lambda: RollBackImage(_reference(name), to))
+    return make_or_refuse(lambda: RollBackImage(_reference(name), to))
 
 
 def line_of(wanted: RollBackImage | UndoUpdate) -> str:
@@ -77,7 +77,7 @@ def _of_image(request: RollBackImage, listing: Sequence[ListedImage], sources: S
     kept = [each for each in kept_for(name, listing) if present is None or each.image.id != present.id]
     chosen = next((each for each in kept if request.to in (None, each.tag)), None)
     if chosen is None:
-        return _nothing(_why_nothing(name, request.to, kept))
+        return _nothing_refusal(_why_nothing(name, request.to, kept))
     users = _users((present,), listing, sources)
     moves = {each.name: _move(name, present, each, users) for each in kept}
     first = moves.pop(chosen.name)
@@ -97,7 +97,7 @@ def _of_job(job: str, listing: Sequence[ListedImage], sources: Sources) -> RollB
     moved = [(name, kept, _holder(name, listing)) for name, kept in kept_by(job, listing) if not is_name_of_tool(name)]
     back = [(name, kept, present) for name, kept, present in moved if present is None or present.id != kept.image.id]
     if not back:
-        return _nothing("None of the replaced images is still kept on this Docker host.")
+        return _nothing_refusal("None of the replaced images is still kept on this Docker host.")
     users = _users(tuple(present for _, _, present in back), listing, sources)
     moves = tuple(_move(name, present, kept, users) for name, kept, present in back)
     since = tuple(_since(name, kept, listing) for name, kept, _ in back)
@@ -116,7 +116,7 @@ def _since(name: str, kept: Kept, listing: Sequence[ListedImage]) -> Finding | N
 # ── Both ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _nothing(reason: str) -> Refusal:
+def _nothing_refusal(reason: str) -> Refusal:
     return Refusal("Nothing to roll back to", reason, "`/docker_images` lists the images.")
 
 

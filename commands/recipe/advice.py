@@ -189,12 +189,12 @@ def explain(details: Sequence[str], kind: StepKind, *, sources: Sequence[str] = 
         case StepKind.WHEELS:
             return _first(_WHEEL_SIGNS, details)
         case StepKind.SOURCES:
-            return _not_built(details, sources)
+            return _source_advice(details, sources)
         case _:
             assert_never(kind)
 
 
-def _not_built(details: Sequence[str], sources: Sequence[str]) -> Advice:
+def _source_advice(details: Sequence[str], sources: Sequence[str]) -> Advice:
     names = ", ".join(f"`{_quotable(name)}`" for name in sources)
     found = _first(_SOURCE_HINTS, details)
     hint = _ITS_OWN_WORDS if found is None else _SAYS.format(what=found.message) + found.hint

@@ -63,11 +63,11 @@ class _Uv:
 
     @property
     def mounts(self) -> tuple[str, ...]:
-        return (_PYTHON_MOUNT, f"--mount=type=bind,from={_checked(REFERENCE, self.image)},target=/mnt/uv")
+        return (_PYTHON_MOUNT, f"--mount=type=bind,from={_require_match(REFERENCE, self.image)},target=/mnt/uv")
 
     @property
     def checked_python(self) -> str:
-        return _checked(EXECUTABLE, self.python)
+        return _require_match(EXECUTABLE, self.python)
 
     def install(self, requirements: str) -> tuple[str, ...]:
         return (
@@ -124,7 +124,7 @@ def write_dockerfile(spec: ImageSpec, *, uv_image: str, ca_bundle: bool = False)
         steps.append(_source_step(uv, [package.name for package in spec.from_source], ca_bundle=ca_bundle))
     parts = [
         "# Which packages: os/os-packages.txt and python/*.txt, beside this file.",
-        f"FROM {_checked(REFERENCE, base.pinned)}",
+        f"FROM {_require_match(REFERENCE, base.pinned)}",
         *_as_root(base.user, [str(step) for step in steps]),
         f"# How the image can tell its own name.\nENV DOCKER_IMAGE={image_name(spec)}",
     ]
@@ -138,13 +138,13 @@ def _trigger_titles(base: BaseImage) -> tuple[str, ...]:
 
 def image_name(spec: ImageSpec) -> str:
     """Check and write the name that the image will have; raises ValueError where it is none."""
-    return f"{_checked(REPOSITORY, spec.name)}:{_checked(TAG, spec.tag)}"
+    return f"{_require_match(REPOSITORY, spec.name)}:{_require_match(TAG, spec.tag)}"
 
 
 def _as_root(user: str, steps: list[str]) -> list[str]:
     if not steps or user in _ROOT:
         return steps
-    name = _checked(USER, user)
+    name = _require_match(USER, user)
     return [
         "# Installing takes root.\nUSER root",
         *steps,
@@ -201,7 +201,7 @@ def _cache(base: ImageId, what: str, target: str) -> str:
     """
     # `private` rather than `locked`: a second build makes itself a second cache. Behind a lock it would wait in
     # silence, for as long as the first one installs, until the limit for silence ends it.
-    digits = _checked(IMAGE_ID, base).removeprefix("sha256:")
+    digits = _require_match(IMAGE_ID, base).removeprefix("sha256:")
     return f"--mount=type=cache,id=warroom-{RECIPE_FORMAT}-{what}-{digits},target={target},sharing=private"
 
 
@@ -233,7 +233,7 @@ def _source_step(uv: _Uv, names: list[str], *, ca_bundle: bool) -> _Step:
     return replace(step, command=(*trust, *step.command))
 
 
-def _checked(grammar: re.Pattern[str], value: str) -> str:
+def _require_match(grammar: re.Pattern[str], value: str) -> str:
     if not grammar.fullmatch(value):
         raise ValueError(f"{value!r} cannot stand in a Dockerfile")
     return value

@@ -235,7 +235,7 @@ def test_the_ledger_knows_what_slack_has(stage: Stage) -> None:
     entry = stage.entry()
     assert entry.message in stage.slack.messages
     assert (entry.shown, entry.announced, entry.attached) == (entry.changes, True, frozenset({"log"}))
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_what_is_only_shown_calls_nobody_and_is_not_sent_again(stage: Stage, sho
     assert shows(stage.message, shown, NOW + timedelta(seconds=1000))
     assert [call for call in stage.slack.calls if "thread_ts" in call.body] == []
     assert stage.channel.seconds_to_next() is None
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 def test_a_list_is_edited_each_time_that_its_page_is_turned(stage: Stage) -> None:
@@ -396,7 +396,7 @@ def test_the_end_is_delivered_however_long_slack_is_in_trouble(stage: Stage, tro
 
     assert stage.message["text"] == render(DONE, NOW).text
     assert methods(stage.slack.calls)[-3:] == ["chat.update", "files", "chat.postMessage"]
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "files", "chat.postEphemeral"])
@@ -492,7 +492,7 @@ def test_blocks_that_slack_does_not_take_leave_the_text(stage: Stage, reason: st
 
     assert stage.message["text"] == render(DONE, NOW).text
     assert list(stage.message["blocks"]) == []
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 def without_table(call: Call) -> bool:
@@ -509,7 +509,7 @@ def test_a_table_that_slack_does_not_take_is_written_out_with_its_buttons(stage:
     assert tuple(stage.message["blocks"]) == expected.blocks
     assert stage.message["blocks"][-1]["type"] == "actions"
     assert methods(calls) == ["chat.postMessage", "chat.postMessage", "chat.postMessage"]  # refused, taken, announced
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 def test_a_message_with_a_table_is_text_alone_where_slack_takes_no_blocks_at_all(stage: Stage) -> None:
@@ -520,7 +520,7 @@ def test_a_message_with_a_table_is_text_alone_where_slack_takes_no_blocks_at_all
 
     assert [len(call.body.get("blocks", ())) > 0 for call in calls] == [True, True, False, False]
     assert stage.message["text"] == render(UPDATED_IMAGES, NOW).text
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 def test_blocks_are_tried_again_at_the_next_stage(stage: Stage) -> None:
@@ -553,7 +553,7 @@ def test_a_channel_without_a_way_in_is_told_once_by_the_response_url(stage: Stag
         )
     ]
     # Nobody is there to tell, now or after a restart.
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
     assert stage.channel.seconds_to_next() is None
 
 
@@ -573,7 +573,7 @@ def test_a_refusal_that_nothing_mends_ends_after_a_few_tries_and_is_owed(stage: 
     stage.asked(PREPARING)
 
     assert 2 <= len(stage.passes(3600)) <= 10
-    assert [entry.id for entry in stage.ledger.unshown()] == ["d-1"]
+    assert [entry.id for entry in stage.ledger.unshown_entries()] == ["d-1"]
 
 
 @pytest.mark.parametrize(
@@ -625,7 +625,7 @@ def test_what_the_ledger_missed_is_stored_when_it_can_be_written_again(stage: St
     stage.passes()
 
     assert stage.entry().message in stage.slack.messages
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 def test_an_announcement_that_is_not_stored_is_not_repeated_by_this_process(stage: Stage) -> None:
@@ -642,7 +642,7 @@ def test_an_announcement_that_is_not_stored_is_not_repeated_by_this_process(stag
 
 def all_that_is_owed(stage: Stage) -> None:
     """Show again what `Jobs.start` shows again."""
-    for entry in stage.ledger.unshown():
+    for entry in stage.ledger.unshown_entries():
         stage.channel.show(entry.dialog)
         if isinstance(entry.dialog, FINAL):
             stage.channel.attach(entry.id, WHOLE_LOG)
@@ -663,7 +663,7 @@ def test_a_restart_sends_exactly_what_is_owed(stage: Stage, sent: int) -> None:
     all_that_is_owed(stage)
 
     assert methods(stage.passes()) == before[sent:]
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 def test_a_restart_edits_the_message_of_the_process_before(stage: Stage) -> None:
@@ -961,7 +961,7 @@ def test_closing_sends_what_waits(stage: Stage) -> None:
         channel.close(10.0)
 
     assert sorted(methods(stage.slack.calls)) == ["chat.postEphemeral", "chat.postMessage", "chat.postMessage", "files"]
-    assert stage.ledger.unshown() == ()
+    assert stage.ledger.unshown_entries() == ()
 
 
 def test_closing_does_not_wait_for_ever(stage: Stage) -> None:

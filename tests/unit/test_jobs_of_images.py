@@ -352,7 +352,7 @@ def test_a_list_is_nothing_that_the_next_process_goes_on_with(bench: JobsBench) 
     bench.ledger.set_shown(D_1, 99)
     bench.restart()
 
-    assert bench.ledger.unfinished() == ()
+    assert bench.ledger.unfinished_entries() == ()
     assert bench.stage() == before
     assert bench.started == []
 

@@ -10,7 +10,7 @@ from bot.slack.views.steps import steps_done
 from bot.slack.views.text import Markup, escaped, markup, mention
 
 
-def cancelled(dialog: Cancelled) -> Message:
+def cancelled_message(dialog: Cancelled) -> Message:
     """Say that the review was cancelled."""
     words = words_of(dialog.asked.request)
     said = markup(
@@ -22,7 +22,7 @@ def cancelled(dialog: Cancelled) -> Message:
     return _message("Cancelled", dialog.asked, said)
 
 
-def expired(dialog: Expired) -> Message:
+def expired_message(dialog: Expired) -> Message:
     """Say that nobody decided."""
     words = words_of(dialog.asked.request)
     said = markup(
@@ -34,7 +34,7 @@ def expired(dialog: Expired) -> Message:
     return _message("Expired", dialog.asked, said)
 
 
-def stopped(dialog: Stopped) -> Message:
+def stopped_message(dialog: Stopped) -> Message:
     """Say who stopped the job and what is left of it."""
     about = of_proposal(dialog.proposal).subject
     said = markup(

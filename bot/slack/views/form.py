@@ -29,7 +29,7 @@ class FormContext:
     edits: Annotated[DialogId, Field(min_length=1, max_length=255)] | None = None
     response_url: Annotated[str, Field(max_length=2_000)] = ""
 
-    def written(self) -> str:
+    def to_metadata(self) -> str:
         """Write it as Slack keeps it: `private_metadata`."""
         return json.dumps(asdict(self))
 
@@ -50,7 +50,7 @@ def modal(callback: str, context: FormContext, title: str, submit: str, blocks: 
     return {
         "type": "modal",
         "callback_id": callback,
-        "private_metadata": context.written(),
+        "private_metadata": context.to_metadata(),
         "title": plain_text(title, limits.MODAL_TITLE),
         "submit": plain_text(submit, limits.MODAL_TITLE),
         "close": plain_text("Close", limits.MODAL_TITLE),
@@ -58,7 +58,7 @@ def modal(callback: str, context: FormContext, title: str, submit: str, blocks: 
     }
 
 
-def offered(names: Sequence[str]) -> list[str]:
+def menu_names(names: Sequence[str]) -> list[str]:
     """Choose what a menu can hold: each once, none that would have to be cut, and not more than Slack takes."""
     fitting = (name for name in dict.fromkeys(names) if name.isprintable() and 0 < len(name) <= limits.OPTION_VALUE)
     return list(fitting)[: limits.OPTIONS]

@@ -10,7 +10,7 @@ from bot.slack.views.steps import failed_step
 from bot.slack.views.text import Markup, escaped, markup, prose
 
 
-def failed(dialog: Failed) -> Message:
+def failure_message(dialog: Failed) -> Message:
     """Say what failed, where, and what to do."""
     return message(
         f"✗ {_not_done(dialog)}",

@@ -74,7 +74,7 @@ class RemovedView:
     def result(self, dialog: Finished, now: datetime) -> Message:
         """Say what is gone."""
         del now
-        return _removed(dialog, self.end)
+        return _removed_message(dialog, self.end)
 
     def announcement(self, dialog: Finished) -> Markup:
         """Say that it is gone."""
@@ -122,7 +122,7 @@ def _tags(names: Sequence[str]) -> Markup:
             return markup("all {} tags", escaped(f"{count:,}", FIELD))
 
 
-def _removed(dialog: Finished, end: ImageRemoved) -> Message:
+def _removed_message(dialog: Finished, end: ImageRemoved) -> Message:
     about, gone = RemovalView(end.proposal).subject, end.outcome
     names = several(gone.names, _NAMES, lambda name: code(name, REFERENCE))
     named = markup(" with its names: {}", names) if gone.names else markup("; it had no name")

@@ -103,7 +103,7 @@ class RolledBackView:
     def result(self, dialog: Finished, now: datetime) -> Message:
         """Say for each name where it is now."""
         del now
-        return _rolled_back(dialog, self.end)
+        return _rolled_back_message(dialog, self.end)
 
     def announcement(self, dialog: Finished) -> Markup:
         """Say in one line how it ended."""
@@ -115,7 +115,7 @@ class RolledBackView:
         del dialog
         results = self.end.outcome.results
         problem = next((result.problem for result in results if result.problem), None)
-        known = standing.several([_known(result) for result in results])
+        known = standing.several([_move_facts(result) for result in results])
         if problem is None:
             return Standing("rolled_back", succeeded=True, known=known)
         return Standing("failed", known={**standing.problem(problem, ""), **known})
@@ -139,7 +139,7 @@ def _review(dialog: UnderReview, proposal: RollBack, now: datetime) -> Message:
     )
 
 
-def _rolled_back(dialog: Finished, end: TagsRolledBack) -> Message:
+def _rolled_back_message(dialog: Finished, end: TagsRolledBack) -> Message:
     results = end.outcome.results
     return message(
         _title(end),
@@ -198,7 +198,7 @@ def _still_used(results: Sequence[MoveResult]) -> list[Block]:
     return [section("users", still_used_line(users))] if users else []
 
 
-def _known(result: MoveResult) -> dict[str, Any]:
+def _move_facts(result: MoveResult) -> dict[str, Any]:
     return standing.short(
         name=result.name,
         ending="failed" if result.problem else "rolled_back",

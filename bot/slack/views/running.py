@@ -15,7 +15,7 @@ from bot.slack.views.text import code, escaped, markup, mention, visible
 _LAST_LINE: Final = 200
 
 
-def running(dialog: Running, now: datetime) -> Message:
+def running_message(dialog: Running, now: datetime) -> Message:
     """Show what runs, for how long, and how to stop it."""
     stopping, about = dialog.stopping_by is not None, subject(dialog.proposal)
     return message(

@@ -102,7 +102,7 @@ def _line(step: Step, now: datetime) -> Markup:
 
 def _under_way(step: Step, now: datetime) -> Markup:
     seconds = 0.0 if step.started is None else (now - step.started).total_seconds()
-    how_far = duration(seconds) if step.transfer is None else transferred(step.transfer)
+    how_far = duration(seconds) if step.transfer is None else transfer_text(step.transfer)
     return joined(" · ", [escaped(how_far, _TITLE), *_note(step)])
 
 
@@ -110,7 +110,7 @@ def _note(step: Step) -> list[Markup]:
     return [escaped(step.note, _TITLE)] if step.note.strip() else []
 
 
-def transferred(transfer: Transfer) -> str:
+def transfer_text(transfer: Transfer) -> str:
     """Say how far a download is: `5/9 layers · 34MB of 120MB · 4.2MB/s · about 20 s left`."""
     layers = f"{transfer.layers_done:,}/{transfer.layers:,} layers"
     whole = f" of {size(transfer.bytes)}" if transfer.all_sized else ""

@@ -46,7 +46,7 @@ def table(block_id: str, columns: Sequence[Column], rows: Iterable[Sequence[str]
     }
 
 
-def fitted(make: Callable[[Room], Message], rooms: Sequence[Room]) -> Message:
+def message_that_fits(make: Callable[[Room], Message], rooms: Sequence[Room]) -> Message:
     """Take the first of these rooms in which the message keeps Slack's limit, or else the last."""
     for room in rooms[:-1]:
         made = make(room)
@@ -67,7 +67,7 @@ def has_table(message: Message) -> bool:
 
 def without_tables(message: Message) -> Message:
     """Write the tables of a message out in columns, and keep everything else."""
-    return fitted(lambda narrowest: _in_columns(message, narrowest), _NARROWEST)
+    return message_that_fits(lambda narrowest: _in_columns(message, narrowest), _NARROWEST)
 
 
 def _in_columns(message: Message, narrowest: int) -> Message:

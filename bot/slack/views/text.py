@@ -168,10 +168,10 @@ def _without_middle(text: str, limit: int) -> str:
     if cost(_escape(text)) <= limit:
         return text
     half = max(0, limit - cost(ELLIPSIS)) // 2
-    return f"{_beginning(text, half).rstrip()}{ELLIPSIS}{_beginning(text[::-1], half)[::-1].lstrip()}"
+    return f"{_fitting_start(text, half).rstrip()}{ELLIPSIS}{_fitting_start(text[::-1], half)[::-1].lstrip()}"
 
 
-def _beginning(text: str, limit: int) -> str:
+def _fitting_start(text: str, limit: int) -> str:
     spent = 0
     for place, char in enumerate(text):
         spent += cost(_escape(char))

@@ -9,13 +9,13 @@ from bot.slack.views.text import escaped, markup
 from commands.actions import Proposal
 
 
-def preparing(dialog: Preparing) -> Message:
+def preparing_message(dialog: Preparing) -> Message:
     """Show which fact is being gathered."""
     body = section("summary", markup("{} …", escaped(dialog.doing.rstrip(" .…"), FIELD)))
     return message("Preparing", (body,), context(dialog.asked), summary=dialog.doing)
 
 
-def queued(dialog: Queued) -> Message:
+def queue_message(dialog: Queued) -> Message:
     """Show the place in the row of builds."""
     place = "next in line" if dialog.position <= 1 else f"{ordinal(dialog.position)} in line"
     return message(
@@ -27,7 +27,7 @@ def queued(dialog: Queued) -> Message:
     )
 
 
-def paused(dialog: Paused) -> Message:
+def pause_message(dialog: Paused) -> Message:
     """Say that the bot goes away and what happens to the job."""
     body = section(
         "summary",

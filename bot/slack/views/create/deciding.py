@@ -14,7 +14,7 @@ from commands.model.outcomes import ImportFailure
 _ERROR: Final = 250
 
 
-def deciding(dialog: Deciding) -> Message:
+def deciding_message(dialog: Deciding) -> Message:
     """Show what does not import and ask: keep or discard."""
     spec = dialog.undecided.proposal.spec
     until = escaped(moment_beside(dialog.expires, dialog.asked.at), FIELD)
@@ -39,7 +39,7 @@ def deciding(dialog: Deciding) -> Message:
     )
 
 
-def settling(dialog: Settling) -> Message:
+def settling_message(dialog: Settling) -> Message:
     """Say that the undecided image is being kept or removed."""
     spec = dialog.undecided.proposal.spec
     name, reference = spec.name[:NAME], code(spec.reference, REFERENCE)
@@ -56,7 +56,7 @@ def _decision(dialog: Settling) -> Markup:
     return markup("{} decided.", mention(dialog.by))
 
 
-def discarded(dialog: Discarded) -> Message:
+def discarded_message(dialog: Discarded) -> Message:
     """Say that the undecided image is gone."""
     if dialog.by is None:
         why = markup("No decision was made in time, so the image was removed.")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bot.slack.views.form import FormContext, menu_field, modal, offered, text_field
+from bot.slack.views.form import FormContext, menu_field, menu_names, modal, text_field
 from bot.slack.views.parts import Block
 
 CREATE_FORM: Final = "create_form"
@@ -38,7 +38,7 @@ def _names_and_packages(values: Mapping[str, str]) -> list[Block]:
 def _base(chosen: str, bases: Sequence[str]) -> list[Block]:
     """Make the menu of bases, and the field for one that is not in it, which wins over the menu."""
     # What was chosen is always among them: else it would stand in the field below, and win over a choice made here.
-    menu = offered([*bases[:1], chosen, *bases[1:]] if bases else [])
+    menu = menu_names([*bases[:1], chosen, *bases[1:]] if bases else [])
     typed = {} if chosen in menu else {"base": chosen}
     example = "demisto/python3-deb:3.12.13.11694875"
     if not menu:

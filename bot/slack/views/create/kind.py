@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.dialogs.stages import Finished, UnderReview
 from bot.slack.views import standing
-from bot.slack.views.create.result import created, reused
+from bot.slack.views.create.result import created_message, reused_message
 from bot.slack.views.create.review import review
 from bot.slack.views.parts import NAME, Message
 from bot.slack.views.specs import REFERENCE
@@ -53,7 +53,7 @@ class CreatedView:
 
     def result(self, dialog: Finished, now: datetime) -> Message:
         """Show the image, what is in it and how long it took."""
-        return created(dialog, self.end, now)
+        return created_message(dialog, self.end, now)
 
     def announcement(self, dialog: Finished) -> Markup:
         """Say that it is ready."""
@@ -77,7 +77,7 @@ class ReusedView:
 
     def result(self, dialog: Finished, now: datetime) -> Message:
         """Show the image."""
-        return reused(dialog, self.end, now)
+        return reused_message(dialog, self.end, now)
 
     def announcement(self, dialog: Finished) -> Markup:
         """Say that it existed already."""

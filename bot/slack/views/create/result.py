@@ -20,14 +20,14 @@ _KEY_LINE: Final = 400
 """Characters of the line to copy: the key and a name of at most 255 characters and its tag."""
 
 
-def created(dialog: Finished, end: ImageCreated, now: datetime) -> Message:
+def created_message(dialog: Finished, end: ImageCreated, now: datetime) -> Message:
     """Show the new image, what is in it and how long it took."""
     made, spec = end.outcome, end.proposal.spec
     name = spec.name[:NAME]
     return message(
         f"⚠ {name} is ready, but some modules do not import" if made.import_failures else f"✓ {name} is ready",
         [
-            _key_line(made.reference, _kept_failures(made)),
+            _key_line(made.reference, _failures_note(made)),
             image_fields(made.reference, made.image, now),
             section("added", *_content_lines(end), *_time_lines(dialog, made)),
         ],
@@ -37,7 +37,7 @@ def created(dialog: Finished, end: ImageCreated, now: datetime) -> Message:
     )
 
 
-def reused(dialog: Finished, end: ImageReused, now: datetime) -> Message:
+def reused_message(dialog: Finished, end: ImageReused, now: datetime) -> Message:
     """Show the image that exists already and is used as it is."""
     existing, spec = end.outcome, end.proposal.spec
     return message(
@@ -59,7 +59,7 @@ def _key_line(reference: str, beneath: list[Markup]) -> Block:
     return section("dockerimage", copyable(f"dockerimage: {reference}", _KEY_LINE), *beneath)
 
 
-def _kept_failures(made: Created) -> list[Markup]:
+def _failures_note(made: Created) -> list[Markup]:
     if not made.import_failures:
         return []
     return [markup("*Kept although these modules do not import:*"), *failure_lines(made.import_failures)]

@@ -31,13 +31,13 @@ def _body(proposal: Creation, now: datetime) -> list[Block]:
     would = markup("*Build anyway creates:* {}", image)
     first = would if proposal.existing else markup("*Image:* {}", image)
     return [
-        *([_existing(proposal.existing, now)] if proposal.existing else []),
+        *([_existing_block(proposal.existing, now)] if proposal.existing else []),
         section("summary", first, base_line(spec.base), *package_lines(spec)),
         *findings(proposal.findings),
     ]
 
 
-def _existing(existing: ExistingImage, now: datetime) -> Block:
+def _existing_block(existing: ExistingImage, now: datetime) -> Block:
     return section(
         "existing",
         markup(

@@ -47,7 +47,7 @@ _FEW: Final = 60
 _SHORT_ID: Final = 12
 
 
-def described(dialog: Answered, card: Card, now: datetime) -> Message:
+def card_message(dialog: Answered, card: Card, now: datetime) -> Message:
     """Show the card."""
     return message(
         card.name[: 2 * NAME],

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bot.dialogs.stages import Answered, Listed
 from bot.slack.views import standing
-from bot.slack.views.images.card import described
+from bot.slack.views.images.card import card_message
 from bot.slack.views.parts import Message
 from bot.slack.views.standing import Standing
 from bot.slack.views.subject import ASK_AGAIN, Fallback
@@ -24,7 +24,7 @@ class CardView:
 
     def message(self, dialog: Answered, now: datetime) -> Message:
         """Show the card."""
-        return described(dialog, self.card, now)
+        return card_message(dialog, self.card, now)
 
     def announcement(self, dialog: Answered) -> None:
         """Call nobody: a card is read, and done with."""

@@ -10,7 +10,7 @@ from bot.slack.views.amounts import age, size
 from bot.slack.views.buttons import Control
 from bot.slack.views.images.controls import DETAILS, FILTER, NEXT_PAGE, PREVIOUS_PAGE, REFRESH, row_choice
 from bot.slack.views.parts import FIELD, LINE, Block, Message, actions, context, message, section
-from bot.slack.views.tables import Column, fitted, table
+from bot.slack.views.tables import Column, message_that_fits, table
 from bot.slack.views.text import Markup, code, escaped, joined, markup, mention, middle, prose
 from commands.command import Listing, Row
 from commands.text import counted
@@ -47,9 +47,9 @@ _ROOMS: Final = (
 )
 
 
-def listed(dialog: Listed, now: datetime) -> Message:
+def list_message(dialog: Listed, now: datetime) -> Message:
     """Show the page."""
-    return fitted(lambda room: _page(dialog, now, room), _ROOMS)
+    return message_that_fits(lambda room: _page(dialog, now, room), _ROOMS)
 
 
 def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
@@ -61,7 +61,7 @@ def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
             *_jobs(dialog.jobs, now, room.words),
             section("summary", *_summary(dialog), most=room.words),
             *([_table(rows, now, room)] if rows else []),
-            section("page", escaped(_place(listing), FIELD) if rows else _nothing(listing)),
+            section("page", escaped(_place(listing), FIELD) if rows else _empty_text(listing)),
         ],
         context(dialog.asked),
         actions(dialog.asked.dialog, *_buttons(listing, room)),
@@ -149,7 +149,7 @@ def _place(listing: Listing) -> str:
     return f"{page} · rows {first:,} to {last:,} of {listing.matching:,}, newest first · times in UTC"
 
 
-def _nothing(listing: Listing) -> Markup:
+def _empty_text(listing: Listing) -> Markup:
     if listing.query.text.strip() or listing.query.made_here:
         return markup("No matches. Press *Filter* to change or clear the filter.")
     return markup("No images on this Docker host. Create one with `/docker_image_create`.")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.dialogs.stages import Answered, Attachment, Dialog, Finished, UnderReview
 from bot.slack.views.files import text_file
 from bot.slack.views.text import visible
-from bot.slack.views.update.plans import by_weight, mark_line, remote, used_by, what_happens
+from bot.slack.views.update.plans import by_weight, mark_line, remote, users_text, what_happens
 from commands.command import Candidate, ImagesUpdated, NothingToDo, Unchecked, Update
 from commands.inventory.difference import as_text
 from commands.model.outcomes import ImageResult, Updated
@@ -51,7 +51,7 @@ def _image(image: Candidate) -> list[str]:
         f"  local: {mark_line(image.present)}, registry: {remote(image)}",
         f"  {what_happens(image)}",
         *hint,
-        f"  used by: {used_by(image.users)}",
+        f"  used by: {users_text(image.users)}",
     ]
 
 

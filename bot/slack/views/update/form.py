@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bot.slack.views.form import TICKED, FormContext, box_field, menu_field, modal, offered, text_field
+from bot.slack.views.form import TICKED, FormContext, box_field, menu_field, menu_names, modal, text_field
 from bot.slack.views.parts import Block
 
 UPDATE_FORM: Final = "update_form"
@@ -20,7 +20,7 @@ def update_form(context: FormContext, values: Mapping[str, str], names: Sequence
 
 def _image(chosen: str, names: Sequence[str]) -> list[Block]:
     """Make the menu of images, and the field for one that is not in it, which wins over the menu."""
-    menu = offered([chosen, *names] if chosen and names else names)
+    menu = menu_names([chosen, *names] if chosen and names else names)
     typed = {} if chosen in menu else {"image": chosen}
     example = "demisto/python3:3.12.13.10404775"
     if not menu:

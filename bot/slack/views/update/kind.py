@@ -12,7 +12,7 @@ from bot.slack.views.steps import seconds_taken
 from bot.slack.views.subject import Fallback, Subject, one_or_several
 from bot.slack.views.text import Markup, escaped, markup
 from bot.slack.views.update.result import CHANGED, result, title_of
-from bot.slack.views.update.review import nothing_to_do, review, said_of
+from bot.slack.views.update.review import nothing_to_do, nothing_to_do_text, review
 from commands.command import Candidate, ImagesUpdated, Keep, NoSource, NothingToDo, Unchecked, Update
 from commands.model.images import Mark
 from commands.model.outcomes import Ending, ImageResult
@@ -110,7 +110,7 @@ class NothingToDoView:
     def announcement(self, dialog: Answered) -> Markup:
         """Say why in one line."""
         del dialog
-        return markup("{}", escaped(said_of(self.answer.images), 2 * NAME))
+        return markup("{}", escaped(nothing_to_do_text(self.answer.images), 2 * NAME))
 
     def standing(self) -> Standing:
         """List the images with the reasons; `unchecked` if one could not be checked."""

@@ -56,7 +56,7 @@ def in_a_cell(image: Candidate) -> str:
     return "⚠ not checked" if isinstance(image.plan, Unchecked) else what_happens(image)
 
 
-def used_by(users: Users) -> str:
+def users_text(users: Users) -> str:
     """Say in a few words who uses an image: running containers first."""
     containers = [f"{name} (running)" for name in users.running] + [f"{name} (stopped)" for name in users.stopped]
     shown, rest = containers[:_SHOWN_USERS], len(containers) - _SHOWN_USERS

@@ -12,7 +12,7 @@ from bot.slack.views.marks import still_used_line
 from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, fields, message, section
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.steps import seconds_taken
-from bot.slack.views.tables import Column, fitted, table
+from bot.slack.views.tables import Column, message_that_fits, table
 from bot.slack.views.text import (
     NOTHING,
     Markup,
@@ -72,7 +72,7 @@ _ROOMS: Final = (
 
 def result(dialog: Finished, end: ImagesUpdated) -> Message:
     """Say what became of every image."""
-    return fitted(lambda room: _result(dialog, end, room), _ROOMS)
+    return message_that_fits(lambda room: _result(dialog, end, room), _ROOMS)
 
 
 def title_of(outcome: Updated) -> str:

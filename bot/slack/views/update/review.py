@@ -18,10 +18,10 @@ from bot.slack.views.parts import (
     review_summary,
     section,
 )
-from bot.slack.views.tables import Column, fitted, table
+from bot.slack.views.tables import Column, message_that_fits, table
 from bot.slack.views.text import Markup, escaped, markup
 from bot.slack.views.update.controls import IMAGES, confirm
-from bot.slack.views.update.plans import by_weight, in_a_cell, remote, unchecked_lines, used_by
+from bot.slack.views.update.plans import by_weight, in_a_cell, remote, unchecked_lines, users_text
 from commands.command import Candidate, Keep, NoSource, NothingToDo, Rebuild, Unchecked, Update
 from commands.text import counted, plural
 
@@ -50,12 +50,12 @@ _ROOMS: Final = (
 
 def review(dialog: UnderReview, proposal: Update) -> Message:
     """Ask whether to update, with all that would change."""
-    return fitted(lambda room: _review(dialog, proposal, room), _ROOMS)
+    return message_that_fits(lambda room: _review(dialog, proposal, room), _ROOMS)
 
 
 def nothing_to_do(dialog: Answered, answer: NothingToDo) -> Message:
     """Say that nothing is to be done, and why, for each image."""
-    return fitted(lambda room: _nothing_to_do(dialog, answer, room), _ROOMS)
+    return message_that_fits(lambda room: _nothing_to_do(dialog, answer, room), _ROOMS)
 
 
 def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
@@ -80,7 +80,7 @@ def _review(dialog: UnderReview, proposal: Update, room: _Room) -> Message:
 def _nothing_to_do(dialog: Answered, answer: NothingToDo, room: _Room) -> Message:
     shown = by_weight(answer.images)[: room.rows]
     images = [IMAGES] if len(shown) < len(answer.images) else []
-    said = said_of(answer.images)
+    said = nothing_to_do_text(answer.images)
     return message(
         answer.title,
         [
@@ -105,12 +105,12 @@ def _table(images: Sequence[Candidate], room: _Room) -> Block:
         Column("Used by", room.words, is_wrapped=True),
     )
     rows = (
-        (image.name, image.present.short, remote(image), in_a_cell(image), used_by(image.users)) for image in images
+        (image.name, image.present.short, remote(image), in_a_cell(image), users_text(image.users)) for image in images
     )
     return table("images", columns, rows)
 
 
-def said_of(images: Sequence[Candidate]) -> str:
+def nothing_to_do_text(images: Sequence[Candidate]) -> str:
     """Say in a sentence why nothing was to be done."""
     count, unchecked = len(images), _count(images, Unchecked)
     if not images:
