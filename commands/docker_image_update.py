@@ -1,4 +1,4 @@
-"""`/docker_image_update`: what may be asked for, and what is proposed."""
+"""`/docker_image_update`: its grammar, and its answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -37,7 +37,7 @@ _EVERYTHING = frozenset({"all", "*"})
 
 
 def parse(text: str) -> UpdateImages:
-    """Read what was typed behind the command; raises `ArgumentError` with a corrected line where one can be made."""
+    """Parse the arguments of the command; raise `ArgumentError`, with a corrected line if possible."""
     if _means_all(text):
         message = f"I don't know what {quoted(text.strip())} belongs to"
         raise ArgumentError(message, hint="To update every image, paste this:", details=(_line(ALL),))
@@ -107,7 +107,7 @@ def _parse_image(text: str) -> Wanted:
 
 
 def read_form(fields: Mapping[str, str]) -> UpdateImages:
-    """Read the fields of a form; raises `FormError` with every fault that there is."""
+    """Parse the fields of a form; raise `FormError` with all faults."""
     filled = {name: value for name in GRAMMAR.names if (value := fields.get(name, "").strip())}
     arguments, faults = dict[str, str](), dict[str, str]()
     for name, value in filled.items():
@@ -120,7 +120,7 @@ def read_form(fields: Mapping[str, str]) -> UpdateImages:
     try:
         return _update_images(arguments)
     except Mistake as mistake:
-        # What is right in every field can only contradict each other.
+        # If every field is valid, they can only contradict each other.
         raise FormError({"image": f"{mistake.message}. {mistake.advice}"}) from None
 
 
@@ -133,12 +133,12 @@ def _field(name: str, value: str) -> str:
 
 
 def line_of(wanted: UpdateImages) -> str:
-    """Write a request as the line that somebody could have typed."""
+    """Return a request as a line to type."""
     return _line(ALL if wanted.image is None else {"image": typed(wanted.image)})
 
 
 def request_for(name: str) -> UpdateImages:
-    """Ask for one image, by a name or ID of the host; raises `ArgumentError`."""
+    """Return the request for one image, by a name or ID of the host; raise `ArgumentError`."""
     return make_or_refuse(lambda: UpdateImages(_parse_image(name)))
 
 
@@ -146,9 +146,9 @@ def request_for(name: str) -> UpdateImages:
 
 
 def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None]) -> Update | NothingToDo | Refusal:
-    """Find out what is newer, and propose it; a request for one image that cannot be checked is refused.
+    """Check for newer images and propose an update; refuse a request for one image that cannot be checked.
 
-    `report` is told what is being done, in a few words. Raises `Problem` where the daemon fails.
+    Call `report` with each thing being done, in a few words. Raise `Problem` if the daemon fails.
     """
     listing = sources.engine.listing()
     if request.image is None:
@@ -176,7 +176,7 @@ def _answer_one(
         title = f"{quoted(subject.name)} could not be checked"
         return Refusal(title, problem.message, problem.hint, problem.details)
     match checked.candidates[0].plan:
-        # It was checked, but its registry allows no more pulls.
+        # The image was checked, but its registry allows no more pulls.
         case Unchecked(reason, hint):
             return Refusal(f"{quoted(subject.name)} cannot be updated now", reason, hint)
         case _:

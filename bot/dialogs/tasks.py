@@ -1,4 +1,4 @@
-"""The durable tasks of a dialog: prepare, build, settle, clean. Each may run more than once for the same dialog."""
+"""The durable tasks of a dialog: prepare, build, settle, clean. Each may run more than once per dialog."""
 
 import threading
 from collections.abc import Callable
@@ -65,7 +65,7 @@ class Tasks:
         self._now = now
         self._preparing = threading.BoundedSemaphore(preparations)
         self.inherited: frozenset[DialogId] = frozenset()
-        """Dialogs that the process before has begun: it may have left containers behind."""
+        """Dialogs that the earlier process began: it may have left containers behind."""
         starter.bind({"prepare": self.prepare, "build": self.build, "settle": self.settle, "clean": self.clean})
 
     # ── Preparing ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -100,7 +100,7 @@ class Tasks:
     # ── Carrying out ────────────────────────────────────────────────────────────────────────────────────────────
 
     def build(self, job: DialogId) -> None:
-        """Carry out what was confirmed."""
+        """Carry out the confirmed proposal."""
         run = self._begin(job)
         if run is not None:
             try:
@@ -154,7 +154,7 @@ class Tasks:
     # ── After it ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def settle(self, job: DialogId) -> None:
-        """Keep or remove an undecided image, as somebody decided."""
+        """Keep or remove an undecided image, as decided."""
         dialog = self._mover.dialog(job)
         if isinstance(dialog, Settling):
             self._mover.move(self._settle_image(dialog), after=(Settling,), role=Role.OWNER)
@@ -172,7 +172,7 @@ class Tasks:
         return kept_stage(dialog, created, self._now())
 
     def clean(self, job: DialogId) -> None:
-        """Remove what a job left on the daemon."""
+        """Remove a job's leftovers from the daemon."""
         self._supervisor.until_the_engine_answers(lambda: self._work.clean(job))
         log.info("job_cleaned", job=job)
 
@@ -182,7 +182,7 @@ class Tasks:
             self._starter.clean(key_of(dialog.asked))
 
     def attach_log(self, job: DialogId) -> None:
-        """Put the log of a job into its thread, if there is one that can be read."""
+        """Put the log of a job into its thread, if there is a readable one."""
         try:
             file = log_file(self._log.read(job), job)
         except StateUnwritable as problem:

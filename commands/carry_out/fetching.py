@@ -1,4 +1,4 @@
-"""Pulling one image by its digest, and moving its name to it."""
+"""Pulls one image by its digest and moves its tag to it."""
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -21,8 +21,8 @@ log = structlog.get_logger()
 
 
 def fetch(part: Part, plan: Pull) -> ImageResult:
-    """Pull what was confirmed and move the name to it; raises `Problem`, and then the name is where it was."""
-    # Other names may stand for the same digest: the pull of one may not clear away what another is about to name.
+    """Pull the confirmed image and move the tag to it; on an error, leave the tag in place and raise `Problem`."""
+    # Several names may have the same digest: a failed pull of one must not remove the image that another will tag.
     with _turn(part, part.name), _turn(part, plan.digest):
         return _result_if_moved(part, plan) or _fetch_and_move(part, plan)
 
@@ -39,7 +39,7 @@ def _fetch_and_move(part: Part, plan: Pull) -> ImageResult:
     try:
         image = _pull(part, pinned, plan.digest)
         part.raise_if_stopped()
-        # A pull takes its time: other programs may have moved the name meanwhile.
+        # A pull takes long: other programs may have moved the tag meanwhile.
         return _result_if_moved(part, plan) or _move_name(part, plan, image)
     except Problem:
         if not was_there:
@@ -49,7 +49,7 @@ def _fetch_and_move(part: Part, plan: Pull) -> ImageResult:
 
 def _pull(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
     dependencies, pull_id = part.dependencies, part.job_context.pull_id
-    # Again: the operator may have taken the registry away since the review.
+    # Checked again: the operator may have removed the registry from the settings since the review.
     dependencies.registry.require(pinned)
 
     def report(at: PullProgress) -> None:
@@ -70,7 +70,7 @@ def _pull(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
 
 
 def _result_if_moved(part: Part, plan: Pull) -> ImageResult | None:
-    """Tell what is done already; None while the name still stands on the image of the review."""
+    """Return the result if the tag has moved already; None if it still points to the image of the review."""
     now, present = part.engine.find_image(part.name), part.candidate.present
     if now is not None and _holds(now, plan.digest):
         return _done_before(part, plan, now)
@@ -85,10 +85,10 @@ def _result_if_moved(part: Part, plan: Pull) -> ImageResult | None:
 def _done_before(part: Part, plan: Pull, now: LocalImage) -> ImageResult:
     if now.id == part.candidate.present.id:
         return part.result(Ending.UNCHANGED, "Its registry describes it anew, but it is the same image.")
-    # By this job, if it was interrupted: no other gives this name.
+    # Moved by this job before an interruption: no other job uses this kept tag.
     kept = kept_name(part.job_context.job, part.name)
     if part.engine.find_image(kept) is None:
-        # Not the image before: that is what the other one has left.
+        # `before` is the present image: another job replaced the one of the review.
         return replace(part.result(Ending.UNCHANGED, BROUGHT_MEANWHILE), before=_mark(now, plan))
     return _updated_result(part, plan, now, kept)
 
@@ -112,7 +112,7 @@ def _holds(image: LocalImage, digest: Digest) -> bool:
 
 
 def _discard(engine: Engine, pinned: Reference) -> None:
-    """Remove what was pulled but got no name."""
+    """Remove a pulled image that got no tag."""
     try:
         image = engine.find_image(str(pinned))
         if image is not None and not image.repo_tags:

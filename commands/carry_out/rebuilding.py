@@ -1,4 +1,4 @@
-"""Making one image anew."""
+"""Rebuilds one image."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 def rebuild(part: Part, plan: Rebuild) -> ImageResult:
-    """Build what was confirmed under a tag of its own; raises `Problem`, and then nothing new has a name."""
+    """Build the confirmed image under a new unique tag; on an error, tag nothing and raise `Problem`."""
     spec = plan.creation.spec
     latest = f"{spec.name}:{LATEST}"
     with part.dependencies.turns.on(
@@ -41,7 +41,7 @@ def rebuild(part: Part, plan: Rebuild) -> ImageResult:
         if waited and _is_there(part, spec, latest):
             return part.result(Ending.UNCHANGED, BROUGHT_MEANWHILE)
         job_context = replace(part.job_context, anew=True)
-        # Of its own: the limit of time holds for each build, and ends no other.
+        # A separate cancellation: the time limit holds for each build, and ends no other.
         cancellation = PartCancellation(part.cancellation)
         made = create(plan.creation, job_context, part.dependencies, _as_one_step(part.step, part.emit), cancellation)
     match made:
@@ -63,7 +63,7 @@ def _rebuilt_result(part: Part, made: Created, kept: str) -> ImageResult:
         part.result(Ending.REBUILT),
         after=Mark(image.id, None, image.created, image.size),
         reference=made.reference,
-        # Where `latest` is not ours, it did not move.
+        # If the bot does not own `latest`, it did not move.
         kept_as=kept if part.engine.find_image(kept) else "",
     )
 
@@ -86,7 +86,7 @@ def _import_problem(spec: ImageSpec, undecided: Undecided) -> Problem:
 
 
 def _as_one_step(step: int, emit: Callable[[Event], None]) -> Callable[[Event], None]:
-    """Tell of the steps of a build as what one step of the update is doing."""
+    """Return an `emit` that turns the steps of a build into notes on one step of the update."""
     titles: list[str] = []
 
     def emit_as_note(event: Event) -> None:

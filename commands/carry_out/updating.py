@@ -1,4 +1,4 @@
-"""Bringing images up to date: pulls beside each other, rebuilds one after the other, each image for itself."""
+"""Updates images: pulls in parallel, rebuilds one after the other, each image independently."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,10 +36,10 @@ def update(
     emit: Callable[[Event], None],
     cancellation: Cancellation,
 ) -> Updated:
-    """Pull and rebuild what was confirmed; one image that fails never stops the others.
+    """Pull and rebuild the confirmed images; a failure of one image does not stop the others.
 
-    May be called again for the same job: what it has done already is told as done. A person's stop ends it with
-    what was done until then. Raises `ReviewVoid` while nothing has been touched, `BuildStopped` where the bot ends.
+    May be called again for the same job, and then reports finished images as done. A person's stop ends it with the
+    results so far. Raise `ReviewVoid` only before any change, and `BuildStopped` if the bot shuts down.
     """
     if cancellation.reason is None and not _has_begun(job_context.job, dependencies.engine):
         _check_review(proposal, dependencies)
@@ -69,7 +69,7 @@ def _has_begun(job: str, engine: Engine) -> bool:
 
 def _check_review(proposal: Update, dependencies: Dependencies) -> None:
     for candidate in proposal.changing:
-        # One without a name is told by its ID, which never becomes another's.
+        # An image without a tag is found by its ID, which never changes.
         now = dependencies.engine.find_image(candidate.name if tag_of(candidate.name) else candidate.present.id)
         if now is None or now.id != candidate.present.id:
             raise _void(candidate.name, "is gone" if now is None else "is another image now")
@@ -79,7 +79,7 @@ def _check_review(proposal: Update, dependencies: Dependencies) -> None:
             case ImageNotFound():
                 raise _void(str(reference), "is not in its registry any more")
             case Problem():
-                # No reason to give up what was confirmed: the pull will tell.
+                # No reason to void the review: the pull will report the problem.
                 continue
             case remote if remote.digest != pulls[reference].digest:
                 raise _void(str(reference), "is another image in its registry now")
@@ -134,13 +134,13 @@ def _carry_out(part: Part) -> ImageResult:
 
 
 def _untouched_result(candidate: Candidate, plan: Keep | NoSource | Unchecked) -> ImageResult:
-    """Tell of an image that nothing was to be done with."""
+    """Return the result of an image that needed no change."""
     if isinstance(plan, Unchecked):
         return ImageResult(candidate.name, Ending.FAILED, before=candidate.present, reason=plan.reason, hint=plan.hint)
     return ImageResult(candidate.name, Ending.UNCHANGED, before=candidate.present, reason=plan.reason)
 
 
-# ── What is told of it ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── The results ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _one_at_a_time(emit: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -159,7 +159,7 @@ def _unless_ending(cancellation: Cancellation) -> None:
 
 
 def _moved_name(result: ImageResult) -> str:
-    """Give the name that left the image which was kept; a rebuilt image has a new one, and `latest` moved to it."""
+    """Return the tag that moved away from the kept image; for a rebuilt image that is `latest`."""
     return result.name if result.ending is Ending.UPDATED else f"{repository_of(result.kept_as)}:{LATEST}"
 
 

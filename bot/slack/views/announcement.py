@@ -1,4 +1,4 @@
-"""The thread reply at the end of a dialog, or when it asks: edits notify nobody, a mention does."""
+"""The thread reply when a dialog ends or asks: a mention notifies the requester, an edit does not."""
 
 from typing import assert_never
 
@@ -26,7 +26,7 @@ from bot.slack.views.text import Markup, because, escaped, markup, mention
 
 
 def announcement(dialog: Dialog) -> str | None:
-    """Tell the requester in one line how it ended or what is asked; None while there is neither."""
+    """Return a line for the requester about the end or the question; None if there is neither."""
     said = _sentence(dialog)
     return None if said is None else " ".join(markup("{} {}", mention(dialog.asked.user), said).split())
 

@@ -1,4 +1,4 @@
-"""The table from stages of a command's life to their views."""
+"""The table from stages to their views."""
 
 from datetime import datetime
 from typing import assert_never
@@ -32,7 +32,7 @@ from bot.slack.views.waiting import pause_message, preparing_message, queue_mess
 
 
 def render(dialog: Dialog, now: datetime) -> Message:  # noqa: C901, PLR0911, PLR0912 - one line for each stage
-    """Show a dialog as it is at `now`."""
+    """Return the message of a dialog at `now`."""
     match dialog:
         case Preparing():
             return preparing_message(dialog)

@@ -1,4 +1,4 @@
-"""Dialogs of commands that ended without a result: cancelled, expired or stopped."""
+"""The dialogs that ended without a result: cancelled, expired or stopped."""
 
 from bot.dialogs.progress import Progress
 from bot.dialogs.stages import Asked, Cancelled, Expired, Stopped
@@ -11,7 +11,7 @@ from bot.slack.views.text import Markup, escaped, markup, mention
 
 
 def cancelled_message(dialog: Cancelled) -> Message:
-    """Say that the review was cancelled."""
+    """Return the message that the review was cancelled."""
     words = words_of(dialog.asked.request)
     said = markup(
         "Cancelled by {}. {}. To run it after all, {}.",
@@ -23,7 +23,7 @@ def cancelled_message(dialog: Cancelled) -> Message:
 
 
 def expired_message(dialog: Expired) -> Message:
-    """Say that nobody decided."""
+    """Return the message that the review expired."""
     words = words_of(dialog.asked.request)
     said = markup(
         "No decision within {}. {}. For a new proposal, {}.",
@@ -35,7 +35,7 @@ def expired_message(dialog: Expired) -> Message:
 
 
 def stopped_message(dialog: Stopped) -> Message:
-    """Say who stopped the job and what is left of it."""
+    """Return the message of who stopped the job, and what is left of it."""
     about = of_proposal(dialog.proposal).subject
     said = markup(
         "Stopped by {}{}. {} To start over, {}.",

@@ -1,4 +1,4 @@
-"""The dialog of a job that failed: what happened, where, the evidence, what to do."""
+"""The dialog of a failed job: what happened, where, the evidence, what to do."""
 
 from bot.dialogs.stages import Failed
 from bot.slack.views.amounts import duration
@@ -11,7 +11,7 @@ from bot.slack.views.text import Markup, escaped, markup, prose
 
 
 def failure_message(dialog: Failed) -> Message:
-    """Say what failed, where, and what to do."""
+    """Return the message about what failed, where, and what to do."""
     return message(
         f"✗ {_not_done(dialog)}",
         [
@@ -29,7 +29,7 @@ def _not_done(dialog: Failed) -> str:
     if dialog.proposal is None:
         return words_of(dialog.asked.request).not_done
     about = subject(dialog.proposal)
-    # Of several images some may be done: each tells of itself in the log.
+    # Of several images some may be done: the log has the result of each.
     return f"{about.job_first} failed" if about.is_plural else about.not_done
 
 

@@ -1,4 +1,4 @@
-"""The progress dialog."""
+"""The dialog of a running job."""
 
 from datetime import datetime
 from typing import Final
@@ -16,7 +16,7 @@ _LAST_LINE: Final = 200
 
 
 def running_message(dialog: Running, now: datetime) -> Message:
-    """Show what runs, for how long, and how to stop it."""
+    """Return the message with the running steps, the elapsed time, and the button to stop."""
     stopping, about = dialog.stopping_by is not None, subject(dialog.proposal)
     return message(
         f"Stopping {about.job}" if stopping else about.under_way,

@@ -1,4 +1,4 @@
-"""Dialogs shown before and after a build: preparing, queued, paused."""
+"""The dialogs of commands that wait: preparing, queued, paused."""
 
 from bot.dialogs.stages import Paused, Preparing, Queued
 from bot.slack.views.amounts import ordinal
@@ -10,13 +10,13 @@ from commands.actions import Proposal
 
 
 def preparing_message(dialog: Preparing) -> Message:
-    """Show which fact is being gathered."""
+    """Return the message with the fact that is being gathered."""
     body = section("summary", markup("{} …", escaped(dialog.doing.rstrip(" .…"), FIELD)))
     return message("Preparing", (body,), context(dialog.asked), summary=dialog.doing)
 
 
 def queue_message(dialog: Queued) -> Message:
-    """Show the place in the row of builds."""
+    """Return the message with the position in the queue."""
     place = "next in line" if dialog.position <= 1 else f"{ordinal(dialog.position)} in line"
     return message(
         f"{subject(dialog.proposal).job_first} is queued",
@@ -28,7 +28,7 @@ def queue_message(dialog: Queued) -> Message:
 
 
 def pause_message(dialog: Paused) -> Message:
-    """Say that the bot goes away and what happens to the job."""
+    """Return the message that the bot is shutting down, and what happens to the job."""
     body = section(
         "summary",
         markup(

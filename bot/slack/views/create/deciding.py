@@ -1,4 +1,4 @@
-"""An image in which something does not import: the question whether to keep it, and what was decided."""
+"""The dialogs of an undecided image: the question whether to keep it, and the decision."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _ERROR: Final = 250
 
 
 def deciding_message(dialog: Deciding) -> Message:
-    """Show what does not import and ask: keep or discard."""
+    """Return the message with the modules that do not import, and the question: keep or discard."""
     spec = dialog.undecided.proposal.spec
     until = escaped(moment_beside(dialog.expires, dialog.asked.at), FIELD)
     return message(
@@ -40,7 +40,7 @@ def deciding_message(dialog: Deciding) -> Message:
 
 
 def settling_message(dialog: Settling) -> Message:
-    """Say that the undecided image is being kept or removed."""
+    """Return the message that the undecided image is being kept or removed."""
     spec = dialog.undecided.proposal.spec
     name, reference = spec.name[:NAME], code(spec.reference, REFERENCE)
     if dialog.keep:
@@ -57,7 +57,7 @@ def _decision(dialog: Settling) -> Markup:
 
 
 def discarded_message(dialog: Discarded) -> Message:
-    """Say that the undecided image is gone."""
+    """Return the message that the undecided image was removed."""
     if dialog.by is None:
         why = markup("No decision was made in time, so the image was removed.")
     else:
@@ -68,7 +68,7 @@ def discarded_message(dialog: Discarded) -> Message:
 
 
 def failure_lines(failures: tuple[ImportFailure, ...]) -> list[Markup]:
-    """List modules with the error that each import ends in."""
+    """Return the modules, each with the error of its import."""
     return bullets([_failure(failure) for failure in failures])
 
 

@@ -1,4 +1,4 @@
-"""The results: an image is ready, made now or found."""
+"""The results of a creation: the image is new, or existed already."""
 
 from datetime import datetime
 from typing import Final
@@ -17,11 +17,11 @@ from commands.model.images import ImageSpec
 from commands.model.outcomes import Created
 
 _KEY_LINE: Final = 400
-"""Characters of the line to copy: the key and a name of at most 255 characters and its tag."""
+"""The most characters of the line to copy: the key, a name of at most 255 characters, and a tag."""
 
 
 def created_message(dialog: Finished, end: ImageCreated, now: datetime) -> Message:
-    """Show the new image, what is in it and how long it took."""
+    """Return the message with the new image, its packages and the duration."""
     made, spec = end.outcome, end.proposal.spec
     name = spec.name[:NAME]
     return message(
@@ -38,7 +38,7 @@ def created_message(dialog: Finished, end: ImageCreated, now: datetime) -> Messa
 
 
 def reused_message(dialog: Finished, end: ImageReused, now: datetime) -> Message:
-    """Show the image that exists already and is used as it is."""
+    """Return the message with the existing image, which is reused."""
     existing, spec = end.outcome, end.proposal.spec
     return message(
         f"✓ {spec.name[:NAME]} is ready: it already existed",
@@ -77,7 +77,7 @@ def _time_lines(dialog: Finished, made: Created) -> list[Markup]:
     progress = dialog.progress
     if progress is None:
         return []
-    # An image that was kept by hand waited for a person, which nobody wants to know: only its steps count.
+    # A kept image has waited for a person's decision, so only the duration of its steps counts.
     took = sum(step.seconds or 0.0 for step in progress.steps) if made.import_failures else seconds_taken(dialog)
     total = escaped(duration(took), FIELD)
     if not progress.steps:

@@ -1,4 +1,4 @@
-"""The review of a new image: what would be built, exactly, and the question whether to build it."""
+"""The review of a new image: its exact specification, and the question whether to build it."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from commands.command import Creation, ExistingImage
 
 
 def review(dialog: UnderReview, proposal: Creation, now: datetime) -> Message:
-    """Ask whether to build the image, or to take the identical one."""
+    """Return the message that asks whether to build the image, or to reuse the identical one."""
     title = "This image already exists" if proposal.existing else proposal.title
     return message(
         title,

@@ -1,4 +1,4 @@
-"""The card of an image: all there is to know of it, and what can be done with it."""
+"""The card of an image: all its facts, and the buttons for its actions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -48,7 +48,7 @@ _SHORT_ID: Final = 12
 
 
 def card_message(dialog: Answered, card: Card, now: datetime) -> Message:
-    """Show the card."""
+    """Return the message with the card."""
     return message(
         card.name[: 2 * NAME],
         [

@@ -1,4 +1,4 @@
-"""The list of images: a page of it as a table, with a menu to act on a row, and buttons to turn and to filter it."""
+"""A page of the list of images: a table, a menu to act on a row, and buttons to turn the page and to filter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from commands.text import counted
 TITLE: Final = "Available Docker Images"
 
 _NONE: Final = "<none>"
-"""As `docker images` writes a name that is not there."""
+"""Docker's word for a missing name, as in `docker images`."""
 _JOBS: Final = 5
 _SENTENCE: Final = 400
 _SHORT_ID: Final = 12
@@ -26,7 +26,7 @@ _SHORT_ID: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """How wide the names in the table may be, and those in the menu, and how much is said above the table."""
+    """The widths of the names in the table and in the menu, and the amount of text above the table."""
 
     name: int
     choice: int
@@ -42,13 +42,13 @@ _ROOMS: Final = (
     _Room(24, 22, words=600),
     _Room(20, 18, words=600),
     _Room(16, 14, words=300),
-    # The last one fits, whatever is in it.
+    # The last one always fits.
     _Room(8, 8, words=200),
 )
 
 
 def list_message(dialog: Listed, now: datetime) -> Message:
-    """Show the page."""
+    """Return the message with the page."""
     return message_that_fits(lambda room: _page(dialog, now, room), _ROOMS)
 
 

@@ -1,4 +1,4 @@
-"""What dialogs say about the packages of two images: what an update brought."""
+"""The package changes of an update, in words."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _FEW: Final = 60
 
 
 def size_change(before: int, after: int) -> str:
-    """Write a size with what has changed: `241MB (+1.2MB)`."""
+    """Return a size with its change: `241MB (+1.2MB)`."""
     if before == after:
         return size(after)
     sign = "+" if after > before else "−"
@@ -23,7 +23,7 @@ def size_change(before: int, after: int) -> str:
 
 
 def counts(found: Difference | None) -> str:
-    """Count the packages that differ: `3 changed, 1 added`."""
+    """Return the counts of changed packages: `3 changed, 1 added`."""
     if found is None:
         return "not compared"
     kinds = [found.python, *([found.os_packages] if found.os_packages is not None else [])]
@@ -37,7 +37,7 @@ def counts(found: Difference | None) -> str:
 
 
 def difference_lines(result: ImageResult, most: int, *, is_only: bool) -> list[Markup]:
-    """Say how the packages differ, in lists of `most` characters; the image is named unless it is the only one."""
+    """Return the changed packages, in lists of at most `most` characters; a single image is not named."""
     found = result.difference
     if found is None:
         return []

@@ -1,4 +1,4 @@
-"""The review of an update, and the answer where nothing is to be done: a table of images with what would happen."""
+"""The review of an update, and the answer that nothing is to be done: tables of images and their plans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from commands.command import Candidate, Keep, NoSource, NothingToDo, Rebuild, Un
 from commands.text import counted, plural
 
 _MOST: Final = 1_200
-"""Characters of the findings, and of the images that could not be checked."""
+"""The most characters of the findings, and of the images that could not be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """How many rows there may be, and how wide their names and their words."""
+    """The limits for rows and for the widths of names and words."""
 
     rows: int
     name: int
@@ -49,12 +49,12 @@ _ROOMS: Final = (
 
 
 def review(dialog: UnderReview, proposal: Update) -> Message:
-    """Ask whether to update, with all that would change."""
+    """Return the message that asks whether to update, with every change."""
     return message_that_fits(lambda room: _review(dialog, proposal, room), _ROOMS)
 
 
 def nothing_to_do(dialog: Answered, answer: NothingToDo) -> Message:
-    """Say that nothing is to be done, and why, for each image."""
+    """Return the message that nothing is to be done, with the reason for each image."""
     return message_that_fits(lambda room: _nothing_to_do(dialog, answer, room), _ROOMS)
 
 
@@ -111,7 +111,7 @@ def _table(images: Sequence[Candidate], room: _Room) -> Block:
 
 
 def nothing_to_do_text(images: Sequence[Candidate]) -> str:
-    """Say in a sentence why nothing was to be done."""
+    """Return a sentence about why nothing was to be done."""
     count, unchecked = len(images), _count(images, Unchecked)
     if not images:
         return "Nothing to do: no images on this Docker host."
@@ -125,7 +125,7 @@ def nothing_to_do_text(images: Sequence[Candidate]) -> str:
 
 
 def _rest(images: Sequence[Candidate], shown: Sequence[Candidate]) -> list[Markup]:
-    """Count what the table does not show, each kind by itself."""
+    """Return the counts of images that the table does not show, by kind."""
     hidden = by_weight(images)[len(shown) :]
     counts = (
         (sum(image.is_changed for image in hidden), "more would change", "more would change"),
