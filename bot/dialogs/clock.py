@@ -64,7 +64,7 @@ class Ticker:
             self._runs.show()
 
     def _end_overdue(self) -> None:
-        for entry in self._ledger.overdue(self._now().timestamp()):
+        for entry in self._ledger.overdue_entries(self._now().timestamp()):
             match entry.dialog:
                 case UnderReview() as dialog:
                     self._mover.move(Expired(dialog.asked, self._timeouts.review_seconds))

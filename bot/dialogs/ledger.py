@@ -145,7 +145,8 @@ class Ledger:
     ) -> bool:
         """Store a dialog's next stage if its present one is in `after`; return whether it was.
 
-        `now`, and `deadline` (when `overdue` returns the dialog), are epoch seconds. A replaced process moves nothing.
+        `now`, and `deadline` (from which `overdue_entries` returns the dialog), are epoch seconds. A replaced process
+        moves nothing.
         """
         is_ours = sa.and_(self._is_own, DIALOGS.c.epoch == self._epoch)
         change = (
@@ -169,7 +170,7 @@ class Ledger:
             return sa.true()
         return ~sa.exists().where(OWNERS.c.owner == self._owner, OWNERS.c.epoch > self._epoch)
 
-    def overdue(self, now: float) -> tuple[Entry, ...]:
+    def overdue_entries(self, now: float) -> tuple[Entry, ...]:
         """Return the dialogs whose deadline is at or before `now`, in epoch seconds."""
         return self._select(DIALOGS.c.deadline <= now)
 
@@ -188,7 +189,7 @@ class Ledger:
         """Return the owner's dialogs that have not ended."""
         return self.split_unfinished()[0]
 
-    def unreadable(self) -> tuple[DialogId, ...]:
+    def unreadable_ids(self) -> tuple[DialogId, ...]:
         """Return the ids of the owner's unfinished dialogs that only another version of the program can read."""
         return self.split_unfinished()[1]
 

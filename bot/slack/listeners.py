@@ -64,8 +64,8 @@ class Listeners:
         self._clock = clock
         self._redact = redact
         self._meter = meter or Meter()
-        self._clicks = Clicks(jobs, forms, asked=self._asked, clock=clock)
-        self._submissions = submissions(jobs, self._asked)
+        self._clicks = Clicks(jobs, forms, asked=self._new_asked, clock=clock)
+        self._submissions = submissions(jobs, self._new_asked)
 
     def register(self, app: App, own_teams: frozenset[str]) -> None:
         """Bind the listeners to every slash command, button, menu and form of a workspace's app."""
@@ -93,7 +93,7 @@ class Listeners:
 
         return on_form
 
-    def _asked(self, request: Request, actor: Actor, line: str = "") -> Asked:
+    def _new_asked(self, request: Request, actor: Actor, line: str = "") -> Asked:
         line = line or line_of(request)
         command = line.split(maxsplit=1)[0]
         return Asked(self._new_id(), request, command, line, actor.user, actor.channel, self._clock(), team=actor.team)
@@ -157,7 +157,7 @@ class Listeners:
 
     def _accept(self, command: SlashCommand, actor: Actor) -> dict[str, Any]:
         try:
-            asked = self._asked(self._router.parse(command.line), actor, command.line)
+            asked = self._new_asked(self._router.parse(command.line), actor, command.line)
             self._jobs.accept(asked, trigger=command.trigger_id, response_url=command.response_url)
         except ArgumentError as error:
             log.info("command_refused", line=command.line, user=command.user_id, message=error.message)

@@ -210,8 +210,8 @@ def test_a_dialog_is_overdue_from_its_deadline_on(ledger: Ledger) -> None:
     ledger.add(entry(preparing("d-1")))
     ledger.move(UnderReview(ASKED, PROPOSAL, LATER), after=[Preparing], now=ROW, deadline=100.0)
 
-    assert ids(ledger.overdue(99.9)) == []
-    assert ids(ledger.overdue(100.0)) == ["d-1"]
+    assert ids(ledger.overdue_entries(99.9)) == []
+    assert ids(ledger.overdue_entries(100.0)) == ["d-1"]
 
 
 def test_what_moved_on_has_no_deadline_any_more(ledger: Ledger) -> None:
@@ -219,7 +219,7 @@ def test_what_moved_on_has_no_deadline_any_more(ledger: Ledger) -> None:
     ledger.move(UnderReview(ASKED, PROPOSAL, LATER), after=[Preparing], now=ROW, deadline=100.0)
     ledger.move(queued("d-1"), after=[UnderReview], now=ROW)
 
-    assert ledger.overdue(1e12) == ()
+    assert ledger.overdue_entries(1e12) == ()
 
 
 def test_the_queue_is_in_the_order_in_which_they_were_confirmed(ledger: Ledger) -> None:

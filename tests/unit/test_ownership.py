@@ -127,7 +127,7 @@ def test_a_state_of_the_version_before_opens_and_keeps_its_rows(tmp_path: Path, 
         with closing(Ledger(url)) as ledger:
             ledger.take_over()
             assert ledger.unfinished_entries() == ()
-            assert ledger.unreadable() == ("d-old",)
+            assert ledger.unreadable_ids() == ("d-old",)
             assert ledger.get(asked_as("d-ended").dialog) is None
 
     with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
@@ -146,7 +146,7 @@ def test_a_migration_that_was_interrupted_is_completed(tmp_path: Path, url: str,
     with closing(Ledger(url)) as ledger:
         ledger.take_over()
 
-        assert ledger.unreadable() == ("d-old",)
+        assert ledger.unreadable_ids() == ("d-old",)
 
 
 def test_a_state_of_a_later_version_keeps_its_number(tmp_path: Path, url: str) -> None:

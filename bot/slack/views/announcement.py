@@ -22,7 +22,7 @@ from bot.dialogs.stages import (
 )
 from bot.slack.views.kinds import of_answer, of_end, subject, words_of
 from bot.slack.views.parts import NAME
-from bot.slack.views.text import Markup, because, escaped, markup, mention
+from bot.slack.views.text import Markup, because, escape, markup, mention
 
 
 def announcement(dialog: Dialog) -> str | None:
@@ -59,8 +59,8 @@ def _sentence(dialog: Dialog) -> Markup | None:  # noqa: PLR0911 - one line for 
 def _failure(dialog: Failed) -> Markup:
     if dialog.proposal is None:
         words = words_of(dialog.asked.request).not_done
-        return escaped(f"{words[:1].lower()}{words[1:]}", NAME)
+        return escape(f"{words[:1].lower()}{words[1:]}", NAME)
     about = subject(dialog.proposal)
     if about.is_plural:
         return markup("{} failed", about.job_shown)
-    return markup("{} was not {}", about.shown, escaped(about.done, NAME))
+    return markup("{} was not {}", about.shown, escape(about.done, NAME))

@@ -7,7 +7,7 @@ from typing import Final
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.parts import FIELD
 from bot.slack.views.specs import REFERENCE
-from bot.slack.views.text import Markup, code, escaped, markup, several
+from bot.slack.views.text import Markup, code, escape, markup, several
 from commands.command import Move
 from commands.model.images import Mark
 
@@ -19,9 +19,9 @@ def mark_facts(mark: Mark, now: datetime) -> Markup:
     return markup(
         "{} · created {} ({}) · {}",
         code(mark.short, FIELD),
-        escaped(moment(mark.created), FIELD),
-        escaped(age(mark.created, now), FIELD),
-        escaped(size(mark.size), FIELD),
+        escape(moment(mark.created), FIELD),
+        escape(age(mark.created, now), FIELD),
+        escape(size(mark.size), FIELD),
     )
 
 
@@ -40,4 +40,4 @@ def still_used_line(containers: Sequence[str]) -> Markup:
 def first_lines(lines: Sequence[Markup], most: int = 10) -> list[Markup]:
     """Return the first lines, and a count of the others."""
     rest = len(lines) - most
-    return [*lines[:most], *([markup("… and {} more", escaped(f"{rest:,}", FIELD))] if rest > 0 else [])]
+    return [*lines[:most], *([markup("… and {} more", escape(f"{rest:,}", FIELD))] if rest > 0 else [])]

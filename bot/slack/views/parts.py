@@ -13,7 +13,7 @@ from bot.dialogs.stages import Asked, DialogId, UnderReview
 from bot.slack import limits
 from bot.slack.views.amounts import moment, moment_beside
 from bot.slack.views.buttons import Button, Control, Menu, Question
-from bot.slack.views.text import ELLIPSIS, NOTHING, Markup, code, cost, escaped, markup, mention, middle, plain
+from bot.slack.views.text import ELLIPSIS, NOTHING, Markup, code, cost, escape, markup, mention, middle, plain
 
 Block = dict[str, object]
 """One Block Kit block, or a part of one."""
@@ -47,7 +47,7 @@ def message(
     rest = () if buttons is None else (buttons,)
     name = title.replace("`", "")
     text = f"{name} · {summary}" if summary else name
-    return Message(text=escaped(text, _SUMMARY), blocks=(header, *body, context, *rest))
+    return Message(text=escape(text, _SUMMARY), blocks=(header, *body, context, *rest))
 
 
 def section(block_id: str, *lines: Markup, most: int = SECTION) -> Block:
@@ -65,7 +65,7 @@ def section(block_id: str, *lines: Markup, most: int = SECTION) -> Block:
 
 def fields(block_id: str, *pairs: tuple[str, Markup]) -> Block:
     """Return a section of labelled values: two columns in a wide window, one in a narrow one."""
-    texts = [_mrkdwn(markup("*{}*\n{}", escaped(label, NAME), value)) for label, value in pairs]
+    texts = [_mrkdwn(markup("*{}*\n{}", escape(label, NAME), value)) for label, value in pairs]
     return {"type": "section", "block_id": block_id, "fields": texts[: limits.SECTION_FIELDS]}
 
 
@@ -86,7 +86,7 @@ def context_of(line: str, user: str, at: datetime, *notes: Markup, confirmed_by:
 
 def review_context(dialog: UnderReview) -> Block:
     """Return the context line of a review, with the time at which it expires."""
-    return context(dialog.asked, markup("Expires at {}", escaped(_expiry(dialog), FIELD)))
+    return context(dialog.asked, markup("Expires at {}", escape(_expiry(dialog), FIELD)))
 
 
 def review_summary(dialog: UnderReview) -> str:
@@ -107,7 +107,7 @@ def actions(dialog: DialogId, *buttons: Control) -> Block | None:
 
 
 def _people(user: str, at: datetime, confirmed_by: str | None) -> Markup:
-    asker, when = mention(user), escaped(moment(at), FIELD)
+    asker, when = mention(user), escape(moment(at), FIELD)
     if confirmed_by is None:
         return markup("Requested by {} · {}", asker, when)
     if confirmed_by == user:

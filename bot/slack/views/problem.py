@@ -7,7 +7,7 @@ from bot.slack.views.evidence import SENTENCES, evidence, summary, what_to_do
 from bot.slack.views.kinds import subject, words_of
 from bot.slack.views.parts import FIELD, Message, actions, context, message, section
 from bot.slack.views.steps import failed_step
-from bot.slack.views.text import Markup, escaped, markup, prose
+from bot.slack.views.text import Markup, escape, markup, prose
 
 
 def failure_message(dialog: Failed) -> Message:
@@ -41,9 +41,9 @@ def _where(dialog: Failed) -> list[Markup]:
     return [
         markup(
             "Step {} of {}, *{}*, failed after {}.",
-            escaped(f"{number:,}", FIELD),
-            escaped(f"{len(dialog.progress.steps):,}", FIELD),
-            escaped(step.title, FIELD),
-            escaped(duration(step.seconds or 0.0), FIELD),
+            escape(f"{number:,}", FIELD),
+            escape(f"{len(dialog.progress.steps):,}", FIELD),
+            escape(step.title, FIELD),
+            escape(duration(step.seconds or 0.0), FIELD),
         )
     ]

@@ -10,7 +10,7 @@ from bot.slack.views.evidence import SENTENCES, evidence, summary, what_to_do
 from bot.slack.views.parts import NAME, Block, Message, context, message, section
 from bot.slack.views.standing import Standing
 from bot.slack.views.subject import Fallback
-from bot.slack.views.text import Markup, because, copyable, escaped, prose
+from bot.slack.views.text import Markup, because, copyable, escape, prose
 from commands.command import Refusal
 
 _ONE_LINE: Final = 2_000
@@ -32,7 +32,7 @@ class RefusalView:
         """Return the reason in one line."""
         del dialog
         # After a refusal nothing was built either.
-        return because(escaped(self.words.nothing.replace("built", "created"), NAME), self.refusal.message)
+        return because(escape(self.words.nothing.replace("built", "created"), NAME), self.refusal.message)
 
     def standing(self) -> Standing:
         """Return the reason, and what to do, for programs."""

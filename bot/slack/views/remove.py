@@ -25,7 +25,7 @@ from bot.slack.views.parts import (
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.standing import Standing
 from bot.slack.views.subject import ASK_AGAIN, Fallback, Subject
-from bot.slack.views.text import Markup, code, escaped, markup, middle, several
+from bot.slack.views.text import Markup, code, escape, markup, middle, several
 from commands.command import ImageRemoved, Removal
 
 _FINDINGS: Final = 2_000
@@ -119,7 +119,7 @@ def _tags(names: Sequence[str]) -> Markup:
         case 2:
             return markup("both tags")
         case count:
-            return markup("all {} tags", escaped(f"{count:,}", FIELD))
+            return markup("all {} tags", escape(f"{count:,}", FIELD))
 
 
 def _removed_message(dialog: Finished, end: ImageRemoved) -> Message:

@@ -28,7 +28,7 @@ from bot.slack.views.parts import (
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.standing import Standing
 from bot.slack.views.subject import ASK_AGAIN, Fallback, Subject, one_or_several
-from bot.slack.views.text import Markup, code, escaped, markup, prose
+from bot.slack.views.text import Markup, code, escape, markup, prose
 from bot.slack.views.update.plans import user_names
 from commands.command import Move, RollBack, TagsRolledBack
 from commands.host.history import tag_of
@@ -108,7 +108,7 @@ class RolledBackView:
     def announcement(self, dialog: Finished) -> Markup:
         """Return the result in one line."""
         del dialog
-        return markup("{}.", escaped(_title(self.end), 2 * NAME))
+        return markup("{}.", escape(_title(self.end), 2 * NAME))
 
     def standing(self, dialog: Finished) -> Standing:
         """Return the result of each tag for programs; `failed` if one did not move."""

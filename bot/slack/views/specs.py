@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.parts import FIELD, Block, fields
-from bot.slack.views.text import Markup, code, escaped, markup, several
+from bot.slack.views.text import Markup, code, escape, markup, several
 from commands.model.images import BaseImage, ImageSpec, LocalImage
 from commands.model.references import DaemonName
 
@@ -27,8 +27,8 @@ def base_line(base: BaseImage) -> Markup:
         "*Base:* {} · {} · Python {} · {}",
         code(base_name(base), REFERENCE),
         code(base.short_digest, _FEW),
-        escaped(base.python.version, _FEW),
-        escaped(str(base.platform), _FEW),
+        escape(base.python.version, _FEW),
+        escape(str(base.platform), _FEW),
     )
 
 
@@ -63,10 +63,10 @@ def image_fields(reference: str, image: LocalImage, now: datetime) -> Block:
         "image",
         ("ID", code(image.id.removeprefix("sha256:")[:_SHORT_ID], _FEW)),
         ("Repository", code(repository, FIELD)),
-        ("Size", escaped(size(image.size), _FEW)),
+        ("Size", escape(size(image.size), _FEW)),
         ("Tag", code(tag, FIELD)),
-        ("Created Time", escaped(moment(image.created), _FEW)),
-        ("Created Since", escaped(age(image.created, now), _FEW)),
+        ("Created Time", escape(moment(image.created), _FEW)),
+        ("Created Since", escape(age(image.created, now), _FEW)),
     )
 
 
@@ -87,7 +87,7 @@ def _dependencies(count: int) -> Markup:
         case 1:
             return markup(" + 1 dependency")
         case _:
-            return markup(" + {} dependencies", escaped(f"{count:,}", _FEW))
+            return markup(" + {} dependencies", escape(f"{count:,}", _FEW))
 
 
 def _empty_line(spec: ImageSpec) -> Markup:

@@ -7,7 +7,7 @@ from typing import Final, LiteralString, assert_never
 from bot.dialogs.progress import Progress, Step, StepState, Transfer
 from bot.dialogs.stages import Finished
 from bot.slack.views.amounts import duration, size
-from bot.slack.views.text import Markup, escaped, joined, markup, several
+from bot.slack.views.text import Markup, escape, join, markup, several
 
 _TITLE: Final = 100
 _CELLS: Final = 10
@@ -25,7 +25,7 @@ def bar(progress: Progress) -> Markup:
     total, done = len(progress.steps), steps_done(progress)
     cells = min(total, _CELLS)
     full = done * cells // total if total else 0
-    return escaped(f"{'▰' * full}{'▱' * (cells - full)} {done}/{total}", 2 * _TITLE)
+    return escape(f"{'▰' * full}{'▱' * (cells - full)} {done}/{total}", 2 * _TITLE)
 
 
 def steps_done(progress: Progress) -> int:
@@ -62,11 +62,11 @@ def failed_step(progress: Progress | None) -> tuple[int, Step] | None:
 def times(progress: Progress) -> Markup:
     """Return the duration of each step, in one line."""
     taken = [step for step in progress.steps if step.seconds is not None or step.state is StepState.CACHED]
-    return several(taken, _TIMES, lambda step: markup("{} ({})", escaped(step.title, _TITLE), _time(step)))
+    return several(taken, _TIMES, lambda step: markup("{} ({})", escape(step.title, _TITLE), _time(step)))
 
 
 def _count(template: LiteralString, count: int) -> list[Markup]:
-    return [markup(template, escaped(f"{count:,}", _FEW))] if count else []
+    return [markup(template, escape(f"{count:,}", _FEW))] if count else []
 
 
 def _shown_places(steps: tuple[Step, ...]) -> list[int]:
@@ -82,10 +82,10 @@ def _shown_places(steps: tuple[Step, ...]) -> list[int]:
 
 
 def _line(step: Step, now: datetime) -> Markup:
-    title = escaped(step.title, _TITLE)
+    title = escape(step.title, _TITLE)
     match step.state:
         case StepState.WAITING:
-            return joined(" · ", [markup("· {}", title), *_note(step)])
+            return join(" · ", [markup("· {}", title), *_note(step)])
         case StepState.RUNNING:
             return markup("▸ *{}* · {}", title, _under_way(step, now))
         case StepState.DONE:
@@ -103,11 +103,11 @@ def _line(step: Step, now: datetime) -> Markup:
 def _under_way(step: Step, now: datetime) -> Markup:
     seconds = 0.0 if step.started is None else (now - step.started).total_seconds()
     how_far = duration(seconds) if step.transfer is None else transfer_text(step.transfer)
-    return joined(" · ", [escaped(how_far, _TITLE), *_note(step)])
+    return join(" · ", [escape(how_far, _TITLE), *_note(step)])
 
 
 def _note(step: Step) -> list[Markup]:
-    return [escaped(step.note, _TITLE)] if step.note.strip() else []
+    return [escape(step.note, _TITLE)] if step.note.strip() else []
 
 
 def transfer_text(transfer: Transfer) -> str:
@@ -130,7 +130,7 @@ def transfer_text(transfer: Transfer) -> str:
 def _time(step: Step) -> Markup:
     if step.state is StepState.CACHED:
         return markup("cached")
-    return escaped(duration(step.seconds or 0.0), _FEW)
+    return escape(duration(step.seconds or 0.0), _FEW)
 
 
 def seconds_taken(dialog: Finished) -> float:

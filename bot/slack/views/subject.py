@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.slack.views.parts import NAME
-from bot.slack.views.text import Markup, code, escaped, markup, middle
+from bot.slack.views.text import Markup, code, escape, markup, middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Subject:
     @property
     def job_shown(self) -> Markup:
         """The job within a sentence, with its name as code."""
-        return markup("the {} of {}", escaped(self.noun, NAME), self.shown) if self.noun else self.shown
+        return markup("the {} of {}", escape(self.noun, NAME), self.shown) if self.noun else self.shown
 
     @property
     def not_done(self) -> str:
@@ -54,7 +54,7 @@ class Subject:
     @property
     def shown(self) -> Markup:
         """The name in running text: a name as code, a count as words."""
-        return escaped(self.name, NAME) if self.is_plural else code(self.name, NAME)
+        return escape(self.name, NAME) if self.is_plural else code(self.name, NAME)
 
 
 @dataclass(frozen=True, slots=True)

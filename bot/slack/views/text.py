@@ -50,9 +50,9 @@ def middle(text: str, limit: int) -> str:
     return _without_middle(_one_line(_short_digests(text)).replace("`", ""), limit) or NOTHING
 
 
-def escaped(text: str, limit: int) -> Markup:
+def escape(text: str, limit: int) -> Markup:
     """Return a text as one line of mrkdwn, with its markup escaped."""
-    return Markup(_escape(_beginning_of(_one_line(_short_digests(text)).replace("`", "'"), limit) or NOTHING))
+    return Markup(_escape_entities(_beginning_of(_one_line(_short_digests(text)).replace("`", "'"), limit) or NOTHING))
 
 
 def prose(text: str, limit: int) -> Markup:
@@ -65,7 +65,7 @@ def prose(text: str, limit: int) -> Markup:
 def code(text: str, limit: int) -> Markup:
     """Return a code span of one line."""
     inside = _beginning_of(_one_line(_short_digests(text)).replace("`", "'"), limit) or NOTHING
-    return Markup(f"`{_escape(inside)}`")
+    return Markup(f"`{_escape_entities(inside)}`")
 
 
 def copyable(text: str, limit: int) -> Markup:
@@ -79,7 +79,7 @@ def log_block(lines: Sequence[str], *, limit: int, line_limit: int) -> Markup:
     spent = 0
     for line in _lines_from_the_end(lines):
         shown = _beginning_of(line, line_limit)
-        spent += cost(_escape(shown)) + cost("\n")
+        spent += cost(_escape_entities(shown)) + cost("\n")
         if spent > limit:
             kept.appendleft(ELLIPSIS)
             break
@@ -93,10 +93,10 @@ def columns(lines: Sequence[str], limit: int) -> list[Markup]:
     spent = 0
     for line in lines:
         kept = _beginning_of(line, limit // 2)
-        spent += cost(_escape(kept)) + cost("\n")
+        spent += cost(_escape_entities(kept)) + cost("\n")
         if spent > limit and blocks[-1]:
             blocks.append([])
-            spent = cost(_escape(kept)) + cost("\n")
+            spent = cost(_escape_entities(kept)) + cost("\n")
         blocks[-1].append(kept)
     return [_code_block(block or [NOTHING]) for block in blocks]
 
@@ -116,7 +116,7 @@ def markup(template: LiteralString, *parts: Markup) -> Markup:
     return Markup(template.format(*parts))
 
 
-def joined(separator: LiteralString, parts: Iterable[Markup]) -> Markup:
+def join(separator: LiteralString, parts: Iterable[Markup]) -> Markup:
     """Join safe parts with a separator."""
     return Markup(separator.join(parts))
 
@@ -148,24 +148,24 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _escape(text: str) -> str:
+def _escape_entities(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _beginning_of(text: str, limit: int) -> str:
     """Return the beginning whose escaped form costs at most `limit`, with a mark at the cut."""
-    if len(text) <= limit and cost(_escape(text)) <= limit:
+    if len(text) <= limit and cost(_escape_entities(text)) <= limit:
         return text
     spent = cost(ELLIPSIS)
     for place, char in enumerate(text):
-        spent += cost(_escape(char))
+        spent += cost(_escape_entities(char))
         if spent > limit:
             return text[:place].rstrip() + ELLIPSIS
     return text
 
 
 def _without_middle(text: str, limit: int) -> str:
-    if cost(_escape(text)) <= limit:
+    if cost(_escape_entities(text)) <= limit:
         return text
     half = max(0, limit - cost(ELLIPSIS)) // 2
     return f"{_fitting_start(text, half).rstrip()}{ELLIPSIS}{_fitting_start(text[::-1], half)[::-1].lstrip()}"
@@ -174,19 +174,19 @@ def _without_middle(text: str, limit: int) -> str:
 def _fitting_start(text: str, limit: int) -> str:
     spent = 0
     for place, char in enumerate(text):
-        spent += cost(_escape(char))
+        spent += cost(_escape_entities(char))
         if spent > limit:
             return text[:place]
     return text
 
 
 def _code_span(text: str) -> str:
-    inside = _escape(text.strip())
+    inside = _escape_entities(text.strip())
     return f"`{inside}`" if inside else "''"
 
 
 def _plain_span(text: str) -> str:
-    return _escape(text.replace("`", "'"))
+    return _escape_entities(text.replace("`", "'"))
 
 
 def _lines_from_the_end(texts: Sequence[str]) -> Iterator[str]:
@@ -195,7 +195,7 @@ def _lines_from_the_end(texts: Sequence[str]) -> Iterator[str]:
 
 def _code_block(lines: Iterable[str]) -> Markup:
     inside = "\n".join(_FENCE.sub(lambda run: "'" * len(run[0]), line) for line in lines)
-    return Markup(f"```\n{_escape(inside)}\n```")
+    return Markup(f"```\n{_escape_entities(inside)}\n```")
 
 
 def because(what: Markup, reason: str) -> Markup:

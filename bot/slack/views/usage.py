@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bot.slack.views.text import Markup, code, copyable, escaped, markup
+from bot.slack.views.text import Markup, code, copyable, escape, markup
 
 _LINE: Final = 1_000
 
@@ -13,6 +13,6 @@ def usage(name: str, description: str, arguments: str, examples: Sequence[str], 
     form = markup("\nType {} alone to open a form.", code(name, _LINE)) if has_form else Markup("")
     typed = Markup("\n".join(copyable(f"{name} {example}", _LINE) for example in examples))
     if not arguments:
-        return markup("{}. It takes no arguments:\n{}", escaped(description, _LINE), typed)
+        return markup("{}. It takes no arguments:\n{}", escape(description, _LINE), typed)
     takes = code(f"{name} {arguments}", _LINE)
-    return markup("{}.\n{}{}\nFor example:\n{}", escaped(description, _LINE), takes, form, typed)
+    return markup("{}.\n{}{}\nFor example:\n{}", escape(description, _LINE), takes, form, typed)

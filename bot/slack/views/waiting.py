@@ -5,13 +5,13 @@ from bot.slack.views.amounts import ordinal
 from bot.slack.views.buttons import STOP
 from bot.slack.views.kinds import subject
 from bot.slack.views.parts import FIELD, Message, actions, context, message, section
-from bot.slack.views.text import escaped, markup
+from bot.slack.views.text import escape, markup
 from commands.actions import Proposal
 
 
 def preparing_message(dialog: Preparing) -> Message:
     """Return the message with the fact that is being gathered."""
-    body = section("summary", markup("{} …", escaped(dialog.doing.rstrip(" .…"), FIELD)))
+    body = section("summary", markup("{} …", escape(dialog.doing.rstrip(" .…"), FIELD)))
     return message("Preparing", (body,), context(dialog.asked), summary=dialog.doing)
 
 
@@ -20,7 +20,7 @@ def queue_message(dialog: Queued) -> Message:
     place = "next in line" if dialog.position <= 1 else f"{ordinal(dialog.position)} in line"
     return message(
         f"{subject(dialog.proposal).job_first} is queued",
-        (section("summary", markup("In the queue: *{}*.", escaped(place, FIELD))),),
+        (section("summary", markup("In the queue: *{}*.", escape(place, FIELD))),),
         context(dialog.asked, confirmed_by=dialog.by),
         actions(dialog.asked.dialog, STOP),
         summary=place,
@@ -33,7 +33,7 @@ def pause_message(dialog: Paused) -> Message:
         "summary",
         markup(
             "The bot is restarting. {} then continues in this message. No action is needed.",
-            escaped(_job(dialog.proposal), FIELD),
+            escape(_job(dialog.proposal), FIELD),
         ),
     )
     title = f"{subject(dialog.proposal).job_first} is paused"

@@ -8,7 +8,7 @@ from bot.slack.views.buttons import LOG
 from bot.slack.views.create.controls import DISCARD, KEEP, PACKAGES
 from bot.slack.views.parts import FIELD, NAME, Message, actions, context, message, section
 from bot.slack.views.specs import REFERENCE, bullets
-from bot.slack.views.text import Markup, code, escaped, markup, mention
+from bot.slack.views.text import Markup, code, escape, markup, mention
 from commands.model.outcomes import ImportFailure
 
 _ERROR: Final = 250
@@ -17,7 +17,7 @@ _ERROR: Final = 250
 def deciding_message(dialog: Deciding) -> Message:
     """Return the message with the modules that do not import, and the question: keep or discard."""
     spec = dialog.undecided.proposal.spec
-    until = escaped(moment_beside(dialog.expires, dialog.asked.at), FIELD)
+    until = escape(moment_beside(dialog.expires, dialog.asked.at), FIELD)
     return message(
         f"Keep {spec.name[:NAME]}?",
         (

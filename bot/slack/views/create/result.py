@@ -11,7 +11,7 @@ from bot.slack.views.create.deciding import failure_lines
 from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, message, section
 from bot.slack.views.specs import base_line, image_fields, is_empty, package_lines
 from bot.slack.views.steps import seconds_taken, times
-from bot.slack.views.text import Markup, copyable, escaped, markup
+from bot.slack.views.text import Markup, copyable, escape, markup
 from commands.command import ImageCreated, ImageReused
 from commands.model.images import ImageSpec
 from commands.model.outcomes import Created
@@ -69,7 +69,7 @@ def _content_lines(end: ImageCreated) -> list[Markup]:
     spec, more = end.proposal.spec, end.outcome.added_bytes
     if is_empty(spec) or more <= 0:
         return [base_line(spec.base), *package_lines(spec)]
-    added = markup("*Added:* {} on top of the base", escaped(size(more), FIELD))
+    added = markup("*Added:* {} on top of the base", escape(size(more), FIELD))
     return [base_line(spec.base), *package_lines(spec), added]
 
 
@@ -79,7 +79,7 @@ def _time_lines(dialog: Finished, made: Created) -> list[Markup]:
         return []
     # A kept image has waited for a person's decision, so only the duration of its steps counts.
     took = sum(step.seconds or 0.0 for step in progress.steps) if made.import_failures else seconds_taken(dialog)
-    total = escaped(duration(took), FIELD)
+    total = escape(duration(took), FIELD)
     if not progress.steps:
         return [markup("*Took:* {}", total)]
     return [markup("*Took:* {} · {}", total, times(progress))]

@@ -9,7 +9,7 @@ from bot.slack.views.create.controls import BUILD_ANYWAY, CREATE, EDIT, REUSE, S
 from bot.slack.views.findings import findings
 from bot.slack.views.parts import FIELD, Block, Message, actions, message, review_context, review_summary, section
 from bot.slack.views.specs import REFERENCE, base_line, is_empty, package_lines
-from bot.slack.views.text import code, escaped, markup
+from bot.slack.views.text import code, escape, markup
 from commands.command import Creation, ExistingImage
 
 
@@ -43,9 +43,9 @@ def _existing_block(existing: ExistingImage, now: datetime) -> Block:
         markup(
             "*Identical image:* {} · {} · created {} ({})\nIt has the same base, packages and versions.",
             code(existing.reference, REFERENCE),
-            escaped(size(existing.image.size), FIELD),
-            escaped(moment(existing.image.created), FIELD),
-            escaped(age(existing.image.created, now), FIELD),
+            escape(size(existing.image.size), FIELD),
+            escape(moment(existing.image.created), FIELD),
+            escape(age(existing.image.created, now), FIELD),
         ),
     )
 

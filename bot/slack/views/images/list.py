@@ -11,7 +11,7 @@ from bot.slack.views.buttons import Control
 from bot.slack.views.images.controls import DETAILS, FILTER, NEXT_PAGE, PREVIOUS_PAGE, REFRESH, row_choice
 from bot.slack.views.parts import FIELD, LINE, Block, Message, actions, context, message, section
 from bot.slack.views.tables import Column, message_that_fits, table
-from bot.slack.views.text import Markup, code, escaped, joined, markup, mention, middle, prose
+from bot.slack.views.text import Markup, code, escape, join, markup, mention, middle, prose
 from commands.command import Listing, Row
 from commands.text import counted
 
@@ -61,7 +61,7 @@ def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
             *_jobs(dialog.jobs, now, room.words),
             section("summary", *_summary(dialog), most=room.words),
             *([_table(rows, now, room)] if rows else []),
-            section("page", escaped(_place(listing), FIELD) if rows else _empty_text(listing)),
+            section("page", escape(_place(listing), FIELD) if rows else _empty_text(listing)),
         ],
         context(dialog.asked),
         actions(dialog.asked.dialog, *_buttons(listing, room)),
@@ -73,12 +73,12 @@ def _jobs(jobs: Sequence[JobLine], now: datetime, most: int) -> list[Block]:
     if not jobs:
         return []
     rest = len(jobs) - _JOBS
-    more = [markup("… and {} more", escaped(f"{rest:,}", FIELD))] if rest > 0 else []
+    more = [markup("… and {} more", escape(f"{rest:,}", FIELD))] if rest > 0 else []
     return [section("jobs", markup("*In progress:*"), *(_job(job, now) for job in jobs[:_JOBS]), *more, most=most)]
 
 
 def _job(job: JobLine, now: datetime) -> Markup:
-    asked = escaped(age(job.since, now), FIELD)
+    asked = escape(age(job.since, now), FIELD)
     waits = markup("▸") if job.is_running else markup("· queued:")
     return markup("{} {} · {} · {}", waits, code(job.line, LINE // 2), mention(job.user), asked)
 
@@ -86,7 +86,7 @@ def _job(job: JobLine, now: datetime) -> Markup:
 def _summary(dialog: Listed) -> list[Markup]:
     listing = dialog.listing
     counts = [counted(listing.images, "image"), counted(listing.names, "name")]
-    said = joined(" · ", [*(escaped(count, FIELD) for count in counts), _disk(listing)])
+    said = join(" · ", [*(escape(count, FIELD) for count in counts), _disk(listing)])
     return [
         said,
         *_filter(listing),
@@ -97,7 +97,7 @@ def _summary(dialog: Listed) -> list[Markup]:
 
 def _disk(listing: Listing) -> Markup:
     if listing.disk is not None:
-        return markup("{} on disk (shared layers counted once)", escaped(size(listing.disk), FIELD))
+        return markup("{} on disk (shared layers counted once)", escape(size(listing.disk), FIELD))
     if listing.disk_note.strip():
         return markup("disk use unknown: {}", prose(listing.disk_note, _SENTENCE))
     return markup("measuring disk use …")
@@ -111,8 +111,8 @@ def _filter(listing: Listing) -> list[Markup]:
     ]
     if not parts:
         return []
-    found = escaped(counted(listing.matching, "row"), FIELD)
-    return [markup("*Filter:* {} · {}", joined(", ", parts), found)]
+    found = escape(counted(listing.matching, "row"), FIELD)
+    return [markup("*Filter:* {} · {}", join(", ", parts), found)]
 
 
 def _table(rows: Sequence[Row], now: datetime, room: _Room) -> Block:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from bot.slack.views.amounts import size
-from bot.slack.views.text import Markup, code, escaped, joined, markup, prose, several
+from bot.slack.views.text import Markup, code, escape, join, markup, prose, several
 from commands.model.outcomes import ImageResult
 from commands.model.packages import Change, Difference, PackageChanges
 
@@ -45,7 +45,7 @@ def difference_lines(result: ImageResult, most: int, *, is_only: bool) -> list[M
     if not parts and not found.gaps:
         parts = [markup("Packages: the same as before")]
     gaps = [prose(gap, _GAP) for gap in found.gaps[:_GAPS]]
-    title = [] if is_only else [markup("*{}*", escaped(result.name, _NAME))]
+    title = [] if is_only else [markup("*{}*", escape(result.name, _NAME))]
     return [*title, *parts, *gaps]
 
 
@@ -57,8 +57,8 @@ def _kind(title: str, changes: PackageChanges | None, most: int) -> list[Markup]
         (len(changes.added), "added", several(changes.added, most, _package)),
         (len(changes.removed), "removed", several(changes.removed, most, _package)),
     )
-    said = [markup("{}: {}", escaped(f"{count:,} {word}", _FEW), names) for count, word, names in parts if count]
-    return [markup("*{}:* {}", escaped(title, _FEW), joined(" · ", said))]
+    said = [markup("{}: {}", escape(f"{count:,} {word}", _FEW), names) for count, word, names in parts if count]
+    return [markup("*{}:* {}", escape(title, _FEW), join(" · ", said))]
 
 
 def _change(change: Change) -> Markup:

@@ -10,7 +10,7 @@ from bot.slack.views.parts import NAME, Message
 from bot.slack.views.standing import Standing
 from bot.slack.views.steps import seconds_taken
 from bot.slack.views.subject import Fallback, Subject, one_or_several
-from bot.slack.views.text import Markup, escaped, markup
+from bot.slack.views.text import Markup, escape, markup
 from bot.slack.views.update.result import CHANGED, result, title_of
 from bot.slack.views.update.review import nothing_to_do, nothing_to_do_text, review
 from commands.command import Candidate, ImagesUpdated, Keep, NoSource, NothingToDo, Unchecked, Update
@@ -62,7 +62,7 @@ class UpdatedView:
     def announcement(self, dialog: Finished) -> Markup:
         """Return the counts of results in one line."""
         del dialog
-        return markup("{}.", escaped(title_of(self.end.outcome), 2 * NAME))
+        return markup("{}.", escape(title_of(self.end.outcome), 2 * NAME))
 
     def standing(self, dialog: Finished) -> Standing:
         """Return the images with their results for programs; a single image has the facts of a new one."""
@@ -110,7 +110,7 @@ class NothingToDoView:
     def announcement(self, dialog: Answered) -> Markup:
         """Return the reason in one line."""
         del dialog
-        return markup("{}", escaped(nothing_to_do_text(self.answer.images), 2 * NAME))
+        return markup("{}", escape(nothing_to_do_text(self.answer.images), 2 * NAME))
 
     def standing(self) -> Standing:
         """Return the images with the reasons for programs; `unchecked` if one could not be checked."""

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final, assert_never
 
 from bot.slack.views.specs import split_reference
-from bot.slack.views.text import NOTHING, Markup, code, escaped, joined, markup, prose, several
+from bot.slack.views.text import NOTHING, Markup, code, escape, join, markup, prose, several
 from commands.command import Candidate, Keep, NoSource, Plan, Pull, Rebuild, Unchecked, Users
 from commands.model.images import Mark
 from commands.model.references import Reference
@@ -72,7 +72,7 @@ def user_names(users: Users) -> Markup:
         (markup("images built on it: {}{}", _names(users.images), _maybe_more(users)), users.images),
     )
     said = [words for words, names in kinds if names]
-    return joined(" · ", said) if said else _nobody(users)
+    return join(" · ", said) if said else _nobody(users)
 
 
 def unchecked_lines(images: Sequence[Candidate]) -> list[Markup]:
@@ -88,7 +88,7 @@ def problem_lines(mark: Markup, problems: Iterable[tuple[str, str, str]]) -> lis
     for name, reason, hint in problems:
         together.setdefault((reason, hint), []).append(name)
     rest = len(together) - _KINDS
-    more = [markup("… and {} more reasons", escaped(f"{rest:,}", _NAME))] if rest > 0 else []
+    more = [markup("… and {} more reasons", escape(f"{rest:,}", _NAME))] if rest > 0 else []
     return [
         *(
             markup("{} {}: {}{}", mark, _names(names), prose(reason, _REASON), _what_to_do(hint))

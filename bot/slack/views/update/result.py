@@ -18,7 +18,7 @@ from bot.slack.views.text import (
     Markup,
     code,
     copyable,
-    escaped,
+    escape,
     log_block,
     markup,
     mention,
@@ -176,7 +176,7 @@ def _table(results: Sequence[ImageResult], room: _Room) -> list[Block]:
         Column("Created", 60),
     )
     rest = len(results) - room.rows
-    hidden = [section("rest", escaped(_rest(results[room.rows :]), FIELD))] if rest > 0 else []
+    hidden = [section("rest", escape(_rest(results[room.rows :]), FIELD))] if rest > 0 else []
     return [table("images", columns, map(_row, results[: room.rows])), *hidden]
 
 
@@ -188,10 +188,10 @@ def _of_one(result: ImageResult) -> list[Block]:
     return [
         fields(
             "image",
-            ("Before", markup("{} of {}", code(before.short, FIELD), escaped(_day(before.created), FIELD))),
-            ("Now", markup("{} of {}", code(after.short, FIELD), escaped(_day(after.created), FIELD))),
-            ("Size", escaped(size_change(before.size, after.size), FIELD)),
-            ("Packages", escaped(counts(result.difference), FIELD)),
+            ("Before", markup("{} of {}", code(before.short, FIELD), escape(_day(before.created), FIELD))),
+            ("Now", markup("{} of {}", code(after.short, FIELD), escape(_day(after.created), FIELD))),
+            ("Size", escape(size_change(before.size, after.size), FIELD)),
+            ("Packages", escape(counts(result.difference), FIELD)),
         )
     ]
 
@@ -267,7 +267,7 @@ def _differences(results: Sequence[ImageResult], room: _Room) -> list[Block]:
     is_only, rest = len(changed) == 1, len(changed) - _TOLD
     lines = [line for one in changed[:_TOLD] for line in difference_lines(one, room.packages, is_only=is_only)]
     if rest > 0:
-        lines.append(markup("… and {} more: press *Changes*.", escaped(_images(rest), FIELD)))
+        lines.append(markup("… and {} more: press *Changes*.", escape(_images(rest), FIELD)))
     return [section("differences", *lines, most=room.differences)] if lines else []
 
 
@@ -280,7 +280,7 @@ def _notes(dialog: Finished, outcome: Updated) -> list[Markup]:
     kept = [result.kept_as for result in outcome.results if result.kept_as]
     names = several(kept, _KEPT, lambda name: code(name, REFERENCE))
     before = [markup("*Kept for a roll back:* {}", names)] if kept else []
-    took = escaped(duration(seconds_taken(dialog)), FIELD)
+    took = escape(duration(seconds_taken(dialog)), FIELD)
     return [*before, *(prose(note, _NOTE) for note in outcome.notes), markup("*Took:* {}", took)]
 
 

@@ -19,7 +19,7 @@ from bot.slack.views.parts import (
     section,
 )
 from bot.slack.views.tables import Column, message_that_fits, table
-from bot.slack.views.text import Markup, escaped, markup
+from bot.slack.views.text import Markup, escape, markup
 from bot.slack.views.update.controls import IMAGES, confirm
 from bot.slack.views.update.plans import by_weight, in_a_cell, remote, unchecked_lines, users_text
 from commands.command import Candidate, Keep, NoSource, NothingToDo, Rebuild, Unchecked, Update
@@ -84,7 +84,7 @@ def _nothing_to_do(dialog: Answered, answer: NothingToDo, room: _Room) -> Messag
     return message(
         answer.title,
         [
-            section("summary", escaped(said, FIELD)),
+            section("summary", escape(said, FIELD)),
             *([_table(shown, room)] if shown else []),
             *_section("rest", _rest(answer.images, shown)),
             *_section("unchecked", unchecked_lines(answer.images)),
@@ -134,7 +134,7 @@ def _rest(images: Sequence[Candidate], shown: Sequence[Candidate]) -> list[Marku
         (_count(hidden, Keep), "image is unchanged", "images are unchanged"),
     )
     said = [counted(count, one, many) for count, one, many in counts if count]
-    return [escaped(f"{' · '.join(said)}.", FIELD)] if said else []
+    return [escape(f"{' · '.join(said)}.", FIELD)] if said else []
 
 
 def _count(images: Sequence[Candidate], kind: type[Unchecked | NoSource | Keep]) -> int:
@@ -145,7 +145,7 @@ def _notices(proposal: Update) -> list[Markup]:
     kept = plural(len(proposal.changing), "The current image is", "Current images are")
     lines = [
         markup("Containers keep the image they were started from: none is stopped or restarted."),
-        markup("{} kept as `before-…`, so you can roll back.", escaped(kept, FIELD)),
+        markup("{} kept as `before-…`, so you can roll back.", escape(kept, FIELD)),
     ]
     if any(isinstance(image.plan, Rebuild) for image in proposal.changing):
         lines.append(markup("Rebuilt images get a new tag; `latest` moves too if the bot owns it."))
