@@ -131,7 +131,7 @@ class Decision(StrEnum):
 
 
 class Press(StrEnum):
-    """What came of a press."""
+    """The result of a press."""
 
     TAKEN = "taken"
     LATE = "late"

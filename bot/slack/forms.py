@@ -102,8 +102,8 @@ class Forms:
         self._whisper = whisper
         self._forms = {form.command: form for form in COMMAND_FORMS}
         self._names = {
-            CREATE.command: _Patient(bases, listing_seconds),
-            UPDATE.command: _Patient(images, listing_seconds),
+            CREATE.command: _TimedNames(bases, listing_seconds),
+            UPDATE.command: _TimedNames(images, listing_seconds),
         }
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="warroom-forms")
 
@@ -148,7 +148,7 @@ class Forms:
             self._whisper(context.channel, user, _NOT_OPENED)
 
 
-class _Patient:
+class _TimedNames:
     """Asks for names, with a time limit."""
 
     def __init__(self, ask: Names, seconds: float) -> None:

@@ -176,7 +176,7 @@ class Failure:
 
 
 class BuildStory:
-    """Folds the records of one build: `hear` yields the events; afterwards `image_id`, `failure` or neither is set.
+    """Folds the records of one build: `read_record` yields the events; then `image_id`, `failure` or neither is set.
 
     Every step starts once and ends once, however often BuildKit repeats itself. Steps of `stage`, which becomes the
     image, are those of the plan. BuildKit names a step that two stages share (the same FROM) after one of them.
@@ -189,7 +189,7 @@ class BuildStory:
         self.image_id: ImageId | None = None
         self.failure: Failure | None = None
 
-    def hear(self, record: dict[str, Any]) -> Iterator[StepEvent]:
+    def read_record(self, record: dict[str, Any]) -> Iterator[StepEvent]:
         """Read one record and yield its events; raise `Malformed`."""
         match record:
             case {"error": str(error)}:
@@ -202,7 +202,7 @@ class BuildStory:
             case _:
                 pass  # Other records exist, such as the classic builder's `stream`; nothing here depends on them.
 
-    def broken_off(self, now: float) -> Iterator[StepEvent]:
+    def end_open_steps(self, now: float) -> Iterator[StepEvent]:
         """Yield the ends of the steps that are still open; `now` is in seconds since the epoch."""
         for known in self._known.values():
             if known.started and not known.ended:

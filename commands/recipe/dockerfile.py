@@ -105,7 +105,7 @@ class _Uv:
 
 
 def write_dockerfile(spec: ImageSpec, *, uv_image: str, ca_bundle: bool = False) -> Recipe:
-    """Write the Dockerfile of `spec`.
+    """Return the recipe with the Dockerfile of `spec`.
 
     Args:
         spec: What to build.
