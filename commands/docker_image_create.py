@@ -14,7 +14,7 @@ from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
 from commands.proposing import REQUEST_FAULTS, propose
 from commands.sources import Sources
-from commands.text import quoted
+from commands.text import quote
 from commands.typed_text import FormError, Mistake, refuse_too_long
 
 GRAMMAR = Grammar(
@@ -75,7 +75,7 @@ def _repository(text: str) -> str:
     if reference.tag is not None or reference.digest is not None:
         kind = "tag" if reference.digest is None else "digest"
         raise Malformed(
-            f"Leave off the {kind} {quoted(text.removeprefix(reference.repository))}: the bot assigns tags",
+            f"Leave off the {kind} {quote(text.removeprefix(reference.repository))}: the bot assigns tags",
             advice="Give the name alone.",
             correction=reference.repository,
         )

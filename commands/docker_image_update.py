@@ -21,7 +21,7 @@ from commands.model.images import ImageId
 from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import UpdateImages, Wanted
 from commands.sources import Sources
-from commands.text import quoted
+from commands.text import quote
 from commands.typed_text import FormError, Mistake
 
 GRAMMAR = Grammar(
@@ -39,7 +39,7 @@ _EVERYTHING = frozenset({"all", "*"})
 def parse(text: str) -> UpdateImages:
     """Parse the arguments of the command; raise `ArgumentError`, with a corrected line if possible."""
     if _means_all(text):
-        message = f"I don't know what {quoted(text.strip())} belongs to"
+        message = f"I don't know what {quote(text.strip())} belongs to"
         raise ArgumentError(message, hint="To update every image, paste this:", details=(_line(ALL),))
     return request(text, GRAMMAR, _update_images)
 
@@ -78,7 +78,7 @@ def _means_everything(arguments: Mapping[str, str]) -> bool:
     if not value or value.lower() in _NO:
         return False
     raise Mistake(
-        f"{quoted(value)} is not a value for `all`",
+        f"{quote(value)} is not a value for `all`",
         advice="Use `true` or `false`.",
         candidates=(render({**arguments, **ALL}),),
     )
@@ -96,7 +96,7 @@ def _parse_image(text: str) -> Wanted:
         raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
     if isinstance(wanted, Reference) and wanted.digest is not None:
         raise Mistake(
-            f"{quoted(text)} is pinned by its digest, so it has no updates",
+            f"{quote(text)} is pinned by its digest, so it has no updates",
             advice="Give the name with its tag.",
             candidates=(render({"image": str(replace(wanted, digest=None))}),),
         )
@@ -173,12 +173,12 @@ def _answer_one(
     except EngineUnavailable:
         raise
     except Problem as problem:
-        title = f"{quoted(subject.name)} could not be checked"
+        title = f"{quote(subject.name)} could not be checked"
         return Refusal(title, problem.message, problem.hint, problem.details)
     match checked.candidates[0].plan:
         # The image was checked, but its registry allows no more pulls.
         case Unchecked(reason, hint):
-            return Refusal(f"{quoted(subject.name)} cannot be updated now", reason, hint)
+            return Refusal(f"{quote(subject.name)} cannot be updated now", reason, hint)
         case _:
             return _update_or_nothing(checked, ())
 

@@ -13,7 +13,7 @@ from commands.model.images import ImageId, ListedImage
 from commands.model.references import DaemonName
 from commands.model.requests import ListImages, Query
 from commands.sources import Sources
-from commands.text import quoted
+from commands.text import quote
 from commands.typed_text import HELP
 
 GRAMMAR = Grammar(command="/docker_images")
@@ -30,7 +30,7 @@ def parse(text: str) -> ListImages:
     given = text.strip()
     if not given or given.lower() in HELP:
         return ListImages()
-    left_out = f"`{GRAMMAR.command}` takes no arguments: {quoted(given)} was ignored."
+    left_out = f"`{GRAMMAR.command}` takes no arguments: {quote(given)} was ignored."
     return ListImages(hint=f"{left_out} Filter… narrows the list.")
 
 

@@ -56,7 +56,7 @@ def without_hidden(text: str) -> str:
     return text if text.isascii() and text.isprintable() else text.translate(_KEPT)
 
 
-def spelled_out(text: str, *, keep: str = "") -> str:
+def spell_out(text: str, *, keep: str = "") -> str:
     r"""Return the text with hidden characters spelled out, for example as `\u202e`."""
     if text.isascii() and text.isprintable():
         return text
@@ -78,7 +78,7 @@ def one_line(text: str) -> str:
     return " ".join(printable(text, instead=" ").split())
 
 
-def quoted(part: str) -> str:
+def quote(part: str) -> str:
     """Return typed text in back-ticks: shortened, on one line, without back-ticks or invisible characters."""
     seen = "".join(char if char.isprintable() else _name(char) for char in part.replace("`", "'"))
     short = seen if len(seen) <= LONGEST_QUOTE else f"{seen[: LONGEST_QUOTE - 1]}…"
@@ -95,7 +95,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return one if count == 1 else f"{one}s" if many is None else many
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
+def count_of(count: int, one: str, many: str | None = None) -> str:
     """Return a count with its noun: `1 image`, `1,200 images`."""
     return f"{count:,} {plural(count, one, many)}"
 

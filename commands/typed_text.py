@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from commands.text import quoted
+from commands.text import quote
 
 LONGEST_TEXT = 2_000
 """Maximum characters after one command."""
@@ -62,7 +62,7 @@ def refuse_too_long(text: str) -> None:
     """Raise `Mistake` for a text that is too long for one command."""
     if len(text) > LONGEST_TEXT:
         raise Mistake(
-            f"{quoted(text)} is too long: {len(text):,} characters",
+            f"{quote(text)} is too long: {len(text):,} characters",
             advice=f"Use at most {LONGEST_TEXT:,}. Ask for less, or build one image on another.",
         )
 
@@ -99,7 +99,7 @@ def _unusual(text: str, place: int) -> Mistake:
     name = _CONTROLS.get(character) or unicodedata.name(character, "control character").lower()
     ordinary = "".join(map(_ordinary, text))
     return Mistake(
-        f"{quoted(_context_of(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
+        f"{quote(_context_of(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
         advice="Use plain ASCII only, on one line.",
         candidates=(ordinary,) if all(map(_is_allowed, ordinary)) else (),
     )

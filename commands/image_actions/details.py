@@ -15,7 +15,7 @@ from commands.model.packages import Inventory
 from commands.model.requests import LookAtImage
 from commands.recipe.labels import read_labels
 from commands.sources import Sources
-from commands.text import quoted
+from commands.text import quote
 
 NAME = "details"
 
@@ -52,7 +52,7 @@ def answer(request: LookAtImage, sources: Sources, report: Callable[[str], None]
 
 
 def _gone_refusal(name: str) -> Refusal:
-    return Refusal(f"{quoted(name)} no longer exists", "It was just removed.", "`/docker_images` lists the images.")
+    return Refusal(f"{quote(name)} no longer exists", "It was just removed.", "`/docker_images` lists the images.")
 
 
 def _card(found: Found, listing: Sequence[ListedImage], sources: Sources, report: Callable[[str], None]) -> Card | None:

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from commands.model.packages import OsPackage, PythonRequirement
 from commands.model.references import Malformed, Reference
-from commands.text import quoted
+from commands.text import quote
 
 MOST_PACKAGES = 200
 """The most entries of one list; the largest image of the reference has 66."""
@@ -151,7 +151,7 @@ def _entries(text: str) -> list[str]:
 def _each(entries: Sequence[str], parse: Callable[[str], Package]) -> tuple[Package, ...]:
     if len(entries) > MOST_PACKAGES:
         raise Malformed(
-            f"{quoted(','.join(entries))} lists {len(entries)} packages",
+            f"{quote(','.join(entries))} lists {len(entries)} packages",
             advice=f"One image takes at most {MOST_PACKAGES}. Their dependencies are added for you.",
         )
     parsed: list[Package] = []
@@ -171,7 +171,7 @@ def _distinct(wanted: tuple[Package, ...], key: Callable[[Package], str]) -> tup
         if replace(each, name=known.name) != known:
             bare = next((entry for entry in (known, each) if str(entry) == entry.name), None)
             raise Malformed(
-                f"{quoted(str(each))} contradicts {quoted(str(known))}",
+                f"{quote(str(each))} contradicts {quote(str(known))}",
                 advice="Ask for it once.",
                 correction=None if bare is None else ",".join(str(entry) for entry in wanted if entry is not bare),
             )
@@ -184,7 +184,7 @@ def _refuse_version_as_name(entries: Sequence[str]) -> None:
         if _VERSION.fullmatch(entry):
             before = [*entries[: place - 1], f"{entries[place - 1]}=={entry}"] if place else []
             raise Malformed(
-                f"{quoted(entry)} is a version, not a package",
+                f"{quote(entry)} is a version, not a package",
                 advice="Put `==` between a package and its version.",
                 correction=",".join([*before, *entries[place + 1 :]]) or None,
             )
@@ -217,7 +217,7 @@ def _refuse_what_is_no_requirement(entry: str) -> None:
         _refuse(entry, "is a file or folder", "Packages come from the package index only: give the name.")
     if "===" in entry:
         raise Malformed(
-            f"{quoted(entry)} compares with `===`",
+            f"{quote(entry)} compares with `===`",
             advice="Use `==` for an exact version.",
             correction=entry.replace("===", "=="),
         )
@@ -227,7 +227,7 @@ def _refuse_semicolon(entry: str) -> None:
     if _MARKER_VARIABLE.search(entry.partition(";")[2]):
         _refuse(entry, "holds a condition", "An image has one Python: leave out what follows the semicolon.", ";")
     raise Malformed(
-        f"{quoted(entry)} holds a semicolon",
+        f"{quote(entry)} holds a semicolon",
         advice="Separate packages by commas.",
         correction=entry.strip(";").replace(";", ","),
     )
@@ -238,19 +238,19 @@ def _not_a_requirement(entry: str) -> Malformed:
     operator, version = _split_at_operator(entry.removeprefix(name))
     if name and operator == "=" and _is_specifier(f"=={version}"):
         return Malformed(
-            f"{quoted(entry)} compares with a single `=`",
+            f"{quote(entry)} compares with a single `=`",
             advice="Use `==` for an exact version.",
             correction=f"{name}=={version}",
         )
     if name and operator:
         return Malformed(
-            f"{quoted(entry)} is not a Python requirement: {quoted(entry.removeprefix(name))} is no version",
+            f"{quote(entry)} is not a Python requirement: {quote(entry.removeprefix(name))} is no version",
             advice="Give a version such as `>=1.2,<2`, or none for the newest.",
             correction=name,
         )
     bare = entry.strip(_OPERATORS)
     return Malformed(
-        f"{quoted(entry)} is not a Python requirement",
+        f"{quote(entry)} is not a Python requirement",
         advice="Give a name and, if needed, extras and versions, for example `requests[socks]>=2.31,<3`.",
         correction=bare if bare != entry and not bare[:1].isdigit() and _PYTHON_NAME.fullmatch(bare) else None,
     )
@@ -289,7 +289,7 @@ def _after_os_name(entry: str, name: str, rest: str) -> Malformed:
     operator, version = _split_at_operator(rest)
     if operator == "==" and _OS_VERSION.fullmatch(version):
         message, advice = "compares with `==`", "OS packages take a single `=`."
-        return Malformed(f"{quoted(entry)} {message}", advice=advice, correction=f"{name}={version}")
+        return Malformed(f"{quote(entry)} {message}", advice=advice, correction=f"{name}={version}")
     match rest[:1]:
         case "<" | ">" | "=" | "~" | "!":
             message, advice = "does not name an exact version", "Give one, such as `curl=8.21.0-r0`, or none."
@@ -302,7 +302,7 @@ def _after_os_name(entry: str, name: str, rest: str) -> Malformed:
         case _:
             name, message = "", "is not an OS package"
             advice = "Give a name of Debian or Alpine, for example `wget` or `curl=8.21.0-r0`."
-    return Malformed(f"{quoted(entry)} {message}", advice=advice, correction=name or None)
+    return Malformed(f"{quote(entry)} {message}", advice=advice, correction=name or None)
 
 
 def _split_at_operator(rest: str) -> tuple[str, str]:
@@ -313,4 +313,4 @@ def _split_at_operator(rest: str) -> tuple[str, str]:
 def _refuse(entry: str, what: str, advice: str, at: str | None = None) -> NoReturn:
     # If only the text after `at` is wrong, the text before it is the correction.
     correction = entry.partition(at)[0] or None if at else None
-    raise Malformed(f"{quoted(entry)} {what}", advice=advice, correction=correction)
+    raise Malformed(f"{quote(entry)} {what}", advice=advice, correction=correction)

@@ -13,7 +13,7 @@ from bot.slack.views.parts import FIELD, LINE, Block, Message, actions, context,
 from bot.slack.views.tables import Column, message_that_fits, table
 from bot.slack.views.text import Markup, code, escape, join, markup, mention, middle, prose
 from commands.command import Listing, Row
-from commands.text import counted
+from commands.text import count_of
 
 TITLE: Final = "Available Docker Images"
 
@@ -65,7 +65,7 @@ def _page(dialog: Listed, now: datetime, room: _Room) -> Message:
         ],
         context(dialog.asked),
         actions(dialog.asked.dialog, *_buttons(listing, room)),
-        summary=f"{counted(listing.images, 'image')}, page {listing.query.page:,} of {listing.pages:,}",
+        summary=f"{count_of(listing.images, 'image')}, page {listing.query.page:,} of {listing.pages:,}",
     )
 
 
@@ -85,7 +85,7 @@ def _job(job: JobLine, now: datetime) -> Markup:
 
 def _summary(dialog: Listed) -> list[Markup]:
     listing = dialog.listing
-    counts = [counted(listing.images, "image"), counted(listing.names, "name")]
+    counts = [count_of(listing.images, "image"), count_of(listing.names, "name")]
     said = join(" · ", [*(escape(count, FIELD) for count in counts), _disk(listing)])
     return [
         said,
@@ -111,7 +111,7 @@ def _filter(listing: Listing) -> list[Markup]:
     ]
     if not parts:
         return []
-    found = escape(counted(listing.matching, "row"), FIELD)
+    found = escape(count_of(listing.matching, "row"), FIELD)
     return [markup("*Filter:* {} · {}", join(", ", parts), found)]
 
 

@@ -9,7 +9,7 @@ from bot.slack.views.text import NOTHING, Markup, code, escape, join, markup, pr
 from commands.command import Candidate, Keep, NoSource, Plan, Pull, Rebuild, Unchecked, Users
 from commands.model.images import Mark
 from commands.model.references import Reference
-from commands.text import and_more, counted
+from commands.text import and_more, count_of
 
 _NAME: Final = 120
 _REASON: Final = 400
@@ -118,7 +118,7 @@ def _images(users: Users) -> list[str]:
     if not count:
         return ["possibly more images"] if users.more_images else []
     least = "at least " if users.more_images else ""
-    return [f"{least}{counted(count, 'image')}"]
+    return [f"{least}{count_of(count, 'image')}"]
 
 
 def _nobody(users: Users) -> Markup:

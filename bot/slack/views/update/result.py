@@ -32,7 +32,7 @@ from bot.slack.views.update.files import has_changes
 from bot.slack.views.update.plans import problem_lines
 from commands.command import ImagesUpdated
 from commands.model.outcomes import Ending, ImageResult, Updated
-from commands.text import counted, plural
+from commands.text import count_of, plural
 
 _KEY_LINE: Final = 400
 _PROBLEMS: Final = 2_000
@@ -141,7 +141,7 @@ def _verb(results: Sequence[ImageResult]) -> str:
 
 
 def _images(count: int) -> str:
-    return counted(count, "image")
+    return count_of(count, "image")
 
 
 def _summary(results: Sequence[ImageResult]) -> str:

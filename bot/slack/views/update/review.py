@@ -23,7 +23,7 @@ from bot.slack.views.text import Markup, escape, markup
 from bot.slack.views.update.controls import IMAGES, confirm
 from bot.slack.views.update.plans import by_weight, in_a_cell, remote, unchecked_lines, users_text
 from commands.command import Candidate, Keep, NoSource, NothingToDo, Rebuild, Unchecked, Update
-from commands.text import counted, plural
+from commands.text import count_of, plural
 
 _MOST: Final = 1_200
 """The most characters of the findings, and of the images that could not be checked."""
@@ -133,7 +133,7 @@ def _rest(images: Sequence[Candidate], shown: Sequence[Candidate]) -> list[Marku
         (_count(hidden, NoSource), "image has nothing to update from", "images have nothing to update from"),
         (_count(hidden, Keep), "image is unchanged", "images are unchanged"),
     )
-    said = [counted(count, one, many) for count, one, many in counts if count]
+    said = [count_of(count, one, many) for count, one, many in counts if count]
     return [escape(f"{' · '.join(said)}.", FIELD)] if said else []
 
 
