@@ -14,7 +14,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.encodings import Disguises, Views
 from bot.redaction import redacted
-from commands.text import spelled_out
+from commands.text import spell_out
 
 MASK = "[redacted]"
 
@@ -133,7 +133,7 @@ def _forms(secret: str) -> set[str]:
 def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Spell out hidden and control characters, so that typed text cannot imitate another event or other words."""
     return {
-        key: spelled_out(value if isinstance(value, str) else repr(value), keep="\n" if key in _TRACES else "")
+        key: spell_out(value if isinstance(value, str) else repr(value), keep="\n" if key in _TRACES else "")
         for key, value in event.items()
     }
 

@@ -1,4 +1,4 @@
-"""The table of commands, and the way from a typed line to the command that it means."""
+"""The table of commands, and the parser that finds the command of a typed line."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from commands.errors import ArgumentError
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: what Slack's manifest and its help say of it, and how its arguments are read.
+    """One command: its texts for Slack's manifest and its help, and the parser of its arguments.
 
     `has_form` says that it opens a form when it is typed without arguments.
     """
@@ -52,11 +52,11 @@ COMMANDS = (
         parse=docker_images.parse,
     ),
 )
-"""Every slash command there is. A new one is a module in `commands`, and one line here."""
+"""Every slash command. A new one is a module in `commands`, and one line here."""
 
 
 class Router:
-    """Finds the command of a line, and reads what the line asks for."""
+    """Finds the command of a line, and parses the line."""
 
     def __init__(self, commands: tuple[Command, ...] = COMMANDS) -> None:
         self._commands: Mapping[str, Command] = {command.name: command for command in commands}
@@ -67,11 +67,11 @@ class Router:
         return tuple(self._commands)
 
     def command(self, name: str) -> Command | None:
-        """Find a command by its slash name."""
+        """Return a command by its slash name; None if it is unknown."""
         return self._commands.get(name)
 
     def parse(self, line: str) -> Request:
-        """Read a typed line; raises `ArgumentError`."""
+        """Parse a typed line; raise `ArgumentError`."""
         name, text = (*line.split(maxsplit=1), "", "")[:2]
         command = self._commands.get(name)
         if command is None:

@@ -1,4 +1,4 @@
-"""Every setting, from `warroom.toml` and the environment. The only reader of both."""
+"""Every setting, from `warroom.toml` and the environment. The only module that reads them."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from commands.errors import Misconfigured
 from commands.host.allowed import registry_named
 
 SETTINGS_FILE = "warroom.toml"
-"""Read from the working directory; the environment (`WARROOM_<NAME>`) wins over it."""
+"""The file in the working directory; the environment (`WARROOM_<NAME>`) takes precedence."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 SlackId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     @field_validator("ca_bundle", mode="before")
     @classmethod
     def _take_the_machines(cls, value: object) -> object:
-        # Not as an alias: what the whole machine is told would win over this program's own file.
+        # Not an alias: a variable for the whole machine would take precedence over this program's file.
         return value or os.environ.get("SSL_CERT_FILE") or None
 
     @field_validator("state_dir", "cache_dir", "ca_bundle", "registry_certificates", mode="after")
@@ -168,13 +168,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what the program passes, then the environment, then the file."""
+        """Return the sources in their order: the program's arguments, the environment, the file."""
         del dotenv_settings, file_secret_settings
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values that must never be shown or logged."""
+        """The values that must never be shown or logged."""
         held = (self.slack_bot_token, self.slack_app_token, self.database_url, self.index_url)
         values = [secret.get_secret_value() for secret in held if secret is not None]
         addresses = [*values, self.docker_host or "", self.registry_mirror or "", self.slack_api_url or ""]
@@ -182,9 +182,9 @@ class Settings(BaseSettings):
 
 
 def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """List what an environment holds that must never be shown: logins in addresses, and what `uv` logs in with.
+    """Return the secrets in an environment: logins in addresses, and the credentials of `uv`.
 
-    Every variable is looked at, not only those that are known today: indexes, proxies, mirrors, databases.
+    Every variable counts, not only the known ones: indexes, proxies, mirrors, databases.
     """
     addressed = (part for value in environment.values() for part in _logins(value))
     return tuple(dict.fromkeys((*addressed, *_of_uv(environment))))
@@ -201,21 +201,21 @@ def _of_uv(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _logins(text: str) -> Iterator[str]:
-    """Find the password of each address in a text, as it stands and decoded."""
+    """Yield the password of each address in a text, as written and decoded."""
     for scheme, login in _LOGIN.findall(text):
         user, _, password = str(login).partition(":")
-        # Over HTTP a user name alone is a token. Over SSH and to a database it is a name that anybody may read.
+        # Over HTTP a user name alone is a token. Over SSH and to a database it is public.
         secret = password or (user if scheme.lower().endswith(("http", "https")) else "")
         yield from (secret, unquote(secret)) if secret else ()
 
 
 def environment() -> Mapping[str, str]:
-    """The environment itself, for a program that is started and takes its own settings from there (`uv`)."""
+    """Return the environment for a program that reads its own settings from it (`uv`)."""
     return os.environ
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings; raises `Misconfigured` naming each setting that is wrong."""
+    """Return the settings; raise `Misconfigured` that names each wrong setting."""
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -60,12 +60,12 @@ from commands.sources import Bases, Sources
 log = structlog.get_logger()
 
 _HOST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-"""Debian's place for the certificates that the host trusts."""
+"""Debian's path of the certificates that the host trusts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Where the bot is let in: Slack's tokens and address, and who may use it there."""
+    """The bot's access to Slack: tokens and address, and the people who may use the bot."""
 
     bot_token: str
     app_token: str
@@ -74,7 +74,7 @@ class Credentials:
 
 
 class Bot:
-    """The whole bot: `start` goes on where the last one stopped, `close` leaves everything to the next one."""
+    """The whole bot: `start` continues the work of the last process, `close` leaves unfinished work to the next one."""
 
     def __init__(
         self,
@@ -91,23 +91,23 @@ class Bot:
         self._connection = connection
         self._resources = resources
         self.checks = checks
-        """What must be so for the bot to be ready."""
+        """The conditions for the bot to be ready."""
         self.meter = meter
 
     def start(self) -> None:
-        """Open the connection and go to work; raises `Misconfigured` and `StateUnwritable`, and is closed then."""
+        """Open the connection and start; on an error, close the bot and raise `Misconfigured` or `StateUnwritable`."""
         try:
             self._channel.start()
             self._jobs.start()
             self._connection.open()
         except BaseException:
-            # Its threads would keep the process alive, and its lock the next one out.
+            # Otherwise its threads would keep the process alive, and its lock would block the next process.
             self.close()
             raise
         log.info("bot_started")
 
     def close(self) -> None:
-        """Take nothing new, give running builds their grace, say what is left to say, and end."""
+        """Accept nothing new, wait for running builds for the grace period, send what is pending, and end."""
         log.info("bot_stopping")
         self._jobs.close()
         self._channel.close()
@@ -126,10 +126,9 @@ def make_bot(
     registry: Registry | None = None,
     pace: Pace | None = None,
 ) -> Bot:
-    """Put a bot together; raises `Misconfigured`.
+    """Return a bot made of its parts; raise `Misconfigured`.
 
-    `engine`, `resolver`, `files` and `registry` take the place of the configured ones, `pace` that of Slack's own rate
-    limits.
+    `engine`, `resolver`, `files` and `registry` replace the configured ones, `pace` replaces Slack's rate limits.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(StateFolder(settings.state_dir))
@@ -181,7 +180,7 @@ def make_bot(
 
 @contextmanager
 def health_page(settings: Settings) -> Iterator[Callable[[Bot], None]]:
-    """Take the health page's port, for the bot that is given to what this yields; raises `Misconfigured`."""
+    """Open the health page's port, and yield the function that takes its bot; raise `Misconfigured`."""
     if settings.health_port == 0:
         yield lambda _: None
         return
@@ -191,7 +190,7 @@ def health_page(settings: Settings) -> Iterator[Callable[[Bot], None]]:
 
 def _command_observer(meter: Meter) -> Observer:
     def observe(dialog: Dialog) -> None:
-        # A list is an end too: what is turned later is not another command.
+        # A list is an end too: turning its page is not another command.
         if isinstance(dialog, AT_REST):
             meter.command_ended(dialog.asked.command, str(facts(dialog)["state"]))
 
@@ -216,7 +215,7 @@ def _impatient_engine(settings: Settings) -> DockerDaemon:
 
 
 def redactor(settings: Settings, credentials: Credentials | None = None) -> Redactor:
-    """Make the redactor that knows every secret of this process."""
+    """Return the redactor of every secret of this process."""
     tokens = (credentials.bot_token, credentials.app_token) if credentials else ()
     return Redactor((*settings.secrets, *secrets_of(environment()), *_logins_of_indexes(settings), *tokens))
 
@@ -225,17 +224,17 @@ def _logins_of_indexes(settings: Settings) -> tuple[str, ...]:
     try:
         return uv_program(settings, None).indexes().secrets
     except Misconfigured:
-        # uv's settings cannot be read, so no login of theirs is known to anybody; who asks the index is told.
+        # uv's settings cannot be read, so their logins are unknown; the error is shown when the index is used.
         return ()
 
 
 def make_engine(settings: Settings) -> DockerDaemon:
-    """Make the engine that the settings name; it is not connected yet."""
+    """Return the configured engine, not yet connected."""
     return DockerDaemon(settings.docker_host, environment=environment())
 
 
 def make_registry(settings: Settings, engine: Engine) -> GuardedRegistry:
-    """Make the client of the allowed registries; it reaches them as the daemon does, and asks nobody yet."""
+    """Return the client of the allowed registries, which reaches them as the daemon does; it sends no request yet."""
     client = HttpRegistry(
         engine.registry_rules,
         engine.login,
@@ -247,7 +246,7 @@ def make_registry(settings: Settings, engine: Engine) -> GuardedRegistry:
 
 
 def allowed_registries(settings: Settings, engine: Engine) -> AllowedRegistries:
-    """Say which registries may be asked; raises `Misconfigured` for a malformed default base."""
+    """Return which registries may be asked; raise `Misconfigured` for a malformed default base."""
     mirror = site_in(settings.registry_mirror).host if settings.registry_mirror else None
     return AllowedRegistries(engine.listing, default_base(settings), named=settings.registries, mirror=mirror)
 
@@ -255,7 +254,7 @@ def allowed_registries(settings: Settings, engine: Engine) -> AllowedRegistries:
 def make_index(
     settings: Settings, run_in_container: Callable[[RunOrder], RunOutcome], *, seconds: float = 60.0
 ) -> PackageIndex:
-    """Make what asks the package index, and asks nobody yet; `seconds` bounds each resolution."""
+    """Return the client of the package index, which sends no request yet; `seconds` limits each resolution."""
     program = uv_program(settings, trusted_bundle(settings))
     network = settings.build_network or "bridge"
     return package_index(program, settings.cache_dir, run_in_container, network=network, seconds=seconds)
@@ -281,7 +280,7 @@ def _dependencies(
         build_seconds=settings.build_seconds,
         idle_seconds=settings.idle_seconds,
         network=settings.build_network,
-        ca_bundle=_read(bundle) if bundle else None,
+        ca_bundle=_read_bundle(bundle) if bundle else None,
         redact=redact,
         pulls_at_once=settings.pulls_at_once,
         history_depth=settings.history_depth,
@@ -306,7 +305,7 @@ def _sources(settings: Settings, index: PackageIndex, dependencies: Dependencies
 
 
 def default_base(settings: Settings) -> Reference:
-    """Read the name of the default base; raises `Misconfigured`."""
+    """Return the name of the default base; raise `Misconfigured`."""
     try:
         reference = Reference.parse(settings.default_base)
         refuse_name_of_tools(reference)
@@ -324,12 +323,12 @@ def _recipe(spec: ImageSpec, toolbox: Toolbox, dependencies: Dependencies) -> Re
 
 
 def trusted_bundle(settings: Settings) -> Path | None:
-    """Find the certificates that build steps trust: those of the settings, or the host's."""
+    """Return the path of the certificates that build steps trust: the configured ones, or the host's."""
     return settings.ca_bundle or (_HOST_BUNDLE if _HOST_BUNDLE.exists() else None)
 
 
 def uv_program(settings: Settings, bundle: Path | None) -> UvProgram:
-    """Make the `uv` of this host, which asks the configured index."""
+    """Return the `uv` of this host, which uses the configured index."""
     return UvProgram(
         binary=Path(uv.find_uv_bin()),
         python=Path(sys.executable),
@@ -349,7 +348,7 @@ def _database(settings: Settings, file: Path) -> str:
     return settings.database_url.get_secret_value() if settings.database_url else sqlite_url(file)
 
 
-def _read(path: Path) -> bytes:
+def _read_bundle(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -363,5 +362,5 @@ def _now() -> datetime:
 
 
 def _new_id() -> DialogId:
-    # In the order of time: the names under which an update keeps old images hold it, and the newest is to be found.
+    # Sortable by time: the kept tags of an update contain it, and the newest of them must be found.
     return DialogId(f"{int(time() * 1000):011x}{token_hex(4)}")

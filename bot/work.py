@@ -17,7 +17,7 @@ from commands.recipe.labels import JOB
 from commands.sources import Sources
 
 DISK_SECONDS = 60.0
-"""Time limit of the daemon to count the bytes of its images, which is slow on a host with many."""
+"""The time limit for the daemon to count the bytes of its images, which is slow on a host with many images."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Every kind of action: what may be asked, answered, proposed and reached, and who does it; a new kind adds rows.
+"""The kinds of action: their requests, answers, proposals and ends, and the functions for them; a new kind adds rows.
 
-The type checker holds the rows together: a request without an answer, or a proposal without an end, is an error.
+The type checker requires every row: a request without an answer, or a proposal without an end, is an error.
 """
 
 from collections.abc import Callable
@@ -47,25 +47,25 @@ from commands.model.requests import (
 from commands.sources import Sources
 
 Request = CreateImage | UpdateImages | ListImages | LookAtImage | RollBackImage | UndoUpdate | RemoveImage
-"""What a person asks for. `kind` tells the classes apart where a request is stored."""
+"""A person's request. `kind` distinguishes the classes of stored requests."""
 
 Proposal = Creation | Update | RollBack | Removal
-"""What would be done, exactly. A person confirms it, then `carry_out` does it."""
+"""An exact proposal. A person confirms it, then `carry_out` carries it out."""
 
 Shown = NothingToDo | Card | Refusal
 """An answer that ends its dialog."""
 
 Answer = Proposal | Shown | Listing
-"""What a request is answered with."""
+"""The answer to a request."""
 
 End = ImageCreated | ImageReused | ImagesUpdated | TagsRolledBack | ImageRemoved
-"""What a confirmed proposal has led to, if not to a `Problem`: each kind with its own outcome."""
+"""The end of a confirmed proposal that raised no `Problem`: each kind has its own outcome."""
 
 
 def answer(request: Request, sources: Sources, report: Callable[[str], None]) -> Answer:
-    """Look the facts up and propose, refuse, or show what was asked for; raises `Problem`.
+    """Look up the facts, then propose, refuse, or show the requested facts; raise `Problem`.
 
-    `report` is told what is being done, in a few words.
+    Call `report` with each thing being done, in a few words.
     """
     match request:
         case CreateImage():
@@ -85,7 +85,7 @@ def answer(request: Request, sources: Sources, report: Callable[[str], None]) ->
 
 
 def line_of(request: Request) -> str:
-    """Write a request as a line: of a command as people type it, of a button by the button's name."""
+    """Return a request as a line: the typed line of a command, or the name and arguments of a button."""
     match request:
         case CreateImage():
             return docker_image_create.line_of(request)
@@ -110,14 +110,14 @@ def carry_out(
     emit: Callable[[Event], None],
     cancellation: Cancellation,
 ) -> End | ImageUndecided:
-    """Do what was proposed; may be called again for the same job, and then continues.
+    """Carry out a proposal; a second call for the same job continues.
 
-    Raises `ReviewVoid` if the facts changed since the review, `BuildStopped` if it was cancelled without a result,
+    Raise `ReviewVoid` if the facts changed since the review, `BuildStopped` if cancelled without a result,
     or another `Problem`.
     """
     match proposal:
         case Creation():
-            return _created(proposal, create(proposal, job_context, dependencies, emit, cancellation))
+            return _creation_end(proposal, create(proposal, job_context, dependencies, emit, cancellation))
         case Update():
             return ImagesUpdated(proposal, update(proposal, job_context, dependencies, emit, cancellation))
         case RollBack():
@@ -129,11 +129,11 @@ def carry_out(
 
 
 def keep(undecided: ImageUndecided, engine: Engine) -> ImageCreated:
-    """Name an image although some of its modules do not import; raises `Problem`."""
+    """Tag an image although some of its modules do not import; raise `Problem`."""
     return ImageCreated(undecided.proposal, keep_undecided(undecided.proposal, undecided.outcome, engine))
 
 
-def _created(proposal: Creation, outcome: Created | Undecided) -> ImageCreated | ImageUndecided:
+def _creation_end(proposal: Creation, outcome: Created | Undecided) -> ImageCreated | ImageUndecided:
     match outcome:
         case Created():
             return ImageCreated(proposal, outcome)

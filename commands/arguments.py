@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TypeVar
 
 from commands.errors import ArgumentError
-from commands.text import code_spans, quoted
+from commands.text import code_spans, quote
 from commands.typed_text import QUOTES, Mistake, plain_text
 
 MOST_ATTEMPTS = 25
@@ -128,7 +128,7 @@ def read(text: str, grammar: Grammar) -> dict[str, str]:
     items = _items(plain_text(text), grammar)
     if items and not grammar.arguments:
         raise Mistake(
-            f"{quoted(_render_item(items[0]))} is not needed: `{grammar.command}` takes no arguments",
+            f"{quote(_render_item(items[0]))} is not needed: `{grammar.command}` takes no arguments",
             advice="Leave it out.",
             candidates=("",),
         )
@@ -137,7 +137,7 @@ def read(text: str, grammar: Grammar) -> dict[str, str]:
     return {item.name: item.value for item in items if item.name is not None}
 
 
-def made(make: Callable[[], Request]) -> Request:
+def make_or_refuse(make: Callable[[], Request]) -> Request:
     """Make a request of what a button names; raises `ArgumentError` for a `Mistake`."""
     try:
         return make()
@@ -220,14 +220,14 @@ def _check(items: list[_Item], place: int, grammar: Grammar) -> None:
     if inner := re.match(rf"({'|'.join(map(re.escape, grammar.names))})\s*=(?!=)\s*", item.value, re.IGNORECASE):
         meant = replace(item, value=item.value[inner.end() :])
         raise Mistake(
-            f"{quoted(item.value)} in `{item.name}` contains another argument",
+            f"{quote(item.value)} in `{item.name}` contains another argument",
             advice="Give each argument once, after a space.",
             candidates=(_replace_item(items, place, *([meant] if meant.value else [])),),
         )
     if braces := _BRACES.search(item.value):
         rest = _tidy(_BRACED.sub("", item.value))
         raise Mistake(
-            f"{quoted(braces[0])} in `{item.name}` is a placeholder",
+            f"{quote(braces[0])} in `{item.name}` is a placeholder",
             advice=f"Replace it with your value for `{item.name}`.",
             candidates=(_replace_item(items, place, *([replace(item, value=rest)] if rest else [])),),
         )
@@ -260,8 +260,8 @@ def _stray(items: list[_Item], place: int, grammar: Grammar) -> Mistake:
         named = () if any(item.name == first for item in items) else (_replace_item(items, place, _Item(first, word)),)
         candidates = (*_append_to_list(items, place, grammar), *named, _replace_item(items, place))
     return Mistake(
-        f"I don't know what {quoted(word)} belongs to",
-        advice=f"Write {quoted(form)}. Known arguments: {code_spans(grammar.names)}.{commas}",
+        f"I don't know what {quote(word)} belongs to",
+        advice=f"Write {quote(form)}. Known arguments: {code_spans(grammar.names)}.{commas}",
         candidates=candidates,
     )
 
@@ -274,7 +274,7 @@ def _unknown_argument(items: list[_Item], place: int, grammar: Grammar) -> Mista
     version = _append_to_list(items, place, grammar) if item.value[:1].isdigit() else ()
     meant = f"Did you mean `{nearest[0]}`? " if nearest else ""
     return Mistake(
-        f"{quoted(item.name or '')} is not an argument of `{grammar.command}`",
+        f"{quote(item.name or '')} is not an argument of `{grammar.command}`",
         advice=f"{meant}Known arguments: {code_spans(grammar.names)}.",
         candidates=(*renamed, *version, _replace_item(items, place)),
     )
@@ -290,7 +290,7 @@ def _duplicate_argument(items: list[_Item], place: int, grammar: Grammar) -> Mis
         both = replace(item, value=f"{items[earlier].value},{item.value}".strip(","))
         candidates = (_replace_item(items[:place] + items[place + 1 :], earlier, both),)
     return Mistake(
-        f"`{item.name}` is given twice: {quoted(items[earlier].value)} and {quoted(item.value)}",
+        f"`{item.name}` is given twice: {quote(items[earlier].value)} and {quote(item.value)}",
         advice="Give it once.",
         candidates=candidates,
     )

@@ -1,7 +1,7 @@
-"""What commands answer with: proposals to confirm, refusals, and what is only shown; and what a confirmed job ends in.
+"""The answers of commands: proposals to confirm, refusals, and things to look at; and the ends of confirmed jobs.
 
 A proposal's `needs_slot` says whether its job waits for a build slot. An answer's `is_news` says whether its requester
-is called for it. `commands.actions` lists the kinds.
+is notified of it. `commands.actions` lists the kinds.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from commands.model.requests import CreateImage, Query
 
 
 class Severity(StrEnum):
-    """How much a finding weighs."""
+    """The severity of a finding."""
 
     NOTE = "note"
     WARNING = "warning"
@@ -26,7 +26,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a rule noticed: plain text, back-ticks for what was typed."""
+    """One thing that a rule noticed: plain text, with typed text in back-ticks."""
 
     rule: str
     severity: Severity
@@ -38,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ExistingImage:
-    """An image on the daemon that was made to the same specification. `reference` is a full `name:tag`."""
+    """An image on the daemon with the same specification. `reference` is a full `name:tag`."""
 
     reference: str
     image: LocalImage
@@ -46,9 +46,9 @@ class ExistingImage:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """What would be built, exactly.
+    """The exact image that would be built.
 
-    `dockerfile` is what will be built, word for word; `steps` are the titles of its instructions, FROM first.
+    `dockerfile` is the exact text of the Dockerfile; `steps` are the titles of its instructions, FROM first.
     """
 
     needs_slot: ClassVar[bool] = True
@@ -65,9 +65,9 @@ class Creation:
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """Who else uses an image: names of containers, and of images that are built on it.
+    """The users of an image: names of containers, and of images that are built on it.
 
-    `more_images` says that there may be further ones: not every image of the host was looked at.
+    `more_images` says that there may be more: not every image of the host was read.
     """
 
     running: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Fetch `source` by its digest, then move the name to it. `source` is the name's own repository, or a mirror's."""
+    """Pull `source` by its digest, then move the tag to it. `source` is the tag's own repository, or a mirror's."""
 
     source: Reference
     digest: Digest
@@ -87,7 +87,7 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """Build anew from what was once asked for. `changes` say in plain words what differs from the present image."""
+    """Rebuild from the original request. `changes` says in plain words what differs from the present image."""
 
     creation: Creation
     changes: tuple[str, ...]
@@ -96,7 +96,7 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """There is nothing newer; `reason` says how that is known."""
+    """Keep the image, since there is no newer one; `reason` says how that is known."""
 
     reason: str
     kind: Literal["keep"] = "keep"
@@ -104,7 +104,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class NoSource:
-    """There is nothing to update it from, and why."""
+    """The image has no update source; `reason` says why."""
 
     reason: str
     kind: Literal["no source"] = "no source"
@@ -112,7 +112,7 @@ class NoSource:
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """It could not be found out whether there is a newer one."""
+    """The bot could not check whether there is a newer image."""
 
     reason: str
     hint: str
@@ -120,7 +120,7 @@ class Unchecked:
 
 
 Plan = Pull | Rebuild | Keep | NoSource | Unchecked
-"""What an update would do with one image. `kind` tells the classes apart where a plan is stored."""
+"""The plan of an update for one image. `kind` distinguishes the classes of stored plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +135,13 @@ class Candidate:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the update would do something."""
+        """Whether the update would change the image."""
         return isinstance(self.plan, Pull | Rebuild)
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Which images would be brought up to date, and how; at least one of them would change."""
+    """The images of an update, each with its plan; at least one would change."""
 
     needs_slot: ClassVar[bool] = True
     title: str
@@ -150,13 +150,13 @@ class Update:
 
     @property
     def changing(self) -> tuple[Candidate, ...]:
-        """Those that something would be done with."""
+        """The images that would change."""
         return tuple(image for image in self.images if image.is_changed)
 
 
 @dataclass(frozen=True, slots=True)
 class NothingToDo:
-    """An update was asked for, and nothing is to be done: every image with the reason."""
+    """The answer that an update would change nothing: every image with the reason."""
 
     is_news: ClassVar[bool] = True
     title: str
@@ -169,9 +169,9 @@ class NothingToDo:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A name that would go back: from the `present` image (None: it is gone) to an earlier one.
+    """A tag that would move back: from the `present` image (None: it is gone) to an earlier one.
 
-    `earlier_tag` is the full name by which the earlier one was kept.
+    `earlier_tag` is the full kept tag of the earlier image.
     """
 
     name: str
@@ -183,9 +183,9 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """Which names would go back to which images. `others` are further earlier images to choose from."""
+    """The tags that would move back, each with its image. `others` are further earlier images to choose from."""
 
-    # Done in a moment: it need not wait behind builds.
+    # It takes only a moment, so it does not wait for a build slot.
     needs_slot: ClassVar[bool] = False
     title: str
     moves: tuple[Move, ...]
@@ -195,9 +195,9 @@ class RollBack:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """An image that would be removed, with all its names."""
+    """An image that would be removed, with all its tags."""
 
-    # Done in a moment: it need not wait behind builds.
+    # It takes only a moment, so it does not wait for a build slot.
     needs_slot: ClassVar[bool] = False
     title: str
     image: Mark
@@ -210,7 +210,7 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One name of one image; `repository` and `tag` are None where the image has none."""
+    """One name of one image; `repository` and `tag` are None if the image has none."""
 
     image: ImageId
     repository: str | None
@@ -221,7 +221,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What to ask for it by: its name, or the short ID where it has none."""
+        """The name to type for the image, or its short ID if it has no name."""
         if self.repository is None or self.tag is None:
             return self.image.removeprefix("sha256:")[:12]
         return f"{self.repository}:{self.tag}"
@@ -229,9 +229,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of the list. `images` and `names` count all on the host, `matching` the rows that the query finds.
+    """One page of the list. `images` and `names` count all on the host, `matching` the rows that match the query.
 
-    `disk` is what all images take together, in bytes; None until it is known, and `disk_note` says why it is not.
+    `disk` is the total size of all images in bytes; None until it is known, and `disk_note` says why it is unknown.
     """
 
     query: Query
@@ -247,22 +247,22 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the labels of an image that the bot made tell of it."""
+    """The origin of an image that the bot made, as its labels say."""
 
     requester: str | None
     channel: str | None
     at: datetime | None
     job: str
     line: str | None
-    """The command that would ask for it again."""
+    """The command that requests the same image again."""
     base: str | None
     request: CreateImage | None = None
-    """What that command asks for."""
+    """The request of that command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All there is to know of one image."""
+    """The card of one image."""
 
     is_news: ClassVar[bool] = False
     name: str
@@ -278,7 +278,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing is offered. It holds no specification, so it cannot be run."""
+    """The reason why nothing is offered. It holds no specification, so it cannot be carried out."""
 
     is_news: ClassVar[bool] = True
     title: str
@@ -301,7 +301,7 @@ class ImageCreated:
 
 @dataclass(frozen=True, slots=True)
 class ImageUndecided:
-    """Everything is installed but some modules do not import: a person keeps or discards the image. This is no end."""
+    """Everything is installed but some modules do not import: a person keeps or discards the image. Not an end."""
 
     proposal: Creation
     outcome: Undecided
@@ -309,7 +309,7 @@ class ImageUndecided:
 
 @dataclass(frozen=True, slots=True)
 class ImageReused:
-    """Nothing was built: the image that exists already is taken."""
+    """Nothing was built: the existing image is reused."""
 
     proposal: Creation
     outcome: ExistingImage
@@ -318,7 +318,7 @@ class ImageReused:
 
 @dataclass(frozen=True, slots=True)
 class ImagesUpdated:
-    """The update is over, as each image's result says."""
+    """The update is over; each image has a result."""
 
     proposal: Update
     outcome: Updated
@@ -327,7 +327,7 @@ class ImagesUpdated:
 
 @dataclass(frozen=True, slots=True)
 class TagsRolledBack:
-    """The roll back is over, as each name's result says."""
+    """The roll back is over; each tag has a result."""
 
     proposal: RollBack
     outcome: RolledBack
@@ -336,7 +336,7 @@ class TagsRolledBack:
 
 @dataclass(frozen=True, slots=True)
 class ImageRemoved:
-    """The image is gone."""
+    """The image was removed."""
 
     proposal: Removal
     outcome: Removed

@@ -1,4 +1,4 @@
-"""`/docker_image_create`: what may be asked for, and what is proposed."""
+"""`/docker_image_create`: its grammar, and its answer."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import CreateImage, parse_dependencies, parse_packages
 from commands.proposing import REQUEST_FAULTS, propose
 from commands.sources import Sources
-from commands.text import quoted
+from commands.text import quote
 from commands.typed_text import FormError, Mistake, refuse_too_long
 
 GRAMMAR = Grammar(
@@ -32,7 +32,7 @@ Value = TypeVar("Value")
 
 
 def parse(text: str) -> CreateImage:
-    """Read what was typed behind the command; raises `ArgumentError` with a corrected line where one can be made."""
+    """Parse the arguments of the command; raise `ArgumentError`, with a corrected line if possible."""
     return request(text, GRAMMAR, _create_image)
 
 
@@ -53,7 +53,7 @@ def _value(arguments: Mapping[str, str], name: str, parse_value: Callable[[str],
     except Malformed as error:
         candidates = [render({**arguments, name: error.correction})] if error.correction else []
         if name in {"name", "base"}:
-            # Without a base the default is taken; without a name one is made of the first package.
+            # The default base is used without a base; the name is made from the first package without a name.
             candidates.append(render(_without(arguments, name)))
         raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
 
@@ -75,7 +75,7 @@ def _repository(text: str) -> str:
     if reference.tag is not None or reference.digest is not None:
         kind = "tag" if reference.digest is None else "digest"
         raise Malformed(
-            f"Leave off the {kind} {quoted(text.removeprefix(reference.repository))}: the bot assigns tags",
+            f"Leave off the {kind} {quote(text.removeprefix(reference.repository))}: the bot assigns tags",
             advice="Give the name alone.",
             correction=reference.repository,
         )
@@ -120,10 +120,10 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def read_form(fields: Mapping[str, str]) -> CreateImage:
-    """Read the fields of a form; raises `FormError` with every fault that there is."""
+    """Parse the fields of a form; raise `FormError` with all faults."""
     values, faults = dict[str, Any](), dict[str, str]()
     for name, parse_value in _PARSERS.items():
-        # Without the spaces behind commas, which would count for the line's limit.
+        # Without the spaces after commas, which would count towards the line's limit.
         tight = ",".join(part.strip() for part in fields.get(name, "").split(","))
         try:
             values[name] = parse_value(read_field(name, tight, GRAMMAR))
@@ -135,14 +135,14 @@ def read_form(fields: Mapping[str, str]) -> CreateImage:
     try:
         refuse_too_long(arguments_of(wanted))
     except Mistake as mistake:
-        # What is right in every field can only be too long as a whole.
+        # If every field is valid, only the total length can be wrong.
         longest = max(fields, key=lambda name: len(fields[name]))
         raise FormError({longest: f"{mistake.message}. {mistake.advice}"}) from None
     return wanted
 
 
 def fields_of(spec: ImageSpec) -> dict[str, str]:
-    """Write a specification as the fields of a form."""
+    """Return a specification as the fields of a form."""
     return {
         "name": spec.name,
         "dependencies": ", ".join(map(str, spec.requirements)),
@@ -152,7 +152,7 @@ def fields_of(spec: ImageSpec) -> dict[str, str]:
 
 
 def line_of(wanted: CreateImage) -> str:
-    """Write a request as the line that somebody could have typed."""
+    """Return a request as a line to type."""
     return f"{GRAMMAR.command} {arguments_of(wanted)}"
 
 
@@ -160,9 +160,9 @@ def line_of(wanted: CreateImage) -> str:
 
 
 def answer(request: CreateImage, sources: Sources, report: Callable[[str], None]) -> Creation | Refusal:
-    """Look the facts up and propose exactly one image, or refuse.
+    """Look up the facts, then propose exactly one image, or refuse.
 
-    `report` is told what is being done, in a few words. Raises `Problem` where daemon or index fail.
+    Call `report` with each thing being done, in a few words. Raise `Problem` if the daemon or the index fails.
     """
     try:
         return propose(request, sources, report)

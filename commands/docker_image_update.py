@@ -1,9 +1,9 @@
-"""`/docker_image_update`: what may be asked for, and what is proposed."""
+"""`/docker_image_update`: its grammar, and its answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from commands.arguments import Argument, Grammar, made, read_field, render, request
+from commands.arguments import Argument, Grammar, make_or_refuse, read_field, render, request
 from commands.available_updates.search import Checked, check_all, check_one
 from commands.command import Finding, NothingToDo, Refusal, Unchecked, Update
 from commands.errors import ArgumentError, EngineUnavailable, Problem
@@ -21,7 +21,7 @@ from commands.model.images import ImageId
 from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.model.requests import UpdateImages, Wanted
 from commands.sources import Sources
-from commands.text import quoted
+from commands.text import quote
 from commands.typed_text import FormError, Mistake
 
 GRAMMAR = Grammar(
@@ -37,9 +37,9 @@ _EVERYTHING = frozenset({"all", "*"})
 
 
 def parse(text: str) -> UpdateImages:
-    """Read what was typed behind the command; raises `ArgumentError` with a corrected line where one can be made."""
+    """Parse the arguments of the command; raise `ArgumentError`, with a corrected line if possible."""
     if _means_all(text):
-        message = f"I don't know what {quoted(text.strip())} belongs to"
+        message = f"I don't know what {quote(text.strip())} belongs to"
         raise ArgumentError(message, hint="To update every image, paste this:", details=(_line(ALL),))
     return request(text, GRAMMAR, _update_images)
 
@@ -49,7 +49,7 @@ def _means_all(text: str) -> bool:
 
 
 def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
-    image, everything = arguments.get("image", ""), _everything(arguments)
+    image, everything = arguments.get("image", ""), _means_everything(arguments)
     if image and everything:
         raise Mistake(
             "`image` and `all=true` are both given",
@@ -57,7 +57,7 @@ def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
             candidates=(render({"image": image}),),
         )
     if image:
-        return UpdateImages(_wanted(image))
+        return UpdateImages(_parse_image(image))
     if everything:
         return UpdateImages(None)
     if arguments.get("all"):
@@ -71,20 +71,20 @@ def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
     )
 
 
-def _everything(arguments: Mapping[str, str]) -> bool:
+def _means_everything(arguments: Mapping[str, str]) -> bool:
     value = arguments.get("all", "")
     if value.lower() in _YES:
         return True
     if not value or value.lower() in _NO:
         return False
     raise Mistake(
-        f"{quoted(value)} is not a value for `all`",
+        f"{quote(value)} is not a value for `all`",
         advice="Use `true` or `false`.",
         candidates=(render({**arguments, **ALL}),),
     )
 
 
-def _wanted(text: str) -> Wanted:
+def _parse_image(text: str) -> Wanted:
     try:
         wanted = parse_wanted(text)
         if isinstance(wanted, Reference):
@@ -96,7 +96,7 @@ def _wanted(text: str) -> Wanted:
         raise Mistake(error.message, advice=error.advice, candidates=candidates) from None
     if isinstance(wanted, Reference) and wanted.digest is not None:
         raise Mistake(
-            f"{quoted(text)} is pinned by its digest, so it has no updates",
+            f"{quote(text)} is pinned by its digest, so it has no updates",
             advice="Give the name with its tag.",
             candidates=(render({"image": str(replace(wanted, digest=None))}),),
         )
@@ -107,7 +107,7 @@ def _wanted(text: str) -> Wanted:
 
 
 def read_form(fields: Mapping[str, str]) -> UpdateImages:
-    """Read the fields of a form; raises `FormError` with every fault that there is."""
+    """Parse the fields of a form; raise `FormError` with all faults."""
     filled = {name: value for name in GRAMMAR.names if (value := fields.get(name, "").strip())}
     arguments, faults = dict[str, str](), dict[str, str]()
     for name, value in filled.items():
@@ -120,41 +120,41 @@ def read_form(fields: Mapping[str, str]) -> UpdateImages:
     try:
         return _update_images(arguments)
     except Mistake as mistake:
-        # What is right in every field can only contradict each other.
+        # If every field is valid, they can only contradict each other.
         raise FormError({"image": f"{mistake.message}. {mistake.advice}"}) from None
 
 
 def _field(name: str, value: str) -> str:
     if name == "image":
-        _wanted(value)
+        _parse_image(value)
     else:
-        _everything({name: value})
+        _means_everything({name: value})
     return value
 
 
 def line_of(wanted: UpdateImages) -> str:
-    """Write a request as the line that somebody could have typed."""
+    """Return a request as a line to type."""
     return _line(ALL if wanted.image is None else {"image": typed(wanted.image)})
 
 
 def request_for(name: str) -> UpdateImages:
-    """Ask for one image, by a name or ID of the host; raises `ArgumentError`."""
-    return made(lambda: UpdateImages(_wanted(name)))
+    """Return the request for one image, by a name or ID of the host; raise `ArgumentError`."""
+    return make_or_refuse(lambda: UpdateImages(_parse_image(name)))
 
 
 # ── What it comes to ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def answer(request: UpdateImages, sources: Sources, report: Callable[[str], None]) -> Update | NothingToDo | Refusal:
-    """Find out what is newer, and propose it; a request for one image that cannot be checked is refused.
+    """Check for newer images and propose an update; refuse a request for one image that cannot be checked.
 
-    `report` is told what is being done, in a few words. Raises `Problem` where the daemon fails.
+    Call `report` with each thing being done, in a few words. Raise `Problem` if the daemon fails.
     """
     listing = sources.engine.listing()
     if request.image is None:
         subjects = subjects_of(listing)
         checked = check_all(subjects.names, holders_of(listing), sources, report)
-        return _answered(checked, nameless_finding(subjects.nameless))
+        return _update_or_nothing(checked, nameless_finding(subjects.nameless))
     found = meant(request.image, listing, line=lambda name: _line({"image": name}))
     if isinstance(found, Refusal):
         return _offer_all(found) if str(request.image) in _EVERYTHING else found
@@ -173,17 +173,17 @@ def _answer_one(
     except EngineUnavailable:
         raise
     except Problem as problem:
-        title = f"{quoted(subject.name)} could not be checked"
+        title = f"{quote(subject.name)} could not be checked"
         return Refusal(title, problem.message, problem.hint, problem.details)
     match checked.candidates[0].plan:
-        # It was checked, but its registry allows no more pulls.
+        # The image was checked, but its registry allows no more pulls.
         case Unchecked(reason, hint):
-            return Refusal(f"{quoted(subject.name)} cannot be updated now", reason, hint)
+            return Refusal(f"{quote(subject.name)} cannot be updated now", reason, hint)
         case _:
-            return _answered(checked, ())
+            return _update_or_nothing(checked, ())
 
 
-def _answered(checked: Checked, findings: tuple[Finding, ...]) -> Update | NothingToDo:
+def _update_or_nothing(checked: Checked, findings: tuple[Finding, ...]) -> Update | NothingToDo:
     images = checked.candidates
     all_findings = (*running_finding(images), *checked.findings, *findings)
     if any(image.is_changed for image in images):

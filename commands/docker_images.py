@@ -1,4 +1,4 @@
-"""`/docker_images`: what is on the host, a page at a time."""
+"""`/docker_images`: the images of the host, in pages."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,42 +13,42 @@ from commands.model.images import ImageId, ListedImage
 from commands.model.references import DaemonName
 from commands.model.requests import ListImages, Query
 from commands.sources import Sources
-from commands.text import quoted
+from commands.text import quote
 from commands.typed_text import HELP
 
 GRAMMAR = Grammar(command="/docker_images")
 
 ROWS = 25
-"""Rows of one page; what fits into one message of Slack with room to spare."""
+"""The rows of one page, which fit into one Slack message with a margin."""
 
 NONE = "<none>"
-"""Docker's word for a repository or tag that is not there."""
+"""Docker's word for a missing repository or tag."""
 
 
 def parse(text: str) -> ListImages:
-    """Read what was typed behind the command; whatever that is, the list is shown."""
+    """Parse the arguments of the command; the list is shown for any arguments."""
     given = text.strip()
     if not given or given.lower() in HELP:
         return ListImages()
-    left_out = f"`{GRAMMAR.command}` takes no arguments: {quoted(given)} was ignored."
+    left_out = f"`{GRAMMAR.command}` takes no arguments: {quote(given)} was ignored."
     return ListImages(hint=f"{left_out} Filter… narrows the list.")
 
 
 def answer(request: ListImages, sources: Sources, report: Callable[[str], None]) -> Listing:
-    """Show the list; raises `EngineUnavailable`."""
+    """Return the first page of the list; raise `EngineUnavailable`."""
     report("Listing the images")
     return page_of(sources.engine.listing(), request.query, request.hint)
 
 
 def turn(query: Query, sources: Sources) -> Listing:
-    """Show another part of the list, as it is now; raises `EngineUnavailable`."""
+    """Return another part of the present list; raise `EngineUnavailable`."""
     return page_of(sources.engine.listing(), query)
 
 
 def page_of(images: Sequence[ListedImage], query: Query, hint: str = "") -> Listing:
-    """Choose the rows that a query means: the newest image first, the names of one image together.
+    """Return the rows that match a query: the newest image first, the names of one image together.
 
-    A page that is not there any more becomes the last one.
+    A page that no longer exists becomes the last one.
     """
     holders = holders_of(images)
     named = [each for image in sorted(images, key=_order) for each in _names(image)]
@@ -67,7 +67,7 @@ def page_of(images: Sequence[ListedImage], query: Query, hint: str = "") -> List
 
 
 class _NamedImage(NamedTuple):
-    """One name of one image. There are thousands of them, and these are made several times faster than a `Row`."""
+    """One name of one image. There may be thousands, and creating these is several times faster than a `Row`."""
 
     image: ListedImage
     repository: str | None
@@ -75,12 +75,12 @@ class _NamedImage(NamedTuple):
 
 
 def _order(image: ListedImage) -> tuple[float, str, ImageId]:
-    # Reproducible builds all have one time: then the name decides, not the daemon, which lists them as it likes.
+    # Reproducible builds have the same time: then the name decides, since the daemon's order is arbitrary.
     return -image.created.timestamp(), min(image.repo_tags, default=""), image.id
 
 
 def _names(image: ListedImage) -> Iterator[_NamedImage]:
-    """Give what `docker images` prints a line for: every tag, and every repository that knows it by digest alone."""
+    """Yield the lines of `docker images`: every tag, and every repository with only a digest."""
     tagged = sorted(map(_split, image.repo_tags), key=_order_of_names)
     by_digest = {name.rpartition("@")[0] or None for name in image.repo_digests} - {each for each, _ in tagged}
     untagged = [(repository, None) for repository in sorted(filter(None, by_digest))]
@@ -111,7 +111,7 @@ def _is_meant(each: _NamedImage, query: Query, holders: Mapping[str, ImageId]) -
 
 
 def _is_in_id(word: str, digits: str) -> bool:
-    # Anywhere only in the part that is shown: `be` is somewhere in the 64 digits of every fifth image.
+    # Anywhere only in the shown digits: every fifth image has `be` somewhere in its 64 digits.
     return word in digits[:12] or digits.startswith(word.removeprefix("sha256:"))
 
 

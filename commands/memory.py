@@ -1,4 +1,4 @@
-"""Remembers answers for many threads within a size and a time: the only place that does."""
+"""A cache of answers that threads share, limited in size and time: the only cache of this kind."""
 
 import time
 from collections.abc import Callable, Hashable, MutableMapping
@@ -12,9 +12,9 @@ Value = TypeVar("Value")
 
 
 class Memory(Generic[Key, Value]):
-    """Keeps the `size` answers that were used last, each for `seconds`, or without a time limit.
+    """Keeps the `size` most recently used answers, each for `seconds`, or without a time limit.
 
-    An answer is remembered only if it `is_lasting`. Used by many threads at once.
+    Keeps only answers for which `is_lasting` is true. Safe for many threads.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class Memory(Generic[Key, Value]):
         self._changed = Condition()
 
     def get_or_make(self, key: Key, make: Callable[[], Value]) -> Value:
-        """Return the remembered answer, or make it: one thread per key at a time, while others of that key wait.
+        """Return the cached answer, or make it: one thread per key at a time, while other threads with that key wait.
 
-        What `make` raises is not remembered, and the waiting threads make the answer themselves. `make` must not ask
-        for the same key.
+        An exception of `make` is not cached, and a waiting thread then makes the answer. `make` must not request the
+        same key.
         """
         with self._changed:
             self._changed.wait_for(lambda: key not in self._making)
-            # Not `in` and then a look: the answer may expire between the two.
-            for known in self._remembered(key):
+            # One lookup, not `in` first: the answer may expire between the two.
+            for known in self._known_values(key):
                 return known
             self._making.add(key)
         try:
@@ -53,7 +53,7 @@ class Memory(Generic[Key, Value]):
                 self._making.remove(key)
                 self._changed.notify_all()
 
-    def _remembered(self, key: Key) -> tuple[Value, ...]:
+    def _known_values(self, key: Key) -> tuple[Value, ...]:
         try:
             return (self._known[key],)
         except KeyError:

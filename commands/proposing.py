@@ -19,7 +19,7 @@ from commands.model.requests import CreateImage
 from commands.recipe.base import made_by, refuse_default_made_here
 from commands.recipe.labels import JOB, REF_NAME, SPEC, TITLE, spec_hash
 from commands.sources import Sources
-from commands.text import counted, quoted
+from commands.text import count_of, quote
 
 REQUEST_FAULTS = (
     ImageNotFound,
@@ -63,8 +63,8 @@ def _refuse_reserved(request: CreateImage, sources: Sources) -> None:
         raise NameReserved(f"{error.message}.", hint=error.advice) from None
     if name.is_same_repository(default):
         raise NameReserved(
-            f"{quoted(request.name)} is the name of the default base, on which everybody builds.",
-            hint=f"Give the new image another name, for example {quoted(f'{request.name}-own')}.",
+            f"{quote(request.name)} is the name of the default base, on which everybody builds.",
+            hint=f"Give the new image another name, for example {quote(f'{request.name}-own')}.",
         )
 
 
@@ -82,7 +82,7 @@ def _specify(
         )
     locked: tuple[LockedPackage, ...] = ()
     if request.dependencies:
-        report(f"Resolving {counted(len(request.dependencies), 'Python package')}")
+        report(f"Resolving {count_of(len(request.dependencies), 'Python package')}")
         locked = sources.resolver.resolve(request.dependencies, base, labels=sources.labels)
     return ImageSpec(
         name=request.name,
@@ -124,7 +124,7 @@ def _findings(spec: ImageSpec) -> tuple[Finding, ...]:
 def _made_here(base: BaseImage, maker: Maker) -> tuple[Finding, ...]:
     # The name may be that of a registry's image.
     message = (
-        f"The base {quoted(str(base.reference))} is an image that the bot made, or stands on one: made{made_by(maker)}."
+        f"The base {quote(str(base.reference))} is an image that the bot made, or stands on one: made{made_by(maker)}."
     )
     return (Finding("base-made-here", Severity.WARNING, message),)
 

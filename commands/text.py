@@ -1,4 +1,4 @@
-"""Text for readers: the only place that says which characters they see, and that quotes, counts and lists words."""
+"""Text for readers: the only place that decides which characters are visible, and that quotes and lists words."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 LONGEST_QUOTE: Final = 60
-"""Characters of somebody's text that a message repeats."""
+"""The most characters of a typed text that a message repeats."""
 
 _TERMINAL_SEQUENCE: Final = re.compile(
     r"""
@@ -19,25 +19,25 @@ _TERMINAL_SEQUENCE: Final = re.compile(
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories that reorder, hide or break: controls, bidi and zero-width marks, surrogates, separators."""
 
-# Unicode's Default_Ignorable_Code_Point outside of those categories, but for the two selectors that emoji need.
+# Unicode's Default_Ignorable_Code_Point outside these categories, except the two selectors that emoji need.
 _IGNORABLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0d\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
 _REMEMBERED: Final = 2_000
-"""Characters of which it is remembered whether a reader sees them."""
+"""For how many characters the table stores whether they are visible."""
 
 
 def is_hidden(char: str) -> bool:
-    """Tell whether this character shows nothing itself, or changes what others show."""
+    """Return whether this character is invisible, or changes how others appear."""
     return unicodedata.category(char) in _INVISIBLE or _IGNORABLE.match(char) is not None
 
 
 class _Kept(dict[int, int | None]):
-    """What becomes of each character: it stays, or goes (None). Worked out when it is first met."""
+    """The translation of each character: unchanged, or None if removed. Computed at its first use."""
 
     def __missing__(self, code: int) -> int | None:
         kept = None if is_hidden(chr(code)) else code
-        # Only so many are kept: a text could hold every character there is.
+        # The table is limited: a text could contain every character.
         if len(self) < _REMEMBERED:
             self[code] = kept
         return kept
@@ -47,67 +47,67 @@ _KEPT: Final = _Kept({ord("\n"): ord("\n"), ord("\t"): ord("\t")})
 
 
 def without_terminal_sequences(text: str) -> str:
-    """Leave out colours, cursor movements, titles and every other command to a terminal."""
+    """Return the text without colours, cursor movements, titles and other commands to a terminal."""
     return _TERMINAL_SEQUENCE.sub("", text)
 
 
 def without_hidden(text: str) -> str:
-    """Leave out what hides, reorders or commands; line ends and tabs stay."""
+    """Return the text without characters that hide, reorder or command; line ends and tabs stay."""
     return text if text.isascii() and text.isprintable() else text.translate(_KEPT)
 
 
-def spelled_out(text: str, *, keep: str = "") -> str:
-    r"""Write `\u202e` in place of the character itself, so that a reader sees that it was there."""
+def spell_out(text: str, *, keep: str = "") -> str:
+    r"""Return the text with hidden characters spelled out, for example as `\u202e`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if char in keep or _speaks_for_itself(char) else _name(char) for char in text)
 
 
 def without_controls(text: str) -> str:
-    """Keep what a program wrote to a terminal as lines of printable characters."""
+    """Return a program's terminal output as lines of printable characters."""
     return printable(without_terminal_sequences(text.replace("\t", " ")), keep="\n")
 
 
 def printable(text: str, *, instead: str = "", keep: str = "") -> str:
-    """Put `instead` in the place of each character that is not printable, except those to `keep`."""
+    """Return the text with `instead` for each character that is not printable and not in `keep`."""
     return "".join(char if char.isprintable() or char in keep else instead for char in text)
 
 
 def one_line(text: str) -> str:
-    """Put text on one line of printable characters with single spaces."""
+    """Return the text as one line of printable characters with single spaces."""
     return " ".join(printable(text, instead=" ").split())
 
 
-def quoted(part: str) -> str:
-    """Put something typed between back-ticks: shortened, on one line, without back-ticks or invisible characters."""
+def quote(part: str) -> str:
+    """Return typed text in back-ticks: shortened, on one line, without back-ticks or invisible characters."""
     seen = "".join(char if char.isprintable() else _name(char) for char in part.replace("`", "'"))
     short = seen if len(seen) <= LONGEST_QUOTE else f"{seen[: LONGEST_QUOTE - 1]}…"
     return f"`{short}`"
 
 
 def code_spans(names: Sequence[str]) -> str:
-    """List names, each between back-ticks."""
+    """Return a list of names, each in back-ticks."""
     return ", ".join(f"`{name}`" for name in names)
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """Choose the form of a word, or of several words, for a count; without `many` the plural is regular."""
+    """Return the singular or plural of words for a count; without `many` the plural is regular."""
     return one if count == 1 else f"{one}s" if many is None else many
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Write a count with its noun: `1 image`, `1,200 images`."""
+def count_of(count: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun: `1 image`, `1,200 images`."""
     return f"{count:,} {plural(count, one, many)}"
 
 
 def and_more(words: Sequence[str], most: int, *, separator: str = ", ") -> str:
-    """List the first words and count the rest: `a, b and 3 more`."""
+    """Return the first words and a count of the rest: `a, b and 3 more`."""
     rest = len(words) - most
     return separator.join(words[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def in_words(words: Sequence[str], *, last: str = "and", most: int | None = None) -> str:
-    """List words as part of a sentence: `a, b and c`; with `most` the rest is counted as one more word."""
+    """Return words as part of a sentence: `a, b and c`; with `most`, a count of the rest is the last word."""
     shown = list(words[:most])
     rest = len(words) - len(shown)
     *others, end = [*shown, f"{rest:,} more"] if rest else shown

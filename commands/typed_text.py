@@ -1,10 +1,10 @@
-"""From what people type, and what chat clients make of it, to plain text; and what to say where that fails."""
+"""Turns typed text, as chat clients change it, into plain text; and the errors for malformed text."""
 
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from commands.text import quoted
+from commands.text import quote
 
 LONGEST_TEXT = 2_000
 """Maximum characters after one command."""
@@ -38,7 +38,7 @@ _CONTROLS = {"\n": "line break", "\r": "line break", "\t": "tab"}
 
 
 class FormError(Exception):
-    """Some fields of a form cannot be read: each fault, as a text, by the name of its field."""
+    """Some fields of a form are malformed: the text of each fault, by the name of its field."""
 
     def __init__(self, faults: Mapping[str, str]) -> None:
         super().__init__(", ".join(faults))
@@ -59,16 +59,16 @@ class Mistake(Exception):
 
 
 def refuse_too_long(text: str) -> None:
-    """Raise `Mistake` for a text that is longer than one command may be."""
+    """Raise `Mistake` for a text that is too long for one command."""
     if len(text) > LONGEST_TEXT:
         raise Mistake(
-            f"{quoted(text)} is too long: {len(text):,} characters",
+            f"{quote(text)} is too long: {len(text):,} characters",
             advice=f"Use at most {LONGEST_TEXT:,}. Ask for less, or build one image on another.",
         )
 
 
 def plain_text(text: str) -> str:
-    """Make a typed text plain: without typographic quotes and dashes, entities and links; raises `Mistake`."""
+    """Return a typed text without typographic quotes and dashes, entities and links; raise `Mistake`."""
     if text.strip().lower() in HELP:
         return ""
     refuse_too_long(text)
@@ -87,7 +87,7 @@ def _is_allowed(character: str) -> bool:
 
 
 def _link_as_typed(link: re.Match[str]) -> str:
-    # Slack links `discord.py` as `http://discord.py`. Any other URL without a label was typed as one, and is refused.
+    # Slack links `discord.py` as `http://discord.py`. Any other URL without a label was typed as a URL and is refused.
     if link["label"]:
         return link["label"]
     host = _BARE_HOST.fullmatch(link["url"])
@@ -99,7 +99,7 @@ def _unusual(text: str, place: int) -> Mistake:
     name = _CONTROLS.get(character) or unicodedata.name(character, "control character").lower()
     ordinary = "".join(map(_ordinary, text))
     return Mistake(
-        f"{quoted(_context_of(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
+        f"{quote(_context_of(text, place))} has U+{ord(character):04X} ({name}) as character {place}",
         advice="Use plain ASCII only, on one line.",
         candidates=(ordinary,) if all(map(_is_allowed, ordinary)) else (),
     )

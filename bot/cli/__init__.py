@@ -1,1 +1,1 @@
-"""The sub-commands of `warroom`, a module each: what one needs is imported when it runs."""
+"""The sub-commands of `warroom`, one module each; each imports its dependencies only when it runs."""

@@ -1,4 +1,4 @@
-"""`warroom check`: whether all is there that the bot needs."""
+"""`warroom check`: whether everything that the bot needs is there."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What the sub-commands share: settings, the loop of a running bot, plain words for problems."""
+"""The parts that sub-commands share: settings, the loop of a running bot, plain words for problems."""
 
 import gc
 import json
@@ -30,18 +30,18 @@ def run_until_signal(bot: Bot, started: str | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     bot.start()
-    # A full collection looks at all that was imported, too: 0.1 s in which nothing is acknowledged.
+    # A full collection also scans all imported modules: 0.1 s in which nothing is acknowledged.
     gc.freeze()
     if started:
         click.echo(started)
-    # Not one long wait: a signal that another thread is given does not wake this one.
+    # Not one long wait: a signal that is delivered to another thread does not wake this one.
     while not over.wait(_LOOK_SECONDS):
         pass
     bot.close()
 
 
 def settings_and_logs(*, log_level: Literal["warning", "error"] | None = None) -> Settings:
-    """Load the settings, and log as they say, or at `log_level`."""
+    """Return the settings, and set up the log at their level or at `log_level`."""
     settings = load_settings()
     set_up_logs(redactor(settings), form=settings.log_format, level=log_level or settings.log_level)
     return settings

@@ -21,6 +21,6 @@ def run(port: int) -> None:
 
 
 def credentials_of(opened: Room) -> Credentials:
-    """Return how a bot gets into a room, and that everybody there may use it."""
+    """Return the credentials of a bot in a room, where everybody may use it."""
     access = Access(frozenset(channel.id for channel in opened.workspace.channels))
     return Credentials(opened.bot_token, opened.app_token, opened.api_url, access)

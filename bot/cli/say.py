@@ -26,8 +26,8 @@ from commands.text import without_hidden
 
 
 def run(*, line: str, yes: bool, clicks: tuple[str, ...], as_json: bool, room_url: str | None, user: str) -> None:
-    """Type the line, follow it to its end, and exit with the status that tells whether it did what was asked."""
-    # What reads a pipe wants a row of a table in one line, unless somebody has said how long a line may be.
+    """Type the line, follow its dialog to the end, and exit with a status that says whether it succeeded."""
+    # A program that reads a pipe needs each row of a table on one line, unless the width is set.
     show: Show = Silent() if as_json else LiveDialog(widens="COLUMNS" not in environment())
     with problems_in_words(as_json=as_json):
         if room_url:

@@ -1,4 +1,4 @@
-"""What happens with time: deadlines, queue positions, elapsed seconds, and stops that another process has stored."""
+"""What happens with time: deadlines, queue positions, elapsed seconds, and stop requests stored by other processes."""
 
 import threading
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from bot.dialogs.moving import Mover
 from bot.dialogs.runs import Runs
 from bot.dialogs.stages import Deciding, Dialog, DialogId, Expired, Queued, Running, Screen, UnderReview
 from bot.dialogs.starting import Starter
-from bot.dialogs.transitions import decided
+from bot.dialogs.transitions import settling_stage
 
 log = structlog.get_logger()
 
 
 class Ticker:
-    """A background thread that looks every `tick_seconds`, until `closing` is set."""
+    """A background thread that checks every `tick_seconds` until `closing` is set."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class Ticker:
         self._thread = threading.Thread(target=self._tick, name="warroom-ticker", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the end of the thread, once `closing` is set."""
+        """Wait until the thread ends, after `closing` is set."""
         if self._thread.is_alive():
             self._thread.join()
 
@@ -64,12 +64,12 @@ class Ticker:
             self._runs.show()
 
     def _end_overdue(self) -> None:
-        for entry in self._ledger.overdue(self._now().timestamp()):
+        for entry in self._ledger.overdue_entries(self._now().timestamp()):
             match entry.dialog:
                 case UnderReview() as dialog:
                     self._mover.move(Expired(dialog.asked, self._timeouts.review_seconds))
                 case Deciding() as dialog:
-                    self._take(decided(dialog, keep=False, user=None))
+                    self._take(settling_stage(dialog, keep=False, user=None))
                 case _:
                     pass
 
@@ -91,7 +91,7 @@ class Ticker:
                 self._screen.show(replace(dialog, position=position))
 
     def _cancel_stopped(self) -> None:
-        # Stop may have been pressed in another process on the same database: the ledger has it.
+        # Stop may have been pressed in another process on the same database, which stored it in the ledger.
         for job in self._runs.jobs:
             dialog = self._mover.dialog(job)
             if isinstance(dialog, Running) and dialog.stopping_by:

@@ -14,24 +14,24 @@ from commands.model.events import Event
 
 
 class Work(ListWork, Protocol):
-    """What is done for a dialog away from the conversation; `bot.wiring` binds it to the commands."""
+    """The work behind a dialog; `bot.wiring` binds it to the commands."""
 
     def answer(self, asked: Asked, report: Callable[[str], None]) -> Answer:
-        """Look the facts up and propose or refuse; `report` is told what is being done. Raises `Problem`."""
+        """Look up the facts, then propose or refuse; call `report` with each thing being done. Raise `Problem`."""
         ...
 
     def carry_out(
         self, proposal: Proposal, job_context: JobContext, emit: Callable[[Event], None], cancellation: Cancellation
     ) -> End | ImageUndecided:
-        """Do what was confirmed. Raises `ReviewVoid`, `BuildStopped` once it was cancelled, or another `Problem`."""
+        """Carry out a confirmed proposal. Raise `ReviewVoid`, `BuildStopped` if cancelled, or another `Problem`."""
         ...
 
     def keep(self, undecided: ImageUndecided) -> ImageCreated:
-        """Give an undecided image its name. Raises `Problem`."""
+        """Tag an undecided image. Raise `Problem`."""
         ...
 
     def clean(self, job: DialogId) -> None:
-        """Remove what a job left on the daemon: containers, and images without a name. Raises `Problem`."""
+        """Remove a job's leftovers from the daemon: containers, and images without a tag. Raise `Problem`."""
         ...
 
 
@@ -49,13 +49,13 @@ class JobLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long the bot waits for whom, in seconds."""
+    """How long the bot waits, in seconds."""
 
     review_seconds: float
     grace_seconds: float
     tick_seconds: float = 1.0
-    """How often deadlines and the queue are looked at and the elapsed time of running jobs is shown again."""
+    """The interval for checking deadlines and the queue, and for updating the elapsed time of running jobs."""
     stop_seconds: float = 5.0
-    """How long a build may take to end once it was told to."""
+    """How long a build may take to end after a cancellation."""
     retry_seconds: float = 5.0
-    """How often a daemon that is away, or a state that cannot be written, is tried again."""
+    """The interval between retries while the daemon is away or the state cannot be written."""

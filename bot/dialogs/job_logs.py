@@ -11,11 +11,11 @@ from commands.errors import StateUnwritable
 from commands.text import without_hidden, without_terminal_sequences
 
 LONGEST = 20_000_000
-"""Bytes of one log that are read back; what is older is cut, and the file says so."""
+"""The most bytes of one log that are read back; older lines are cut, and the file says so."""
 
 
 class JobLogFiles:
-    """One file a job, below `folder`. Raises `StateUnwritable` where a file cannot be used."""
+    """One file per job in `folder`. Raises `StateUnwritable` if a file cannot be used."""
 
     def __init__(self, folder: Path, redact: Callable[[str], str], *, longest: int = LONGEST) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class JobLogFiles:
             with path.open("rb") as file:
                 cut = file.seek(0, SEEK_END) > self._longest
                 file.seek(-self._longest if cut else 0, SEEK_END if cut else SEEK_SET)
-                # The first line of what is left is half a line; the last one may be under way.
+                # After the cut the first line is incomplete; the last one may still be being written.
                 first = "[the first lines were cut]\n" if cut and file.readline() else ""
                 return first + file.read().decode(errors="replace")
 
@@ -60,5 +60,5 @@ class JobLogFiles:
 
 
 def log_file(content: str, job: DialogId) -> Attachment | None:
-    """Make the file of a job's log; None if nothing was logged."""
+    """Return a job's log as an attachment; None if nothing was logged."""
     return Attachment("log", f"build-{job}.log", "The whole log", content) if content else None

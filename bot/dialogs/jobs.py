@@ -1,7 +1,7 @@
 """The front of the life of a command: takes commands and presses, continues after a restart, closes in order.
 
-`kill -9` breaks nothing: at the next start the runner repeats the task that was under way, which finds in the ledger
-how far it had come. While the ledger cannot be written a task waits, and the person is told.
+`kill -9` breaks nothing: at the next start the runner repeats the task that was under way, which reads in the
+ledger how far it had come. While the ledger cannot be written a task waits, and the bot tells the person.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ from bot.dialogs.stages import (
 from bot.dialogs.starting import RunnerFactory, Starter
 from bot.dialogs.supervision import Supervisor
 from bot.dialogs.tasks import Tasks
-from bot.dialogs.transitions import Decision, Press, after_press, stopping
+from bot.dialogs.transitions import Decision, Press, after_press, stopping_stage
 from commands.actions import Proposal
 from commands.errors import ShuttingDown
 from commands.model.requests import Query
@@ -96,11 +96,11 @@ class Jobs:
     # ── Start and close ─────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """Continue everything that the last process left; raises `StateUnwritable`."""
+        """Continue everything that the last process left; raise `StateUnwritable`."""
         self._ledger.take_over()
-        left, unreadable = self._ledger.unfinished_and_unreadable()
+        left, unreadable = self._ledger.split_unfinished()
         self._tasks.inherited = frozenset(entry.id for entry in left)
-        for entry in self._ledger.unshown():
+        for entry in self._ledger.unshown_entries():
             self._screen.show(entry.dialog)
             if isinstance(entry.dialog, FINAL):
                 self._tasks.attach_log(entry.id)
@@ -108,12 +108,12 @@ class Jobs:
         for entry in left:
             self._starter.start(entry.dialog, again=True)
         for job in unreadable:
-            # An older version cannot continue here, but what it left on the daemon goes.
+            # A dialog of an older version cannot continue here, but its leftovers on the daemon are removed.
             self._starter.clean(job)
         self._ticker.start()
 
     def close(self) -> None:
-        """Start nothing more, give running builds their grace, then pause them: the next process continues them."""
+        """Start nothing new, wait for running builds for the grace period, then pause them for the next process."""
         self._supervisor.close()
         self._starter.finish()
         self._lists.close()
@@ -127,7 +127,7 @@ class Jobs:
     # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────
 
     def accept(self, asked: Asked, *, trigger: str, response_url: str) -> None:
-        """Take a command: it is stored when this returns. Raises `StateUnwritable` and `ShuttingDown`."""
+        """Accept and store a command. Raise `StateUnwritable` and `ShuttingDown`."""
         self._refuse_while_closing()
         dialog = Preparing(asked, doing="Reading the command")
         self._ledger.add(Entry(dialog=dialog, trigger=trigger, response_url=response_url))
@@ -136,21 +136,21 @@ class Jobs:
         self._starter.start_soon(dialog)
 
     def amend(self, dialog: DialogId, asked: Asked, *, trigger: str, response_url: str) -> Press:
-        """Take a command in place of a review, which is cancelled: `TAKEN` when both are stored.
+        """Accept a command in place of a review and cancel the review; return `TAKEN` when both are stored.
 
-        Raises `StateUnwritable` and `ShuttingDown`.
+        Raise `StateUnwritable` and `ShuttingDown`.
         """
         self._refuse_while_closing()
-        # First this: the review may have been confirmed meanwhile, and one of the two must not be made.
+        # Cancel first: the review may have been confirmed meanwhile, and only one of the two may be built.
         press = self.press(dialog, Decision.CANCEL, asked.user)
         if press is Press.TAKEN:
             self.accept(asked, trigger=trigger, response_url=response_url)
         return press
 
     def press(self, dialog: DialogId, decision: Decision, user: str, *, of: type[Proposal] | None = None) -> Press:
-        """Take a decision; it is stored when this returns `TAKEN`. Raises `StateUnwritable`.
+        """Accept a decision; return `TAKEN` when it is stored. Raise `StateUnwritable`.
 
-        `of` is the kind of proposal that the pressed button belongs to: on one of another kind it is late.
+        `of` is the kind of proposal that the pressed button belongs to; for another kind of proposal the press is late.
         """
         now = self._mover.dialog(dialog)
         if now is None:
@@ -162,7 +162,7 @@ class Jobs:
         return press
 
     def turn(self, dialog: DialogId, query: Query) -> Press:
-        """Turn a list to another page, or narrow it; `TAKEN` when the daemon is being asked."""
+        """Turn a list to another page, or filter it; return `TAKEN` once the daemon is being asked."""
         match self._mover.dialog(dialog):
             case None:
                 return Press.GONE
@@ -188,12 +188,12 @@ class Jobs:
         if self._mover.move(to, after=(type(before),)):
             self._starter.start_soon(to)
             return Press.TAKEN
-        # A job that waited may have started since it was read.
+        # A queued job may have started since it was read.
         return self._stop(before.asked.dialog, user) if decision is Decision.STOP else Press.LATE
 
     def _stop(self, job: DialogId, user: str) -> Press:
         """Store the request to stop: the process that runs the job reads it there."""
-        if self._mover.change(job, lambda dialog: stopping(dialog, user)) is None:
+        if self._mover.change(job, lambda dialog: stopping_stage(dialog, user)) is None:
             return Press.LATE
         self._runs.stop(job, user)
         return Press.TAKEN
@@ -210,13 +210,13 @@ class Jobs:
 
     @property
     def closing(self) -> Event:
-        """Set once the bot takes nothing new."""
+        """The event that is set once the bot accepts nothing new."""
         return self._supervisor.closing
 
     # ── What people look at ─────────────────────────────────────────────────────────────────────────────────────
 
     def look_up(self, dialog: DialogId) -> Dialog | None:
-        """Return the dialog as it is now."""
+        """Return the present stage of a dialog."""
         return self._mover.dialog(dialog)
 
     def log_of(self, job: DialogId) -> Attachment | None:
@@ -224,7 +224,7 @@ class Jobs:
         return log_file(self._log.read(job), job)
 
     def attach(self, dialog: DialogId, file: Attachment) -> bool:
-        """Put a file into the dialog's thread; False if it is there already."""
+        """Put a file into the dialog's thread; return False if it is there already."""
         entry = self._ledger.get(dialog)
         if entry is None or file.kind in entry.attached:
             return False

@@ -1,6 +1,6 @@
-"""The table of dialogs: what every command has come to, stored before anything is said, moved by compare-and-set.
+"""The table of dialogs: the stage of every command, stored before it is shown, moved by compare-and-set.
 
-It is the one truth about a command's state; messages and jobs follow it. A row outlives every restart.
+It is the source of truth for a command's state; messages and jobs follow it. A row survives every restart.
 """
 
 import json
@@ -26,14 +26,14 @@ log = structlog.get_logger()
 
 _STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
 _CONNECTIONS = 40
-"""Kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening one takes long."""
+"""Connections kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening is slow."""
 _WORD_FOR_WORD = ("asked", "proposal")
-"""What was asked and what is proposed is acted upon as it stands; neither can hold a secret, by its grammar."""
+"""Requests and proposals are stored unmasked, since the bot acts on them; their grammar allows no secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One dialog as stored.
+    """One stored dialog.
 
     `trigger` and `response_url` came with the command; `message` is Slack's `ts` once the dialog was posted;
     `changes` counts the stages it went through and `shown` the last of them that Slack has; `attached` are the kinds
@@ -56,21 +56,21 @@ class Entry:
 
 
 class Role(Enum):
-    """In which role a process moves a dialog."""
+    """The role in which a process moves a dialog."""
 
     CLAIM = auto()
-    """It drives the dialog from here on."""
+    """The process drives the dialog from now on."""
     OWNER = auto()
-    """It must have driven the dialog until now: a task moves so."""
+    """The process must be the one that drives the dialog, as a task's process is."""
     GUEST = auto()
-    """It asks something of the process that drives the dialog: a request to stop is made so."""
+    """The process asks something of the one that drives the dialog, for example to stop."""
 
 
 class Ledger:
     """The table, on SQLite or PostgreSQL. Safe for many threads; raises `StateUnwritable` if it cannot be used.
 
-    `redact` masks secrets in what daemons, indexes and packages said, before it is stored. `owner` is the bot whose
-    dialogs these are: several may share a database.
+    `redact` masks secrets in the output of daemons, indexes and packages before it is stored. `owner` is the bot whose
+    dialogs these are; several bots may share a database.
     """
 
     def __init__(self, url: str, redact: Callable[[str], str] = str, *, owner: str = DEFAULT_OWNER) -> None:
@@ -81,30 +81,30 @@ class Ledger:
         self._turn: AbstractContextManager[object] = nullcontext()
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _tune_sqlite)
-            # One writes at a time anyway. Those who find SQLite's own lock taken sleep up to 100 ms and look again.
+            # SQLite allows one writer at a time anyway, and a writer that finds its lock taken sleeps up to 100 ms.
             self._turn = threading.Lock()
         with _StateAccess(url):
             prepare(self._engine)
         self._url = url
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._engine.dispose()
 
     def take_over(self) -> None:
-        """Begin a new epoch of this owner: the process before can store nothing any more, its dialogs are ours."""
-        with self._writing() as connection:
+        """Begin a new epoch of this owner: take over its dialogs; the earlier process can store nothing more."""
+        with self._transaction() as connection:
             raised = sa.update(OWNERS).where(OWNERS.c.owner == self._owner).values(epoch=OWNERS.c.epoch + 1)
             if connection.execute(raised).rowcount == 0:
                 connection.execute(sa.insert(OWNERS).values(owner=self._owner, epoch=1))
             present = sa.select(OWNERS.c.epoch).where(OWNERS.c.owner == self._owner)
             self._epoch = int(connection.execute(present).scalar_one())
-            # Dialogs without an owner are of a version before there were any.
+            # Dialogs without an owner come from a version that had no owners.
             own = DIALOGS.c.owner.in_((self._owner, ""))
             connection.execute(sa.update(DIALOGS).where(own).values(owner=self._owner, epoch=self._epoch))
 
     def add(self, entry: Entry) -> None:
-        """Store a new dialog; raises `ShuttingDown` if another process has taken over."""
+        """Store a new dialog; raise `ShuttingDown` if another process has taken over."""
         row = {
             "id": entry.id,
             **self._stage_of(entry.dialog),
@@ -115,10 +115,10 @@ class Ledger:
             "message": entry.message,
             "shown": entry.shown,
             "announced": entry.announced or is_shown_only(entry.dialog),
-            "attached": _joined(entry.attached),
+            "attached": _kinds_text(entry.attached),
             **self._claim,
         }
-        with self._writing() as connection:
+        with self._transaction() as connection:
             if connection.execute(sa.select(sa.literal(1)).where(self._is_present)).first() is None:
                 raise ShuttingDown(
                     "Another process has taken over the work of this bot.", hint="Type the command again in a minute."
@@ -126,13 +126,13 @@ class Ledger:
             connection.execute(sa.insert(DIALOGS).values(**row))
 
     def try_writing(self) -> None:
-        """Change nothing, but as somebody who writes does; raises `StateUnwritable` where that is refused."""
+        """Run a write that changes nothing; raise `StateUnwritable` if it is refused."""
         nothing = sa.update(DIALOGS).where(sa.false()).values(stage=DIALOGS.c.stage)
         with _StateAccess(self._url), self._engine.begin() as connection:
             connection.execute(nothing)
 
     def get(self, dialog: DialogId) -> Entry | None:
-        """Look a dialog up."""
+        """Return a dialog; None if it is unknown or cannot be read."""
         return next(iter(self._select(DIALOGS.c.id == dialog)), None)
 
     def move(
@@ -144,9 +144,10 @@ class Ledger:
         deadline: float | None = None,
         role: Role = Role.CLAIM,
     ) -> bool:
-        """Put a dialog into its next stage if it still is in one of those in `after`; return whether it was.
+        """Store a dialog's next stage if its present one is in `after`; return whether it was.
 
-        `now` and `deadline`, when `overdue` names it, are epoch seconds. A process that was replaced moves nothing.
+        `now`, and `deadline` (from which `overdue_entries` returns the dialog), are epoch seconds. A replaced process
+        moves nothing.
         """
         is_ours = sa.and_(self._is_own, DIALOGS.c.epoch == self._epoch)
         change = (
@@ -156,7 +157,7 @@ class Ledger:
             .values(**self._stage_of(to), changes=DIALOGS.c.changes + 1, since=now, deadline=deadline)
             .values(**(self._claim if role is Role.CLAIM else {}), **({"announced": True} if is_shown_only(to) else {}))
         )
-        with self._writing() as connection:
+        with self._transaction() as connection:
             return connection.execute(change).rowcount == 1
 
     @property
@@ -165,36 +166,36 @@ class Ledger:
 
     @property
     def _is_present(self) -> sa.ColumnElement[bool]:
-        """Whether no other process has begun a later epoch of this owner; before `take_over` none can be later."""
+        """Whether no other process has begun a later epoch of this owner; always true before `take_over`."""
         if not self._epoch:
             return sa.true()
         return ~sa.exists().where(OWNERS.c.owner == self._owner, OWNERS.c.epoch > self._epoch)
 
-    def overdue(self, now: float) -> tuple[Entry, ...]:
-        """Those whose deadline (epoch seconds) has passed."""
+    def overdue_entries(self, now: float) -> tuple[Entry, ...]:
+        """Return the dialogs whose deadline is at or before `now`, in epoch seconds."""
         return self._select(DIALOGS.c.deadline <= now)
 
     def in_stage(self, *stages: type[Any]) -> tuple[Entry, ...]:
-        """Those in one of these stages, in the order in which they were asked."""
+        """Return the dialogs in one of these stages, in the order in which they were requested."""
         return self._select(DIALOGS.c.stage.in_([stage.__name__ for stage in stages]))
 
     def queue(self, stage: type[Any]) -> tuple[DialogId, ...]:
-        """The ids of those in this stage, in the order in which they came into it, without reading them whole."""
+        """Return the ids of the dialogs in this stage, in the order in which they entered it; read nothing else."""
         query = sa.select(DIALOGS.c.id).where(DIALOGS.c.stage == stage.__name__)
         with _StateAccess(self._url), self._engine.connect() as connection:
             rows = connection.execute(query.order_by(DIALOGS.c.since, DIALOGS.c.serial))
             return tuple(DialogId(row[0]) for row in rows)
 
-    def unfinished(self) -> tuple[Entry, ...]:
-        """Return the owner's dialogs that something follows."""
-        return self.unfinished_and_unreadable()[0]
+    def unfinished_entries(self) -> tuple[Entry, ...]:
+        """Return the owner's dialogs that have not ended."""
+        return self.split_unfinished()[0]
 
-    def unreadable(self) -> tuple[DialogId, ...]:
-        """Return the ids of the owner's unfinished dialogs that another version of the program has stored."""
-        return self.unfinished_and_unreadable()[1]
+    def unreadable_ids(self) -> tuple[DialogId, ...]:
+        """Return the ids of the owner's unfinished dialogs that only another version of the program can read."""
+        return self.split_unfinished()[1]
 
-    def unfinished_and_unreadable(self) -> tuple[tuple[Entry, ...], tuple[DialogId, ...]]:
-        """Return both at once: the rows are read and understood one time."""
+    def split_unfinished(self) -> tuple[tuple[Entry, ...], tuple[DialogId, ...]]:
+        """Return the unfinished dialogs, and the ids of those that cannot be read, from one query."""
         unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
         found = [(DialogId(row.id), _entry(row)) for row in self._rows(unfinished, self._is_own)]
         return tuple(entry for _, entry in found if entry), tuple(job for job, entry in found if entry is None)
@@ -203,31 +204,31 @@ class Ledger:
     def _is_own(self) -> sa.ColumnElement[bool]:
         return DIALOGS.c.owner == self._owner
 
-    def unshown(self) -> tuple[Entry, ...]:
-        """Those whose present stage Slack has not got, or whose end was not announced."""
+    def unshown_entries(self) -> tuple[Entry, ...]:
+        """Return the dialogs whose present stage Slack does not show, or whose end was not announced."""
         ended = DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL])
         return self._select(
             self._is_own, sa.or_(DIALOGS.c.shown != DIALOGS.c.changes, sa.and_(ended, ~DIALOGS.c.announced))
         )
 
     def set_message(self, dialog: DialogId, ts: str | None) -> None:
-        """Note under which `ts` Slack has the dialog; None when it is gone."""
+        """Store the `ts` of the dialog's message in Slack; None if the message is gone."""
         self._set(dialog, message=ts)
 
     def set_shown(self, dialog: DialogId, changes: int) -> None:
-        """Note which stage Slack has got."""
+        """Store which stage Slack shows."""
         self._set(dialog, shown=changes)
 
     def set_announced(self, dialog: DialogId) -> None:
-        """Note that the requester was told of the end."""
+        """Store that the end was announced to the requester."""
         self._set(dialog, announced=True)
 
     def set_attached(self, dialog: DialogId, kind: str) -> bool:
-        """Claim the one upload of this kind of file; False when it was claimed before."""
+        """Claim the only upload of this kind of file; return False if it was claimed before."""
         while (entry := self.get(dialog)) and kind not in entry.attached:
-            before, after = _joined(entry.attached), _joined({*entry.attached, kind})
+            before, after = _kinds_text(entry.attached), _kinds_text({*entry.attached, kind})
             change = sa.update(DIALOGS).where(DIALOGS.c.id == dialog, DIALOGS.c.attached == before)
-            with self._writing() as connection:
+            with self._transaction() as connection:
                 # Retry if another kind was claimed concurrently.
                 if connection.execute(change.values(attached=after)).rowcount == 1:
                     return True
@@ -242,16 +243,16 @@ class Ledger:
         }
         if "undecided" in dumped:
             kept["undecided"]["proposal"] = dumped["undecided"]["proposal"]
-        # Half a character (the text of an exception may hold one) must not keep a dialog from its end.
+        # A lone surrogate, which the text of an exception may contain, must not keep a dialog from its end.
         return {"stage": stage, "value": json.dumps(kept, ensure_ascii=False).encode(errors="replace").decode()}
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _transaction(self) -> Iterator[sa.Connection]:
         with _StateAccess(self._url), self._turn, self._engine.begin() as connection:
             yield connection
 
     def _set(self, dialog: DialogId, **values: object) -> None:
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(sa.update(DIALOGS).where(DIALOGS.c.id == dialog).values(**values))
 
     def _select(self, *where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
@@ -263,13 +264,13 @@ class Ledger:
 
 
 def sqlite_url(path: Path) -> str:
-    """Write the address of a SQLite file; creates its folder, readable by nobody else."""
+    """Return the URL of a SQLite file; create its folder, which only the bot's user can read."""
     with _StateAccess(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return f"sqlite:///{path}"
 
 
-def _joined(kinds: Iterable[str]) -> str:
+def _kinds_text(kinds: Iterable[str]) -> str:
     return ",".join(sorted(kinds))
 
 
@@ -277,7 +278,7 @@ def _entry(row: sa.Row[Any]) -> Entry | None:
     try:
         dialog = _STAGES[row.stage].validate_json(row.value)
     except (KeyError, ValidationError) as error:
-        # A program of another version stored it; that one can go on with it, and this one with all others.
+        # Another version of the program stored it and can continue it; this version continues all others.
         log.warning("dialog_not_understood", job=row.id, stage=row.stage, reason=str(error)[:500])
         return None
     return Entry(
@@ -293,19 +294,19 @@ def _entry(row: sa.Row[Any]) -> Entry | None:
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # WAL: readers do not wait for writers. NORMAL: safe when the process is killed, and no fsync per change.
+    # WAL: readers do not wait for writers. NORMAL: safe if the process is killed, without an fsync per change.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 class _StateAccess:
-    """Turn a database's refusal into a `StateUnwritable`."""
+    """Turn a database error into a `StateUnwritable`."""
 
     def __init__(self, where: str) -> None:
         self._where = where
 
     def __enter__(self) -> None:
-        """Nothing to prepare."""
+        """Do nothing."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sa.exc.DBAPIError | OSError):

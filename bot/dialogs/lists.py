@@ -1,4 +1,4 @@
-"""Lists of images, turned while people look at them. Nothing is lost with a page, so this is no durable work."""
+"""Lists of images, changed while people look at them. Losing a page does no harm, so this work is not durable."""
 
 import contextlib
 from collections.abc import Callable
@@ -17,22 +17,22 @@ log = structlog.get_logger()
 
 
 class ListWork(Protocol):
-    """What a list asks of the commands."""
+    """What a list needs from the commands."""
 
     def turn(self, query: Query) -> Listing:
-        """Look another page of the list up. Raises `Problem`."""
+        """Return another page of the list. Raise `Problem`."""
         ...
 
     def disk_use(self) -> int:
-        """Count what all images take, in bytes; may take long. Raises `Problem`."""
+        """Return the bytes of all images; this may take long. Raise `Problem`."""
         ...
 
 
 class Lists:
-    """Turns pages and counts bytes away from whoever clicked.
+    """Turns pages and counts bytes in background threads.
 
-    `change` puts the changed list in the place of what is shown now, if that still is a list; `under_way` names the
-    jobs that run or wait.
+    `change` replaces the shown list with the changed one, if the dialog still is a list; `under_way` returns the jobs
+    that run or wait.
     """
 
     def __init__(
@@ -47,47 +47,47 @@ class Lists:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="warroom-lists")
 
     def close(self) -> None:
-        """Turn no more."""
+        """Stop turning pages."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def turn(self, dialog: DialogId, query: Query) -> None:
-        """Show another page, as soon as the daemon has told what is on it."""
-        self._soon(dialog, lambda: self._turned(query))
+        """Show another page as soon as the daemon has answered."""
+        self._soon(dialog, lambda: self._page_change(query))
 
     def count(self, dialog: DialogId) -> None:
-        """Add what all images take, as soon as the daemon has counted it."""
-        self._soon(dialog, self._counted)
+        """Add the bytes of all images as soon as the daemon has counted them."""
+        self._soon(dialog, self._disk_change)
 
     def _soon(self, dialog: DialogId, look: Callable[[], Callable[[Listed], Listed]]) -> None:
-        def changed() -> None:
+        def change_list() -> None:
             try:
                 self._change(dialog, look())
             except Exception:
-                # The thread's boundary: the list stays as it is, and its buttons work.
+                # The thread's boundary: the list stays as it is, and its buttons still work.
                 log.exception("list_not_changed", job=dialog)
 
-        # A bot that closes looks nothing up any more.
+        # A closing bot looks nothing up.
         with contextlib.suppress(RuntimeError):
-            self._threads.submit(changed)
+            self._threads.submit(change_list)
 
-    def _turned(self, query: Query) -> Callable[[Listed], Listed]:
+    def _page_change(self, query: Query) -> Callable[[Listed], Listed]:
         try:
             listing, under_way = self._work.turn(query), self._under_way()
         except Problem as problem:
             trouble = f"{problem.message} {problem.hint}"
             return lambda now: replace(now, trouble=trouble)
 
-        def turned(now: Listed) -> Listed:
+        def change(now: Listed) -> Listed:
             counted = replace(listing, disk=now.listing.disk, disk_note=now.listing.disk_note)
             return Listed(now.asked, counted, under_way)
 
-        return turned
+        return change
 
-    def _counted(self) -> Callable[[Listed], Listed]:
-        disk, note = self._asked()
+    def _disk_change(self) -> Callable[[Listed], Listed]:
+        disk, note = self._disk_use()
         return lambda now: replace(now, listing=replace(now.listing, disk=disk, disk_note=note))
 
-    def _asked(self) -> tuple[int | None, str]:
+    def _disk_use(self) -> tuple[int | None, str]:
         try:
             return self._work.disk_use(), ""
         except Problem as problem:

@@ -1,4 +1,4 @@
-"""The one compare-and-set: a dialog moves in the ledger, then on the screen, and observers hear of it."""
+"""The only compare-and-set: a dialog moves in the ledger, then on the screen, then observers are notified."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from bot.dialogs.transitions import SOURCES, deadline_of
 log = structlog.get_logger()
 
 Observer = Callable[[Dialog], None]
-"""Hears of every stage that a dialog enters, after it was stored; it must not raise."""
+"""Called with every stage that a dialog enters, after it is stored; must not raise."""
 
 
 class Mover:
-    """Moves dialogs. `order` is held while a stage is read, changed and shown: they are shown as they moved."""
+    """Moves dialogs. `order` is held while a stage is read, changed and shown, so stages are shown in order."""
 
     def __init__(
         self, ledger: Ledger, screen: Screen, now: Callable[[], datetime], observers: Sequence[Observer] = ()
@@ -30,27 +30,27 @@ class Mover:
         self.order = threading.RLock()
 
     def dialog(self, dialog: DialogId) -> Dialog | None:
-        """Read the dialog as it is stored."""
+        """Return the stored dialog."""
         entry = self._ledger.get(dialog)
         return entry.dialog if entry else None
 
     def move(self, to: Dialog, *, after: tuple[type[Any], ...] | None = None, role: Role = Role.CLAIM) -> bool:
-        """Store and show a stage if the dialog still is in one that leads to it, or in one of `after`."""
-        moved = self._stored(to, after or SOURCES[type(to)], role)
+        """Store and show a stage if the dialog is in one that leads to it, or in one of `after`."""
+        moved = self._store(to, after or SOURCES[type(to)], role)
         if moved:
             for observer in self._observers:
                 observer(to)
         return moved
 
     def change(self, dialog: DialogId, change: Callable[[Dialog], Dialog | None]) -> Dialog | None:
-        """Store and show what `change` makes of the present stage, which stays of its class; return it if it moved.
+        """Store and show what `change` makes of the present stage, without changing its class; return it if stored.
 
-        The process that drives the dialog stays the same.
+        The same process continues to drive the dialog.
         """
         with self.order:
             now = self.dialog(dialog)
             to = None if now is None else change(now)
-            return to if to is not None and self._stored(to, (type(now),), Role.GUEST) else None
+            return to if to is not None and self._store(to, (type(now),), Role.GUEST) else None
 
     def jobs_under_way(self) -> tuple[JobLine, ...]:
         """List the jobs that run or wait for a slot."""
@@ -59,7 +59,7 @@ class Mover:
             JobLine(each.asked.line, each.asked.user, each.asked.at, isinstance(each, Running)) for each in under_way
         )
 
-    def _stored(self, to: Dialog, after: tuple[type[Any], ...], role: Role) -> bool:
+    def _store(self, to: Dialog, after: tuple[type[Any], ...], role: Role) -> bool:
         with self.order:
             now, deadline = self._now().timestamp(), deadline_of(to)
             moved = self._ledger.move(to, after=after, now=now, deadline=deadline, role=role)

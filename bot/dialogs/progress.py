@@ -22,7 +22,7 @@ from commands.model.events import (
 
 
 class StepState(StrEnum):
-    """Where one step stands."""
+    """The state of one step."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -34,17 +34,17 @@ class StepState(StrEnum):
 
 
 _SMOOTHING = 0.3
-"""How much the newest measurement of a rate counts; the rest is what it was before."""
+"""The weight of the newest measurement of a rate; the rest is the weight of the rate before."""
 _MEASURED_SECONDS = 0.5
-"""Rates are measured over at least so long: shorter ones jump."""
+"""The shortest time over which a rate is measured: over less it jumps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """How far a download is: layers complete of those known, bytes of those sized, and how fast, in bytes a second.
+    """How far a download is: complete layers of the known ones, bytes of the known sizes, and bytes per second.
 
-    `rate` is None before it was measured; it was at `measured`, when `measured_bytes` were there. `all_sized` says that
-    `bytes` is the whole.
+    `rate` is None until it is measured, last at `measured`, when `measured_bytes` had arrived. `all_sized` says that
+    `bytes` is the total.
     """
 
     layers_done: int
@@ -58,7 +58,7 @@ class Transfer:
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the rest takes at this rate; None where nobody can tell."""
+        """How long the rest takes at this rate; None if unknown."""
         if not self.all_sized or not self.rate:
             return None
         return max(0, self.bytes - self.bytes_done) / self.rate
@@ -66,10 +66,10 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a job. `seconds` is set once it ended, `started` once it began.
+    """One step of a job. `started` is set when it begins, `seconds` when it ends.
 
-    `note` is what it is doing right now, `transfer` how far its download is. `number` counts in its `stage`, from 1;
-    0 stands for its place among the planned ones.
+    `note` says what it is doing now, `transfer` how far its download is. `number` counts from 1 in its `stage`; 0 means
+    its place among the planned steps.
     """
 
     title: str
@@ -84,15 +84,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """All steps of a job and the last line of its log, as it came; empty until the steps are planned."""
+    """All steps of a job and the last line of its log; empty until the steps are planned."""
 
     started: datetime
     steps: tuple[Step, ...] = ()
     last_line: str = ""
 
 
-def after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa: PLR0911 - one line for each kind
-    """Say how far the job is once `event` has happened at `now`.
+def progress_after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa: PLR0911 - one line for each kind
+    """Return the progress after `event` happened at `now`.
 
     A step of another stage than the planned one is added when it starts; every other unknown step is ignored.
     """
@@ -106,12 +106,14 @@ def after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa:
         case StepFailed(key=key, seconds=seconds, interrupted=interrupted):
             return _with_step(progress, key, StepState.STOPPED if interrupted else StepState.FAILED, seconds=seconds)
         case LogLine(text=text):
-            # A blank line tells a reader nothing: what was there stays.
+            # A blank line tells a reader nothing, so the earlier line stays.
             return replace(progress, last_line=text) if text.strip() else progress
         case StepNoted(key=key, note=note):
-            return _changed(progress, key, lambda step: replace(step, note=note))
+            return _with_changed_step(progress, key, lambda step: replace(step, note=note))
         case PullAdvanced(key=key):
-            return _changed(progress, key, lambda step: replace(step, transfer=_advanced(step.transfer, event, now)))
+            return _with_changed_step(
+                progress, key, lambda step: replace(step, transfer=_next_transfer(step.transfer, event, now))
+            )
         case ImageBuilt():
             return progress
         case _:
@@ -121,10 +123,10 @@ def after(progress: Progress, event: Event, now: datetime) -> Progress:  # noqa:
 def _with_step(
     progress: Progress, key: StepKey, state: StepState, *, started: datetime | None = None, seconds: float | None = None
 ) -> Progress:
-    def changed(old: Step) -> Step:
+    def change(old: Step) -> Step:
         return replace(old, state=state, started=started or old.started, seconds=seconds, note="")
 
-    return _changed(progress, key, changed)
+    return _with_changed_step(progress, key, change)
 
 
 def _with_place_for(progress: Progress, key: StepKey, title: str) -> Progress:
@@ -137,7 +139,7 @@ def _with_place_for(progress: Progress, key: StepKey, title: str) -> Progress:
     return replace(progress, steps=(*steps[:place], added, *steps[place:]))
 
 
-def _changed(progress: Progress, key: StepKey, change: Callable[[Step], Step]) -> Progress:
+def _with_changed_step(progress: Progress, key: StepKey, change: Callable[[Step], Step]) -> Progress:
     place = _place(progress, key)
     if place is None:
         return progress
@@ -153,7 +155,7 @@ def _place(progress: Progress, key: StepKey) -> int | None:
     return next((place for place in places if progress.steps[place].number == key.number), None)
 
 
-def _advanced(before: Transfer | None, event: PullAdvanced, now: datetime) -> Transfer:
+def _next_transfer(before: Transfer | None, event: PullAdvanced, now: datetime) -> Transfer:
     counts = (event.layers_done, event.layers, event.bytes_done, event.bytes, event.all_sized)
     if before is None:
         return Transfer(*counts, measured=now, measured_bytes=event.bytes_done)

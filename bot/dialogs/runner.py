@@ -1,7 +1,7 @@
-"""Durable execution: a task that was started runs to its end, through crashes and restarts. The only user of dbos.
+"""Durable execution: a started task runs to its end through crashes and restarts. The only user of dbos.
 
-A task is a name and the id of the dialog it is for; the same pair runs once. What a task has done already it learns
-from the ledger, so it may simply be run again.
+A task is a name and the id of its dialog; each pair runs once. A task reads in the ledger what it has done already,
+so it may run again.
 """
 
 import sqlite3
@@ -27,26 +27,26 @@ log = structlog.get_logger()
 
 _APPLICATION = "warroom"
 _VERSION = "1"
-"""Of what a task is, not of the program: raised when work begun by an older program must not be continued."""
+"""The version of the tasks, not of the program: raise it if tasks begun by an older program must not continue."""
 _QUEUE = "builds"
 _UNDER_WAY = ("PENDING", "ENQUEUED", "DELAYED")
-"""The states of dbos that lead to others."""
+"""The states of dbos in which a workflow has not ended."""
 
 Task = Callable[[str], None]
 
 
 class Interrupted(BaseException):
-    """Raised by a task when the process ends before the task: it will be run again by the next process.
+    """Raised by a task if the process ends before the task does; the next process runs the task again.
 
-    Not an `Exception`, so that nothing on the way, dbos included, takes it for the task's result.
+    Not an `Exception`, so that no caller, dbos included, takes it for the task's result.
     """
 
 
 class Runner:
     """Runs tasks: at once, or from a queue of which at most `slots` run together.
 
-    One per process; `tasks` are the functions by name. What was interrupted is run again by the same
-    `owner` only. dbos looks for new work every `poll_seconds`.
+    One per process; `tasks` are the functions by name. Only the same `owner` runs interrupted tasks again. dbos looks
+    for new work every `poll_seconds`.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Runner:
         self._workflows: dict[str, Callable[[str], Any]] = {}
 
     def start(self) -> None:
-        """Open the database, and run again what was interrupted; raises `StateUnwritable`."""
+        """Open the database and run interrupted tasks again; raise `StateUnwritable`."""
         try:
             self._launch()
         except (sa.exc.DBAPIError, sqlite3.Error, OSError) as error:
@@ -87,7 +87,7 @@ class Runner:
             "application_version": _VERSION,
             "executor_id": self._owner,
             "serializer": DBOSPortableJSONSerializer(),
-            # It looks for messages between workflows. There are none, but stopping waits for the next look.
+            # dbos polls for messages between workflows. There are none, but stopping waits for the next poll.
             "notification_listener_polling_interval_sec": self._poll_seconds,
             "log_level": "WARNING",
         }
@@ -96,7 +96,7 @@ class Runner:
         DBOS.launch()
 
     def _register_queue(self) -> None:
-        # Before the launch, and so by a client: a queue that dbos does not know then is noticed a second later.
+        # Through a client, before the launch: dbos notices a queue that is registered later only after a second.
         client = DBOSClient(
             system_database_url=self._url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
         )
@@ -106,20 +106,20 @@ class Runner:
             client.destroy()
 
     def stop(self) -> None:
-        """Take no more work; does not wait for running tasks, which should raise `Interrupted`."""
+        """Start no more tasks; do not wait for running tasks, which should raise `Interrupted`."""
         DBOS.destroy(destroy_registry=True)
 
     def run(self, task: str, key: str, *, again: bool = False) -> None:
-        """Run it now; does nothing when this task of this key was started before.
+        """Run a task now; do nothing if it was started for this key before.
 
-        `again` starts it once more when it has ended, but never beside itself.
+        `again` starts a task again if it has ended, but never twice at the same time.
         """
         if self._is_new(task, key, again=again):
             with SetWorkflowID(_id(task, key)):
                 DBOS.start_workflow(self._workflows[task], key)
 
     def enqueue(self, task: str, key: str, *, again: bool = False) -> None:
-        """Run it when a slot is free; otherwise as `run`."""
+        """Run a task as `run` does, when a slot is free."""
         if self._is_new(task, key, again=again):
             with SetWorkflowID(_id(task, key)):
                 DBOS.enqueue_workflow(_QUEUE, self._workflows[task], key)
@@ -139,8 +139,8 @@ def _id(task: str, key: str) -> str:
 
 
 def _workflow(name: str, task: Task) -> Callable[[str], Any]:
-    # The try stands inside the workflow: a task tells people of its own failures, so an exception that
-    # arrives here is a defect; it is logged, and the workflow ends instead of being run for ever.
+    # The try is inside the workflow: a task reports its own failures to people, so an exception that arrives
+    # here is a defect; it is logged, and the workflow ends instead of running forever.
     def run(key: str) -> None:
         with structlog.contextvars.bound_contextvars(job=key):
             try:
@@ -153,6 +153,6 @@ def _workflow(name: str, task: Task) -> Callable[[str], Any]:
 
 
 def _set_write_ahead_log(path: str) -> None:
-    # It is a property of the file; dbos leaves it as it finds it, and without it every reader blocks the writer.
+    # A property of the file, which dbos does not change; without it every reader blocks the writer.
     with closing(sqlite3.connect(path, timeout=10)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")

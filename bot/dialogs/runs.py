@@ -1,18 +1,18 @@
-"""The jobs that run in this process: how each is shown, and how it is cancelled."""
+"""The jobs that run in this process: how each is shown and cancelled."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from bot.dialogs.progress import after
+from bot.dialogs.progress import progress_after
 from bot.dialogs.stages import DialogId, Running, Screen
 from commands.cancellation import Cancellation, CancelReason
 from commands.model.events import Event
 
 
 class Run:
-    """A job that is under way in this process, and its stage as it is to be shown now."""
+    """A job that runs in this process, and its stage to be shown now."""
 
     def __init__(self, dialog: Running) -> None:
         self.cancellation = Cancellation()
@@ -25,24 +25,24 @@ class Run:
 
 
 class Runs:
-    """All runs of this process. What was removed is not shown as running any more."""
+    """All runs of this process. A removed run is no longer shown as running."""
 
     def __init__(self, screen: Screen, now: Callable[[], datetime]) -> None:
         self._screen = screen
         self._now = now
-        # Held to show a run, too.
+        # Also held while a run is shown.
         self._lock = threading.Lock()
         self._runs: dict[DialogId, Run] = {}
         self._is_shutting_down = False
 
     @property
     def jobs(self) -> tuple[DialogId, ...]:
-        """The ids of all that run."""
+        """The ids of all running jobs."""
         with self._lock:
             return tuple(self._runs)
 
     def add(self, running: Running) -> Run:
-        """Begin a run; it is cancelled at once if somebody asked for that before."""
+        """Begin a run; cancel it at once if a stop was requested before."""
         run = Run(running)
         with self._lock:
             self._runs[run.job] = run
@@ -60,11 +60,11 @@ class Runs:
     def record(self, run: Run, event: Event) -> None:
         """Fold an event into the progress of a run, and show it."""
         with self._lock:
-            run.dialog = replace(run.dialog, progress=after(run.dialog.progress, event, self._now()))
+            run.dialog = replace(run.dialog, progress=progress_after(run.dialog.progress, event, self._now()))
             self._screen.show(run.dialog)
 
     def stop(self, job: DialogId, user: str) -> None:
-        """Cancel a run on request of `user`, and show that; nothing happens if the job does not run here."""
+        """Cancel a run on request of `user` and show that; do nothing if the job does not run here."""
         with self._lock:
             run = self._runs.get(job)
             if run is not None and run.dialog.stopping_by is None:
@@ -73,14 +73,14 @@ class Runs:
                 self._screen.show(run.dialog)
 
     def shut_down(self) -> None:
-        """Cancel all runs, and every one that is added later: the next process continues them."""
+        """Cancel all runs, including those added later; the next process continues them."""
         with self._lock:
             self._is_shutting_down = True
             for run in self._runs.values():
                 run.cancellation.request(CancelReason.SHUTDOWN)
 
     def show(self) -> None:
-        """Show all runs again, with the time that has passed."""
+        """Show all runs again with their elapsed time."""
         with self._lock:
             for run in self._runs.values():
                 self._screen.show(run.dialog)

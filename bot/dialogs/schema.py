@@ -1,6 +1,6 @@
-"""The tables of the ledger, and how a database of an older version becomes one of this version.
+"""The tables of the ledger, and the migrations from older versions.
 
-Not alembic: the tables are few and only grow, each step is a few statements, and a start need not load a framework.
+Not alembic: the tables are few and only grow, each migration is a few statements, and a framework slows the start.
 """
 
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from typing import Final
 import sqlalchemy as sa
 
 DEFAULT_OWNER: Final = "warroom"
-"""The owner of the dialogs where only one bot uses the database."""
+"""The owner of the dialogs if only one bot uses the database."""
 
 METADATA: Final = sa.MetaData()
 
 DIALOGS: Final = sa.Table(
     "warroom_dialogs",
     METADATA,
-    # Given out by the database, so that two processes can add at once.
+    # Assigned by the database, so that two processes can add rows at once.
     sa.Column("serial", sa.Integer, primary_key=True),
     sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("stage", sa.Text, nullable=False, index=True),
@@ -30,7 +30,7 @@ DIALOGS: Final = sa.Table(
     sa.Column("shown", sa.Integer, nullable=False),
     sa.Column("announced", sa.Boolean, nullable=False),
     sa.Column("attached", sa.Text, nullable=False),
-    # Since version 2: which bot drives the dialog, and in which of its lives.
+    # Since version 2: which bot drives the dialog, and in which epoch.
     sa.Column("owner", sa.Text, nullable=False, server_default=""),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
 )
@@ -46,11 +46,11 @@ OWNERS: Final = sa.Table(
 _VERSION: Final = sa.Table("warroom_schema", METADATA, sa.Column("version", sa.Integer, primary_key=True))
 
 _LOCK: Final = 7_278_660
-"""An arbitrary number by which processes agree who migrates a PostgreSQL database."""
+"""An arbitrary number for the advisory lock under which one process migrates a PostgreSQL database."""
 
 
 def prepare(engine: sa.Engine) -> None:
-    """Create the tables, or bring those of an older version up to date; nothing that is stored gets lost."""
+    """Create the tables, or migrate those of an older version without losing data."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
@@ -58,14 +58,14 @@ def prepare(engine: sa.Engine) -> None:
         for migrate in _MIGRATIONS[version - 1 :] if version else ():
             migrate(connection)
         METADATA.create_all(connection)
-        # The number of a later version stays: what it has added is there, and must not be added again.
+        # The number of a later version stays: its columns exist and must not be added again.
         if version < VERSION:
             connection.execute(sa.delete(_VERSION))
             connection.execute(sa.insert(_VERSION).values(version=VERSION))
 
 
 def _version(connection: sa.Connection) -> int:
-    """Read the version of the tables; 0 if there are none."""
+    """Return the version of the tables; 0 if there are none."""
     tables = sa.inspect(connection).get_table_names()
     if _VERSION.name in tables:
         return connection.execute(sa.select(_VERSION.c.version)).scalar() or VERSION
@@ -78,12 +78,12 @@ def _add_owners(connection: sa.Connection) -> None:
 
 
 def _add_column(connection: sa.Connection, column: str) -> None:
-    """Add a column to the dialogs, unless a migration that was interrupted has: SQLite commits each one by itself."""
+    """Add a column to the dialogs unless an interrupted migration already has: SQLite commits each one separately."""
     name = column.partition(" ")[0]
     if name not in {known["name"] for known in sa.inspect(connection).get_columns(DIALOGS.name)}:
         connection.execute(sa.text(f"ALTER TABLE {DIALOGS.name} ADD COLUMN {column}"))
 
 
 _MIGRATIONS: Final[tuple[Callable[[sa.Connection], None], ...]] = (_add_owners,)
-"""The steps from each version to the next, the first from version 1."""
+"""The migrations from each version to the next, the first from version 1."""
 VERSION: Final = len(_MIGRATIONS) + 1

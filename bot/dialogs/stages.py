@@ -1,4 +1,4 @@
-"""What a dialog shows, as values: one class per stage of a command's life. Views render them, jobs make them."""
+"""The stages of a dialog as values, one class each. Views render them, jobs make them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +9,16 @@ from commands.actions import End, Proposal, Request, Shown
 from commands.command import Creation, ImageUndecided, Listing
 
 DialogId = NewType("DialogId", str)
-"""An opaque id: the value of every button, the id of the job, the label on the image."""
+"""An opaque id, also the value of every button, the id of the job and the label on the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asked for what, where and when. `user`, `channel` and `team` are Slack ids.
+    """The request, its requester, its place and its time. `user`, `channel` and `team` are Slack ids.
 
-    `command` is the name of the command or button, and `line` the whole text as typed or as a button stands for it: it
-    is shown and never parsed. `round` counts the reviews: another one follows if the facts had changed by the time the
-    first was confirmed.
+    `command` is the name of the command or button, and `line` the whole typed text, or the text that a button stands
+    for: it is shown and never parsed. `round` counts the reviews: another one follows if the facts have changed when
+    the first is confirmed.
     """
 
     dialog: DialogId
@@ -36,7 +36,7 @@ class Asked:
 class Preparing:
     """The facts are being gathered; `doing` says which, in a few words.
 
-    `void` is why the review that somebody has confirmed does not count any more; empty the first time.
+    `void` is the reason why a confirmed review is void; empty the first time.
     """
 
     asked: Asked
@@ -65,7 +65,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The host is being changed. `stopping_by` is who pressed Stop, if anybody."""
+    """The host is being changed. `stopping_by` is the person who pressed Stop, if any."""
 
     asked: Asked
     proposal: Proposal
@@ -76,7 +76,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """The bot is being shut down in mid-job; the job goes on after its restart."""
+    """The bot is shutting down during the job; the job continues after the restart."""
 
     asked: Asked
     proposal: Proposal
@@ -87,7 +87,7 @@ class Paused:
 class Deciding:
     """Everything is installed, some modules do not import: keep the image or discard it?
 
-    The image has no name yet; `by` confirmed the build, `progress` is how that went.
+    The image has no tag yet; `by` confirmed the build, `progress` is that of the build.
     """
 
     asked: Asked
@@ -99,7 +99,7 @@ class Deciding:
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """The undecided image is being kept or removed, as `by` decided (None: nobody did in time)."""
+    """The undecided image is being kept or removed, as `by` decided (None: no decision in time)."""
 
     asked: Asked
     by: str | None
@@ -110,9 +110,9 @@ class Settling:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What was confirmed is done. `at` minus the progress's start is how long it took.
+    """The confirmed proposal is carried out. `at` minus the progress's start is how long it took.
 
-    `progress` is None if nothing had to be run. `stopped_by` is who pressed Stop before the end, if anybody.
+    `progress` is None if nothing had to run. `stopped_by` is the person who pressed Stop before the end, if any.
     """
 
     asked: Asked
@@ -133,9 +133,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A job, or the gathering of facts, ended with a problem. All plain text; `details` are log lines.
+    """A job, or the gathering of facts, ended with a problem. The texts are plain; `details` are log lines.
 
-    `progress` is None when nothing had been started.
+    `progress` is None if nothing was started.
     """
 
     asked: Asked
@@ -148,7 +148,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Somebody pressed Cancel on the review."""
+    """A person pressed Cancel on the review."""
 
     asked: Asked
     by: str
@@ -156,7 +156,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Nobody pressed a button in time; `waited_seconds` is how long it waited."""
+    """No button was pressed in time; `waited_seconds` is how long the review waited."""
 
     asked: Asked
     waited_seconds: float
@@ -164,7 +164,7 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Somebody pressed Stop; nothing is left on the daemon."""
+    """A person pressed Stop; nothing is left on the daemon."""
 
     asked: Asked
     proposal: Proposal
@@ -174,7 +174,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """The undecided image was removed: by a person, or (`by` None) because nobody decided in time."""
+    """The undecided image was removed: by a person, or (`by` is None) because no decision was made in time."""
 
     asked: Asked
     by: str | None
@@ -183,7 +183,7 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """One job that runs or waits, as the list of images tells of it: its command, and who asked when."""
+    """One job that runs or waits, as the list of images shows it: its command, requester and time."""
 
     line: str
     user: str
@@ -193,7 +193,7 @@ class JobLine:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of the list of images; its buttons turn it. `trouble` is why the last turn did not work."""
+    """A page of the list of images; its buttons turn it. `trouble` is why the last turn failed."""
 
     asked: Asked
     listing: Listing
@@ -203,9 +203,9 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file for the dialog's thread: text, in which secrets are masked, or bytes, which are sent as they are.
+    """A file for the dialog's thread: text, in which secrets are masked, or bytes, which are sent unchanged.
 
-    `kind` tells repeated ones apart: `log`, `packages`, `dockerfile`.
+    `kind` distinguishes the files of a dialog: `log`, `packages`, `dockerfile`.
     """
 
     kind: str
@@ -231,25 +231,25 @@ Dialog = (
     | Stopped
     | Discarded
 )
-"""One stage of one command's life."""
+"""One stage of a dialog."""
 
 FINAL = (Finished, Answered, Failed, Cancelled, Expired, Stopped, Discarded)
-"""The stages that nothing follows."""
+"""The stages with no next stage."""
 
 AT_REST = (*FINAL, Listed)
-"""The stages that nothing follows by itself: a list waits for nobody, but somebody may turn its page."""
+"""The stages that never change without a person: the final ones, and a list, whose page a person may turn."""
 
 UNFINISHED = (Preparing, UnderReview, Queued, Running, Paused, Deciding, Settling)
-"""The stages that something follows."""
+"""The stages with a next stage."""
 
 
 def is_shown_only(dialog: Dialog) -> bool:
-    """Whether the requester is not called for this stage: it is only read."""
+    """Return whether this stage is only read, so that its requester is not notified."""
     return isinstance(dialog, Listed) or (isinstance(dialog, Answered) and not dialog.answer.is_news)
 
 
 def proposal_of(dialog: Dialog) -> Proposal | None:
-    """Return what this dialog proposes or has done; None if there is nothing of the kind, or it was not kept."""
+    """Return what this dialog proposes or has done; None if there is no proposal, or it was not stored."""
     match dialog:
         case Preparing() | Answered() | Listed() | Cancelled() | Expired():
             return None
@@ -262,7 +262,7 @@ def proposal_of(dialog: Dialog) -> Proposal | None:
 
 
 class Screen(Protocol):
-    """Where dialogs are shown. No method waits for the network; the newest stage of a dialog wins."""
+    """The place where dialogs are shown. No method waits for the network; the newest stage of a dialog wins."""
 
     def show(self, dialog: Dialog) -> None:
         """Show this stage in place of the dialog's earlier one."""

@@ -1,4 +1,4 @@
-"""Starts the durable task that a stage asks for; a press need not wait until the job database is written."""
+"""Starts the durable task of a stage; a press does not wait until the job database is written."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -9,13 +9,13 @@ import structlog
 from bot.dialogs.runner import Runner
 from bot.dialogs.stages import Dialog, DialogId, Screen
 from bot.dialogs.supervision import Supervisor
-from bot.dialogs.transitions import Task, failed, task_of
+from bot.dialogs.transitions import Task, failed_stage, task_of
 from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
 
 RunnerFactory = Callable[[Mapping[str, Callable[[str], None]]], Runner]
-"""Makes the runner of the tasks that it is given by name."""
+"""Makes the runner of tasks, given by name."""
 
 
 class Starter:
@@ -29,16 +29,14 @@ class Starter:
 
     def bind(self, tasks: Mapping[str, Callable[[DialogId], None]]) -> None:
         """Make the runner of these tasks, by name."""
-        self._runner = self._make_runner(
-            {name: self._supervisor.supervised(name, task) for name, task in tasks.items()}
-        )
+        self._runner = self._make_runner({name: self._supervisor.supervise(name, task) for name, task in tasks.items()})
 
     def open(self) -> None:
-        """Start the runner, which continues what was interrupted; raises `StateUnwritable`."""
+        """Start the runner, which continues interrupted tasks; raise `StateUnwritable`."""
         self._runner.start()
 
     def finish(self) -> None:
-        """Start what was asked for until now, and nothing more."""
+        """Start the tasks requested until now, and no later ones."""
         self._threads.shutdown()
 
     def close(self) -> None:
@@ -52,13 +50,13 @@ class Starter:
             self._run(task, again=again)
 
     def clean(self, key: str) -> None:
-        """Start the removal of what the job of this key left on the daemon."""
-        # A task by itself: while the daemon is away it waits, and a build slot must not wait with it.
+        """Start the removal of the leftovers of this key's job from the daemon."""
+        # A separate task: it waits while the daemon is away, and must not hold a build slot meanwhile.
         self._run(Task("clean", key), again=False)
 
     def start_soon(self, dialog: Dialog) -> None:
         """Start the task of this stage in the background."""
-        # A closing bot starts nothing more: what is in the ledger is started by the next one.
+        # A closing bot starts nothing more: the next process starts the tasks of the ledger.
         with contextlib.suppress(RuntimeError):
             self._threads.submit(self._start_or_fail, dialog)
 
@@ -71,7 +69,7 @@ class Starter:
             self.start(dialog)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
             if self._supervisor.closing.is_set():
-                # The runner is gone, not the task: what is in the ledger is started by the next process.
+                # The runner is gone, not the task: the next process starts it from the ledger.
                 log.info("task_left_to_the_next", job=dialog.asked.dialog)
                 return
             try:
@@ -79,4 +77,4 @@ class Starter:
             except StateUnwritable as unwritable:
                 # The next process starts it.
                 log.exception("task_not_started", job=dialog.asked.dialog)
-                self._screen.show(failed(dialog.asked, unwritable))
+                self._screen.show(failed_stage(dialog.asked, unwritable))

@@ -1,4 +1,4 @@
-"""Watches over tasks: counts them, retries while the state or the daemon is away, and tells people of defects."""
+"""Supervises tasks: counts them, retries while the state or the daemon is away, and reports defects to people."""
 
 import contextlib
 import threading
@@ -11,7 +11,7 @@ from bot.dialogs.interface import Timeouts
 from bot.dialogs.moving import Mover
 from bot.dialogs.runner import Interrupted
 from bot.dialogs.stages import FINAL, DialogId, Screen
-from bot.dialogs.transitions import failed, job_of
+from bot.dialogs.transitions import failed_stage, job_of
 from commands.errors import EngineUnavailable, StateUnwritable
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Supervisor:
             self.closing.set()
 
     def wait_until_idle(self, seconds: float) -> tuple[tuple[str, str], ...]:
-        """Wait until no task is under way, at most so long; return those that still are, by name and key."""
+        """Wait at most `seconds` until no task is under way; return those that still are, by name and key."""
         with self._idle:
             self._idle.wait_for(lambda: not self._busy, timeout=seconds)
             return tuple(sorted(self._busy))
@@ -46,13 +46,13 @@ class Supervisor:
         if self.closing.is_set():
             raise Interrupted
 
-    def supervised(self, name: str, task: Callable[[DialogId], None]) -> Callable[[str], None]:
-        """Wrap a task, so that it counts as under way, and ends in a way that people are told of."""
+    def supervise(self, name: str, task: Callable[[DialogId], None]) -> Callable[[str], None]:
+        """Return the task wrapped: it counts as under way, and an error ends its dialog."""
 
         def run(key: str) -> None:
             job = job_of(key)
             with self._idle:
-                # Under the lock, so that `close` waits for every task that got past this line.
+                # Under the lock, so that a task either sees `closing` or counts as under way.
                 self.raise_if_closing()
                 self._busy.add((name, key))
             try:
@@ -67,7 +67,7 @@ class Supervisor:
         return run
 
     def until_written(self, job: DialogId, act: Callable[[], T]) -> T:
-        """Act; if the ledger cannot be written, tell the person and retry until it can."""
+        """Call `act`; while the ledger cannot be written, tell the person and retry."""
         told = False
         while True:
             try:
@@ -81,7 +81,7 @@ class Supervisor:
                     raise Interrupted from error
 
     def until_the_engine_answers(self, act: Callable[[], T]) -> T:
-        """Act; retry while the Docker daemon is away."""
+        """Call `act`; retry while the Docker daemon is away."""
         while True:
             try:
                 return act()
@@ -90,14 +90,14 @@ class Supervisor:
                     raise Interrupted from None
 
     def fail(self, job: DialogId, error: Exception) -> None:
-        """End a dialog whose task raised an error that nothing else has caught."""
+        """End a dialog whose task raised an uncaught error."""
         dialog = self._mover.dialog(job)
-        if dialog is None or not self._mover.move(failed(dialog.asked, error)):
+        if dialog is None or not self._mover.move(failed_stage(dialog.asked, error)):
             log.error("task_failed", job=job, exc_info=error)
 
     def _show_trouble(self, job: DialogId, error: StateUnwritable) -> None:
-        # It is not stored: once the ledger can be written, the dialog continues in place of this.
+        # Not stored: once the ledger can be written, the dialog continues and replaces this.
         with contextlib.suppress(StateUnwritable):
             dialog = self._mover.dialog(job)
             if dialog is not None and not isinstance(dialog, FINAL):
-                self._screen.show(failed(dialog.asked, error))
+                self._screen.show(failed_stage(dialog.asked, error))

@@ -1,4 +1,4 @@
-"""The durable tasks of a dialog: prepare, build, settle, clean. Each may run more than once for the same dialog."""
+"""The durable tasks of a dialog: prepare, build, settle, clean. Each may run more than once per dialog."""
 
 import threading
 from collections.abc import Callable
@@ -22,11 +22,11 @@ from bot.dialogs.transitions import (
     after_end,
     after_stop,
     after_void,
-    begun,
-    discarded,
-    failed,
-    kept,
+    discarded_stage,
+    failed_stage,
+    kept_stage,
     key_of,
+    running_stage,
 )
 from commands.carry_out import JobContext
 from commands.errors import BuildStopped, ReviewVoid, StateUnwritable
@@ -65,7 +65,7 @@ class Tasks:
         self._now = now
         self._preparing = threading.BoundedSemaphore(preparations)
         self.inherited: frozenset[DialogId] = frozenset()
-        """Dialogs that the process before has begun: it may have left containers behind."""
+        """Dialogs that the earlier process began: it may have left containers behind."""
         starter.bind({"prepare": self.prepare, "build": self.build, "settle": self.settle, "clean": self.clean})
 
     # ── Preparing ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,13 +94,13 @@ class Tasks:
                 self._work.clean(asked.dialog)
             answer = self._work.answer(asked, report)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-            return failed(asked, error)
+            return failed_stage(asked, error)
         return after_answer(dialog, answer, expires=self._review_ends(), under_way=self._mover.jobs_under_way())
 
     # ── Carrying out ────────────────────────────────────────────────────────────────────────────────────────────
 
     def build(self, job: DialogId) -> None:
-        """Carry out what was confirmed."""
+        """Carry out the confirmed proposal."""
         run = self._begin(job)
         if run is not None:
             try:
@@ -112,7 +112,7 @@ class Tasks:
 
     def _begin(self, job: DialogId) -> Run | None:
         with self._mover.order:
-            running = begun(self._mover.dialog(job), self._now())
+            running = running_stage(self._mover.dialog(job), self._now())
             return self._runs.add(running) if running is not None and self._mover.move(running) else None
 
     def _carry_out(self, run: Run) -> Dialog:
@@ -126,7 +126,7 @@ class Tasks:
             log.info("review_void", job=asked.dialog, message=void.message)
             return after_void(run.dialog, void)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-            return failed(asked, error, proposal, run.dialog.progress)
+            return failed_stage(asked, error, proposal, run.dialog.progress)
         return after_end(run.dialog, end, now=self._now(), expires=self._review_ends())
 
     def _record(self, run: Run, event: Event) -> None:
@@ -154,25 +154,25 @@ class Tasks:
     # ── After it ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def settle(self, job: DialogId) -> None:
-        """Keep or remove an undecided image, as somebody decided."""
+        """Keep or remove an undecided image, as decided."""
         dialog = self._mover.dialog(job)
         if isinstance(dialog, Settling):
-            self._mover.move(self._settled(dialog), after=(Settling,), role=Role.OWNER)
+            self._mover.move(self._settle_image(dialog), after=(Settling,), role=Role.OWNER)
         self._clean_up(job)
 
-    def _settled(self, dialog: Settling) -> Dialog:
+    def _settle_image(self, dialog: Settling) -> Dialog:
         asked, undecided = dialog.asked, dialog.undecided
         try:
             if not dialog.keep:
                 self._supervisor.until_the_engine_answers(lambda: self._work.clean(asked.dialog))
-                return discarded(dialog)
+                return discarded_stage(dialog)
             created = self._supervisor.until_the_engine_answers(lambda: self._work.keep(undecided))
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
-            return failed(asked, error, undecided.proposal, dialog.progress)
-        return kept(dialog, created, self._now())
+            return failed_stage(asked, error, undecided.proposal, dialog.progress)
+        return kept_stage(dialog, created, self._now())
 
     def clean(self, job: DialogId) -> None:
-        """Remove what a job left on the daemon."""
+        """Remove a job's leftovers from the daemon."""
         self._supervisor.until_the_engine_answers(lambda: self._work.clean(job))
         log.info("job_cleaned", job=job)
 
@@ -182,7 +182,7 @@ class Tasks:
             self._starter.clean(key_of(dialog.asked))
 
     def attach_log(self, job: DialogId) -> None:
-        """Put the log of a job into its thread, if there is one that can be read."""
+        """Put the log of a job into its thread, if there is a readable one."""
         try:
             file = log_file(self._log.read(job), job)
         except StateUnwritable as problem:

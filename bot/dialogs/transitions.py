@@ -1,4 +1,4 @@
-"""What follows from what: the stages' table and diagram, and pure functions from a stage to the next. No threads here.
+"""The transitions between stages: their table and diagram, and pure functions from a stage to the next.
 
 The stages of `bot.dialogs.stages`, and what leads from one to the next:
 
@@ -21,10 +21,10 @@ The stages of `bot.dialogs.stages`, and what leads from one to the next:
     (n) Running     → Running               the bot is back after it was killed
     (o) Deciding    → Settling              a person presses Keep or Discard, or nobody does in time
     (p) Settling    → Finished              the image has its name
-    (q) Settling    → Discarded, Failed     the image is gone, as decided or by itself
+    (q) Settling    → Discarded, Failed     the image is removed, as decided, or was gone before
     (r) Preparing   → Listed                the list of images is there
     (s) Listed      → Listed                a person turns the page, or the daemon has counted
-    (t) Running     → Preparing             the facts have changed since the review, which counts no more
+    (t) Running     → Preparing             the facts have changed since the review, which is void
 
     ──a──► Preparing ──c──► Answered, Failed   ──r──► Listed ──s──► Listed
             ▲  │
@@ -46,8 +46,8 @@ The stages of `bot.dialogs.stages`, and what leads from one to the next:
                                                     ──q──► Discarded, Failed
 
 Every arrow is one compare-and-set in the ledger, so a double click, a click delivered twice and clicks by two people
-start one job. `kill -9` breaks no arrow: at the next start the runner repeats the task that was under way, which finds
-in the ledger how far it had come. While the ledger cannot be written a task waits, and the person is told.
+start one job. `kill -9` breaks no arrow: at the next start the runner repeats the task that was under way, which reads
+in the ledger how far it had come. While the ledger cannot be written a task waits, and the bot tells the person.
 """
 
 from collections.abc import Callable, Mapping
@@ -119,11 +119,11 @@ SOURCES: Mapping[type[Any], tuple[type[Any], ...]] = {
 
 
 class Decision(StrEnum):
-    """What a person decides by a press."""
+    """The decision that a press makes."""
 
     CONFIRM = "confirm"
     REUSE = "reuse"
-    """Take the image that exists already, instead of what is proposed."""
+    """Take the existing image instead of the proposed one."""
     CANCEL = "cancel"
     STOP = "stop"
     KEEP = "keep"
@@ -131,18 +131,18 @@ class Decision(StrEnum):
 
 
 class Press(StrEnum):
-    """What came of a press."""
+    """The result of a press."""
 
     TAKEN = "taken"
     LATE = "late"
-    """Somebody was faster, or the dialog has moved on."""
+    """Another person was faster, or the dialog has moved on."""
     EXPIRED = "expired"
     GONE = "gone"
     """The bot knows no such dialog."""
 
 
 class Task(NamedTuple):
-    """The durable work that a stage asks for; `waits` says that it needs a build slot."""
+    """The durable task of a stage; `waits` says that it needs a build slot."""
 
     name: str
     key: str
@@ -150,17 +150,17 @@ class Task(NamedTuple):
 
 
 def key_of(asked: Asked) -> str:
-    """Name the tasks of a dialog: each round of reviews has its own, since a task of one name runs once."""
+    """Return the key of a dialog's tasks: each round of reviews has its own, since a task runs once per key."""
     return asked.dialog if asked.round == 1 else f"{asked.dialog}/{asked.round}"
 
 
 def job_of(key: str) -> DialogId:
-    """Read the dialog's id out of the key of its tasks."""
+    """Return the dialog's id from the key of its tasks."""
     return DialogId(key.partition("/")[0])
 
 
 def task_of(dialog: Dialog) -> Task | None:
-    """Return the work that this stage asks for; None if it asks for none."""
+    """Return the task of this stage; None if it has none."""
     key = key_of(dialog.asked)
     match dialog:
         case Preparing():
@@ -174,7 +174,7 @@ def task_of(dialog: Dialog) -> Task | None:
 
 
 def deadline_of(dialog: Dialog) -> float | None:
-    """Return when the stage ends by itself, in epoch seconds."""
+    """Return the deadline of the stage, in epoch seconds; None if it has none."""
     return dialog.expires.timestamp() if isinstance(dialog, UnderReview | Deciding) else None
 
 
@@ -204,9 +204,9 @@ def after_press(
         case Decision.STOP, Queued():
             return Stopped(dialog.asked, dialog.proposal, user, progress=None)
         case Decision.STOP, Running():
-            return stopping(dialog, user) or Press.LATE
+            return stopping_stage(dialog, user) or Press.LATE
         case ((Decision.KEEP | Decision.DISCARD), Deciding()):
-            return decided(dialog, keep=decision is Decision.KEEP, user=user)
+            return settling_stage(dialog, keep=decision is Decision.KEEP, user=user)
         case _, UnderReview():
             return _after_review(dialog, decision, user, now=now, next_place=next_place)
         case _, Expired():
@@ -232,18 +232,18 @@ def _after_review(
             return Press.LATE
 
 
-def stopping(dialog: Dialog, user: str) -> Running | None:
-    """Return the stage after a request to stop; None if nothing runs, or somebody has asked for that before."""
+def stopping_stage(dialog: Dialog, user: str) -> Running | None:
+    """Return the stage after a request to stop; None if nothing runs, or a stop was requested before."""
     return replace(dialog, stopping_by=user) if isinstance(dialog, Running) and dialog.stopping_by is None else None
 
 
-def decided(dialog: Deciding, *, keep: bool, user: str | None) -> Settling:
-    """Return the stage after a decision; `user` is None if nobody decided in time."""
+def settling_stage(dialog: Deciding, *, keep: bool, user: str | None) -> Settling:
+    """Return the stage after a decision; `user` is None if none was made in time."""
     return Settling(dialog.asked, user, dialog.undecided, keep, dialog.progress)
 
 
-def begun(dialog: Dialog | None, now: datetime) -> Running | None:
-    """Return the stage in which a job begins, or begins again after a restart; None if it is not waiting to."""
+def running_stage(dialog: Dialog | None, now: datetime) -> Running | None:
+    """Return the stage of a job that starts, or continues after a restart; None if the dialog waits for neither."""
     match dialog:
         case Queued(asked, proposal, by) | Paused(asked, proposal, by):
             return Running(asked, proposal, by, Progress(started=now))
@@ -259,12 +259,12 @@ def after_stop(dialog: Running, stopped: BuildStopped, reason: CancelReason | No
         return Stopped(dialog.asked, dialog.proposal, user, dialog.progress)
     if reason is CancelReason.SHUTDOWN:
         return Paused(dialog.asked, dialog.proposal, dialog.by)
-    # Nobody here asked for it: the daemon was stopped, or somebody ended the build on its host.
-    return failed(dialog.asked, stopped, dialog.proposal, dialog.progress)
+    # Not requested here: the daemon was stopped, or the build was ended on its host.
+    return failed_stage(dialog.asked, stopped, dialog.proposal, dialog.progress)
 
 
 def after_void(dialog: Running, void: ReviewVoid) -> Preparing:
-    """Return the beginning of another round: the facts have changed since the review."""
+    """Return the first stage of another round, after the facts have changed since the review."""
     again = replace(dialog.asked, round=dialog.asked.round + 1)
     return Preparing(again, "Looking again", void=f"{void.message} {void.hint}".strip())
 
@@ -276,20 +276,20 @@ def after_end(dialog: Running, end: End | ImageUndecided, *, now: datetime, expi
     return Finished(dialog.asked, dialog.by, end, dialog.progress, now, dialog.stopping_by)
 
 
-def kept(dialog: Settling, end: ImageCreated, now: datetime) -> Finished:
+def kept_stage(dialog: Settling, end: ImageCreated, now: datetime) -> Finished:
     """Return the end of a dialog whose undecided image was kept."""
     return Finished(dialog.asked, dialog.by or dialog.asked.user, end, dialog.progress, now)
 
 
-def discarded(dialog: Settling) -> Discarded:
+def discarded_stage(dialog: Settling) -> Discarded:
     """Return the end of a dialog whose undecided image was removed."""
     return Discarded(dialog.asked, dialog.by, dialog.undecided.proposal)
 
 
-def failed(
+def failed_stage(
     asked: Asked, error: Exception, proposal: Proposal | None = None, progress: Progress | None = None
 ) -> Failed:
-    """Return the end that an error leads to; a defect is logged whole, and told in general words."""
+    """Return the stage after an error; log a defect in full, and describe it in general words."""
     if isinstance(error, Problem):
         log.info("job_failed", job=asked.dialog, problem=type(error).__name__, message=error.message)
         return Failed(asked, error.message, error.hint, error.details, proposal, progress)

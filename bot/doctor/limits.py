@@ -2,13 +2,13 @@
 
 from bot.doctor.report import Good, Verdict
 from bot.settings import Settings
-from commands.text import counted
+from commands.text import count_of
 
 
 def limits_in_force(settings: Settings) -> Verdict:
     """List the limits in readable units."""
     return Good(
-        f"{counted(settings.builds_at_once, 'build')} at once; a build ends after "
+        f"{count_of(settings.builds_at_once, 'build')} at once; a build ends after "
         f"{_time(settings.build_seconds)}, or {_time(settings.idle_seconds)} of silence; a proposal waits "
         f"{_time(settings.review_seconds)}; stopping waits {_time(settings.grace_seconds)}"
     )

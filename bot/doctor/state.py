@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from bot.dialogs.ledger import Ledger
 from bot.doctor.daemon import gigabytes
 from bot.doctor.report import Caution, Fault, Good, Verdict
-from commands.text import counted
+from commands.text import count_of
 
 _ENOUGH = 1 << 30
 """Room for build logs and a database; less fills up within weeks."""
@@ -53,10 +53,10 @@ def database_answers(url: str, *, shown: str) -> Verdict:
     """Open the table of dialogs like the bot; `shown` names the database without its password."""
     ledger = Ledger(url)
     try:
-        unfinished = len(ledger.unfinished())
+        unfinished = len(ledger.unfinished_entries())
     finally:
         ledger.close()
-    return Good(f"{shown}, {counted(unfinished, 'unfinished dialog')}")
+    return Good(f"{shown}, {count_of(unfinished, 'unfinished dialog')}")
 
 
 def _nearest(folder: Path) -> Path:

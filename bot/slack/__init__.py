@@ -1,1 +1,1 @@
-"""Slack: what comes in (listeners, payloads), what goes out (channel), and how it looks (views)."""
+"""Slack: input (listeners, payloads), output (channel), and appearance (views)."""

@@ -1,4 +1,4 @@
-"""What a refusal of Slack's Web API means for the message that was to be sent."""
+"""The meaning of an error of Slack's Web API for the message to send."""
 
 from enum import Enum, auto
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from http import HTTPStatus
 from slack_sdk.errors import SlackApiError
 
 _DEFAULT_WAIT = 5.0
-"""Seconds, where a refusal for the rate names none."""
+"""The seconds to wait if a rate-limit error does not name them."""
 
 _RATE = ("ratelimited", "rate_limited", "message_limit_exceeded")
 _PASSING = ("internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org")
@@ -16,24 +16,24 @@ _BAD_BLOCKS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long",
 
 
 class RefusalMeaning(Enum):
-    """How to go on after a refusal."""
+    """How to continue after an error."""
 
     TOO_FAST = auto()
-    """Wait as long as Slack says; nothing is wrong with the message."""
+    """Rate limited: wait as long as Slack says, then send the message again."""
     PASSING = auto()
-    """Slack is in trouble: try again, however often."""
+    """A temporary error in Slack: retry without limit."""
     UNREACHABLE = auto()
     """The bot may not write there."""
     MISSING = auto()
-    """The message, or the one whose thread it is for, is not there any more."""
+    """The message, or the parent message of its thread, no longer exists."""
     BAD_BLOCKS = auto()
-    """The blocks are not to Slack's taste."""
+    """Slack does not accept the blocks."""
     REFUSED = auto()
-    """Something else, which trying again will hardly mend."""
+    """Another error, which a retry is unlikely to fix."""
 
 
 def meaning(error: SlackApiError) -> RefusalMeaning:
-    """Read a refusal."""
+    """Return the meaning of an error."""
     reason, status = str(error.response.get("error")), error.response.status_code
     if status == HTTPStatus.TOO_MANY_REQUESTS or reason in _RATE:
         return RefusalMeaning.TOO_FAST
@@ -47,7 +47,7 @@ def meaning(error: SlackApiError) -> RefusalMeaning:
 
 
 def seconds_to_wait(error: SlackApiError) -> float:
-    """Read `Retry-After`, in seconds."""
+    """Return `Retry-After` in seconds, or the default."""
     try:
         return max(0.0, float(error.response.headers["Retry-After"]))
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""One call of Slack's Web API for a dialog, and what follows from a refusal."""
+"""One call of Slack's Web API for a dialog, and the reaction to an error."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -36,7 +36,7 @@ class SlackClient(Protocol):
 
 
 class Calls:
-    """Makes calls for dialogs, each in its window; postpones, simplifies or gives up what Slack refuses."""
+    """Makes calls for dialogs, each within its rate limit; postpones, simplifies or gives up refused messages."""
 
     def __init__(
         self,
@@ -54,20 +54,20 @@ class Calls:
         self._monotonic = monotonic
 
     def may(self, box: Outbox, window: SlidingWindow) -> bool:
-        """Say whether the window is open; a box whose window is shut waits for it."""
-        # A box whose window is shut is not looked at again until it opens: hundreds may wait behind one.
+        """Return whether the rate limit allows a call now; if not, the outbox waits for it."""
+        # The outbox is not checked again before the limit allows it: hundreds may wait for one limit.
         box.window = window if window.wait(self._monotonic()) > 0 else None
         return box.window is None
 
     def call(self, entry: Entry, box: Outbox, window: SlidingWindow, call: Callable[[], Any]) -> dict[str, Any] | None:
-        """Make a call; None when Slack has not taken it, and what comes next is settled."""
+        """Make a call; return None if Slack refused it, after deciding how to continue."""
         window.spend(self._monotonic())
         try:
             answer: dict[str, Any] = call()
         except SlackApiError as error:
             self._handle_refusal(entry, box, window, error)
         except SlackRequestError as error:
-            # The server that takes a file's bytes has its own way to refuse them.
+            # The upload server reports errors in a different way.
             log.warning("slack_refused", job=entry.id, reason=str(error)[:1000])
             self._boxes.postpone(entry.id, box, RETRY_SECONDS, counts=True)
         except (OSError, HTTPException, SlackClientError) as error:
@@ -108,7 +108,7 @@ class Calls:
             box.dialog = box.dialog or entry.dialog
 
     def _give_up_channel(self, entry: Entry, box: Outbox, reason: str) -> None:
-        """Say once, where it still can be heard, that there is no way into the channel; then be silent about it."""
+        """Tell the person once, by the response URL, that the bot cannot write to the channel."""
         if not box.turned_away:
             box.turned_away = True
             told = self._respond(
@@ -117,7 +117,7 @@ class Calls:
             )
             log.warning("channel_closed", job=entry.id, reason=reason, told=told)
         if isinstance(entry.dialog, AT_REST):
-            # Without a way in there is nobody to tell later either.
+            # The bot cannot write there, so it cannot announce the end either.
             self.store(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
             self.store(entry, lambda: self._ledger.set_announced(entry.id))
         with self._boxes.changed:
@@ -125,7 +125,7 @@ class Calls:
         self._boxes.settle(entry.dialog, box)
 
     def store(self, entry: Entry, write: Callable[[], object]) -> bool:
-        """Note in the ledger what Slack has; where that fails the message stands, and may be sent again later."""
+        """Store in the ledger what Slack shows; if that fails, the message stays and may be sent again later."""
         try:
             write()
         except StateUnwritable as problem:

@@ -1,7 +1,7 @@
-"""The one sender: every message, edit and file leaves through here, and nothing else calls Slack's Web API.
+"""The only sender: it sends every message, edit and file, and nothing else calls Slack's Web API.
 
-The newest stage of a dialog wins, its last one is always delivered, and Slack's rate limits are kept: what may not be
-sent yet waits, and is rendered only when it is sent. A dialog that Slack has not got is sent again after a restart.
+The newest stage of a dialog wins, its last one is always delivered, and the sender keeps Slack's rate limits: a message
+waits until it may be sent, and is rendered only then. A dialog that Slack does not show is sent after a restart.
 """
 
 import threading
@@ -29,7 +29,7 @@ from bot.slack.uploads import Uploads
 log = structlog.get_logger()
 
 _WHISPERS = 100
-"""More than these waiting notes means that somebody hammers a button; the oldest are dropped."""
+"""The most notes that wait: more mean that a person clicks too fast, and the oldest are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ class Channel:
         self._thread = threading.Thread(target=self._send, name="warroom-channel", daemon=True)
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start the sending thread."""
         self._thread.start()
 
     def close(self, seconds: float = 10.0) -> None:
-        """Send what is waiting, at most so long, then end."""
+        """Send waiting messages for at most `seconds`, then end."""
         with self._changed:
             if self._thread.is_alive():
                 self._changed.wait_for(self._is_idle, timeout=seconds)
@@ -101,13 +101,13 @@ class Channel:
             self._changed.notify_all()
 
     def whisper(self, channel: str, user: str, text: str) -> None:
-        """Say something to one person that nobody else sees; it is not kept through a restart."""
+        """Send a note that only one person sees; a restart loses it."""
         with self._changed:
             self._whispers.append(_Whisper(channel, user, text))
             self._changed.notify_all()
 
     def send_next(self) -> bool:
-        """Send one thing that is due; False when nothing is. The thread's own work, and a test's."""
+        """Send one message that is due; return False if none is. Called by the thread, and by tests."""
         with self._changed:
             now = self._monotonic()
             whisper = self._next_whisper(now)
@@ -127,16 +127,16 @@ class Channel:
         return True
 
     def seconds_to_next(self) -> float | None:
-        """Say in how many seconds something is due; None while nothing waits."""
+        """Return in how many seconds a message is due; None if none waits."""
         with self._changed:
             now = self._monotonic()
-            waits = [self._wait(box, now) for _, box in self._boxes.owing()]
+            waits = [self._wait(box, now) for _, box in self._boxes.waiting_outboxes()]
             if self._whispers:
                 waits.append(self._ephemerals.wait(now))
             return min(waits, default=None)
 
     def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
-        """Open a modal now, on the caller's thread: a trigger is good for three seconds. Say whether Slack took it."""
+        """Open a modal on the caller's thread: a trigger expires in three seconds. Return whether Slack opened it."""
         try:
             self._client.api_call("views.open", json={"trigger_id": trigger, "view": redacted(view, self._redact)})
         except (OSError, HTTPException, SlackClientError) as error:
@@ -152,18 +152,18 @@ class Channel:
                 continue
             with self._changed:
                 seconds = self.seconds_to_next()
-                # Something may have become due since: it is sent, not waited for.
+                # A message may have become due since: send it instead of waiting.
                 if not self._closing.is_set() and seconds != 0:
                     self._changed.wait(seconds)
 
     def _is_idle(self) -> bool:
-        return not self._sending and not self._whispers and not self._boxes.owing()
+        return not self._sending and not self._whispers and not self._boxes.waiting_outboxes()
 
     def _next_whisper(self, now: float) -> _Whisper | None:
         return self._whispers.popleft() if self._whispers and not self._ephemerals.wait(now) else None
 
     def _next_box(self, now: float) -> tuple[DialogId, Outbox] | None:
-        ready = [(dialog, box) for dialog, box in self._boxes.owing() if self._wait(box, now) <= 0]
+        ready = [(dialog, box) for dialog, box in self._boxes.waiting_outboxes() if self._wait(box, now) <= 0]
         return min(ready, key=lambda item: item[1].rank, default=None)
 
     def _wait(self, box: Outbox, now: float) -> float:
@@ -197,7 +197,7 @@ class Channel:
     # ── One dialog ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _send_one(self, dialog: DialogId, box: Outbox) -> None:
-        # In this order: a stage is stored before it is shown, so what is read from the ledger is never the older one.
+        # In this order: a stage is stored before it is shown, so the one in the ledger is never older.
         stage = box.dialog
         entry = self._ledger.get(dialog)
         if entry is None:

@@ -1,4 +1,4 @@
-"""What each button and menu of a dialog does; nothing here waits for Docker, an index or Slack's Web API."""
+"""The effect of each button and menu of a dialog; nothing here waits for Docker, an index or Slack's Web API."""
 
 import threading
 from collections.abc import Callable
@@ -22,11 +22,11 @@ from commands.command import Creation
 log = structlog.get_logger()
 
 _REMEMBERED: Final = 2_000
-"""Clicks by which a repeated delivery is known; Slack gives up after three, within minutes."""
+"""How many clicks are remembered to detect repeated deliveries; Slack stops after three, within minutes."""
 
 
 class Clicks:
-    """Carries clicks out; `asked` makes the beginning of a new dialog for a request and the person who makes it."""
+    """Carries out clicks; `asked` makes the `Asked` of a new dialog from a request and the person who clicked."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class Clicks:
         self._taken = Taken(_REMEMBERED)
 
     def take(self, click: Click, actor: Actor) -> str | None:  # noqa: PLR0911 - one line for each
-        """Do what the click asks for; return what the person is to be told, if anything. Raises `Problem`.
+        """Carry out a click; return the note for the person, if any. Raise `Problem`.
 
-        However often Slack delivers one click, it counts once.
+        A click counts once, even if Slack delivers it several times.
         """
         if not self._taken.is_new(click.trigger_id):
             log.info("click_delivered_again", action=click.action.action_id, user=click.user.id)
@@ -80,7 +80,7 @@ class Clicks:
             return NOT_HERE
         asked = self._asked(request, actor)
         if isinstance(dialog, UnderReview):
-            # The choice takes the place of what is under review: two of them must not be confirmed.
+            # The choice replaces the proposal under review: both must not be confirmed.
             press = self._jobs.amend(
                 click.action.dialog, asked, trigger=click.trigger_id, response_url=click.response_url
             )
@@ -119,16 +119,16 @@ def _no_log(dialog: Dialog) -> str:
 
 
 class Taken:
-    """Remembers the triggers of so many clicks, the latest: one click that is delivered ten times has one."""
+    """Remembers the triggers of the latest clicks: all deliveries of one click have the same trigger."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
-        # A dictionary for its order: the first is the oldest.
+        # A dictionary, since it is ordered: the first key is the oldest.
         self._triggers: dict[str, None] = {}
 
     def is_new(self, trigger: str) -> bool:
-        """Tell whether this is the first delivery; where a click has no trigger, that cannot be known."""
+        """Return whether this is the first delivery; a click without a trigger always counts as new."""
         if not trigger:
             return True
         with self._lock:

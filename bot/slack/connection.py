@@ -1,4 +1,4 @@
-"""The Bolt app and its Socket Mode connection: how the bot reaches Slack, or a room, without knowing which."""
+"""The Bolt app and its Socket Mode connection to Slack or to a room; the bot does not know which."""
 
 import contextlib
 import logging
@@ -20,7 +20,7 @@ from commands.errors import Misconfigured
 log = structlog.get_logger()
 
 ACK_THREADS = 32
-"""Commands and clicks that are taken at once."""
+"""How many commands and clicks are handled at once."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TOKEN_ERRORS = (
     "invalid_auth",
@@ -34,18 +34,18 @@ _TOKEN_ERRORS = (
 
 
 def web_client(token: str, api_url: str | None) -> WebClient:
-    """Make the client of the Web API; without an address it is Slack's."""
+    """Return a client of the Web API; the default address is Slack's."""
     client = WebClient(token=token, base_url=api_url or WebClient.BASE_URL)
     if _is_loopback(client.base_url):
-        # The SDK takes a proxy from the environment, even for an address that no proxy can reach.
+        # The SDK uses the proxy of the environment, even for an address that no proxy can reach.
         client.proxy = None
     return client
 
 
 def respond(url: str, text: str) -> bool:
-    """Answer by a response URL, to the person alone; works where the bot may not post. Say whether it was taken."""
+    """Answer only the person by a response URL, even where the bot may not post; return whether that succeeded."""
     if not url:
-        # A form that edits brings none.
+        # A form that edits has none.
         return False
     webhook = WebhookClient(url)
     if _is_loopback(url):
@@ -67,10 +67,10 @@ class SlackConnection:
         self._handler: SocketModeHandler | None = None
 
     def open(self) -> None:
-        """Connect; raises `Misconfigured` where Slack does not take the tokens."""
+        """Connect; raise `Misconfigured` if Slack refuses the tokens."""
         try:
             own_teams = _own_teams(self._client.auth_test().data)
-            # Otherwise Bolt looks every 10 ms whether a listener has acknowledged by now; ours do nothing afterwards.
+            # Otherwise Bolt checks every 10 ms whether a listener has acknowledged; ours do nothing afterwards.
             app = App(client=self._client, process_before_response=True, logger=logging.getLogger("slack_bolt"))
             self._listeners.register(app, own_teams)
             self._handler = handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
@@ -80,7 +80,7 @@ class SlackConnection:
         except SlackApiError as error:
             raise _not_let_in(error) from error
         except BoltError as error:
-            # Bolt asks for the bot's name by itself and tells of a refusal in words alone.
+            # Bolt asks for the bot's name and reports an error only as text.
             raise _not_let_in(error.__context__) from error
         except (OSError, SlackClientError) as error:
             raise Misconfigured(
@@ -94,14 +94,14 @@ class SlackConnection:
         return self._handler is not None and bool(self._handler.client.is_connected())
 
     def close(self) -> None:
-        """Disconnect; what has arrived is still acknowledged."""
+        """Disconnect; requests that have arrived are still acknowledged."""
         if self._handler is not None:
             _wake(self._handler)
             self._handler.close()
 
 
 def _own_teams(answer: object) -> frozenset[str]:
-    """Read which workspace the token belongs to, and which organisation.
+    """Return the ids of the workspace and the organisation that the token belongs to.
 
     On Enterprise Grid a click names the person's organisation in place of their workspace.
     """
@@ -116,24 +116,24 @@ def _own_teams(answer: object) -> frozenset[str]:
 
 
 def _send_at_once(handler: SocketModeHandler) -> None:
-    """Let no acknowledgement wait until the other side has confirmed the one before, which takes TCP up to 40 ms."""
+    """Turn off Nagle's algorithm: otherwise an acknowledgement waits up to 40 ms for the one before it."""
     session = handler.client.current_session
     sock = session.sock if session else None
     if sock is not None:
-        # It may have been closed meanwhile.
+        # The socket may be closed already.
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _wake(handler: SocketModeHandler) -> None:
-    """End the client's waits, for the socket and for the next message: `close` would sit through them, up to 4 s."""
+    """End the client's waits for the socket and for the next message: `close` would wait for them up to 4 s."""
     handler.client.auto_reconnect_enabled = False
     handler.client.closed = True
     handler.client.message_queue.put(None)
     session = handler.client.current_session
     sock = session.sock if session else None
     if sock is not None:
-        # The other side may have hung up already.
+        # The other side may have closed the connection already.
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
 

@@ -1,4 +1,4 @@
-"""The forms: opened for a command without arguments, for Edit and for Filter, and read back as what was filled in."""
+"""The forms: opened for a command without arguments, for Edit and for Filter, and read when they are sent."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +23,12 @@ from commands.model.requests import Query
 log = structlog.get_logger()
 
 OpenView = Callable[[str, dict[str, Any]], bool]
-"""Opens a modal for a trigger; says whether Slack took it."""
+"""Opens a modal for a trigger; returns whether Slack opened it."""
 Names = Callable[[], Sequence[str]]
-"""Names images of the host to choose from; may raise `Problem`."""
+"""Returns the names of images to choose from; may raise `Problem`."""
 
 LISTING_SECONDS: Final = 1.0
-"""How long a form waits for the daemon to name its images: the form itself must be there within three seconds."""
+"""How long a form waits for the daemon to list its images: the form must open within three seconds."""
 _NOT_OPENED: Final = (
     "The form did not open. Try again, or type the arguments after the command. `help` after the command lists them."
 )
@@ -36,10 +36,10 @@ _NOT_OPENED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CommandForm:
-    """The form of a command: how it looks, and how it is read.
+    """The form of a command: its view and its parser.
 
-    `fields` are the ids of its blocks: what concerns none of them is told at the first. What was typed into the field
-    `argument` wins over what was picked from `menu`.
+    `fields` are the ids of its blocks; a fault that concerns none of them is shown at the first. Text typed into the
+    field `argument` takes precedence over the choice in `menu`.
     """
 
     command: str
@@ -49,10 +49,10 @@ class CommandForm:
     argument: str
     view: Callable[[FormContext, Mapping[str, str], Sequence[str]], Block]
     read: Callable[[Mapping[str, str]], Request]
-    """Makes the request; raises `FormError` with what is wrong in which field."""
+    """Makes the request; raises `FormError` with the fault of each field."""
 
-    def filled(self, sent: FormSent) -> dict[str, str]:
-        """Read the arguments out of the form."""
+    def arguments_of(self, sent: FormSent) -> dict[str, str]:
+        """Return the arguments in a sent form."""
         values = {block: value for block, value in sent.values.items() if value}
         picked = values.pop(self.menu, "")
         return {self.argument: picked, **values} if picked else values
@@ -77,14 +77,14 @@ UPDATE: Final = CommandForm(
     read=docker_image_update.read_form,
 )
 COMMAND_FORMS: Final = (CREATE, UPDATE)
-"""Every command that opens a form when it is typed alone."""
+"""Every command that opens a form if it is typed without arguments."""
 
 
 class Forms:
-    """Opens forms without keeping a listener waiting: a trigger is good for three seconds, an ack must not wait.
+    """Opens forms in background threads: a trigger expires in three seconds, and an ack must not wait.
 
-    `bases` names the images to build on and `images` those to update; `respond` answers by a response URL and says
-    whether that was heard, `whisper` tells a person in a channel.
+    `bases` lists the images to build on and `images` those to update; `respond` answers by a response URL and returns
+    whether that succeeded, `whisper` sends a note to a person in a channel.
     """
 
     def __init__(
@@ -102,29 +102,29 @@ class Forms:
         self._whisper = whisper
         self._forms = {form.command: form for form in COMMAND_FORMS}
         self._names = {
-            CREATE.command: _Patient(bases, listing_seconds),
-            UPDATE.command: _Patient(images, listing_seconds),
+            CREATE.command: _TimedNames(bases, listing_seconds),
+            UPDATE.command: _TimedNames(images, listing_seconds),
         }
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="warroom-forms")
 
     def close(self) -> None:
-        """Open no more."""
+        """Stop opening forms."""
         self._threads.shutdown()
 
     def open_empty(self, command: SlashCommand) -> None:
-        """Ask for the arguments of a command."""
+        """Open the empty form of a command."""
         form = self._forms[command.command]
         context = FormContext(command.channel_id, response_url=command.response_url)
         self._open_soon(command.trigger_id, command.user_id, context, lambda: self._view(form, context, {}))
 
     def open_filled(self, click: Click, creation: Creation) -> None:
-        """Ask again for what is under review."""
+        """Open the form of the proposal under review, filled in."""
         values = docker_image_create.fields_of(creation.spec)
         context = FormContext(click.channel.id, edits=click.action.dialog)
         self._open_soon(click.trigger_id, click.user.id, context, lambda: self._view(CREATE, context, values))
 
     def open_filter(self, click: Click, query: Query) -> None:
-        """Ask what the list is to show."""
+        """Open the filter form of a list."""
         context = FormContext(click.channel.id, edits=click.action.dialog)
         self._open_soon(click.trigger_id, click.user.id, context, lambda: filter_form(context, query))
 
@@ -138,18 +138,18 @@ class Forms:
         try:
             opened = self._open_view(trigger, view())
         except Exception:
-            # The thread's boundary: the person is told below.
+            # The thread's boundary: the note below tells the person.
             log.exception("form_broke")
             opened = False
         if opened:
             log.info("form_opened", user=user, channel=context.channel, edits=context.edits)
-        # By the response URL of a command it is heard where the bot may not post, too.
+        # The response URL of a command works even where the bot may not post.
         elif not (context.response_url and self._respond(context.response_url, _NOT_OPENED)):
             self._whisper(context.channel, user, _NOT_OPENED)
 
 
-class _Patient:
-    """Asks for names, but waits for them no longer than a form can."""
+class _TimedNames:
+    """Asks for names, with a time limit."""
 
     def __init__(self, ask: Names, seconds: float) -> None:
         self._ask = ask
@@ -158,16 +158,16 @@ class _Patient:
         self._answer: Future[Sequence[str]] | None = None
 
     def names(self) -> Sequence[str]:
-        """Name what there is to choose from; nothing if the daemon does not answer in time."""
+        """Return the names to choose from; none if the daemon does not answer in time."""
         try:
             return self._pending_names().result(timeout=self._seconds)
         except (Problem, TimeoutError) as error:
-            # The form works without a menu; the review will say what is wrong with the daemon.
+            # The form works without a menu; the review will show the problem with the daemon.
             log.warning("images_not_listed", reason=str(error) or "the daemon takes too long")
             return ()
 
     def _pending_names(self) -> "Future[Sequence[str]]":
-        # A daemon that hangs holds one thread, however many forms are opened meanwhile.
+        # A daemon that hangs blocks only one thread, even if many forms are opened meanwhile.
         with self._lock:
             if self._answer is None or self._answer.done():
                 self._answer = Future()
@@ -177,5 +177,5 @@ class _Patient:
     def _listen(self, answer: "Future[Sequence[str]]") -> None:
         try:
             answer.set_result(self._ask())
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
+        except Exception as error:  # noqa: BLE001 - passed to the thread that waits for it
             answer.set_exception(error)

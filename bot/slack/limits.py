@@ -1,9 +1,9 @@
-"""Slack's numbers. Lengths are in characters; the source is Slack's reference of Block Kit and of its Web API."""
+"""Slack's limits. Lengths are in characters; the source is Slack's reference of Block Kit and of its Web API."""
 
 from typing import Final
 
 BLOCKS_CHARACTERS: Final = 13_000
-"""All blocks of a message together, as JSON; not documented, answered with `msg_blocks_too_long`."""
+"""All blocks of a message together, as JSON; not documented, the error is `msg_blocks_too_long`."""
 
 HEADER_TEXT: Final = 150
 SECTION_TEXT: Final = 3_000
@@ -18,7 +18,7 @@ CONFIRM_BUTTON: Final = 30
 COMMAND_NAME: Final = 32
 
 MODAL_TITLE: Final = 24
-"""The words on a modal's buttons too."""
+"""Also the limit for the labels of a modal's buttons."""
 INPUT_LABEL: Final = 2_000
 INPUT_TEXT: Final = 3_000
 PLACEHOLDER: Final = 150

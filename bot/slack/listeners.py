@@ -1,4 +1,4 @@
-"""What the Bolt app does with a command, a click or a form: parse, authorise, hand on; the ack is the last statement.
+"""The listeners for commands, clicks and forms: parse, authorise, hand on; the ack is the last statement.
 
 Nothing here waits for Docker, an index or Slack's Web API.
 """
@@ -36,7 +36,7 @@ from commands.typed_text import HELP
 log = structlog.get_logger()
 
 _LONGEST_FAULT = 1_000
-"""Characters of what is said beside one field."""
+"""The most characters of the fault beside one field."""
 
 
 class Listeners:
@@ -64,11 +64,11 @@ class Listeners:
         self._clock = clock
         self._redact = redact
         self._meter = meter or Meter()
-        self._clicks = Clicks(jobs, forms, asked=self._asked, clock=clock)
-        self._submissions = submissions(jobs, self._asked)
+        self._clicks = Clicks(jobs, forms, asked=self._new_asked, clock=clock)
+        self._submissions = submissions(jobs, self._new_asked)
 
     def register(self, app: App, own_teams: frozenset[str]) -> None:
-        """Bind them to the app of a workspace: to every slash command, button, menu and form."""
+        """Bind the listeners to every slash command, button, menu and form of a workspace's app."""
         self._access = self._access.with_own(own_teams)
         for name in self._router.names:
             app.command(name)(self._on_command)
@@ -93,7 +93,7 @@ class Listeners:
 
         return on_form
 
-    def _asked(self, request: Request, actor: Actor, line: str = "") -> Asked:
+    def _new_asked(self, request: Request, actor: Actor, line: str = "") -> Asked:
         line = line or line_of(request)
         command = line.split(maxsplit=1)[0]
         return Asked(self._new_id(), request, command, line, actor.user, actor.channel, self._clock(), team=actor.team)
@@ -157,7 +157,7 @@ class Listeners:
 
     def _accept(self, command: SlashCommand, actor: Actor) -> dict[str, Any]:
         try:
-            asked = self._asked(self._router.parse(command.line), actor, command.line)
+            asked = self._new_asked(self._router.parse(command.line), actor, command.line)
             self._jobs.accept(asked, trigger=command.trigger_id, response_url=command.response_url)
         except ArgumentError as error:
             log.info("command_refused", line=command.line, user=command.user_id, message=error.message)
@@ -166,12 +166,12 @@ class Listeners:
         except Problem as problem:
             self._meter.command_ended(command.command, "not_taken")
             return _only_you(f"{problem.message} {problem.hint}")
-        # It shows the typed command to the room; the dialog follows as a message that can be edited.
+        # This shows the typed command in the channel; the dialog follows as a message that can be edited.
         return {"response_type": "in_channel"}
 
     def _refusal_message(self, command: SlashCommand, error: ArgumentError) -> Message:
         refusal = Refusal("Check the command", error.message, error.hint, error.details)
-        # An acknowledgement does not pass through the channel, which masks everything else.
+        # An acknowledgement does not pass through the sender, which masks everything else.
         small_print = context_of(self._redact(command.line), command.user_id, self._clock())
         return refusal_message(redacted(refusal, self._redact), small_print)
 
@@ -210,9 +210,9 @@ class Listeners:
         return self._errors(submission, {submission.fields[0]: fault})
 
     def _errors(self, submission: Submission, faults: Mapping[str, str]) -> dict[str, Any]:
-        # Slack shows none of them where one is about a block that the form does not have.
+        # Slack shows no fault at all if one names a block that the form does not have.
         placed = {field if field in submission.fields else submission.fields[0]: faults[field] for field in faults}
-        # An acknowledgement does not pass through the channel, which masks the rest.
+        # An acknowledgement does not pass through the sender, which masks the rest.
         shown = {block: self._redact(fault)[:_LONGEST_FAULT] for block, fault in placed.items()}
         return {"response_action": "errors", "errors": shown}
 

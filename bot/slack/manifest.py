@@ -1,4 +1,4 @@
-"""The app manifest that Slack asks for, made from the table of commands."""
+"""The app manifest for Slack, made from the table of commands."""
 
 import json
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from bot.router import Command
 
 SCOPES = ("chat:write", "commands", "files:write")
-"""What the bot asks to be allowed in Slack: to write, to be commanded, to put files into threads."""
+"""The OAuth scopes of the bot: to write, to receive commands, to put files into threads."""
 
 
 def manifest(commands: tuple[Command, ...]) -> dict[str, Any]:
-    """Describe the app as Slack's manifest schema, version 2, has it."""
+    """Return the app manifest in version 2 of Slack's schema."""
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
         "display_information": {
@@ -33,7 +33,7 @@ def manifest(commands: tuple[Command, ...]) -> dict[str, Any]:
 
 
 def manifest_json(commands: tuple[Command, ...]) -> str:
-    """Write the manifest as it is pasted."""
+    """Return the manifest as JSON to paste."""
     return json.dumps(manifest(commands), indent=2)
 
 
@@ -44,5 +44,5 @@ def _slash_command(command: Command) -> dict[str, Any]:
         # Slack would turn `discord.py` into a link and `&` into an entity.
         "should_escape": False,
     }
-    # A hint may be left out, but not be empty.
+    # A hint is optional, but must not be empty.
     return {**written, "usage_hint": command.usage} if command.usage else written

@@ -1,4 +1,4 @@
-"""The messages of a dialog: its newest stage, posted once and edited then, and the announcement in its thread."""
+"""The messages of a dialog: its newest stage, posted once and then edited, and the announcement in its thread."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -19,13 +19,13 @@ from bot.slack.views.tables import without_tables
 log = structlog.get_logger()
 
 _QUESTION = "question"
-"""The kind under which the ledger notes that the requester was told of a question."""
+"""The kind under which the ledger stores that the requester was notified of a question."""
 EVENT_TYPE = "warroom_dialog"
-"""Of the metadata on each dialog: its `facts`, and `trigger`, the id of the trigger of its command."""
+"""The event type of each dialog's metadata: its `facts`, and `trigger`, the id of its command's trigger."""
 
 
 class Messages:
-    """Sends stages and announcements, at Slack's pace and with secrets masked."""
+    """Sends stages and announcements within Slack's rate limits, with secrets masked."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class Messages:
         self._posts: dict[str, SlidingWindow] = {}
 
     def seconds_to_edit(self, now: float) -> float:
-        """Say in how many seconds mere progress may be shown."""
+        """Return in how many seconds an edit that shows only progress may be sent."""
         return max(self._progress.wait(now), self._edits.wait(now))
 
     def deliver(self, entry: Entry, box: Outbox, stage: Dialog) -> None:
-        """Send the newest stage of a dialog, unless Slack has it already."""
-        # A stage that was shown late, by a thread that lost a race, must not hide a newer one.
+        """Send the newest stage of a dialog, unless Slack shows it already."""
+        # A stage that a thread shows late, after losing a race, must not hide a newer one.
         newest = stage if type(stage) is type(entry.dialog) or isinstance(stage, FINAL) else entry.dialog
         too_late = newest is not stage and box.shown == look(newest)
         if not too_late and not _is_shown(entry, newest) and not self._send_stage(entry, box, newest):
@@ -95,7 +95,7 @@ class Messages:
             self._calls.store(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
 
     def announce(self, entry: Entry, box: Outbox) -> None:
-        """Tell the requester in the thread of an end or a question."""
+        """Notify the requester of an end or a question, in the thread."""
         text = announcement(redacted(entry.dialog, self._redact))
         if text is not None and _owes_an_announcement(entry):
             window = self._posts_in(entry)
@@ -148,13 +148,13 @@ def _less(message: Message, picture: Picture) -> Message:
 
 
 def _owes_an_announcement(entry: Entry) -> bool:
-    """Say whether the requester is still to be told of an end, or of a question: edits notify nobody."""
+    """Return whether the requester must still be notified of an end or a question: edits notify nobody."""
     if isinstance(entry.dialog, FINAL):
         return not entry.announced
     return isinstance(entry.dialog, Deciding) and _QUESTION not in entry.attached
 
 
 def _is_shown(entry: Entry, newest: Dialog) -> bool:
-    """Tell whether Slack has the end of the dialog already: it is not edited again."""
+    """Return whether Slack already shows the end of the dialog, so that no edit follows."""
     is_stored = isinstance(newest, FINAL) and type(newest) is type(entry.dialog)
     return is_stored and entry.message is not None and entry.shown == entry.changes

@@ -1,4 +1,4 @@
-"""Counts the calls of Slack's Web API as they pass."""
+"""Counts the calls of Slack's Web API."""
 
 from collections.abc import Callable
 from http.client import HTTPException
@@ -12,7 +12,7 @@ from bot.slack.calls import SlackClient
 
 
 class MeteredClient:
-    """A client that passes every call on and tells the meter what came of it."""
+    """A client that forwards every call and counts its result."""
 
     def __init__(self, client: SlackClient, meter: Meter) -> None:
         self._client = client

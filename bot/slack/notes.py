@@ -1,4 +1,4 @@
-"""What a person is told alone, in words of our own, where a click or a form comes to nothing."""
+"""The notes that only one person sees if a click or a form has no effect."""
 
 from typing import Final, assert_never
 
@@ -12,7 +12,7 @@ STRANGE_FORM: Final = "This form has expired. Close it and type the command agai
 
 
 def note_of(press: Press) -> str | None:
-    """Say what came of a press; None where the dialog shows it."""
+    """Return the note about a press; None if the dialog shows its result."""
     match press:
         case Press.TAKEN:
             return None

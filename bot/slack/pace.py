@@ -1,4 +1,4 @@
-"""How fast the bot may talk: Slack's rate limits, kept on our side of the line. Times are of a monotonic clock."""
+"""Slack's rate limits, kept by the bot itself. Times are of a monotonic clock."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Calls a minute and posts a second; a little under Slack's own numbers, so that clocks may differ."""
+    """Calls per minute and posts per second; a little below Slack's limits, since clocks may differ."""
 
     edits: int = 48
     uploads: int = 30
@@ -14,20 +14,20 @@ class Pace:
     posts: int = 4
     posts_seconds: float = 4.4
     progress_burst: int = 10
-    """Progress edits of all dialogs together: so many at once, then one each `progress_every` seconds. That is 30 a
-    minute; the others are left to edits that say more than how far a job is."""
+    """The burst of progress edits of all dialogs together; then one per `progress_every` seconds. That is 30 a
+    minute; the remaining calls are left to other edits."""
     progress_every: float = 3.0
     progress_seconds: float = 1.0
     """The shortest time between two progress edits of one dialog."""
     first_seconds: float = 0.1
-    """How long a new dialog waits for the typed line, which should stand above it in the channel."""
+    """How long a new dialog waits for the typed line, which should come first in the channel."""
     log_seconds: float = 0.3
-    """How long an announcement waits for the log, which should stand above it in the thread."""
+    """How long an announcement waits for the log, which should come first in the thread."""
 
 
 # Not `pyrate-limiter`: it has no way to stop all calls until the time that Slack names (`Retry-After`).
 class SlidingWindow:
-    """At most `calls` in any `seconds`, as Slack counts."""
+    """A sliding window: at most `calls` in any `seconds`, as Slack counts."""
 
     def __init__(self, calls: int, seconds: float) -> None:
         self._calls = calls
@@ -54,7 +54,7 @@ class SlidingWindow:
 
 
 class LeakyBucket:
-    """A burst of calls, then one each `every` seconds: a short job is watched closely, a long one never stalls."""
+    """A leaky bucket: a burst, then one call per `every` seconds: short jobs update often, long ones do not stall."""
 
     def __init__(self, burst: int, every: float) -> None:
         self._every = every

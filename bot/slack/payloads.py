@@ -1,4 +1,4 @@
-"""What Slack sends, parsed at the door: only the fields that are used, each bounded."""
+"""Slack's payloads, parsed on arrival: only the used fields, each with a limit."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -16,11 +16,11 @@ class _Payload(BaseModel):
 
 
 Team = SlackId | None
-"""The workspace of the person who acts, or their organisation on Enterprise Grid; None where Slack does not say it."""
+"""The person's workspace, or organisation on Enterprise Grid; None if Slack does not send it."""
 
 
 class SlashCommand(_Payload):
-    """`/command text`, typed by somebody in a channel."""
+    """`/command text`, typed in a channel."""
 
     command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")]
     text: Annotated[str, Field(max_length=40_000)] = ""
@@ -41,7 +41,7 @@ class _ChannelPayload(_Payload):
 
 
 class _Person(_ChannelPayload):
-    # Not `team.id` of the payload: in a shared channel that is the workspace which the message belongs to.
+    # Not `team.id` of the payload: in a shared channel that is the message's workspace.
     team_id: Team = None
 
 
@@ -50,9 +50,9 @@ class _Option(_Payload):
 
 
 class ActionPayload(_Payload):
-    """The button that was pressed, whose `value` is the dialog's id, or the menu in which something was chosen.
+    """A pressed button, whose `value` is the dialog's id, or a menu with its choice.
 
-    What a menu gives is the dialog's id, a space, and the choice.
+    The value of a menu is the dialog's id, a space, and the choice.
     """
 
     action_id: Annotated[str, Field(max_length=255)]
@@ -61,13 +61,13 @@ class ActionPayload(_Payload):
 
     @property
     def dialog(self) -> DialogId:
-        """The dialog that it belongs to."""
+        """The id of its dialog."""
         chosen = self.selected_option
         return DialogId(self.value if chosen is None else chosen.value.partition(" ")[0])
 
     @property
     def choice(self) -> str:
-        """What was chosen; empty for a button."""
+        """The choice; empty for a button."""
         return "" if self.selected_option is None else self.selected_option.value.partition(" ")[2]
 
 
@@ -82,7 +82,7 @@ class Click(_Payload):
 
     @property
     def action(self) -> ActionPayload:
-        """What was clicked: Slack tells of one at a time."""
+        """The clicked button or menu: Slack sends one at a time."""
         return self.actions[0]
 
 
@@ -93,7 +93,7 @@ class _Input(_Payload):
 
     @property
     def entered(self) -> str:
-        """What was put in; the values of several ticked boxes are separated by commas."""
+        """The entered value; several ticked boxes are separated by commas."""
         if self.selected_options is not None:
             return ",".join(option.value for option in self.selected_options)
         return (self.selected_option.value if self.selected_option else self.value or "").strip()
@@ -109,7 +109,7 @@ class _View(_Payload):
 
 
 class FormSent(_Payload):
-    """A form that somebody sent; its own trigger is what the dialog is found by."""
+    """A sent form; the trigger identifies the dialog."""
 
     user: _Person
     trigger_id: Annotated[str, Field(max_length=300)] = ""
@@ -117,5 +117,5 @@ class FormSent(_Payload):
 
     @property
     def values(self) -> dict[str, str]:
-        """What was put in, by `block_id`; every block has one input."""
+        """The entered values by `block_id`; every block has one input."""
         return {block: one.entered for block, inputs in self.view.state.values.items() for one in inputs.values()}

@@ -1,4 +1,4 @@
-"""Looks at what Slack thinks of the tokens: whom they belong to, what they may do, and whether Socket Mode opens."""
+"""Checks the tokens with Slack: their owner, their scopes, and whether Socket Mode opens."""
 
 import re
 
@@ -10,14 +10,14 @@ from bot.slack.manifest import SCOPES
 from commands.text import plural
 
 _SECONDS = 4
-"""The SDK asks a second time where the connection fails."""
+"""The SDK retries once if the connection fails."""
 _NOT_NEEDED = "Needed only for `warroom slack`: see “In Slack” in the README."
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{6,}")
 _APP_SETTINGS = "the app's page in Slack"
 
 
 def bot_token_works(token: str | None, api_url: str | None) -> Verdict:
-    """Ask whose token it is, and compare what it may do with what the manifest asks for."""
+    """Check whose token it is, and compare its scopes with the manifest's."""
     if token is None:
         return Caution("SLACK_BOT_TOKEN is not set.", _NOT_NEEDED)
     if token.startswith("xapp-"):
@@ -40,7 +40,7 @@ def bot_token_works(token: str | None, api_url: str | None) -> Verdict:
 
 
 def socket_mode_opens(token: str | None, api_url: str | None) -> Verdict:
-    """Ask for the address of a Socket Mode connection; none is opened."""
+    """Check that Slack returns the address of a Socket Mode connection, without opening one."""
     if token is None:
         return Caution("SLACK_APP_TOKEN is not set.", _NOT_NEEDED)
     if token.startswith("xoxb-"):
@@ -57,7 +57,7 @@ def socket_mode_opens(token: str | None, api_url: str | None) -> Verdict:
 
 
 def channels_are_named(channels: tuple[str, ...], users: tuple[str, ...], *, slack_is_set_up: bool) -> Verdict:
-    """Say where commands are taken and from whom: ids, as names can be given to another channel."""
+    """Report the channels and people that may use commands, by id, since a name can pass to another channel."""
     wrong = [channel for channel in channels if not _CHANNEL.fullmatch(channel)]
     todo = "Set `WARROOM_ALLOWED_CHANNELS` to ids such as `C0123456789`, shown at the end of a channel's “About”."
     if wrong:

@@ -1,4 +1,4 @@
-"""What becomes of a form that is sent: a request, or a list that is narrowed."""
+"""The effect of a sent form: a request, or a filtered list."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
@@ -25,11 +25,11 @@ _CHANGES_NOTHING: Final = "Close this form: it changes nothing."
 
 
 class Submission(Protocol):
-    """A kind of form, as it comes back."""
+    """A kind of sent form."""
 
     @property
     def command(self) -> str:
-        """The command that it belongs to."""
+        """The command of the form."""
         ...
 
     @property
@@ -39,16 +39,16 @@ class Submission(Protocol):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The ids of its blocks; what concerns none of them is told at the first."""
+        """The ids of its blocks; a fault that concerns none of them is shown at the first."""
         ...
 
     def take(self, sent: FormSent, context: FormContext, actor: Actor) -> Mapping[str, str]:
-        """Do what it asks for; gives what is wrong by the ids of its blocks. Raises `Problem`."""
+        """Carry out a sent form; return its faults by block id. Raise `Problem`."""
         ...
 
 
 class CommandFormSent:
-    """The form of a command: what was filled in is read as what is typed would be, and asks for the same."""
+    """The form of a command; it makes the same request as the typed arguments."""
 
     def __init__(self, form: CommandForm, jobs: Jobs, asked: Callable[[Request, Actor], Asked]) -> None:
         self.command = form.command
@@ -59,9 +59,9 @@ class CommandFormSent:
         self._asked = asked
 
     def take(self, sent: FormSent, context: FormContext, actor: Actor) -> Mapping[str, str]:
-        """Accept the request, in place of the review that it edits, if any."""
+        """Accept the request; it replaces the review that the form edits, if any."""
         try:
-            request = self._form.read(self._form.filled(sent))
+            request = self._form.read(self._form.arguments_of(sent))
         except FormError as error:
             return error.faults
         asked = self._asked(request, actor)
@@ -73,7 +73,7 @@ class CommandFormSent:
 
 
 class FilterSent:
-    """The form that narrows a list."""
+    """The form that filters a list."""
 
     command = docker_images.GRAMMAR.command
     callback = FILTER_FORM
@@ -83,7 +83,7 @@ class FilterSent:
         self._jobs = jobs
 
     def take(self, sent: FormSent, context: FormContext, actor: Actor) -> Mapping[str, str]:
-        """Show the first page of what is looked for."""
+        """Show the first page of the filtered list."""
         del actor
         values = sent.values
         text = values.get(TEXT, "")
@@ -95,7 +95,7 @@ class FilterSent:
 
 
 def submissions(jobs: Jobs, asked: Callable[[Request, Actor], Asked]) -> tuple[Submission, ...]:
-    """List every form that can be sent."""
+    """Return every kind of form."""
     return (*(CommandFormSent(form, jobs, asked) for form in COMMAND_FORMS), FilterSent(jobs))
 
 

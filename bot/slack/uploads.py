@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class Uploads:
-    """Uploads files, once per dialog and kind. Secrets are masked in names and texts; bytes are sent as they are."""
+    """Uploads files, once per dialog and kind. Secrets are masked in names and texts; bytes are sent unchanged."""
 
     def __init__(
         self,
@@ -59,5 +59,5 @@ class Uploads:
         return self._clean(file.content) if isinstance(file.content, str) else file.content
 
     def _clean(self, text: str) -> str:
-        # In this order: a secret that an invisible character cuts in two would not be known.
+        # In this order: a secret split by an invisible character would not be recognised.
         return self._redact(without_hidden(text))

@@ -19,7 +19,7 @@ from commands.proposing import propose, pull_status
 from commands.recipe.labels import SPEC, MadeBy, read_labels, spec_hash
 from commands.registry.interface import Remote
 from commands.sources import Sources
-from commands.text import counted, quoted
+from commands.text import count_of, quote
 
 MOST_CHANGES = 12
 """Maximum number of changes of one image in a review."""
@@ -137,7 +137,7 @@ def _digests(image: LocalImage, *references: Reference) -> tuple[Digest, ...]:
 
 
 def _base_not_checked(reference: Reference, problem: Problem) -> Finding:
-    message = f"The base {quoted(str(reference))} could not be checked for a newer version: {problem.message}"
+    message = f"The base {quote(str(reference))} could not be checked for a newer version: {problem.message}"
     return Finding("base-not-checked", Severity.WARNING, message)
 
 
@@ -167,7 +167,7 @@ def _short(digest: str) -> str:
 def _package_changes(spec: ImageSpec, before: Mapping[str, str] | None) -> tuple[str, ...]:
     locked = (*spec.requested, *spec.transitive)
     if before is None:
-        return (f"{counted(len(locked), 'Python package')} resolved again",) if locked else ()
+        return (f"{count_of(len(locked), 'Python package')} resolved again",) if locked else ()
     # Packages that are no longer locked are not listed: only a build shows whether the base has them.
     return tuple(
         f"{package.name} {before[package.name]} → {package.version}"

@@ -1,4 +1,4 @@
-"""Doing what was confirmed. The only package that changes the host: pulls, builds, names and removes images."""
+"""Carries out confirmed proposals. The only package that changes the host: pulls, builds, tags and removes images."""
 
 from commands.carry_out.dependencies import Dependencies, JobContext
 from commands.engine.interface import Engine
@@ -8,5 +8,5 @@ __all__ = ["Dependencies", "JobContext", "clean"]
 
 
 def clean(job: str, engine: Engine) -> None:
-    """Remove the containers of a job and its images without a name."""
+    """Remove the containers of a job and its untagged images."""
     engine.sweep(JOB, job)

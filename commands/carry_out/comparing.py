@@ -1,4 +1,4 @@
-"""What newer images brought: their packages against those of the images before."""
+"""Compares the packages of new images with those of the images before."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ import structlog
 
 from commands.cancellation import Cancellation
 from commands.carry_out.dependencies import Dependencies, JobContext
-from commands.carry_out.guard import ended_by, raise_if_stopped, step
+from commands.carry_out.guard import ending_guard, raise_if_stopped, step
 from commands.errors import BuildStopped, Problem
 from commands.inventory.difference import difference
 from commands.model.events import Event, StepNoted
@@ -21,7 +21,7 @@ from commands.recipe.labels import JOB, container_labels
 log = structlog.get_logger()
 
 _AT_ONCE = 4
-"""Images that are read at once."""
+"""How many images are read at once."""
 
 
 def compare(
@@ -31,7 +31,7 @@ def compare(
     emit: Callable[[Event], None],
     cancellation: Cancellation,
 ) -> tuple[ImageResult, ...]:
-    """Add to every image that changed which packages differ; after a cancellation the rest stay as they are.
+    """Return the results with the package changes of every changed image; after a cancellation the rest lack them.
 
     The step's number is the part of `job_context`.
     """
@@ -41,17 +41,17 @@ def compare(
     try:
         with (
             step(job_context.part, emit),
-            ended_by(cancellation, lambda: dependencies.engine.sweep(JOB, job_context.job), job=job_context.job),
+            ending_guard(cancellation, lambda: dependencies.engine.sweep(JOB, job_context.job), job=job_context.job),
         ):
             images = _images(results)
             emit(StepNoted(job_context.part, f"reading {len(images)} images"))
             read = _read_all(images, lambda image: _read(image, labels, dependencies, cancellation))
-            # What was read while it was ended is no comparison.
+            # An inventory that was read during a cancellation may be incomplete.
             raise_if_stopped(cancellation)
     except BuildStopped:
         log.info("comparison_stopped", job=job_context.job)
         return results
-    return tuple(_compared(result, read) for result in results)
+    return tuple(_with_difference(result, read) for result in results)
 
 
 def _images(results: tuple[ImageResult, ...]) -> tuple[ImageId, ...]:
@@ -62,7 +62,7 @@ def _images(results: tuple[ImageResult, ...]) -> tuple[ImageId, ...]:
 def _read_all(
     images: tuple[ImageId, ...], read: Callable[[ImageId], Inventory | Problem]
 ) -> Mapping[ImageId, Inventory | Problem]:
-    # Beside each other: nearly all of the time the daemon makes and removes containers.
+    # In parallel: nearly all of the time the daemon creates and removes containers.
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="warroom-compare") as threads:
         return dict(zip(images, threads.map(read, images), strict=True))
 
@@ -77,7 +77,7 @@ def _read(
         return problem
 
 
-def _compared(result: ImageResult, read: Mapping[ImageId, Inventory | Problem]) -> ImageResult:
+def _with_difference(result: ImageResult, read: Mapping[ImageId, Inventory | Problem]) -> ImageResult:
     if result.before is None or result.after is None:
         return result
     return replace(result, difference=_difference(result.before, result.after, read))

@@ -1,4 +1,4 @@
-"""Making an image: build, verify, name."""
+"""Creates an image: build, verify, tag."""
 
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -8,7 +8,7 @@ import structlog
 
 from commands.cancellation import Cancellation, CancelReason
 from commands.carry_out.dependencies import Dependencies, JobContext
-from commands.carry_out.guard import guarded, raise_if_stopped, step
+from commands.carry_out.guard import build_guard, raise_if_stopped, step
 from commands.command import Creation
 from commands.engine.interface import BuildOrder, Engine
 from commands.errors import BuildFailed, BuildStopped, BuildTimedOut, EngineUnavailable, Problem
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 CHECK_STEP = "Check the result"
 _TWO_MINUTES = 120
 _NAMINGS = 5
-"""How many tags are tried where other programs name images in the same moment."""
+"""How many tags are tried if other programs take tags at the same time."""
 
 
 def create(
@@ -40,20 +40,20 @@ def create(
     emit: Callable[[Event], None],
     cancellation: Cancellation,
 ) -> Created | Undecided:
-    """Build, verify and name the proposed image; leave nothing behind but it.
+    """Build, verify and tag the proposed image; leave nothing else behind.
 
-    May be called again for the same job: an image that it has named already is returned as it is.
-    Raises `BuildStopped` once `cancellation` ended it, or another `Problem`.
+    May be called again for the same job: an image that the job has already tagged is returned unchanged.
+    Raise `BuildStopped` after a cancellation, or another `Problem`.
     """
     engine = dependencies.engine
-    if made := _made_before(proposal.spec, engine, job_context):
-        return _created(proposal.spec, made, engine, _kept(job_context))
+    if made := _find_own_image(proposal.spec, engine, job_context):
+        return _created_outcome(proposal.spec, made, engine, _tag_to_keep(job_context))
     kept: tuple[ImageId, ...] = ()
     try:
-        with guarded(engine, job_context, cancellation, dependencies.build_seconds):
+        with build_guard(engine, job_context, cancellation, dependencies.build_seconds):
             outcome = _make(proposal, job_context, dependencies, emit, cancellation)
         if isinstance(outcome, Undecided):
-            # It has no name: the guard removed it if the cancellation came in the last moment.
+            # It has no tag: the guard removed it if the cancellation came at the last moment.
             raise_if_stopped(cancellation)
         kept = (outcome.image.id if isinstance(outcome, Created) else outcome.image_id,)
     except Problem as problem:
@@ -68,11 +68,11 @@ def create(
 
 
 def keep_undecided(proposal: Creation, undecided: Undecided, engine: Engine) -> Created:
-    """Name an image although some of its modules do not import."""
+    """Tag an image although some of its modules do not import."""
     return _name(proposal.spec, undecided.image_id, engine, Verdict(undecided.import_failures))
 
 
-def _kept(job_context: JobContext) -> str:
+def _tag_to_keep(job_context: JobContext) -> str:
     return kept_tag(job_context.job, LATEST) if job_context.anew else ""
 
 
@@ -87,7 +87,7 @@ def _make(
     _check_base(spec, engine)
     emit(StepsPlanned((*proposal.steps, CHECK_STEP)))
     dependencies.ensure_installer(spec.base.platform)
-    files = _fetched(proposal, dependencies, emit, cancellation)
+    files = _fetch_files(proposal, dependencies, emit, cancellation)
     image_id = _build(spec, _order(proposal, files, job_context, dependencies), engine, emit, cancellation)
     with step(len(proposal.steps) + 1, emit):
         raise_if_stopped(cancellation)
@@ -95,13 +95,13 @@ def _make(
     if verdict.import_failures:
         return Undecided(image_id, verdict.import_failures)
     raise_if_stopped(cancellation)
-    return _name(spec, image_id, engine, verdict, _kept(job_context))
+    return _name(spec, image_id, engine, verdict, _tag_to_keep(job_context))
 
 
-def _fetched(
+def _fetch_files(
     proposal: Creation, dependencies: Dependencies, emit: Callable[[Event], None], cancellation: Cancellation
 ) -> Mapping[PackageFile, Path]:
-    """Fetch the packages on this host: no login of an index goes where code of a base or a package runs."""
+    """Fetch the packages on this host: code of a base or a package must not see the logins of an index."""
     files = proposal.spec.files
     if not files:
         return {}
@@ -114,7 +114,7 @@ def _fetched(
     try:
         paths = dependencies.files.gather(files, raise_if_stopped=lambda: raise_if_stopped(cancellation), report=report)
     except Problem:
-        # The daemon will not begin the step that needs them.
+        # The daemon never starts the step that needs the files, so the failure is reported here.
         with step(number, emit):
             raise
     emit(StepNoted(number, ""))
@@ -144,7 +144,7 @@ def _order(
         ),
         idle_seconds=dependencies.idle_seconds,
         network=dependencies.network,
-        # A step that ran before would bring the OS packages of that day.
+        # A cached step would bring the OS packages of an earlier day.
         no_cache=job_context.anew,
     )
 
@@ -163,7 +163,7 @@ def _build(
             elif isinstance(event, StepFailed) and not event.interrupted:
                 failed = failed or event.key
     except BuildFailed as problem:
-        explained = _explained(problem, spec, failed)
+        explained = _with_advice(problem, spec, failed)
         if explained is problem:
             raise
         raise explained from problem
@@ -180,7 +180,7 @@ def _check_base(spec: ImageSpec, engine: Engine) -> None:
 
 
 def _check_layers(spec: ImageSpec, engine: Engine, image_id: ImageId) -> None:
-    # A tag can move between the look and the build; the layers tell which base it really was.
+    # A tag can move between the check and the build; the layers show which base was used.
     image = engine.find_image(image_id)
     if image is None or image.layers[: len(spec.base.layers)] != spec.base.layers:
         raise _base_moved(spec)
@@ -201,8 +201,8 @@ def _name(spec: ImageSpec, image_id: ImageId, engine: Engine, verdict: Verdict, 
         image = engine.find_image(f"{spec.name}:{tag}")
         if image is not None and image.id == image_id:
             log.info("image_named", reference=f"{spec.name}:{tag}", image_id=image_id)
-            return Created(f"{spec.name}:{tag}", image, _added(spec, image, engine), verdict.import_failures)
-        # A daemon moves a tag without a word: another program took it in the same moment.
+            return Created(f"{spec.name}:{tag}", image, _added_bytes(spec, image, engine), verdict.import_failures)
+        # A daemon moves a tag without an error: another program took it at the same time.
         log.warning("tag_lost", reference=f"{spec.name}:{tag}", image_id=image_id)
     raise EngineUnavailable(
         f"The image is built, but another program keeps taking its tags of `{spec.name}`.",
@@ -219,24 +219,24 @@ def _free_tag(spec: ImageSpec, image_id: ImageId, engine: Engine) -> str:
 
 
 def _move_latest(name: str, image_id: ImageId, engine: Engine, kept: str) -> None:
-    # `latest` follows our newest image, but is never taken from an image that somebody else put there.
+    # `latest` follows the bot's newest image, but never moves away from an image that another program tagged.
     present = engine.find_image(f"{name}:{LATEST}")
     if present is not None and JOB not in present.labels:
         return
-    # A job that makes two images of one name keeps the one that was there before the first.
+    # A job that makes two images of one name keeps the image from before the first.
     if kept and present and present.id != image_id and engine.find_image(f"{name}:{kept}") is None:
         engine.tag(present.id, name, kept)
     engine.tag(image_id, name, LATEST)
 
 
-def _made_before(spec: ImageSpec, engine: Engine, job_context: JobContext) -> LocalImage | None:
-    # By its name too: what people build on an image of ours inherits its labels.
+def _find_own_image(spec: ImageSpec, engine: Engine, job_context: JobContext) -> LocalImage | None:
+    # By its name too: images that people build on the bot's image inherit its labels.
     made = engine.images({JOB: job_context.job})
     return next((image for image in made if _own_tags(spec, image) and _is_of(spec, image)), None)
 
 
 def _is_of(spec: ImageSpec, image: LocalImage) -> bool:
-    # A job may make two images of one name; each was proposed under a tag of its own.
+    # A job may make two images of one name; each has its own proposed tag.
     return image.labels.get(REF_NAME, spec.reference) == spec.reference
 
 
@@ -245,26 +245,26 @@ def _own_tags(spec: ImageSpec, image: LocalImage) -> list[str]:
     return [name for name in own if tag_of(name) != LATEST and not is_kept(tag_of(name))]
 
 
-def _created(spec: ImageSpec, image: LocalImage, engine: Engine, kept: str) -> Created:
+def _created_outcome(spec: ImageSpec, image: LocalImage, engine: Engine, kept: str) -> Created:
     present = engine.find_image(f"{spec.name}:{LATEST}")
     if present is None or _number(spec, present) < _number(spec, image):
-        # The process was killed between the two names.
+        # The process was killed between the two tags.
         _move_latest(spec.name, image.id, engine, kept)
-    return Created(_own_tags(spec, image)[0], image, _added(spec, image, engine))
+    return Created(_own_tags(spec, image)[0], image, _added_bytes(spec, image, engine))
 
 
 def _number(spec: ImageSpec, image: LocalImage) -> int:
-    # Not the time of creation: that of a build from the cache is the cache's.
+    # Not the creation time: an image from the cache has that of the cache.
     return max((build_number(tag) or 0 for tag in _own_tags(spec, image)), default=0)
 
 
-def _added(spec: ImageSpec, image: LocalImage, engine: Engine) -> int:
+def _added_bytes(spec: ImageSpec, image: LocalImage, engine: Engine) -> int:
     base = engine.find_image(spec.base.image_id)
     return max(0, image.size - base.size) if base else 0
 
 
 def _why(problem: Problem, cancellation: Cancellation, dependencies: Dependencies) -> Problem:
-    """Name the true reason: what a cancellation did to the build looks like all kinds of failures."""
+    """Return the true reason: a build that is cancelled can fail in many ways."""
     match cancellation.reason:
         case None:
             return problem
@@ -278,13 +278,13 @@ def _why(problem: Problem, cancellation: Cancellation, dependencies: Dependencie
             return BuildStopped("The build was stopped.", hint="Type the command again to start over.")
 
 
-def _explained(problem: BuildFailed, spec: ImageSpec, failed: StepKey | None) -> BuildFailed:
-    """Say in plain words what the decisive lines of the failed step mean, where they are known."""
+def _with_advice(problem: BuildFailed, spec: ImageSpec, failed: StepKey | None) -> BuildFailed:
+    """Return the problem in plain words, if the decisive lines of the failed step are known."""
     kinds, triggers = kinds_of(spec), triggers_of(spec.base)
     if failed is None or failed.stage != PLANNED or not 1 <= failed.number <= len(kinds):
         return problem
     kind, sources = kinds[failed.number - 1], [package.name for package in spec.from_source]
-    # The base is step 1, then come its triggers.
+    # The base is step 1, and its triggers follow.
     trigger = triggers[failed.number - 2] if kind is StepKind.TRIGGER else ""
     advice = explain(problem.details, kind, sources=sources, trigger=trigger)
     if advice is None:
@@ -300,5 +300,5 @@ def _tidy(engine: Engine, job_context: JobContext, kept: tuple[ImageId, ...]) ->
     try:
         engine.sweep(JOB, job_context.job, keep=kept)
     except Problem as problem:
-        # The caller cleans again once the daemon answers; what went wrong before is the better news.
+        # The caller cleans again once the daemon answers; the earlier problem matters more.
         log.warning("sweep_failed", job=job_context.job, reason=problem.message)

@@ -1,4 +1,4 @@
-"""What changing the host takes: for whom it is done, and with what."""
+"""The job context and the dependencies of changes to the host."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,35 +14,34 @@ from commands.registry.interface import Registry
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """For whom the host is changed; all of it becomes labels on the image. `job` is the dialog's id."""
+    """The job that changes the host; its values become labels on the image. `job` is the dialog's id."""
 
     job: str
     requester: str
     channel: str
     part: int = 0
-    """Which part of the job: a job may build several images, and each build has an id of its own."""
+    """The part of the job: a job may build several images, and each build has its own id."""
     anew: bool = False
-    """Whether what was made before is made again: every step runs, and the image that `latest` leaves is kept."""
+    """Whether to rebuild without the cache and to keep the image that `latest` leaves."""
 
     @property
     def build_id(self) -> str:
-        """How the daemon knows the build."""
+        """The daemon's id of the build."""
         return f"warroom-{self.job}-{self.part}" if self.part else f"warroom-{self.job}"
 
     @property
     def pull_id(self) -> str:
-        """How the engine knows the pull of this part."""
+        """The engine's id of the pull of this part."""
         return f"warroom-{self.job}-{self.part}-pull"
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What building needs: the daemon, limits in seconds, Docker's network mode, certificates.
+    """The dependencies of changes: the daemon, limits in seconds, Docker's network mode, certificates.
 
-    `ensure_installer` puts the image that holds uv onto the daemon, for a platform, where it is not there yet.
-    `files` fetches what the package index has.
-    `redact` masks secrets. `pulls_at_once` holds for all jobs together; `history_depth` is how many images before the
-    present one are kept for each name.
+    `ensure_installer` makes sure that the daemon has the image with uv for a platform. `files` fetches files of the
+    package index. `redact` masks secrets. `pulls_at_once` is the limit for all jobs together; `history_depth` is how
+    many earlier images are kept for each name.
     """
 
     engine: Engine

@@ -1,11 +1,11 @@
-"""Pulling one image by its digest, and moving its name to it."""
+"""Pulls one image by its digest and moves its tag to it."""
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import structlog
 
-from commands.carry_out.guard import ended_by
+from commands.carry_out.guard import ending_guard
 from commands.carry_out.naming import move
 from commands.carry_out.part import ANOTHER_JOB, BROUGHT_MEANWHILE, Part
 from commands.command import Pull
@@ -21,10 +21,10 @@ log = structlog.get_logger()
 
 
 def fetch(part: Part, plan: Pull) -> ImageResult:
-    """Pull what was confirmed and move the name to it; raises `Problem`, and then the name is where it was."""
-    # Other names may stand for the same digest: the pull of one may not clear away what another is about to name.
+    """Pull the confirmed image and move the tag to it; on an error, leave the tag in place and raise `Problem`."""
+    # Several names may have the same digest: a failed pull of one must not remove the image that another will tag.
     with _turn(part, part.name), _turn(part, plan.digest):
-        return _over(part, plan) or _fetched(part, plan)
+        return _result_if_moved(part, plan) or _fetch_and_move(part, plan)
 
 
 def _turn(part: Part, name: str) -> AbstractContextManager[bool]:
@@ -33,23 +33,23 @@ def _turn(part: Part, name: str) -> AbstractContextManager[bool]:
     )
 
 
-def _fetched(part: Part, plan: Pull) -> ImageResult:
+def _fetch_and_move(part: Part, plan: Pull) -> ImageResult:
     pinned = Reference(plan.source.repository, digest=plan.digest)
     was_there = part.engine.find_image(str(pinned)) is not None
     try:
-        image = _pulled(part, pinned, plan.digest)
+        image = _pull(part, pinned, plan.digest)
         part.raise_if_stopped()
-        # A pull takes its time: other programs may have moved the name meanwhile.
-        return _over(part, plan) or _named(part, plan, image)
+        # A pull takes long: other programs may have moved the tag meanwhile.
+        return _result_if_moved(part, plan) or _move_name(part, plan, image)
     except Problem:
         if not was_there:
             _discard(part.engine, pinned)
         raise
 
 
-def _pulled(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
+def _pull(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
     dependencies, pull_id = part.dependencies, part.job_context.pull_id
-    # Again: the operator may have taken the registry away since the review.
+    # Checked again: the operator may have removed the registry from the settings since the review.
     dependencies.registry.require(pinned)
 
     def report(at: PullProgress) -> None:
@@ -60,7 +60,7 @@ def _pulled(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
 
     with dependencies.turns.to_pull(dependencies.pulls_at_once, waits=waits, raise_if_stopped=part.raise_if_stopped):
         part.raise_if_stopped()
-        with ended_by(part.cancellation, lambda: part.engine.cancel_pull(pull_id), job=part.job_context.job):
+        with ending_guard(part.cancellation, lambda: part.engine.cancel_pull(pull_id), job=part.job_context.job):
             image = part.engine.pull(pinned, report, pull_id=pull_id)
     if not _holds(image, digest):
         raise PullFailed(
@@ -69,8 +69,8 @@ def _pulled(part: Part, pinned: Reference, digest: Digest) -> LocalImage:
     return image
 
 
-def _over(part: Part, plan: Pull) -> ImageResult | None:
-    """Tell what is done already; None while the name still stands on the image of the review."""
+def _result_if_moved(part: Part, plan: Pull) -> ImageResult | None:
+    """Return the result if the tag has moved already; None if it still points to the image of the review."""
     now, present = part.engine.find_image(part.name), part.candidate.present
     if now is not None and _holds(now, plan.digest):
         return _done_before(part, plan, now)
@@ -85,21 +85,21 @@ def _over(part: Part, plan: Pull) -> ImageResult | None:
 def _done_before(part: Part, plan: Pull, now: LocalImage) -> ImageResult:
     if now.id == part.candidate.present.id:
         return part.result(Ending.UNCHANGED, "Its registry describes it anew, but it is the same image.")
-    # By this job, if it was interrupted: no other gives this name.
+    # Moved by this job before an interruption: no other job uses this kept tag.
     kept = kept_name(part.job_context.job, part.name)
     if part.engine.find_image(kept) is None:
-        # Not the image before: that is what the other one has left.
+        # `before` is the present image: another job replaced the one of the review.
         return replace(part.result(Ending.UNCHANGED, BROUGHT_MEANWHILE), before=_mark(now, plan))
-    return _updated(part, plan, now, kept)
+    return _updated_result(part, plan, now, kept)
 
 
-def _named(part: Part, plan: Pull, image: LocalImage) -> ImageResult:
+def _move_name(part: Part, plan: Pull, image: LocalImage) -> ImageResult:
     present = part.candidate.present
     kept = move(part.engine, part.name, leaving=present.id, to=image.id, job=part.job_context.job)
-    return _updated(part, plan, image, kept)
+    return _updated_result(part, plan, image, kept)
 
 
-def _updated(part: Part, plan: Pull, image: LocalImage, kept: str) -> ImageResult:
+def _updated_result(part: Part, plan: Pull, image: LocalImage, kept: str) -> ImageResult:
     return replace(part.result(Ending.UPDATED), after=_mark(image, plan), reference=part.name, kept_as=kept)
 
 
@@ -112,7 +112,7 @@ def _holds(image: LocalImage, digest: Digest) -> bool:
 
 
 def _discard(engine: Engine, pinned: Reference) -> None:
-    """Remove what was pulled but got no name."""
+    """Remove a pulled image that got no tag."""
     try:
         image = engine.find_image(str(pinned))
         if image is not None and not image.repo_tags:

@@ -1,4 +1,4 @@
-"""Watching over work: its steps are told, and it ends when it is to end."""
+"""Guards work: reports its steps, and ends it after a cancellation or a timeout."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,12 +18,12 @@ from commands.recipe.labels import JOB
 log = structlog.get_logger()
 
 _CANCEL_SECONDS = 0.1
-"""How often a build that is to end is told so, until it has: the daemon may not know it yet."""
+"""The interval between cancellations of a build until it ends: the daemon may not know the build yet."""
 
 
 @contextmanager
 def step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
-    """Tell of a step's beginning and end; a problem becomes the last lines of its log."""
+    """Emit the start and the end of a step; a problem becomes the last lines of its log."""
     started = monotonic()
     emit(StepStarted(number))
     try:
@@ -37,7 +37,7 @@ def step(number: int, emit: Callable[[Event], None]) -> Iterator[None]:
 
 
 class PartCancellation(Cancellation):
-    """The cancellation of one part of a job: it ends with the job, or by itself where the part takes too long."""
+    """The cancellation of one part of a job: requested with that of the job, or if the part takes too long."""
 
     def __init__(self, whole: Cancellation) -> None:
         super().__init__()
@@ -45,27 +45,27 @@ class PartCancellation(Cancellation):
 
     @property
     def reason(self) -> CancelReason | None:
-        """Why, or None while nobody has asked."""
+        """The reason for the cancellation; None if none was requested."""
         return self._whole.reason or self._reason
 
 
 @contextmanager
-def guarded(engine: Engine, job_context: JobContext, cancellation: Cancellation, seconds: float) -> Iterator[None]:
-    """Watch the clock and the cancellation from beside; end the build and its containers until they have ended."""
+def build_guard(engine: Engine, job_context: JobContext, cancellation: Cancellation, seconds: float) -> Iterator[None]:
+    """Watch the time and the cancellation in a thread; cancel the build and remove its containers until it ends."""
 
     def end() -> None:
         engine.cancel_build(job_context.build_id)
         engine.sweep(JOB, job_context.job)
 
-    with ended_by(cancellation, end, job=job_context.job, seconds=seconds):
+    with ending_guard(cancellation, end, job=job_context.job, seconds=seconds):
         yield
 
 
 @contextmanager
-def ended_by(
+def ending_guard(
     cancellation: Cancellation, end: Callable[[], object], *, job: str, seconds: float = inf
 ) -> Iterator[None]:
-    """Call `end` from beside, once the cancellation was asked for or the time is over, until the work has ended."""
+    """After a cancellation or `seconds`, call `end` in a thread again and again until the work has ended."""
     over = threading.Event()
 
     def watch() -> None:
@@ -88,7 +88,7 @@ def ended_by(
 
 def _wait_for(cancellation: Cancellation, over: threading.Event, seconds: float) -> bool:
     end = monotonic() + seconds
-    # Not cancellation.wait: a build that is over would wait for the guard.
+    # Not cancellation.wait: a finished build would wait for the guard.
     while not over.wait(_CANCEL_SECONDS):
         if monotonic() >= end:
             cancellation.request(CancelReason.TOO_LONG)
@@ -98,6 +98,6 @@ def _wait_for(cancellation: Cancellation, over: threading.Event, seconds: float)
 
 
 def raise_if_stopped(cancellation: Cancellation) -> None:
-    """Raise `BuildStopped` once the cancellation was asked for."""
+    """Raise `BuildStopped` after a cancellation."""
     if cancellation.reason is not None:
         raise BuildStopped("The build was stopped.", hint="Type the command again to start over.")

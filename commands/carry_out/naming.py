@@ -1,4 +1,4 @@
-"""Moving a name to another image: the one that it leaves is kept, those kept before for too long are not."""
+"""Moves tags between images: keeps the image that a tag leaves, and forgets kept images that are too old."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -14,21 +14,21 @@ log = structlog.get_logger()
 
 
 def give(engine: Engine, image: ImageId, name: str) -> None:
-    """Give an image a full name; moves the name when another image has it."""
+    """Tag an image with a full name; the tag moves if another image has it."""
     full = DaemonName.parse(name)
     engine.tag(image, full.repository, full.tag)
 
 
 def move(engine: Engine, name: str, *, leaving: ImageId | None, to: ImageId, job: str) -> str:
-    """Move a name to another image, and give the full name by which the image is kept that it leaves.
+    """Move a tag to another image; return the full kept tag of the image that it leaves.
 
-    May be done again after it was interrupted at any point.
+    May be called again after an interruption at any point.
     """
     if leaving is None or leaving == to:
         give(engine, to, name)
         return ""
     kept = kept_name(job, name)
-    # First: between the two, the image has one name more than it needs, never one less.
+    # Tag first: in between, the image has one tag too many, never one too few.
     give(engine, leaving, kept)
     try:
         give(engine, to, name)
@@ -40,7 +40,7 @@ def move(engine: Engine, name: str, *, leaving: ImageId | None, to: ImageId, job
 
 def _take_back(engine: Engine, kept: str, name: str, image: ImageId) -> None:
     try:
-        # An answer may be lost although the name has moved: then what it left has no other name than this.
+        # The tag may have moved although the answer was lost: then the kept tag is the old image's only one.
         now = engine.find_image(name)
         if now is not None and now.id == image:
             engine.remove_image(kept)
@@ -49,9 +49,9 @@ def _take_back(engine: Engine, kept: str, name: str, image: ImageId) -> None:
 
 
 def forget_older(engine: Engine, names: Iterable[str], *, depth: int, job: str) -> tuple[str, ...]:
-    """Take the tags from images that were kept before the last `depth`, and say what could not be taken.
+    """Remove the kept tags beyond the last `depth` of each name; return notes on those that could not be removed.
 
-    Never of those that this job kept: they are what its own roll back needs.
+    Never remove those of this job: its own roll back needs them.
     """
     wanted = tuple(names)
     if not wanted:
@@ -61,7 +61,7 @@ def forget_older(engine: Engine, names: Iterable[str], *, depth: int, job: str) 
         old = [kept for name in wanted for kept in too_old(name, listing, depth) if kept.job != job]
         return tuple(_notes(engine, old))
     except Problem as problem:
-        # What was to be done is done: the next update of these names forgets them.
+        # The job itself is done: the next update of these names removes the tags.
         log.warning("older_images_not_forgotten", job=job, reason=problem.message)
         return ()
 
@@ -75,7 +75,7 @@ def _notes(engine: Engine, old: Iterable[Kept]) -> Iterator[str]:
 
 
 def running_users(engine: Engine, job: str) -> Mapping[ImageId, tuple[str, ...]]:
-    """Name the running containers of every image; none where the daemon does not tell."""
+    """Return the names of every image's running containers; none if the daemon does not answer."""
     try:
         containers = engine.containers()
     except Problem as problem:

@@ -1,4 +1,4 @@
-"""One image of an update: which step it is, and with what it is done."""
+"""One image of an update: its step and its dependencies."""
 
 import threading
 from collections.abc import Callable
@@ -19,7 +19,7 @@ BROUGHT_MEANWHILE = "Another update brought it meanwhile."
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One image of an update. Its step is `job_context.part`; all parts share `is_lost`: the daemon is gone."""
+    """One image of an update. Its step is `job_context.part`; all parts share `is_lost`, set if the daemon is gone."""
 
     candidate: Candidate
     job_context: JobContext
@@ -35,24 +35,24 @@ class Part:
 
     @property
     def name(self) -> str:
-        """How the review calls it."""
+        """The name of the image in the review."""
         return self.candidate.name
 
     @property
     def engine(self) -> Engine:
-        """The daemon that it is on."""
+        """The daemon of the image."""
         return self.dependencies.engine
 
     def note(self, text: str) -> None:
-        """Tell what is being done with it right now."""
+        """Emit what is being done with the image now."""
         self.emit(StepNoted(self.step, text))
 
     def raise_if_stopped(self) -> None:
-        """Raise `BuildStopped` once the cancellation was asked for."""
+        """Raise `BuildStopped` after a cancellation."""
         raise_if_stopped(self.cancellation)
 
     def reach(self) -> None:
-        """Raise `EngineUnavailable` where the daemon does not answer, for all parts that come after at once."""
+        """Raise `EngineUnavailable` if the daemon does not answer; all later parts then raise it at once."""
         if not self.is_lost.is_set():
             try:
                 self.engine.find_image(self.name)
@@ -65,5 +65,5 @@ class Part:
         )
 
     def result(self, ending: Ending, reason: str = "") -> ImageResult:
-        """Tell how it ended."""
+        """Return the result of the image."""
         return ImageResult(self.name, ending, before=self.candidate.present, reason=reason)

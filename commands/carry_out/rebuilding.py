@@ -1,4 +1,4 @@
-"""Making one image anew."""
+"""Rebuilds one image."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 def rebuild(part: Part, plan: Rebuild) -> ImageResult:
-    """Build what was confirmed under a tag of its own; raises `Problem`, and then nothing new has a name."""
+    """Build the confirmed image under a new unique tag; on an error, tag nothing and raise `Problem`."""
     spec = plan.creation.spec
     latest = f"{spec.name}:{LATEST}"
     with part.dependencies.turns.on(
@@ -41,15 +41,15 @@ def rebuild(part: Part, plan: Rebuild) -> ImageResult:
         if waited and _is_there(part, spec, latest):
             return part.result(Ending.UNCHANGED, BROUGHT_MEANWHILE)
         job_context = replace(part.job_context, anew=True)
-        # Of its own: the limit of time holds for each build, and ends no other.
+        # A separate cancellation: the time limit holds for each build, and ends no other.
         cancellation = PartCancellation(part.cancellation)
         made = create(plan.creation, job_context, part.dependencies, _as_one_step(part.step, part.emit), cancellation)
     match made:
         case Created():
-            return _rebuilt(part, made, kept_name(part.job_context.job, latest))
+            return _rebuilt_result(part, made, kept_name(part.job_context.job, latest))
         case Undecided():
             _discard(part, made)
-            raise _not_importing(spec, made)
+            raise _import_problem(spec, made)
 
 
 def _is_there(part: Part, spec: ImageSpec, latest: str) -> bool:
@@ -57,13 +57,13 @@ def _is_there(part: Part, spec: ImageSpec, latest: str) -> bool:
     return now is not None and now.id != part.candidate.present.id and now.labels.get(SPEC) == spec_hash(spec)
 
 
-def _rebuilt(part: Part, made: Created, kept: str) -> ImageResult:
+def _rebuilt_result(part: Part, made: Created, kept: str) -> ImageResult:
     image = made.image
     return replace(
         part.result(Ending.REBUILT),
         after=Mark(image.id, None, image.created, image.size),
         reference=made.reference,
-        # Where `latest` is not ours, it did not move.
+        # If the bot does not own `latest`, it did not move.
         kept_as=kept if part.engine.find_image(kept) else "",
     )
 
@@ -76,7 +76,7 @@ def _discard(part: Part, undecided: Undecided) -> None:
         log.warning("undecided_image_left", image_id=undecided.image_id, reason=problem.message)
 
 
-def _not_importing(spec: ImageSpec, undecided: Undecided) -> Problem:
+def _import_problem(spec: ImageSpec, undecided: Undecided) -> Problem:
     modules = ", ".join(f"`{failure.module}`" for failure in undecided.import_failures)
     return VerificationFailed(
         f"All is installed, but {modules} cannot be imported.",
@@ -86,10 +86,10 @@ def _not_importing(spec: ImageSpec, undecided: Undecided) -> Problem:
 
 
 def _as_one_step(step: int, emit: Callable[[Event], None]) -> Callable[[Event], None]:
-    """Tell of the steps of a build as what one step of the update is doing."""
+    """Return an `emit` that turns the steps of a build into notes on one step of the update."""
     titles: list[str] = []
 
-    def told(event: Event) -> None:
+    def emit_as_note(event: Event) -> None:
         match event:
             case StepsPlanned(planned):
                 titles[:] = planned
@@ -105,4 +105,4 @@ def _as_one_step(step: int, emit: Callable[[Event], None]) -> Callable[[Event], 
             case StepDone() | StepFailed() | StepNoted() | PullAdvanced() | ImageBuilt():
                 pass
 
-    return told
+    return emit_as_note

@@ -1,4 +1,4 @@
-"""Removing an image."""
+"""Removes an image."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -15,9 +15,9 @@ from commands.text import plural
 
 
 def remove(proposal: Removal, dependencies: Dependencies) -> Removed:
-    """Remove an image with all its names, or leave it as it was.
+    """Remove an image with all its tags, or leave it unchanged.
 
-    May be called again after it was interrupted. Raises `ReviewVoid` or `ImageInUse`.
+    May be called again after an interruption. Raise `ReviewVoid` or `ImageInUse`.
     """
     engine = dependencies.engine
     with dependencies.turns.at_once(proposal.names):
@@ -33,7 +33,7 @@ def _check(proposal: Removal, image: LocalImage | None, engine: Engine) -> None:
     if new := sorted(set(names) - set(proposal.names)):
         raise _void(f"The image has another name since the review: `{new[0]}`.")
     for name in proposal.names:
-        # A name that is gone was to go anyway; one that moved stands for an image that nobody spoke of.
+        # A missing tag was to be removed anyway; a moved one points to an image that is not part of the proposal.
         if name not in names and engine.find_image(name) is not None:
             raise _void(f"`{name}` has changed since the review: it is another image now.")
     refuse_if_used(engine.containers(), proposal.image.id)
@@ -44,7 +44,7 @@ def _void(message: str) -> ReviewVoid:
 
 
 def refuse_if_used(containers: Iterable[Container], image: ImageId) -> None:
-    """Raise `ImageInUse` where a container, running or not, uses the image."""
+    """Raise `ImageInUse` if a container, running or not, uses the image."""
     users = [container for container in containers if container.image == image]
     if users:
         told = ", ".join(f"`{user.name}` ({user.state})" for user in users)
@@ -67,17 +67,17 @@ def _remove(image: LocalImage, engine: Engine) -> None:
 
 
 def _names_before_the_last(image: LocalImage) -> list[str]:
-    """Leave out one name, of a repository whose registry knows the image if there is one.
+    """Return all names but one, which is of a repository with a digest if there is one.
 
-    With the last name of a repository Docker takes its digests as well, and nothing but a pull brings those back.
+    With the last tag of a repository Docker also removes its digests, which only a pull brings back.
     """
     known = {_repository(digest) for digest in image.repo_digests}
     return sorted(image.repo_tags, key=lambda name: repository_of(name) in known)[:-1]
 
 
 def _remove_rest(image: ImageId, engine: Engine) -> None:
-    # By its ID: then Docker looks whether anybody needs it before it takes the last name, by that name only afterwards.
-    # It refuses where more than one name is left, or digests of more than one repository.
+    # By its ID: then Docker checks whether the image is in use before it removes the last tag, not afterwards.
+    # It refuses if more than one tag is left, or digests of more than one repository.
     left = engine.find_image(image)
     for digest in _digests_elsewhere(left) if left else ():
         engine.remove_image(digest)
@@ -85,7 +85,7 @@ def _remove_rest(image: ImageId, engine: Engine) -> None:
 
 
 def _digests_elsewhere(image: LocalImage) -> list[str]:
-    """List the digests of all repositories but one: that of the name, or of the first digest."""
+    """Return the digests of all repositories but one: that of the tag, or of the first digest."""
     repositories = [*map(repository_of, image.repo_tags), *map(_repository, image.repo_digests)]
     return [digest for digest in image.repo_digests if _repository(digest) != repositories[0]]
 
@@ -96,6 +96,6 @@ def _repository(digest: str) -> str:
 
 def _put_back(image: ImageId, names: Sequence[str], engine: Engine) -> None:
     for name in names:
-        # What went wrong before is told, also where this fails too.
+        # The earlier problem is reported even if this fails too.
         with suppress(Problem):
             give(engine, image, name)

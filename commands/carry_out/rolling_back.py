@@ -1,4 +1,4 @@
-"""Moving names back to the images that they stood on before."""
+"""Moves tags back to earlier images."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,10 +18,10 @@ log = structlog.get_logger()
 
 
 def roll_back(proposal: RollBack, job_context: JobContext, dependencies: Dependencies) -> RolledBack:
-    """Move the names back, each for itself; containers are never touched.
+    """Move each tag back independently; never touch a container.
 
-    What a name leaves is kept as an update keeps it, so that this can be rolled back too. May be called again for the
-    same job_context. Raises `ReviewVoid` while nothing has been touched.
+    The image that a tag leaves is kept as in an update, so that a roll back can be rolled back too. May be called again
+    for the same `job_context`. Raise `ReviewVoid` only before any change.
     """
     engine, job = dependencies.engine, job_context.job
     if not any(_is_ours(one, job, engine) for one in proposal.moves):
@@ -34,12 +34,12 @@ def roll_back(proposal: RollBack, job_context: JobContext, dependencies: Depende
 
 
 def _is_ours(one: Move, job: str, engine: Engine) -> bool:
-    """Say whether this job has moved the name, or was about to."""
+    """Return whether this job has moved the tag, or was about to."""
     return one.present is not None and _stands_on(engine, kept_name(job, one.name), one.present.id)
 
 
 def _check(one: Move, job: str, engine: Engine) -> None:
-    """Raise `ReviewVoid` where it is neither as it was in the review nor as this job has left it."""
+    """Raise `ReviewVoid` if the tag is neither as in the review nor as this job left it."""
     if _is_back(one, job, engine):
         return
     if not _stands_on(engine, one.name, one.present.id if one.present else None):
@@ -66,18 +66,18 @@ def _result(one: Move, job: str, dependencies: Dependencies) -> MoveResult:
     try:
         with dependencies.turns.at_once((one.name,)):
             _check(one, job, dependencies.engine)
-            return _moved(one, job, dependencies.engine)
+            return _move_back(one, job, dependencies.engine)
     except Problem as problem:
         return MoveResult(one.name, one.present, problem=problem.message)
 
 
-def _moved(one: Move, job: str, engine: Engine) -> MoveResult:
+def _move_back(one: Move, job: str, engine: Engine) -> MoveResult:
     leaving = one.present.id if one.present else None
     kept = move(engine, one.name, leaving=leaving, to=one.earlier.id, job=job)
     try:
         engine.remove_image(one.earlier_tag)
     except Problem as problem:
-        # The name is back; a tag too many harms nobody.
+        # The tag is rolled back; the kept tag that remains does no harm.
         log.warning("kept_tag_left", name=one.earlier_tag, reason=problem.message)
     return MoveResult(one.name, one.earlier, kept_as=kept)
 

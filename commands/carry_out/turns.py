@@ -1,4 +1,4 @@
-"""One job at a time works on a name, and only so many pull at once; others wait for their turn."""
+"""Locks: only one job at a time changes a name, and only a limited number pull at once; other jobs wait."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from commands.errors import Problem
 
 _LOOK_SECONDS = 0.1
-"""How often somebody who waits asks whether he still should."""
+"""How often a waiting thread checks whether it should stop."""
 
 
 class Busy(Problem):
-    """Another job is at work on a name right now."""
+    """Another job is changing the name."""
 
 
 class Turns:
-    """The turns of one process. Used by many threads at once.
+    """The locks of one process, safe for many threads.
 
-    `raise_if_stopped` is asked while one waits, and ends the waiting by what it raises.
+    A waiting thread calls `raise_if_stopped`, whose exception ends the wait.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Turns:
 
     @contextmanager
     def on(self, name: str, *, waits: Callable[[], None], raise_if_stopped: Callable[[], None]) -> Iterator[bool]:
-        """Work on a name; `waits` is told once if another does. Yields whether another did."""
+        """Hold a name; if another job holds it, call `waits` once and wait. Yield whether it waited."""
         waited = self._take(name, waits, raise_if_stopped)
         try:
             yield waited
@@ -36,7 +36,7 @@ class Turns:
 
     @contextmanager
     def at_once(self, names: Sequence[str]) -> Iterator[None]:
-        """Work on names without waiting; raises `Busy` where another job works on one of them."""
+        """Hold names without waiting; raise `Busy` if another job holds one of them."""
         with self._changed:
             if busy := sorted(self._taken & set(names)):
                 raise Busy(f"Another job is at work on `{busy[0]}` right now.", hint="Try again when it is over.")
@@ -48,7 +48,7 @@ class Turns:
 
     @contextmanager
     def to_pull(self, most: int, *, waits: Callable[[], None], raise_if_stopped: Callable[[], None]) -> Iterator[None]:
-        """Pull, as one of so many at once; `waits` is told once if there are that many."""
+        """Hold one of `most` places to pull; if none is free, call `waits` once and wait."""
         with self._changed:
             self._wait_until(lambda: self._pulling < most, waits, raise_if_stopped)
             self._pulling += 1

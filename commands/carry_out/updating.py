@@ -1,4 +1,4 @@
-"""Bringing images up to date: pulls beside each other, rebuilds one after the other, each image for itself."""
+"""Updates images: pulls in parallel, rebuilds one after the other, each image independently."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,10 +36,10 @@ def update(
     emit: Callable[[Event], None],
     cancellation: Cancellation,
 ) -> Updated:
-    """Pull and rebuild what was confirmed; one image that fails never stops the others.
+    """Pull and rebuild the confirmed images; a failure of one image does not stop the others.
 
-    May be called again for the same job: what it has done already is told as done. A person's stop ends it with
-    what was done until then. Raises `ReviewVoid` while nothing has been touched, `BuildStopped` where the bot ends.
+    May be called again for the same job, and then reports finished images as done. A person's stop ends it with the
+    results so far. Raise `ReviewVoid` only before any change, and `BuildStopped` if the bot shuts down.
     """
     if cancellation.reason is None and not _has_begun(job_context.job, dependencies.engine):
         _check_review(proposal, dependencies)
@@ -51,7 +51,7 @@ def update(
         for number, candidate in enumerate(proposal.changing, start=1)
     ]
     results = _each(parts)
-    moved = [_moved(result) for result in results if result.kept_as]
+    moved = [_moved_name(result) for result in results if result.kept_as]
     notes = forget_older(dependencies.engine, moved, depth=dependencies.history_depth, job=job_context.job)
     if not lost.is_set():
         results = compare(results, replace(job_context, part=len(parts) + 1), dependencies, emit, cancellation)
@@ -69,7 +69,7 @@ def _has_begun(job: str, engine: Engine) -> bool:
 
 def _check_review(proposal: Update, dependencies: Dependencies) -> None:
     for candidate in proposal.changing:
-        # One without a name is told by its ID, which never becomes another's.
+        # An image without a tag is found by its ID, which never changes.
         now = dependencies.engine.find_image(candidate.name if tag_of(candidate.name) else candidate.present.id)
         if now is None or now.id != candidate.present.id:
             raise _void(candidate.name, "is gone" if now is None else "is another image now")
@@ -79,7 +79,7 @@ def _check_review(proposal: Update, dependencies: Dependencies) -> None:
             case ImageNotFound():
                 raise _void(str(reference), "is not in its registry any more")
             case Problem():
-                # No reason to give up what was confirmed: the pull will tell.
+                # No reason to void the review: the pull will report the problem.
                 continue
             case remote if remote.digest != pulls[reference].digest:
                 raise _void(str(reference), "is another image in its registry now")
@@ -113,7 +113,7 @@ def _result(part: Part) -> ImageResult:
         part.raise_if_stopped()
         with step(part.step, part.emit):
             part.reach()
-            return _done(part)
+            return _carry_out(part)
     except Problem as problem:
         if part.cancellation.reason is not None:
             return part.result(Ending.STOPPED, "It was stopped before it was brought up to date.")
@@ -121,36 +121,36 @@ def _result(part: Part) -> ImageResult:
         return replace(failed, hint=problem.hint, details=problem.details)
 
 
-def _done(part: Part) -> ImageResult:
+def _carry_out(part: Part) -> ImageResult:
     match part.candidate.plan:
         case Pull() as plan:
             return fetch(part, plan)
         case Rebuild() as plan:
             return rebuild(part, plan)
         case Keep() | NoSource() | Unchecked() as plan:
-            return _left(part.candidate, plan)
+            return _untouched_result(part.candidate, plan)
         case _:
             assert_never(part.candidate.plan)
 
 
-def _left(candidate: Candidate, plan: Keep | NoSource | Unchecked) -> ImageResult:
-    """Tell of an image that nothing was to be done with."""
+def _untouched_result(candidate: Candidate, plan: Keep | NoSource | Unchecked) -> ImageResult:
+    """Return the result of an image that needed no change."""
     if isinstance(plan, Unchecked):
         return ImageResult(candidate.name, Ending.FAILED, before=candidate.present, reason=plan.reason, hint=plan.hint)
     return ImageResult(candidate.name, Ending.UNCHANGED, before=candidate.present, reason=plan.reason)
 
 
-# ── What is told of it ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── The results ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _one_at_a_time(emit: Callable[[Event], None]) -> Callable[[Event], None]:
     lock = threading.Lock()
 
-    def locked(event: Event) -> None:
+    def emit_locked(event: Event) -> None:
         with lock:
             emit(event)
 
-    return locked
+    return emit_locked
 
 
 def _unless_ending(cancellation: Cancellation) -> None:
@@ -158,8 +158,8 @@ def _unless_ending(cancellation: Cancellation) -> None:
         raise BuildStopped("The update was interrupted.", hint="The bot goes on with it when it is back.")
 
 
-def _moved(result: ImageResult) -> str:
-    """Give the name that left the image which was kept; a rebuilt image has a new one, and `latest` moved to it."""
+def _moved_name(result: ImageResult) -> str:
+    """Return the tag that moved away from the kept image; for a rebuilt image that is `latest`."""
     return result.name if result.ending is Ending.UPDATED else f"{repository_of(result.kept_as)}:{LATEST}"
 
 
@@ -182,4 +182,4 @@ def _in_order(proposal: Update, results: Iterator[ImageResult]) -> Iterator[Imag
             case Pull() | Rebuild():
                 yield next(results)
             case plan:
-                yield _left(candidate, plan)
+                yield _untouched_result(candidate, plan)

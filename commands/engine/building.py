@@ -36,7 +36,7 @@ class Builds:
         story = BuildStory(last_stage(_dockerfile(order.context)))
         with self._register(order.build_id) as stop:
             yield from self._follow_to_end(order, story, stop)
-        yield from story.broken_off(self._clock())
+        yield from story.end_open_steps(self._clock())
         if story.failure is not None:
             raise self._problem(story.failure, asked=stop.is_set())
         yield self._built_event(story.image_id)
@@ -56,7 +56,7 @@ class Builds:
             self._abandon(order.build_id)
             raise
         except DaemonSilent as silence:
-            yield from story.broken_off(self._clock())
+            yield from story.end_open_steps(self._clock())
             self.cancel(order.build_id)  # If the daemon hangs here too, that error is raised instead.
             raise BuildTimedOut(
                 f"The build printed nothing for {order.idle_seconds:g} s and was ended.",
@@ -64,9 +64,9 @@ class Builds:
             ) from silence
         except DaemonRefused as refusal:
             # A failure before the first record, such as an early cancellation, arrives as an HTTP status.
-            yield from story.hear({"error": refusal.reason})
+            yield from story.read_record({"error": refusal.reason})
         except Problem:
-            yield from story.broken_off(self._clock())
+            yield from story.end_open_steps(self._clock())
             raise
 
     def _stream_events(self, order: BuildOrder, story: BuildStory, stop: threading.Event) -> Iterator[StepEvent]:
@@ -87,7 +87,7 @@ class Builds:
                     # The daemon drops a cancellation that arrives before the build: send it again.
                     self.cancel(order.build_id)
                 known_to_daemon = True
-                yield from story.hear(record)
+                yield from story.read_record(record)
 
     @contextmanager
     def _register(self, build_id: str) -> Iterator[threading.Event]:

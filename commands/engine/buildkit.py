@@ -1,4 +1,4 @@
-"""What BuildKit tells about a build while it runs, as events. Pure: records in, events out.
+"""BuildKit's records of a running build, as events. Pure: records in, events out.
 
 In the records of `POST /build?version=2` progress comes as `moby.buildkit.trace`: a
 `StatusResponse` of BuildKit's public `api/services/control/control.proto`, of which `_FIELDS` names what is read here.
@@ -22,16 +22,16 @@ from commands.model.events import PLANNED, LogLine, StepDone, StepFailed, StepKe
 from commands.model.images import ImageId
 
 EVIDENCE_LINES = 20
-"""How many of the last lines of a failing step are worth showing."""
+"""How many of the last lines of a failed step are shown."""
 
 CANCELLED = "context canceled"
-"""What BuildKit says of what was ended from outside."""
+"""BuildKit's error of a cancelled vertex."""
 
 StepEvent = StepStarted | StepDone | StepFailed | LogLine
-"""What is told of a step of the Dockerfile."""
+"""The events of a step of the Dockerfile."""
 
 _FIELDS: dict[str, tuple[tuple[int, str, str], ...]] = {
-    # message: (number, name, type); a type in brackets is repeated. Fields that are not named here are skipped.
+    # message: (number, name, type); a type in brackets is repeated. Unlisted fields are skipped.
     "Timestamp": ((1, "seconds", "INT64"), (2, "nanos", "INT32")),
     "Vertex": (
         (1, "digest", "STRING"),
@@ -48,7 +48,7 @@ _FIELDS: dict[str, tuple[tuple[int, str, str], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """One operation of a build, as of now: times in seconds since the epoch, `error` empty unless it failed."""
+    """The present state of one operation: times in seconds since the epoch, `error` empty unless it failed."""
 
     digest: str
     name: str
@@ -60,7 +60,7 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class VertexLog:
-    """A piece of the output of an operation; it may begin and end inside of a line or a character."""
+    """A part of an operation's output; it may begin and end within a line or a character."""
 
     vertex: str
     stream: int
@@ -69,7 +69,7 @@ class VertexLog:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One report on what changed."""
+    """One report of changes."""
 
     vertices: tuple[Vertex, ...]
     logs: tuple[VertexLog, ...]
@@ -124,7 +124,7 @@ _NAME = re.compile(r"\[(?:(?P<stage>\S+) )? *(?P<number>\d+)/(?P<count>\d+)\] (?
 
 
 def last_stage(dockerfile: str) -> str:
-    """Say how BuildKit names the stage of a Dockerfile that becomes the image."""
+    """Return BuildKit's name of the Dockerfile's stage that becomes the image."""
     names: list[str | None] = _FROM.findall(dockerfile)
     return (names[-1] if names else None) or f"stage-{max(len(names) - 1, 0)}"
 
@@ -153,7 +153,7 @@ def step_of(name: str) -> StepVertex | None:
 
 @dataclass(slots=True)
 class _Known:
-    """What was heard of one vertex so far."""
+    """The reports on one vertex so far."""
 
     vertex: Vertex
     started: bool = False
@@ -164,7 +164,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a build failed: BuildKit's `error`, the operation that failed (empty if it named none), its last lines.
+    """The failure of a build: BuildKit's `error`, the failed operation (empty if unknown), its last lines.
 
     `count` is how many steps BuildKit has named in that operation's stage; 0 if it is unknown.
     """
@@ -176,7 +176,7 @@ class Failure:
 
 
 class BuildStory:
-    """Folds the records of one build: `hear` gives the events; afterwards `image_id` or `failure` is set, or neither.
+    """Folds the records of one build: `read_record` yields the events; then `image_id`, `failure` or neither is set.
 
     Every step starts once and ends once, however often BuildKit repeats itself. Steps of `stage`, which becomes the
     image, are those of the plan. BuildKit names a step that two stages share (the same FROM) after one of them.
@@ -189,7 +189,7 @@ class BuildStory:
         self.image_id: ImageId | None = None
         self.failure: Failure | None = None
 
-    def hear(self, record: dict[str, Any]) -> Iterator[StepEvent]:
+    def read_record(self, record: dict[str, Any]) -> Iterator[StepEvent]:
         """Take one record in; raises `MalformedStream`."""
         match record:
             case {"error": str(error)}:
@@ -202,15 +202,15 @@ class BuildStory:
             case _:
                 pass  # Other records exist, such as the classic builder's `stream`; nothing here depends on them.
 
-    def broken_off(self, now: float) -> Iterator[StepEvent]:
-        """End the steps of which no end will be heard; `now` in seconds since the epoch."""
+    def end_open_steps(self, now: float) -> Iterator[StepEvent]:
+        """Yield the ends of the steps that are still open; `now` is in seconds since the epoch."""
         for known in self._known.values():
             if known.started and not known.ended:
                 yield from self._end(replace(known.vertex, completed=now, error=known.vertex.error or "broken off"))
         yield from self._end_cancelled()
 
     def _follow(self, trace: Trace) -> Iterator[StepEvent]:
-        # One report may hold the start, output and end of several steps, each kind in a list of its own.
+        # One report may hold the starts, outputs and ends of several steps in separate lists.
         unread = list(trace.logs)
         for vertex in sorted(trace.vertices, key=_when_started):
             yield from self._start(vertex)
@@ -245,18 +245,18 @@ class BuildStory:
         for stream in known.streams.values():
             yield from self._lines(known, stream.end())
         if CANCELLED in vertex.error:
-            # Whether another step is the cause may be reported later.
+            # A later report may name another step as the cause.
             self._cancelled.append(known)
         else:
-            yield from self._ending(known, interrupted=False)
+            yield from self._end_events(known, interrupted=False)
 
     def _end_cancelled(self) -> Iterator[StepEvent]:
         ended, self._cancelled = self._cancelled, []
         interrupted = bool(self._causes())
         for known in ended:
-            yield from self._ending(known, interrupted=interrupted)
+            yield from self._end_events(known, interrupted=interrupted)
 
-    def _ending(self, known: _Known, *, interrupted: bool) -> Iterator[StepEvent]:
+    def _end_events(self, known: _Known, *, interrupted: bool) -> Iterator[StepEvent]:
         vertex, step = known.vertex, step_of(known.vertex.name)
         if step is None or not known.started:
             return
@@ -280,14 +280,14 @@ class BuildStory:
         return StepKey(step.stage, step.number)
 
     def _causes(self) -> list[_Known]:
-        # What fails drags others along that were running beside it: those say that they were cancelled.
-        return [known for known in self._failed() if CANCELLED not in known.vertex.error]
+        # A failure also ends the steps that run in parallel: these report that they were cancelled.
+        return [known for known in self._failed_vertices() if CANCELLED not in known.vertex.error]
 
-    def _failed(self) -> list[_Known]:
+    def _failed_vertices(self) -> list[_Known]:
         return [known for known in self._known.values() if known.vertex.error]
 
     def _failure(self, error: str) -> Failure:
-        causes = self._causes() or self._failed()
+        causes = self._causes() or self._failed_vertices()
         if not causes:
             return Failure(error)
         operation = causes[0].vertex.name

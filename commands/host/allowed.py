@@ -16,7 +16,7 @@ from commands.model.references import HUB, Reference
 from commands.recipe.labels import JOB
 from commands.registry.interface import Lookup, Remote
 from commands.registry.sites import is_inside
-from commands.text import quoted
+from commands.text import quote
 
 SECONDS = 60.0
 """How long the registries of the host's images are cached."""
@@ -115,7 +115,7 @@ def _registries_of(listing: Sequence[ListedImage]) -> frozenset[str]:
 
 def _not_allowed(registry: str, reference: Reference) -> RegistryNotAllowed:
     return RegistryNotAllowed(
-        f"The registry {quoted(registry)} may not be asked for {quoted(str(reference))}.",
+        f"The registry {quote(registry)} may not be asked for {quote(str(reference))}.",
         hint="The operator can name it in the setting `registries` (`WARROOM_REGISTRIES`). "
         "An image that is on the Docker host already can be a base without it.",
     )

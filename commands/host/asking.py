@@ -9,7 +9,7 @@ from commands.errors import EngineUnavailable, Problem
 from commands.host.selection import familiar
 from commands.model.references import Reference
 from commands.registry.interface import Registry, Remote
-from commands.text import counted
+from commands.text import count_of
 
 AT_ONCE = 8
 """Maximum number of concurrent requests to all registries together."""
@@ -126,5 +126,5 @@ class _Round:
 
     def _status(self) -> str:
         registries, images = len(self._waiting), self._count
-        whom = counted(registries, "registry", "registries") if registries > 1 else next(iter(self._waiting))
-        return f"Asking {whom} about {counted(images, 'image')}"
+        whom = count_of(registries, "registry", "registries") if registries > 1 else next(iter(self._waiting))
+        return f"Asking {whom} about {count_of(images, 'image')}"

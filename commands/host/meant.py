@@ -8,7 +8,7 @@ from commands.host.plans import join_names, refusal_of_tool
 from commands.host.selection import Ambiguous, Found, Unknown, find, is_tool
 from commands.model.images import ListedImage
 from commands.model.requests import ShortId, Wanted
-from commands.text import quoted
+from commands.text import quote
 
 _MOST_IN_A_SENTENCE = 60
 """Characters of a name; longer ones are listed whole below the sentence."""
@@ -41,7 +41,7 @@ def meant(
 
 
 def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
-    typed = quoted(str(wanted))
+    typed = quote(str(wanted))
     message = (
         f"Several images have IDs that begin with {typed}."
         if isinstance(wanted, ShortId) and not any(":" in candidate for candidate in candidates)
@@ -54,7 +54,7 @@ def _ambiguous(wanted: Wanted, candidates: Sequence[str]) -> Refusal:
 
 
 def _unknown(wanted: Wanted, nearest: Sequence[str], line: Callable[[str], str] | None) -> Refusal:
-    typed = quoted(str(wanted))
+    typed = quote(str(wanted))
     title, message = f"{typed} is not here", f"This Docker host has no image {typed}."
     match nearest:
         case []:

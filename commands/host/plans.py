@@ -11,7 +11,7 @@ from commands.host.subjects import Registered, digests_of
 from commands.model.images import Digest
 from commands.model.references import Reference
 from commands.registry.interface import Remote
-from commands.text import counted, in_words, plural, quoted
+from commands.text import count_of, in_words, plural, quote
 
 FEW_PULLS = 10
 """The review notes the remaining pulls if they are this many or fewer."""
@@ -88,18 +88,18 @@ def _not_now(left: int) -> Unchecked:
 
 
 def _pulls(count: int) -> str:
-    return counted(count, "more pull") if count else "no more pulls"
+    return count_of(count, "more pull") if count else "no more pulls"
 
 
 def _quota_finding(registry: str, left: int, planned: int) -> Finding | None:
     if left < planned:
         message = (
-            f"{quoted(registry)} allows {_pulls(left)} for now: "
+            f"{quote(registry)} allows {_pulls(left)} for now: "
             f"{planned - left} of {planned} newer images cannot be pulled."
         )
         return Finding("registry-quota", Severity.WARNING, message)
     if planned and left - planned <= FEW_PULLS:
-        message = f"{quoted(registry)} will allow {_pulls(left - planned)} for now after this update."
+        message = f"{quote(registry)} will allow {_pulls(left - planned)} for now after this update."
         return Finding("registry-quota", Severity.NOTE, message)
     return None
 
@@ -122,14 +122,14 @@ def nameless_finding(count: int) -> tuple[Finding, ...]:
     if not count:
         return ()
     have, are = plural(count, "has", "have"), plural(count, "is", "are")
-    message = f"{counted(count, 'image')} {have} no name and {are} left out."
+    message = f"{count_of(count, 'image')} {have} no name and {are} left out."
     return (Finding("nameless", Severity.NOTE, message),)
 
 
 def refusal_of_tool(name: str) -> Refusal:
     """Return the refusal to change one of the bot's own tools, given by ID or by another name."""
     return Refusal(
-        f"{quoted(name)} is one of the bot's own tools",
+        f"{quote(name)} is one of the bot's own tools",
         "The bot manages it itself.",
         "Choose another image: `/docker_images` lists the images.",
     )
@@ -137,13 +137,13 @@ def refusal_of_tool(name: str) -> Refusal:
 
 def join_names(names: Sequence[str], last: str = "and") -> str:
     """Join the first few names for a sentence; `last` is the word before the last one."""
-    return in_words([quoted(name) for name in names], last=last, most=MOST_NAMED)
+    return in_words([quote(name) for name in names], last=last, most=MOST_NAMED)
 
 
 def update_title(candidates: Sequence[Candidate]) -> str:
     """Return the question of the review."""
     if len(candidates) == 1:
-        return f"Update {quoted(candidates[0].name)}?"
+        return f"Update {quote(candidates[0].name)}?"
     changing = sum(candidate.is_changed for candidate in candidates)
     return f"Update {changing} of {len(candidates)} images?"
 
@@ -153,7 +153,7 @@ def nothing_title(candidates: Sequence[Candidate]) -> str:
     kept = sum(isinstance(candidate.plan, Keep) for candidate in candidates)
     unchecked = sum(isinstance(candidate.plan, Unchecked) for candidate in candidates)
     if len(candidates) == 1:
-        return f"{quoted(candidates[0].name)} {_one_title(candidates[0].plan)}"
+        return f"{quote(candidates[0].name)} {_one_title(candidates[0].plan)}"
     if not candidates:
         return "There are no images to update"
     if kept == len(candidates):
@@ -161,7 +161,7 @@ def nothing_title(candidates: Sequence[Candidate]) -> str:
     if unchecked:
         return f"{unchecked} of {len(candidates)} images could not be checked" if kept else "Nothing could be checked"
     if kept:
-        return f"{counted(kept, 'image')} up to date, {len(candidates) - kept} with nothing to update from"
+        return f"{count_of(kept, 'image')} up to date, {len(candidates) - kept} with nothing to update from"
     return f"None of {len(candidates)} images has anything to update from"
 
 

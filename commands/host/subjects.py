@@ -10,7 +10,7 @@ from commands.model.images import Digest, ImageId, ListedImage, LocalImage, Mark
 from commands.model.references import Reference
 from commands.recipe.labels import REF_NAME
 from commands.recipe.tags import build_number
-from commands.text import quoted
+from commands.text import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def kind_of(subject: Found, holders: Mapping[str, ImageId]) -> Kind:
     if is_made_here(image, holders):
         own = shown_name(image)
         same = repository_of(own) == repository_of(name)
-        return MadeHere() if same else Sourceless(f"it is a second name of {quoted(own)}")
+        return MadeHere() if same else Sourceless(f"it is a second name of {quote(own)}")
     return registry_kind(Reference.parse(name), image)
 
 
@@ -84,8 +84,8 @@ def _why_not_registered(reference: Reference, image: ListedImage | LocalImage) -
     others = (name for name in image.repo_tags if repository_of(name) in known and name != familiar(reference))
     first = next(others, None)
     if first is None:
-        return f"its name was given on this host: it came from {quoted(known[0])}"
-    return f"it is a second name of {quoted(first)}"
+        return f"its name was given on this host: it came from {quote(known[0])}"
+    return f"it is a second name of {quote(first)}"
 
 
 def shown_name(image: ListedImage) -> str:

@@ -1,1 +1,1 @@
-"""What the buttons on an image ask for: its card, the way back, its removal. Nobody types these."""
+"""The actions of the buttons on an image: its card, roll back, removal. These are never typed."""

@@ -1,4 +1,4 @@
-"""The card of one image: what is in it, where it came from, who uses it, what was before it."""
+"""The card of one image: its contents, its origin, its users, and earlier images."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,30 +15,30 @@ from commands.model.packages import Inventory
 from commands.model.requests import LookAtImage
 from commands.recipe.labels import read_labels
 from commands.sources import Sources
-from commands.text import quoted
+from commands.text import quote
 
 NAME = "details"
 
 
 def request_for(row: Row) -> LookAtImage:
-    """Ask for the card of a row."""
+    """Return the request for the card of a row."""
     return LookAtImage(parse_wanted(_askable(row.name, row.image)))
 
 
 def line_of(wanted: LookAtImage) -> str:
-    """Write the request as a line."""
+    """Return the request as a line."""
     return f"{NAME} {render({'image': typed(wanted.image)})}"
 
 
 def _askable(name: str, image: ImageId) -> str:
-    # A host may hold names that nobody could type.
+    # A host may hold names that are invalid when typed.
     return name if is_askable(name) else image.removeprefix("sha256:")[:12]
 
 
 def answer(request: LookAtImage, sources: Sources, report: Callable[[str], None]) -> Card | Refusal:
-    """Gather all there is to know of an image; raises `Problem` where the daemon fails.
+    """Return the card of an image; raise `Problem` if the daemon fails.
 
-    `report` is told what is being done, in a few words. What cannot be read of the packages is told on the card.
+    Call `report` with each thing being done, in a few words. The card says which packages cannot be read.
     """
     report(f"Looking for {request.image}")
     listing = sources.engine.listing()
@@ -46,13 +46,13 @@ def answer(request: LookAtImage, sources: Sources, report: Callable[[str], None]
     if isinstance(found, Refusal):
         return found
     try:
-        return _card(found, listing, sources, report) or _gone(found.name)
+        return _card(found, listing, sources, report) or _gone_refusal(found.name)
     except ImageNotFound:
-        return _gone(found.name)
+        return _gone_refusal(found.name)
 
 
-def _gone(name: str) -> Refusal:
-    return Refusal(f"{quoted(name)} no longer exists", "It was just removed.", "`/docker_images` lists the images.")
+def _gone_refusal(name: str) -> Refusal:
+    return Refusal(f"{quote(name)} no longer exists", "It was just removed.", "`/docker_images` lists the images.")
 
 
 def _card(found: Found, listing: Sequence[ListedImage], sources: Sources, report: Callable[[str], None]) -> Card | None:
@@ -69,7 +69,7 @@ def _card(found: Found, listing: Sequence[ListedImage], sources: Sources, report
         mark=mark,
         origin=_origin(image) if is_made_here(found.image, holders_of(listing)) else None,
         users=users,
-        # Its own name first; a build's unique tag has nothing before it, but `latest` beside it may.
+        # The image's own name first; a build's unique tag has no earlier image, but `latest` may have one.
         earlier=tuple(
             move
             for own in dict.fromkeys((found.name, *sorted(image.repo_tags)))
@@ -98,7 +98,7 @@ def _origin(image: LocalImage) -> Origin | None:
 
 
 def _earlier(name: str, present: Mark, users: Users, listing: Sequence[ListedImage]) -> tuple[Move, ...]:
-    # What was kept and then rolled back to is no earlier image any more.
+    # A kept image that is the present one after a roll back is not an earlier image.
     kept = (each for each in kept_for(name, listing) if each.image.id != present.id)
     return tuple(Move(name, present, mark_of(Found(each.image, each.name)), each.name, users) for each in kept)
 

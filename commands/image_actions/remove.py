@@ -1,4 +1,4 @@
-"""Removing an image with all its names, on request of a button."""
+"""Proposes to remove an image with all its tags."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,23 +15,23 @@ from commands.text import and_more, plural
 
 NAME = "remove"
 _MOST_NAMED = 5
-"""How many images a sentence names."""
+"""The most images that a sentence names."""
 
 
 def request_for(image: ImageId) -> RemoveImage:
-    """Ask to remove an image."""
+    """Return the request to remove an image."""
     return RemoveImage(ShortId(image.removeprefix("sha256:")))
 
 
 def line_of(wanted: RemoveImage) -> str:
-    """Write the request as a line."""
+    """Return the request as a line."""
     return f"{NAME} {render({'image': typed(wanted.image)})}"
 
 
 def answer(request: RemoveImage, sources: Sources, report: Callable[[str], None]) -> Removal | Refusal:
-    """Propose to remove an image with all its names; raises `Problem` where the daemon fails.
+    """Propose to remove an image with all its tags; raise `Problem` if the daemon fails.
 
-    `report` is told what is being done, in a few words.
+    Call `report` with each thing being done, in a few words.
     """
     report(f"Looking for {request.image}")
     listing = sources.engine.listing()

@@ -1,11 +1,11 @@
-"""The way back: one name to an earlier image, or every name that an update moved."""
+"""Proposes a roll back: of one tag to an earlier image, or of every tag that an update moved."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from commands.arguments import made, render
+from commands.arguments import make_or_refuse, render
 from commands.command import Finding, Move, Refusal, RollBack, Severity, Users
 from commands.host.history import Kept, kept_by, kept_for
 from commands.host.selection import Found, familiar, is_name_of_tool
@@ -23,12 +23,12 @@ _TAGGED = re.compile(r"(?:[^@/:]+(?::[0-9]+)?/)?[^@:]+:[A-Za-z0-9_][A-Za-z0-9_.-
 
 
 def request_for(name: str, to: str | None = None) -> RollBackImage:
-    """Ask to roll a name back: to the image that is kept by the tag `to`, or to the latest; raises `ArgumentError`."""
-    return made(lambda: RollBackImage(_reference(name), to))
+    """Return the request to roll a tag back: to the image kept as `to`, or to the latest; raise `ArgumentError`."""
+    return make_or_refuse(lambda: RollBackImage(_reference(name), to))
 
 
 def line_of(wanted: RollBackImage | UndoUpdate) -> str:
-    """Write the request as a line."""
+    """Return the request as a line."""
     match wanted:
         case RollBackImage(image, to):
             return f"{NAME} {render({'image': str(image)} if to is None else {'image': str(image), 'to': to})}"
@@ -39,7 +39,7 @@ def line_of(wanted: RollBackImage | UndoUpdate) -> str:
 
 
 def _reference(text: str) -> Reference:
-    # Tags that read as a placeholder (`1.0-BASE`) are refused where people type. Here a button names what is there.
+    # Tags that look like a placeholder (`1.0-BASE`) are refused only when typed. A button names an existing tag.
     name = DaemonName.parse(text)
     try:
         tagged = _TAGGED.fullmatch(text)
@@ -51,9 +51,9 @@ def _reference(text: str) -> Reference:
 
 
 def answer(request: RollBackImage | UndoUpdate, sources: Sources, report: Callable[[str], None]) -> RollBack | Refusal:
-    """Propose which names go back to which images; raises `Problem` where the daemon fails.
+    """Propose to move tags back to earlier images; raise `Problem` if the daemon fails.
 
-    `report` is told what is being done, in a few words.
+    Call `report` with each thing being done, in a few words.
     """
     report("Looking for earlier images")
     listing = sources.engine.listing()
@@ -73,11 +73,11 @@ def _of_image(request: RollBackImage, listing: Sequence[ListedImage], sources: S
     wanted = Reference(request.image.repository, request.image.tag or "latest")
     name = familiar(wanted)
     present = _holder(name, listing)
-    # What was kept and is the present image is no way back.
+    # A kept image that is the present one is not an earlier image.
     kept = [each for each in kept_for(name, listing) if present is None or each.image.id != present.id]
     chosen = next((each for each in kept if request.to in (None, each.tag)), None)
     if chosen is None:
-        return _nothing(_why_nothing(name, request.to, kept))
+        return _nothing_refusal(_why_nothing(name, request.to, kept))
     users = _users((present,), listing, sources)
     moves = {each.name: _move(name, present, each, users) for each in kept}
     first = moves.pop(chosen.name)
@@ -97,7 +97,7 @@ def _of_job(job: str, listing: Sequence[ListedImage], sources: Sources) -> RollB
     moved = [(name, kept, _holder(name, listing)) for name, kept in kept_by(job, listing) if not is_name_of_tool(name)]
     back = [(name, kept, present) for name, kept, present in moved if present is None or present.id != kept.image.id]
     if not back:
-        return _nothing("None of the replaced images is still kept on this Docker host.")
+        return _nothing_refusal("None of the replaced images is still kept on this Docker host.")
     users = _users(tuple(present for _, _, present in back), listing, sources)
     moves = tuple(_move(name, present, kept, users) for name, kept, present in back)
     since = tuple(_since(name, kept, listing) for name, kept, _ in back)
@@ -116,7 +116,7 @@ def _since(name: str, kept: Kept, listing: Sequence[ListedImage]) -> Finding | N
 # ── Both ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _nothing(reason: str) -> Refusal:
+def _nothing_refusal(reason: str) -> Refusal:
     return Refusal("Nothing to roll back to", reason, "`/docker_images` lists the images.")
 
 

@@ -13,7 +13,7 @@ from commands.inventory.gathering import MOST, Gathering
 from commands.memory import Memory
 from commands.model.images import ImageId
 from commands.model.packages import Inventory
-from commands.text import counted
+from commands.text import count_of
 
 MOST_CACHED = 64
 """Maximum number of cached inventories."""
@@ -71,11 +71,11 @@ def _gaps(python: Gathering, found: tuple[Database, ...]) -> Iterator[str]:
         yield from _left_out(database.gathering, f"entry {of}", f"entries {of}")
     for database in found[1:]:
         if count := len(database.gathering):
-            yield f"There is a database of {database.manager} as well ({counted(count, 'package')}), not shown."
+            yield f"There is a database of {database.manager} as well ({count_of(count, 'package')}), not shown."
 
 
 def _left_out(gathering: Gathering, one: str, several: str) -> Iterator[str]:
     if gathering.left_out:
-        yield f"{counted(gathering.left_out, one, several)} could not be read."
+        yield f"{count_of(gathering.left_out, one, several)} could not be read."
     if gathering.is_full:
         yield f"There are more than {MOST} {several}; the others are not shown."

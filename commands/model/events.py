@@ -1,4 +1,4 @@
-"""What happens while the host is being changed, as values; `progress` folds them, dialogs show them."""
+"""The events of a job as values; `progress` folds them, dialogs show them."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from commands.model.images import ImageId
 
 PLANNED = ""
-"""The stage of the planned steps: of a build the stage that becomes the image, of another job all of it."""
+"""The stage of the planned steps: in a build, the stage that becomes the image; in another job, all steps."""
 
 
 class StepKey(NamedTuple):
@@ -25,27 +25,27 @@ class StepsPlanned:
 
 @dataclass(frozen=True, slots=True)
 class _OfStep:
-    """Something that happens in one step: its number, and the stage that it is counted in."""
+    """An event of one step: the number of the step, and the stage in which it is counted."""
 
     step: int
     stage: str = field(default=PLANNED, kw_only=True)
 
     @property
     def key(self) -> StepKey:
-        """Which step it is."""
+        """The key of the step."""
         return StepKey(self.stage, self.step)
 
 
 @dataclass(frozen=True, slots=True)
 class StepStarted(_OfStep):
-    """A step began. `title` is the instruction of a step that nobody planned, empty for a planned one."""
+    """A step began. `title` is the instruction of an unplanned step, empty for a planned one."""
 
     title: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class StepDone(_OfStep):
-    """A step ended well. `seconds` as the daemon or our clock measured; `cached` where it had been done before."""
+    """A step succeeded. `seconds` is by the daemon's or the bot's clock; `cached` says that it was done before."""
 
     seconds: float
     cached: bool = False
@@ -53,7 +53,7 @@ class StepDone(_OfStep):
 
 @dataclass(frozen=True, slots=True)
 class StepFailed(_OfStep):
-    """A step ended with an error; the reason comes as an exception, not here.
+    """A step failed; an exception has the reason.
 
     `interrupted` says that the failure of another step ended it.
     """
@@ -64,23 +64,23 @@ class StepFailed(_OfStep):
 
 @dataclass(frozen=True, slots=True)
 class LogLine(_OfStep):
-    """One line of output: decoded, without its line end, otherwise as it came (control characters included)."""
+    """One line of output: decoded, without its line end, otherwise unchanged (control characters included)."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class StepNoted(_OfStep):
-    """What a step is doing right now, or what is done for it before it begins, in a few words; empty for nothing."""
+    """A note in a few words on what a step is doing, or on the work before it begins; empty for nothing."""
 
     note: str
 
 
 @dataclass(frozen=True, slots=True)
 class PullAdvanced(_OfStep):
-    """How far the pull of a step is: layers complete of those known, bytes of those whose size is known.
+    """How far the pull of a step is: complete layers of the known ones, bytes of the known sizes.
 
-    `all_sized` says that the size of every layer is known, so that the bytes are the whole.
+    `all_sized` says that the size of every layer is known, so that `bytes` is the total.
     """
 
     layers_done: int
@@ -92,7 +92,7 @@ class PullAdvanced(_OfStep):
 
 @dataclass(frozen=True, slots=True)
 class ImageBuilt:
-    """The daemon named the image that it made. Not yet verified, not yet tagged."""
+    """The daemon reported the ID of the built image, which is not yet verified or tagged."""
 
     image_id: ImageId
 

@@ -1,4 +1,4 @@
-"""How carrying out a proposal ended, when it did not end with a `Problem`."""
+"""The outcomes of carried-out proposals that raised no `Problem`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,14 +18,14 @@ class ImportFailure:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the check of a built image found; everything else it checks raises `VerificationFailed`."""
+    """The import failures found by the verification of an image; every other fault raises `VerificationFailed`."""
 
     import_failures: tuple[ImportFailure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The image is ready. `reference` is its unique name; `added_bytes` is what it has more than its base."""
+    """The image is ready. `reference` has its unique tag; `added_bytes` is its size beyond that of its base."""
 
     reference: str
     image: LocalImage
@@ -35,19 +35,19 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """All is installed but some modules do not import: the image has no name yet, a person decides."""
+    """Everything is installed but some modules do not import: the image has no tag yet, a person decides."""
 
     image_id: ImageId
     import_failures: tuple[ImportFailure, ...]
 
 
 class Ending(StrEnum):
-    """How the update of one image ended."""
+    """The ending of the update of one image."""
 
     UPDATED = "updated"
-    """Pulled, verified by digest, and the name moved to it."""
+    """Pulled, verified by digest, and tagged."""
     REBUILT = "rebuilt"
-    """Built anew and checked; it has a tag of its own, and `latest` where that is ours."""
+    """Rebuilt and verified; it has a new unique tag, and `latest` if the bot owns that."""
     UNCHANGED = "unchanged"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -55,11 +55,11 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """What became of one image.
+    """The result of updating one image.
 
-    `name` is as in the review; `reference` is the name of the new image, for a rebuilt one its unique tag. `kept_as`
-    is the full name by which the image before can be had back. `reason`, `hint` and `details` are those of a problem,
-    or say why nothing was done. `still_used_by` are containers that go on with the image before.
+    `name` is as in the review; `reference` is the name of the new image, with its unique tag if it was rebuilt.
+    `kept_as` is the full kept tag of the image before. `reason`, `hint` and `details` are those of a problem, or say
+    why nothing was done. `still_used_by` are containers that still use the image before.
     """
 
     name: str
@@ -77,22 +77,22 @@ class ImageResult:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What became of every image of an update, in the order of the review. `notes` are things worth knowing."""
+    """The results of every image of an update, in the order of the review. `notes` are further remarks."""
 
     results: tuple[ImageResult, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def can_be_undone(self) -> bool:
-        """Whether any name was moved that can go back."""
+        """Whether any tag was moved that can be rolled back."""
         return any(result.kept_as for result in self.results)
 
 
 @dataclass(frozen=True, slots=True)
 class MoveResult:
-    """What became of one name that was to go back: `problem` is empty where it did.
+    """The result of rolling one tag back: `problem` is empty on success.
 
-    `kept_as` is the name by which the image that it left can be had again.
+    `kept_as` is the full kept tag of the image that the tag left.
     """
 
     name: str
@@ -104,14 +104,14 @@ class MoveResult:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """What became of every name of a roll back."""
+    """The results of every tag of a roll back."""
 
     results: tuple[MoveResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """The image is gone, with these names."""
+    """The image was removed, with these names."""
 
     names: tuple[str, ...]
     image_id: ImageId

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from commands.text import quoted
+from commands.text import quote
 
 LONGEST_REPOSITORY = 255
 """Characters of a repository with its registry; Docker's reference package, `NameTotalLengthMax`."""
@@ -61,7 +61,7 @@ class Reference:
             raise _why_not(text)
         if len(_canonical(found["repository"])) > LONGEST_REPOSITORY:
             raise Malformed(
-                f"{quoted(text)} is too long for an image name",
+                f"{quote(text)} is too long for an image name",
                 advice=f"Docker takes {LONGEST_REPOSITORY} characters, with the registry.",
             )
         return cls(repository=found["repository"], tag=found["tag"], digest=found["digest"])
@@ -133,7 +133,7 @@ def refuse_name_of_tools(reference: Reference) -> None:
     """Raise `Malformed` if a name is reserved for the bot's own tools."""
     if reference.is_kept_for_tools:
         raise Malformed(
-            f"{quoted(str(reference))} is a name that is kept for the bot's own tools",
+            f"{quote(str(reference))} is a name that is kept for the bot's own tools",
             advice=f"Give another name: not one in `{TOOLS_NAMESPACE}/` or on `{TOOLS_HOST}`.",
         )
 
@@ -141,11 +141,11 @@ def refuse_name_of_tools(reference: Reference) -> None:
 def _refuse_what_docker_reserves(text: str) -> None:
     if text.partition(":")[0] == "scratch":
         raise Malformed(
-            f"{quoted(text)} is Docker's word for the empty image", advice="Give another name, for example `demisto/a`."
+            f"{quote(text)} is Docker's word for the empty image", advice="Give another name, for example `demisto/a`."
         )
     if _IMAGE_ID.fullmatch(text):
         raise Malformed(
-            f"{quoted(text)} is the ID of an image, not a name",
+            f"{quote(text)} is the ID of an image, not a name",
             advice="Give a name, for example `demisto/python3-deb:3.12.13.11694875`.",
         )
 
@@ -159,7 +159,7 @@ def _canonical(repository: str) -> str:
 
 def _why_not(text: str) -> Malformed:
     if _PLACEHOLDER.search(text):
-        return Malformed(f"{quoted(text)} holds a placeholder", advice="Put your own value in its place.")
+        return Malformed(f"{quote(text)} holds a placeholder", advice="Put your own value in its place.")
     correction = _correction(text)
     if _SCHEME.match(text):
         message, advice = "is a URL, not an image name", "Leave out everything before the registry."
@@ -173,7 +173,7 @@ def _why_not(text: str) -> Malformed:
             "Use lower-case letters and digits, with `.`, `_`, `-` or `/` between them and the tag behind a `:`, "
             "for example `demisto/python3:3.12.13.10404775`."
         )
-    return Malformed(f"{quoted(text)} {message}", advice=advice, correction=correction)
+    return Malformed(f"{quote(text)} {message}", advice=advice, correction=correction)
 
 
 def _correction(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What people ask for: the frozen requests, and the grammars of the package lists in them."""
+"""The frozen requests of people, and the grammars of their package lists."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ from packaging.utils import canonicalize_name
 
 from commands.model.packages import OsPackage, PythonRequirement
 from commands.model.references import Malformed, Reference
-from commands.text import quoted
+from commands.text import quote
 
 MOST_PACKAGES = 200
-"""Entries of one list; the largest image of the reference asks for 66."""
+"""The most entries of one list; the largest image of the reference has 66."""
 
 Package = TypeVar("Package", bound=PythonRequirement | OsPackage)
 
@@ -27,7 +27,7 @@ _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 _PYTHON_FILE = re.compile(r".*\.(?:whl|zip|tgz|txt|toml|tar\.[a-z0-9]+)", re.IGNORECASE)
 _MARKER_VARIABLE = re.compile(r"\b(?:python_|sys_|os_name|platform_|implementation_|extra\b)")
 # Alpine's names (`name_fromstring` and `APK_CTYPE_PACKAGE_NAME` of apk-tools); Debian's (Policy 5.6.1) are a part of
-# them. No `-` at the end, although Alpine's grammar has it: apt-get reads `wget-` as an order to remove wget.
+# them. No `-` at the end, although Alpine's grammar allows it: apt-get reads `wget-` as an order to remove wget.
 _OS_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9+._-]*[A-Za-z0-9+._])?")
 _OS_FILE = re.compile(r".*\.(?:deb|apk|rpm)", re.IGNORECASE)
 # Debian Policy 5.6.12. No `-` or `+` at the end: apt-get takes it as an order for the whole entry.
@@ -39,7 +39,7 @@ _OS_VERSION = re.compile(rf"{_DEBIAN_VERSION}|{_ALPINE_VERSION}")
 
 @dataclass(frozen=True, slots=True)
 class CreateImage:
-    """One image to make. `name` is a repository without tag; without a `base` the configured default is meant."""
+    """The request to create an image. `name` is a repository without tag; without a `base` the default base is used."""
 
     name: str
     base: Reference | None
@@ -55,17 +55,17 @@ class ShortId:
     digits: str
 
     def __str__(self) -> str:
-        """Write it as people do."""
+        """Return the ID as people write it."""
         return self.digits[:12]
 
 
 Wanted = Reference | ShortId
-"""Which image somebody means. What reads as a name and as an ID is tried as a name first."""
+"""The requested image. A text that can be a name or an ID is tried as a name first."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateImages:
-    """Images to bring up to date: one, or all of the host where `image` is None."""
+    """The request to update one image, or all of the host if `image` is None."""
 
     image: Wanted | None
     kind: Literal["update"] = "update"
@@ -73,7 +73,7 @@ class UpdateImages:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which part of the list is meant: `page` counts from 1, `text` is looked for in names and IDs."""
+    """The requested part of the list: `page` counts from 1, `text` is searched in names and IDs."""
 
     page: int = 1
     text: str = ""
@@ -82,7 +82,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ListImages:
-    """The list; `hint` is what to tell somebody who gave arguments."""
+    """The request for the list; `hint` is the note for a person who typed arguments."""
 
     query: Query = field(default_factory=Query)
     hint: str = ""
@@ -91,7 +91,7 @@ class ListImages:
 
 @dataclass(frozen=True, slots=True)
 class LookAtImage:
-    """All there is to know of one image."""
+    """The request for the card of one image."""
 
     image: Wanted
     kind: Literal["details"] = "details"
@@ -99,7 +99,7 @@ class LookAtImage:
 
 @dataclass(frozen=True, slots=True)
 class RollBackImage:
-    """One name to go back: to the image that was kept under the tag `to`, or to the latest one before."""
+    """The request to roll one tag back: to the image kept as `to`, or to the latest kept one."""
 
     image: Reference
     to: str | None = None
@@ -108,7 +108,7 @@ class RollBackImage:
 
 @dataclass(frozen=True, slots=True)
 class UndoUpdate:
-    """Every name that a job moved is to go back. `job` is the job's id."""
+    """The request to roll back every tag that a job moved. `job` is the job's id."""
 
     job: str
     kind: Literal["undo"] = "undo"
@@ -116,16 +116,16 @@ class UndoUpdate:
 
 @dataclass(frozen=True, slots=True)
 class RemoveImage:
-    """One image to be removed, with all its names."""
+    """The request to remove an image with all its tags."""
 
     image: Wanted
     kind: Literal["remove"] = "remove"
 
 
 def parse_dependencies(text: str) -> tuple[PythonRequirement, ...]:
-    """Read a list of Python requirements, separated by commas or spaces; raises `Malformed`.
+    """Parse a list of Python requirements, separated by commas or spaces; raise `Malformed`.
 
-    A comma that stands inside brackets or before a comparison belongs to one requirement: `x[a,b]>=1,<2`.
+    A comma inside brackets or before a comparison does not separate requirements: `x[a,b]>=1,<2`.
     """
     entries: list[str] = []
     for entry in _entries(text):
@@ -138,7 +138,7 @@ def parse_dependencies(text: str) -> tuple[PythonRequirement, ...]:
 
 
 def parse_packages(text: str) -> tuple[OsPackage, ...]:
-    """Read a list of OS packages `name[=version]`, separated by commas or spaces; raises `Malformed`."""
+    """Parse a list of OS packages `name[=version]`, separated by commas or spaces; raise `Malformed`."""
     return _distinct(_each(_entries(text), _os_package), lambda wanted: wanted.name)
 
 
@@ -151,7 +151,7 @@ def _entries(text: str) -> list[str]:
 def _each(entries: Sequence[str], parse: Callable[[str], Package]) -> tuple[Package, ...]:
     if len(entries) > MOST_PACKAGES:
         raise Malformed(
-            f"{quoted(','.join(entries))} lists {len(entries)} packages",
+            f"{quote(','.join(entries))} lists {len(entries)} packages",
             advice=f"One image takes at most {MOST_PACKAGES}. Their dependencies are added for you.",
         )
     parsed: list[Package] = []
@@ -171,7 +171,7 @@ def _distinct(wanted: tuple[Package, ...], key: Callable[[Package], str]) -> tup
         if replace(each, name=known.name) != known:
             bare = next((entry for entry in (known, each) if str(entry) == entry.name), None)
             raise Malformed(
-                f"{quoted(str(each))} contradicts {quoted(str(known))}",
+                f"{quote(str(each))} contradicts {quote(str(known))}",
                 advice="Ask for it once.",
                 correction=None if bare is None else ",".join(str(entry) for entry in wanted if entry is not bare),
             )
@@ -184,7 +184,7 @@ def _refuse_version_as_name(entries: Sequence[str]) -> None:
         if _VERSION.fullmatch(entry):
             before = [*entries[: place - 1], f"{entries[place - 1]}=={entry}"] if place else []
             raise Malformed(
-                f"{quoted(entry)} is a version, not a package",
+                f"{quote(entry)} is a version, not a package",
                 advice="Put `==` between a package and its version.",
                 correction=",".join([*before, *entries[place + 1 :]]) or None,
             )
@@ -217,7 +217,7 @@ def _refuse_what_is_no_requirement(entry: str) -> None:
         _refuse(entry, "is a file or folder", "Packages come from the package index only: give the name.")
     if "===" in entry:
         raise Malformed(
-            f"{quoted(entry)} compares with `===`",
+            f"{quote(entry)} compares with `===`",
             advice="Use `==` for an exact version.",
             correction=entry.replace("===", "=="),
         )
@@ -227,7 +227,7 @@ def _refuse_semicolon(entry: str) -> None:
     if _MARKER_VARIABLE.search(entry.partition(";")[2]):
         _refuse(entry, "holds a condition", "An image has one Python: leave out what follows the semicolon.", ";")
     raise Malformed(
-        f"{quoted(entry)} holds a semicolon",
+        f"{quote(entry)} holds a semicolon",
         advice="Separate packages by commas.",
         correction=entry.strip(";").replace(";", ","),
     )
@@ -238,19 +238,19 @@ def _not_a_requirement(entry: str) -> Malformed:
     operator, version = _split_at_operator(entry.removeprefix(name))
     if name and operator == "=" and _is_specifier(f"=={version}"):
         return Malformed(
-            f"{quoted(entry)} compares with a single `=`",
+            f"{quote(entry)} compares with a single `=`",
             advice="Use `==` for an exact version.",
             correction=f"{name}=={version}",
         )
     if name and operator:
         return Malformed(
-            f"{quoted(entry)} is not a Python requirement: {quoted(entry.removeprefix(name))} is no version",
+            f"{quote(entry)} is not a Python requirement: {quote(entry.removeprefix(name))} is no version",
             advice="Give a version such as `>=1.2,<2`, or none for the newest.",
             correction=name,
         )
     bare = entry.strip(_OPERATORS)
     return Malformed(
-        f"{quoted(entry)} is not a Python requirement",
+        f"{quote(entry)} is not a Python requirement",
         advice="Give a name and, if needed, extras and versions, for example `requests[socks]>=2.31,<3`.",
         correction=bare if bare != entry and not bare[:1].isdigit() and _PYTHON_NAME.fullmatch(bare) else None,
     )
@@ -289,7 +289,7 @@ def _after_os_name(entry: str, name: str, rest: str) -> Malformed:
     operator, version = _split_at_operator(rest)
     if operator == "==" and _OS_VERSION.fullmatch(version):
         message, advice = "compares with `==`", "OS packages take a single `=`."
-        return Malformed(f"{quoted(entry)} {message}", advice=advice, correction=f"{name}={version}")
+        return Malformed(f"{quote(entry)} {message}", advice=advice, correction=f"{name}={version}")
     match rest[:1]:
         case "<" | ">" | "=" | "~" | "!":
             message, advice = "does not name an exact version", "Give one, such as `curl=8.21.0-r0`, or none."
@@ -302,7 +302,7 @@ def _after_os_name(entry: str, name: str, rest: str) -> Malformed:
         case _:
             name, message = "", "is not an OS package"
             advice = "Give a name of Debian or Alpine, for example `wget` or `curl=8.21.0-r0`."
-    return Malformed(f"{quoted(entry)} {message}", advice=advice, correction=name or None)
+    return Malformed(f"{quote(entry)} {message}", advice=advice, correction=name or None)
 
 
 def _split_at_operator(rest: str) -> tuple[str, str]:
@@ -311,6 +311,6 @@ def _split_at_operator(rest: str) -> tuple[str, str]:
 
 
 def _refuse(entry: str, what: str, advice: str, at: str | None = None) -> NoReturn:
-    # Where only what follows `at` is unwanted, what stands before it is the correction.
+    # If only the text after `at` is wrong, the text before it is the correction.
     correction = entry.partition(at)[0] or None if at else None
-    raise Malformed(f"{quoted(entry)} {what}", advice=advice, correction=correction)
+    raise Malformed(f"{quote(entry)} {what}", advice=advice, correction=correction)

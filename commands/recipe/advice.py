@@ -1,7 +1,7 @@
-"""Tell in plain words why a step of a build failed, from the lines that its own installer prints.
+"""Explains in plain words why a build step failed, from the output of its own installer.
 
-Whose lines count depends on the step. What a Python package prints while it is built decides nothing: there the
-verdict stands before its words are read, which can only add a hint that says whose words they are.
+The step decides whose output counts. The output of a Python package during its build does not decide the message: it
+can only add a hint, which says that the package is its source.
 """
 
 import re
@@ -15,7 +15,7 @@ from commands.text import printable
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What happened and what to do."""
+    """The message and the hint of a failure."""
 
     message: str
     hint: str
@@ -23,7 +23,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """A line that decides, with `{name}` for the groups of its pattern."""
+    """The pattern of a decisive line, and its advice with `{name}` for the pattern's groups."""
 
     pattern: re.Pattern[str]
     message: str
@@ -56,9 +56,9 @@ _KILLED = _Sign(
     "Try again when fewer builds run, or ask for fewer packages in one image.",
 )
 
-# Of each list the first one that any line shows is taken: causes stand before what they bring about.
+# The first sign of a list that matches any line wins: causes come before their effects.
 
-# apt-get marks its own lines by a letter, apk by a word, dpkg by its name; what they explain below is indented.
+# apt-get marks its own lines with a letter, apk with a word, dpkg with its name; the details below are indented.
 _OWN = r"^(?:E: |W: |Err:|ERROR: |WARNING: |dpkg: |\s+)"
 _OS_SIGNS = (
     _Sign(
@@ -175,9 +175,9 @@ _TRIGGER = (
 
 
 def explain(details: Sequence[str], kind: StepKind, *, sources: Sequence[str] = (), trigger: str = "") -> Advice | None:
-    """Say what the last lines of a failed step mean; None where no line is known.
+    """Return advice on the last lines of a failed step; None if no line is known.
 
-    `sources` are the packages that the step was to build, `trigger` is the base's instruction that it is.
+    `sources` are the packages that the step was to build, `trigger` is the base's instruction of the step.
     """
     match kind:
         case StepKind.BASE:
@@ -189,12 +189,12 @@ def explain(details: Sequence[str], kind: StepKind, *, sources: Sequence[str] = 
         case StepKind.WHEELS:
             return _first(_WHEEL_SIGNS, details)
         case StepKind.SOURCES:
-            return _not_built(details, sources)
+            return _source_advice(details, sources)
         case _:
             assert_never(kind)
 
 
-def _not_built(details: Sequence[str], sources: Sequence[str]) -> Advice:
+def _source_advice(details: Sequence[str], sources: Sequence[str]) -> Advice:
     names = ", ".join(f"`{_quotable(name)}`" for name in sources)
     found = _first(_SOURCE_HINTS, details)
     hint = _ITS_OWN_WORDS if found is None else _SAYS.format(what=found.message) + found.hint
@@ -211,5 +211,5 @@ def _first(signs: Sequence[_Sign], details: Sequence[str]) -> Advice | None:
 
 
 def _quotable(text: str, *, most: int = 80) -> str:
-    # It came out of a build: nothing that could end the quotation, and not more than a name is long.
+    # It is output of a build: it must not end the quotation, and not be longer than a name.
     return printable(text).replace("`", "")[:most]

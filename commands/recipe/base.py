@@ -14,7 +14,7 @@ from commands.model.images import BaseImage, Digest, LocalImage, Maker, PackageM
 from commands.model.references import Reference
 from commands.recipe.dockerfile import EXECUTABLE, USER
 from commands.recipe.labels import REF_NAME, read_labels
-from commands.text import quoted
+from commands.text import quote
 
 OLDEST_PYTHON = (3, 8)
 """The oldest version that `uv` supports and that the programs in `inside` are written for."""
@@ -123,8 +123,8 @@ def digest_of(image: LocalImage, reference: Reference) -> Digest | None:
 
 def made_by(maker: Maker) -> str:
     """Return who had an image made, as the end of a sentence; empty if unknown."""
-    name = f" as {quoted(maker.name)}" if maker.name else ""
-    requester = f" for {quoted(maker.requester)}" if maker.requester else ""
+    name = f" as {quote(maker.name)}" if maker.name else ""
+    requester = f" for {quote(maker.requester)}" if maker.requester else ""
     # Labels are always in UTC.
     at = f" on {maker.at.replace(tzinfo=None).isoformat(' ', 'minutes')} UTC" if maker.at else ""
     return f"{name}{requester}{at}"
@@ -135,7 +135,7 @@ def refuse_default_made_here(base: BaseImage) -> None:
     if base.maker is None:
         return
     raise UnusableBase(
-        f"The default base {quoted(str(base.reference))} is an image that the bot made, or stands on one: "
+        f"The default base {quote(str(base.reference))} is an image that the bot made, or stands on one: "
         f"made{made_by(base.maker)}.",
         hint="Remove it and pull or load the right image under that name. Only if the default base is meant to be made "
         "by the bot: set `WARROOM_DEFAULT_BASE_MADE_HERE=true`.",

@@ -1,7 +1,7 @@
-"""Write the Dockerfile of an image: the only place that knows how packages get into one.
+"""Writes the Dockerfile of an image: the only place that knows how packages get into one.
 
-What somebody typed never stands in a line of it. Packages are named in files of the build context (`context`), which
-the installers read through bind mounts; the few values that do stand here are checked against their grammar once more.
+Typed text never appears in a line of it. Files of the build context (`context`) name the packages, and the installers
+read them through bind mounts; the few values in the Dockerfile itself are checked against their grammar again.
 """
 
 import re
@@ -13,7 +13,7 @@ from commands.recipe.steps import triggers_of
 from commands.text import and_more
 
 RECIPE_FORMAT = 2
-"""Goes into the hash of a specification: raise it whenever the same packages would give another image."""
+"""A part of a specification's hash: raise it whenever the same packages would give a different image."""
 
 REPOSITORY = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}")
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,254}(@sha256:[0-9a-f]{64})?")
@@ -23,18 +23,18 @@ IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 EXECUTABLE = re.compile(r"(/[A-Za-z0-9_+.-]+)+")
 
 _MOST_NAMED = 4
-"""Packages that the title of a step names."""
+"""The most packages in the title of a step."""
 _ROOT = frozenset({"", "0", "root", "0:0", "root:root"})
 
-# Every mount lies on or under /mnt. BuildKit leaves a mount point that it had to make behind in the image, as an empty
-# folder; /mnt is in every distribution already, and the folders below it are in the (read-only) build context.
+# Every mount is at or below /mnt. BuildKit leaves a mount point that it creates in the image, as an empty folder;
+# /mnt exists in every distribution, and the folders below it are in the (read-only) build context.
 _OS_MOUNT = "--mount=type=bind,source=os,target=/mnt"
 _PYTHON_MOUNT = "--mount=type=bind,source=python,target=/mnt"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A Dockerfile and what its steps are called, in BuildKit's count: FROM is 1, then triggers, then each RUN."""
+    """A Dockerfile and the titles of its steps, as BuildKit counts: FROM is 1, then triggers, then each RUN."""
 
     text: str
     steps: tuple[str, ...]
@@ -42,7 +42,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One RUN: its title in dialogs, the comment above it, its mounts and its shell command, line by line."""
+    """One RUN: its title in dialogs, its comment, its mounts and the lines of its shell command."""
 
     title: str
     comment: tuple[str, ...]
@@ -56,28 +56,28 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class _Uv:
-    """How to call uv in a step: from which image, and for which Python."""
+    """The call of uv in a step: its image, and its Python."""
 
     image: str
     python: str
 
     @property
     def mounts(self) -> tuple[str, ...]:
-        return (_PYTHON_MOUNT, f"--mount=type=bind,from={_checked(REFERENCE, self.image)},target=/mnt/uv")
+        return (_PYTHON_MOUNT, f"--mount=type=bind,from={_require_match(REFERENCE, self.image)},target=/mnt/uv")
 
     @property
     def checked_python(self) -> str:
-        return _checked(EXECUTABLE, self.python)
+        return _require_match(EXECUTABLE, self.python)
 
     def install(self, requirements: str) -> tuple[str, ...]:
         return (
-            # Without --no-config uv would read settings that happen to lie in the base's folders. Every file is there
-            # already: no index is asked, and uv has no login to lose.
+            # Without --no-config uv would read settings from the base's folders. Every file is there already, so uv
+            # uses no index and has no login to leak.
             "/mnt/uv/uv --no-config pip install --offline --no-index --find-links /mnt/files --no-cache",
-            # A base's own Python is often marked as managed by its distribution.
+            # A base's own Python is often marked as externally managed.
             f"--python {self.checked_python} --break-system-packages",
-            # The lock is complete: with --no-deps nothing that nobody confirmed is installed, and uv need not
-            # resolve again. The check of the finished image finds a lock that is not.
+            # The lock is complete: with --no-deps uv installs only confirmed packages and does not resolve again.
+            # The verification of the image finds an incomplete lock.
             f"--no-deps --require-hashes {requirements}",
         )
 
@@ -92,9 +92,9 @@ class _Uv:
             comment=comment,
             mounts=self.mounts,
             command=(
-                # Asked before anything is installed, for the same reason.
+                # Run before anything is installed, for the same reason.
                 f"folders=$({self.checked_python} -I /mnt/folders.py)",
-                # On the image's own disk, so that uv moves files instead of copying them.
+                # On the image's file system, so that uv moves files instead of copying them.
                 "&& export TMPDIR=$(mktemp -d)",
                 "&& NO_COLOR=1",
                 *self.install(requirements),
@@ -105,15 +105,15 @@ class _Uv:
 
 
 def write_dockerfile(spec: ImageSpec, *, uv_image: str, ca_bundle: bool = False) -> Recipe:
-    """Write the Dockerfile of `spec`.
+    """Return the recipe with the Dockerfile of `spec`.
 
     Args:
         spec: What to build.
         uv_image: The image that holds the static binary `/uv`.
-        ca_bundle: The context has a CA bundle (`context_for`), to be trusted while installing and not after.
+        ca_bundle: The context has a CA bundle (`context_for`), which is trusted only while installing.
 
     Raises:
-        ValueError: A value that must stand in the Dockerfile is not of its grammar.
+        ValueError: A value of the Dockerfile does not match its grammar.
     """
     base = spec.base
     steps = [*_os_steps(spec, ca_bundle=ca_bundle)]
@@ -124,7 +124,7 @@ def write_dockerfile(spec: ImageSpec, *, uv_image: str, ca_bundle: bool = False)
         steps.append(_source_step(uv, [package.name for package in spec.from_source], ca_bundle=ca_bundle))
     parts = [
         "# Which packages: os/os-packages.txt and python/*.txt, beside this file.",
-        f"FROM {_checked(REFERENCE, base.pinned)}",
+        f"FROM {_require_match(REFERENCE, base.pinned)}",
         *_as_root(base.user, [str(step) for step in steps]),
         f"# How the image can tell its own name.\nENV DOCKER_IMAGE={image_name(spec)}",
     ]
@@ -137,14 +137,14 @@ def _trigger_titles(base: BaseImage) -> tuple[str, ...]:
 
 
 def image_name(spec: ImageSpec) -> str:
-    """Check and write the name that the image will have; raises ValueError where it is none."""
-    return f"{_checked(REPOSITORY, spec.name)}:{_checked(TAG, spec.tag)}"
+    """Return the name of the image; raise ValueError if it is malformed."""
+    return f"{_require_match(REPOSITORY, spec.name)}:{_require_match(TAG, spec.tag)}"
 
 
 def _as_root(user: str, steps: list[str]) -> list[str]:
     if not steps or user in _ROOT:
         return steps
-    name = _checked(USER, user)
+    name = _require_match(USER, user)
     return [
         "# Installing takes root.\nUSER root",
         *steps,
@@ -184,7 +184,7 @@ def _apt_step(title: str, base: ImageId) -> _Step:
 
 
 def _apk_step(title: str, base: ImageId, *, ca_bundle: bool) -> _Step:
-    # apk's own variable is the second; newer ones ask OpenSSL, which knows the first.
+    # The second variable is for apk; newer versions use OpenSSL, which reads the first.
     trust = ("SSL_CERT_FILE=/mnt/ca-bundle.crt SSL_CA_CERT_FILE=/mnt/ca-bundle.crt",) if ca_bundle else ()
     return _Step(
         title=title,
@@ -195,13 +195,13 @@ def _apk_step(title: str, base: ImageId, *, ca_bundle: bool) -> _Step:
 
 
 def _cache(base: ImageId, what: str, target: str) -> str:
-    """Mount a cache of the base's installer, which only builds on the very same image share.
+    """Return the mount of the installer's cache, which only builds on the same base image share.
 
-    The base's own programs write it, as root: whatever they leave there, they could do to those builds anyway.
+    The base's own programs write it as root; they could harm those builds in any case.
     """
-    # `private` rather than `locked`: a second build makes itself a second cache. Behind a lock it would wait in
-    # silence, for as long as the first one installs, until the limit for silence ends it.
-    digits = _checked(IMAGE_ID, base).removeprefix("sha256:")
+    # `private`, not `locked`: a second build creates a second cache. With a lock it would wait without output while the
+    # first one installs, until the time limit without output ends it.
+    digits = _require_match(IMAGE_ID, base).removeprefix("sha256:")
     return f"--mount=type=cache,id=warroom-{RECIPE_FORMAT}-{what}-{digits},target={target},sharing=private"
 
 
@@ -228,12 +228,12 @@ def _source_step(uv: _Uv, names: list[str], *, ca_bundle: bool) -> _Step:
         ),
         "-r /mnt/sources.txt",
     )
-    # For what a build fetches by itself.
+    # For downloads by the build itself.
     trust = ("export SSL_CERT_FILE=/mnt/ca-bundle.crt;",) if ca_bundle else ()
     return replace(step, command=(*trust, *step.command))
 
 
-def _checked(grammar: re.Pattern[str], value: str) -> str:
+def _require_match(grammar: re.Pattern[str], value: str) -> str:
     if not grammar.fullmatch(value):
         raise ValueError(f"{value!r} cannot stand in a Dockerfile")
     return value

@@ -1,4 +1,4 @@
-"""What kind of work each step of a build is: whose programs run in it decides whose words count."""
+"""The kinds of build steps: the programs that run in a step decide whose output counts."""
 
 import re
 from enum import StrEnum
@@ -10,21 +10,21 @@ _COUNTED = re.compile(r"\s*(?P<instruction>RUN|COPY|WORKDIR)\s+(?P<rest>.*)", re
 
 
 class StepKind(StrEnum):
-    """A step of a build."""
+    """The kind of a build step."""
 
     BASE = "base"
     TRIGGER = "trigger"
-    """An `ONBUILD` instruction of the base: the base's own programs, which print what they like."""
+    """An `ONBUILD` instruction of the base: the base's own programs, whose output is arbitrary."""
     OS_PACKAGES = "OS packages"
     """The base's installer, and the scripts of the distribution's packages."""
     WHEELS = "wheels"
-    """Our installer; no code of any Python package."""
+    """The bot's installer; no code of any Python package."""
     SOURCES = "sources"
-    """Code of Python packages: it prints what it likes, wherever it likes."""
+    """Code of Python packages, whose output is arbitrary."""
 
 
 def kinds_of(spec: ImageSpec) -> tuple[StepKind, ...]:
-    """List the kinds of a build's steps, in their order; the first is step 1."""
+    """Return the kinds of a build's steps, in order; the first is step 1."""
     present = (
         (StepKind.BASE, True),
         *((StepKind.TRIGGER, True) for _ in triggers_of(spec.base)),
@@ -36,7 +36,7 @@ def kinds_of(spec: ImageSpec) -> tuple[StepKind, ...]:
 
 
 def triggers_of(base: BaseImage) -> tuple[str, ...]:
-    """List the `ONBUILD` instructions of a base that are steps: BuildKit runs and counts them directly after FROM."""
+    """Return the `ONBUILD` instructions of a base that are steps: BuildKit runs and counts them directly after FROM."""
     return tuple(trigger for trigger in base.on_build if _is_step(trigger))
 
 
@@ -44,5 +44,5 @@ def _is_step(trigger: str) -> bool:
     counted = _COUNTED.fullmatch(trigger)
     if counted is None:
         return False
-    # BuildKit makes no step of a change to the root, which needs no folder.
+    # BuildKit makes no step for `WORKDIR /`, which needs no folder.
     return counted["instruction"].upper() != "WORKDIR" or normpath(counted["rest"].strip()) not in ("/", "//")

@@ -21,7 +21,7 @@ from commands.errors import VerificationFailed
 from commands.inside import answers, inline
 from commands.model.images import ImageId, ImageSpec
 from commands.model.outcomes import ImportFailure, Verdict
-from commands.text import counted, one_line, plural
+from commands.text import count_of, one_line, plural
 
 log = structlog.get_logger()
 
@@ -251,7 +251,7 @@ def _incomplete_check(outcome: RunOutcome, seconds: float) -> VerificationFailed
 
 
 def _count(number: int) -> str:
-    return plural(number, "one package is", f"{counted(number, 'package')} are")
+    return plural(number, "one package is", f"{count_of(number, 'package')} are")
 
 
 def _one_line(text: str, *, most: int = 300) -> str:

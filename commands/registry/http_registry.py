@@ -26,7 +26,7 @@ from commands.registry.problems import invalid_answer, not_found, odd_status, ra
 from commands.registry.sites import Site, Way, http_url, is_inside, is_loopback, site_in, site_of, ways_to
 from commands.registry.trust import Trust
 from commands.registry.wire import Answer, Trouble, Unanswered, Wire
-from commands.text import quoted
+from commands.text import quote
 
 # Not `oras`: its requests have no timeouts, and its session reads `.netrc`.
 
@@ -211,7 +211,7 @@ def _mirror(address: str) -> Site:
 
 def _no_mirror(address: str) -> Misconfigured:
     return Misconfigured(
-        f"The mirror {quoted(address)} is not the address of a registry.",
+        f"The mirror {quote(address)} is not the address of a registry.",
         hint="Set it to `host:port` or `host/prefix`, in lower case and without a scheme.",
     )
 

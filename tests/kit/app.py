@@ -58,7 +58,7 @@ def form(
         "view": {
             "type": "modal",
             "callback_id": callback,
-            "private_metadata": context if isinstance(context, str) else context.written(),
+            "private_metadata": context if isinstance(context, str) else context.to_metadata(),
             "state": {"values": state},
         },
     }
@@ -284,7 +284,7 @@ class ListeningApp:
     @property
     def stored(self) -> tuple[Entry, ...]:
         """All dialogs that have not ended."""
-        return self.ledger.unfinished()
+        return self.ledger.unfinished_entries()
 
 
 @contextmanager

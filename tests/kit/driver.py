@@ -471,7 +471,7 @@ class RoomDriver:
 
     def _look_around(self) -> None:
         with self.ledger() as ledger:
-            undecided, unshown = ledger.in_stage(Deciding), ledger.unshown()
+            undecided, unshown = ledger.in_stage(Deciding), ledger.unshown_entries()
         assert not unshown, f"not said: {unshown}"
         assert self.host.engine.throwaways == self.host.engine.running_builds == 0
         assert self.nameless() == len(undecided), "an image without a name is left"
@@ -499,7 +499,7 @@ class RoomDriver:
     def entries(self) -> dict[str, Entry]:
         """What the ledger holds, by dialog."""
         with self.ledger() as ledger:
-            return {entry.id: entry for entry in (*ledger.unfinished(), *ledger.in_stage(*FINAL))}
+            return {entry.id: entry for entry in (*ledger.unfinished_entries(), *ledger.in_stage(*FINAL))}
 
     def stages(self) -> list[str]:
         """The stages of all dialogs in the ledger."""

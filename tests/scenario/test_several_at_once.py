@@ -78,7 +78,7 @@ def test_a_tag_that_somebody_took_meanwhile_is_never_overwritten(driver: RoomDri
     dialog = driver.alice.type("/docker_image_create name=shared dependencies=six")
     dialog.until("review")
     with driver.ledger() as ledger:
-        (entry,) = ledger.unfinished()
+        (entry,) = ledger.unfinished_entries()
     proposed = words(dialog.now).partition("*Image:* `")[2].partition("`")[0]
     theirs = driver.host.engine.add_image(proposed)
     assert entry.id == dialog.id

@@ -37,7 +37,7 @@ def story_of(engine: Path, name: str, *, cut: int = 1 << 20) -> tuple[BuildStory
     dockerfile, stream = recorded(engine, name)
     story = BuildStory(last_stage(dockerfile))
     pieces = (stream[start : start + cut] for start in range(0, len(stream), cut))
-    return story, [event for record in records(pieces) for event in story.hear(record)]
+    return story, [event for record in records(pieces) for event in story.read_record(record)]
 
 
 def unstamped(events: list[StepEvent]) -> list[StepEvent]:
@@ -206,10 +206,10 @@ def test_the_stage_that_failed_is_blamed_and_not_the_one_that_it_interrupted() -
 def test_a_build_that_is_broken_off_tells_of_what_was_cancelled_before() -> None:
     dockerfile, stream = recorded(STAGES, "parallel_stage_fails")
     story = BuildStory(last_stage(dockerfile))
-    heard = [event for record in records([stream]) if "error" not in record for event in story.hear(record)]
+    heard = [event for record in records([stream]) if "error" not in record for event in story.read_record(record)]
 
     assert not [event for event in heard if isinstance(event, StepFailed) and event.stage == PLANNED]
-    assert unstamped(list(story.broken_off(now=0))) == [StepFailed(2, 0, interrupted=True)]
+    assert unstamped(list(story.end_open_steps(now=0))) == [StepFailed(2, 0, interrupted=True)]
 
 
 def test_triggers_of_the_base_are_the_steps_after_the_first() -> None:
@@ -260,14 +260,14 @@ def test_a_build_that_is_broken_off_ends_what_it_started(engine: Path) -> None:
     story = BuildStory(last_stage(dockerfile))
     heard: list[StepEvent] = []
     for record in records([stream]):
-        heard.extend(story.hear(record))
+        heard.extend(story.read_record(record))
         if any(isinstance(event, LogLine) for event in heard):
             break
 
-    ends = list(story.broken_off(now=0))
+    ends = list(story.end_open_steps(now=0))
 
     assert ends == [StepFailed(2, 0)]
-    assert list(story.broken_off(now=0)) == []
+    assert list(story.end_open_steps(now=0)) == []
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_a_stream_of_something_else_is_malformed(stream: bytes) -> None:
 def test_records_of_another_kind_say_nothing(record: dict[str, Any]) -> None:
     story = BuildStory("stage-0")
 
-    assert (list(story.hear(record)), story.image_id, story.failure) == ([], None, None)
+    assert (list(story.read_record(record)), story.image_id, story.failure) == ([], None, None)
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text(), max_size=2), max_size=5), st.integers(1, 9))

@@ -235,7 +235,7 @@ def test_the_ledger_knows_what_slack_has(driver: ChannelDriver) -> None:
     entry = driver.entry()
     assert entry.message in driver.slack.messages
     assert (entry.shown, entry.announced, entry.attached) == (entry.changes, True, frozenset({"log"}))
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_what_is_only_shown_calls_nobody_and_is_not_sent_again(driver: ChannelDr
     assert shows(driver.message, shown, NOW + timedelta(seconds=1000))
     assert [call for call in driver.slack.calls if "thread_ts" in call.body] == []
     assert driver.channel.seconds_to_next() is None
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 def test_a_list_is_edited_each_time_that_its_page_is_turned(driver: ChannelDriver) -> None:
@@ -396,7 +396,7 @@ def test_the_end_is_delivered_however_long_slack_is_in_trouble(driver: ChannelDr
 
     assert driver.message["text"] == render(DONE, NOW).text
     assert methods(driver.slack.calls)[-3:] == ["chat.update", "files", "chat.postMessage"]
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "files", "chat.postEphemeral"])
@@ -492,7 +492,7 @@ def test_blocks_that_slack_does_not_take_leave_the_text(driver: ChannelDriver, r
 
     assert driver.message["text"] == render(DONE, NOW).text
     assert list(driver.message["blocks"]) == []
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 def without_table(call: SlackCall) -> bool:
@@ -509,7 +509,7 @@ def test_a_table_that_slack_does_not_take_is_written_out_with_its_buttons(driver
     assert tuple(driver.message["blocks"]) == expected.blocks
     assert driver.message["blocks"][-1]["type"] == "actions"
     assert methods(calls) == ["chat.postMessage", "chat.postMessage", "chat.postMessage"]  # refused, taken, announced
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 def test_a_message_with_a_table_is_text_alone_where_slack_takes_no_blocks_at_all(driver: ChannelDriver) -> None:
@@ -520,7 +520,7 @@ def test_a_message_with_a_table_is_text_alone_where_slack_takes_no_blocks_at_all
 
     assert [len(call.body.get("blocks", ())) > 0 for call in calls] == [True, True, False, False]
     assert driver.message["text"] == render(UPDATED_IMAGES, NOW).text
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 def test_blocks_are_tried_again_at_the_next_stage(driver: ChannelDriver) -> None:
@@ -553,7 +553,7 @@ def test_a_channel_without_a_way_in_is_told_once_by_the_response_url(driver: Cha
         )
     ]
     # Nobody is there to tell, now or after a restart.
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
     assert driver.channel.seconds_to_next() is None
 
 
@@ -573,7 +573,7 @@ def test_a_refusal_that_nothing_mends_ends_after_a_few_tries_and_is_owed(driver:
     driver.asked(PREPARING)
 
     assert 2 <= len(driver.passes(3600)) <= 10
-    assert [entry.id for entry in driver.ledger.unshown()] == ["d-1"]
+    assert [entry.id for entry in driver.ledger.unshown_entries()] == ["d-1"]
 
 
 @pytest.mark.parametrize(
@@ -627,7 +627,7 @@ def test_what_the_ledger_missed_is_stored_when_it_can_be_written_again(driver: C
     driver.passes()
 
     assert driver.entry().message in driver.slack.messages
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 def test_an_announcement_that_is_not_stored_is_not_repeated_by_this_process(driver: ChannelDriver) -> None:
@@ -644,7 +644,7 @@ def test_an_announcement_that_is_not_stored_is_not_repeated_by_this_process(driv
 
 def all_that_is_owed(driver: ChannelDriver) -> None:
     """Show again what `Jobs.start` shows again."""
-    for entry in driver.ledger.unshown():
+    for entry in driver.ledger.unshown_entries():
         driver.channel.show(entry.dialog)
         if isinstance(entry.dialog, FINAL):
             driver.channel.attach(entry.id, WHOLE_LOG)
@@ -665,7 +665,7 @@ def test_a_restart_sends_exactly_what_is_owed(driver: ChannelDriver, sent: int) 
     all_that_is_owed(driver)
 
     assert methods(driver.passes()) == before[sent:]
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 def test_a_restart_edits_the_message_of_the_process_before(driver: ChannelDriver) -> None:
@@ -977,7 +977,7 @@ def test_closing_sends_what_waits(driver: ChannelDriver) -> None:
         "chat.postMessage",
         "files",
     ]
-    assert driver.ledger.unshown() == ()
+    assert driver.ledger.unshown_entries() == ()
 
 
 def test_closing_does_not_wait_for_ever(driver: ChannelDriver) -> None:

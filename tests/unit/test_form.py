@@ -44,7 +44,7 @@ def expected(title: str, context: FormContext, values: Mapping[str, str], *base:
     return {
         "type": "modal",
         "callback_id": "create_form",
-        "private_metadata": context.written(),
+        "private_metadata": context.to_metadata(),
         "title": words(title),
         "submit": words("Review"),
         "close": words("Close"),
@@ -214,7 +214,7 @@ def test_the_form_of_an_update_offers_one_image_or_all() -> None:
     assert update_form(CONTEXT, {}, IMAGES) == {
         "type": "modal",
         "callback_id": "update_form",
-        "private_metadata": CONTEXT.written(),
+        "private_metadata": CONTEXT.to_metadata(),
         "title": words("Update images"),
         "submit": words("Review"),
         "close": words("Close"),
@@ -262,7 +262,7 @@ def test_the_form_of_a_list_holds_what_it_shows() -> None:
     assert form == {
         "type": "modal",
         "callback_id": "filter_form",
-        "private_metadata": CONTEXT.written(),
+        "private_metadata": CONTEXT.to_metadata(),
         "title": words("Filter the images"),
         "submit": words("Show"),
         "close": words("Close"),
@@ -291,12 +291,12 @@ def test_the_context_comes_back_as_it_was_and_slack_keeps_it(
 ) -> None:
     context = FormContext(channel, edits, response_url)
 
-    assert FormContext.read(context.written()) == context
+    assert FormContext.read(context.to_metadata()) == context
 
 
 @pytest.mark.parametrize("edits", [None, DialogId("0123456789abcdef")])
 def test_slack_takes_the_longest_context_that_there_is(edits: DialogId | None) -> None:
-    assert len(FormContext("C" * 32, edits, "h" * 2_000).written()) <= 3_000
+    assert len(FormContext("C" * 32, edits, "h" * 2_000).to_metadata()) <= 3_000
 
 
 @pytest.mark.parametrize(

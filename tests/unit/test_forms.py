@@ -365,7 +365,7 @@ def test_an_empty_field_is_no_argument() -> None:
         local_base={"selected_option": None},
     )
 
-    assert CREATE.filled(empty) == {"name": "a"}
+    assert CREATE.arguments_of(empty) == {"name": "a"}
 
 
 @pytest.mark.parametrize(
@@ -388,4 +388,4 @@ def test_an_update_is_of_what_was_typed_or_picked_or_of_all(
         all={"selected_options": [{"value": value} for value in ticked]},
     )
 
-    assert UPDATE.filled(form) == fields
+    assert UPDATE.arguments_of(form) == fields

@@ -354,7 +354,7 @@ def test_a_list_is_nothing_that_the_next_process_goes_on_with(jobs: RestartableJ
     jobs.ledger.set_shown(D_1, 99)
     jobs.restart()
 
-    assert jobs.ledger.unfinished() == ()
+    assert jobs.ledger.unfinished_entries() == ()
     assert jobs.stage() == before
     assert jobs.started == []
 

@@ -210,8 +210,8 @@ def test_a_dialog_is_overdue_from_its_deadline_on(ledger: Ledger) -> None:
     ledger.add(entry(preparing("d-1")))
     ledger.move(UnderReview(ASKED, PROPOSAL, LATER), after=[Preparing], now=ROW, deadline=100.0)
 
-    assert ids(ledger.overdue(99.9)) == []
-    assert ids(ledger.overdue(100.0)) == ["d-1"]
+    assert ids(ledger.overdue_entries(99.9)) == []
+    assert ids(ledger.overdue_entries(100.0)) == ["d-1"]
 
 
 def test_what_moved_on_has_no_deadline_any_more(ledger: Ledger) -> None:
@@ -219,7 +219,7 @@ def test_what_moved_on_has_no_deadline_any_more(ledger: Ledger) -> None:
     ledger.move(UnderReview(ASKED, PROPOSAL, LATER), after=[Preparing], now=ROW, deadline=100.0)
     ledger.move(queued("d-1"), after=[UnderReview], now=ROW)
 
-    assert ledger.overdue(1e12) == ()
+    assert ledger.overdue_entries(1e12) == ()
 
 
 def test_the_queue_is_in_the_order_in_which_they_were_confirmed(ledger: Ledger) -> None:
@@ -247,27 +247,27 @@ def test_those_confirmed_at_the_same_moment_queue_in_the_order_in_which_they_wer
 def test_what_is_not_at_rest_is_unfinished(ledger: Ledger, dialog: Dialog) -> None:
     ledger.add(entry(dialog))
 
-    assert ids(ledger.unfinished()) == ([] if isinstance(dialog, AT_REST) else ["d-1"])
+    assert ids(ledger.unfinished_entries()) == ([] if isinstance(dialog, AT_REST) else ["d-1"])
 
 
 def test_a_stage_is_unshown_until_slack_has_it(ledger: Ledger) -> None:
     ledger.add(entry(preparing("d-1")))
-    assert ids(ledger.unshown()) == ["d-1"]
+    assert ids(ledger.unshown_entries()) == ["d-1"]
 
     ledger.set_shown(DialogId("d-1"), 1)
-    assert ids(ledger.unshown()) == []
+    assert ids(ledger.unshown_entries()) == []
 
     ledger.move(queued("d-1"), after=[Preparing], now=ROW)
-    assert ids(ledger.unshown()) == ["d-1"]
+    assert ids(ledger.unshown_entries()) == ["d-1"]
 
 
 def test_an_end_is_unshown_until_it_was_announced(ledger: Ledger) -> None:
     ledger.add(entry(Cancelled(ASKED, BOB)))
     ledger.set_shown(ASKED.dialog, 1)
-    assert ids(ledger.unshown()) == ["d-1"]
+    assert ids(ledger.unshown_entries()) == ["d-1"]
 
     ledger.set_announced(ASKED.dialog)
-    assert ids(ledger.unshown()) == []
+    assert ids(ledger.unshown_entries()) == []
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_what_is_only_to_be_read_is_announced_to_nobody(ledger: Ledger, dialog: 
     ledger.add(entry(dialog))
     ledger.set_shown(dialog.asked.dialog, 1)
 
-    assert ids(ledger.unshown()) == []
+    assert ids(ledger.unshown_entries()) == []
 
 
 def test_the_message_of_a_dialog_is_kept_and_forgotten(ledger: Ledger) -> None:
@@ -332,7 +332,7 @@ READER = """
 import sys
 from bot.dialogs.ledger import Ledger
 ledger = Ledger(sys.argv[1])
-print(*(f"{entry.id} {type(entry.dialog).__name__} {entry.changes}" for entry in ledger.unfinished()))
+print(*(f"{entry.id} {type(entry.dialog).__name__} {entry.changes}" for entry in ledger.unfinished_entries()))
 """
 
 
@@ -353,7 +353,7 @@ def test_a_ledger_goes_on_where_the_last_one_stopped(url: str) -> None:
     with opened(url) as second:
         second.add(entry(preparing("d-2")))
 
-        assert ids(second.unfinished()) == ["d-1", "d-2"]
+        assert ids(second.unfinished_entries()) == ["d-1", "d-2"]
 
 
 SPOILT = (
@@ -370,7 +370,7 @@ def test_a_dialog_that_cannot_be_read_hides_no_other(ledger: Ledger, url: str, c
         ledger.add(entry(preparing(name)))
     _execute(url, change)
 
-    assert ids(ledger.unfinished()) == ["d-1", "d-3"]
+    assert ids(ledger.unfinished_entries()) == ["d-1", "d-3"]
     assert ledger.get(DialogId("d-2")) is None
 
 
@@ -434,7 +434,7 @@ def test_no_write_to_a_read_only_database_goes_unnoticed(
 READS: dict[str, Callable[[Ledger], object]] = {
     "get": lambda ledger: ledger.get(DialogId("d-1")),
     "queue": lambda ledger: ledger.queue(Queued),
-    "unfinished": lambda ledger: ledger.unfinished(),
+    "unfinished": lambda ledger: ledger.unfinished_entries(),
 }
 
 

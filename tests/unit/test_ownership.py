@@ -75,15 +75,15 @@ def test_a_process_that_was_replaced_takes_no_command(url: str) -> None:
 
         with pytest.raises(ShuttingDown):
             old.add(Entry(Preparing(asked_as("d-2"), "Reading"), trigger="t", response_url=""))
-        assert len(new.unfinished()) == 1
+        assert len(new.unfinished_entries()) == 1
 
 
 def test_a_start_takes_over_what_is_its_own_only(url: str) -> None:
     with closing(with_a_job(url, "one")) as one, closing(Ledger(url, owner="two")) as two:
         two.take_over()
 
-        assert two.unfinished() == ()
-        assert [entry.id for entry in one.unfinished()] == ["d-1"]
+        assert two.unfinished_entries() == ()
+        assert [entry.id for entry in one.unfinished_entries()] == ["d-1"]
         assert one.move(running(), after=(Running,), now=2.0, role=Role.OWNER)
 
 
@@ -126,8 +126,8 @@ def test_a_state_of_the_version_before_opens_and_keeps_its_rows(tmp_path: Path, 
     for _ in range(2):
         with closing(Ledger(url)) as ledger:
             ledger.take_over()
-            assert ledger.unfinished() == ()
-            assert ledger.unreadable() == ("d-old",)
+            assert ledger.unfinished_entries() == ()
+            assert ledger.unreadable_ids() == ("d-old",)
             assert ledger.get(asked_as("d-ended").dialog) is None
 
     with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
@@ -146,7 +146,7 @@ def test_a_migration_that_was_interrupted_is_completed(tmp_path: Path, url: str,
     with closing(Ledger(url)) as ledger:
         ledger.take_over()
 
-        assert ledger.unreadable() == ("d-old",)
+        assert ledger.unreadable_ids() == ("d-old",)
 
 
 def test_a_state_of_a_later_version_keeps_its_number(tmp_path: Path, url: str) -> None:

@@ -3,7 +3,7 @@ from functools import reduce
 
 import pytest
 
-from bot.dialogs.progress import Progress, Step, StepState, Transfer, after
+from bot.dialogs.progress import Progress, Step, StepState, Transfer, progress_after
 from commands.model.events import (
     Event,
     ImageBuilt,
@@ -28,7 +28,7 @@ def at(seconds: float) -> datetime:
 def fold(*events: Event) -> Progress:
     """Fold events that come a second apart, the first after one second."""
     timed = list(enumerate(events, start=1))
-    return reduce(lambda progress, item: after(progress, item[1], at(item[0])), timed, Progress(START))
+    return reduce(lambda progress, item: progress_after(progress, item[1], at(item[0])), timed, Progress(START))
 
 
 def test_a_plan_lists_its_steps_as_waiting() -> None:
@@ -135,10 +135,10 @@ def test_a_step_of_another_stage_that_never_started_is_ignored() -> None:
 
 def pulled(*advances: tuple[float, int], whole: int = 100, all_sized: bool = True) -> Transfer:
     """Fold a download that has had so many bytes after so many seconds."""
-    progress = after(Progress(START), PLANNED, at(0))
+    progress = progress_after(Progress(START), PLANNED, at(0))
     for seconds, count in advances:
         event = PullAdvanced(1, layers_done=1, layers=3, bytes_done=count, bytes=whole, all_sized=all_sized)
-        progress = after(progress, event, at(seconds))
+        progress = progress_after(progress, event, at(seconds))
     transfer = progress.steps[0].transfer
     assert transfer is not None
     return transfer
@@ -148,7 +148,7 @@ def test_a_note_tells_what_a_step_does_until_it_changes_its_state() -> None:
     noted = fold(PLANNED, StepStarted(1), StepNoted(1, "Verifying"))
 
     assert noted.steps[0] == Step("Base", StepState.RUNNING, started=at(2), note="Verifying")
-    assert after(noted, StepDone(1, 2.0), at(4)).steps[0].note == ""
+    assert progress_after(noted, StepDone(1, 2.0), at(4)).steps[0].note == ""
 
 
 def test_the_first_record_of_a_download_has_no_rate() -> None:

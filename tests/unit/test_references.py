@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.model.references import DaemonName, Malformed, Reference
-from commands.text import LONGEST_QUOTE, quoted
+from commands.text import LONGEST_QUOTE, quote
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -78,7 +78,7 @@ def test_a_reference_is_split_where_docker_splits_it(text: str, reference: Refer
 def test_what_docker_does_not_take_is_refused(text: str, correction: str | None) -> None:
     with pytest.raises(Malformed) as refused:
         Reference.parse(text)
-    assert quoted(text) in refused.value.message
+    assert quote(text) in refused.value.message
     assert refused.value.correction == correction
 
 
@@ -106,10 +106,10 @@ def test_a_long_text_that_is_almost_a_name_is_refused_at_once() -> None:
 
 @given(st.text())
 def test_a_quote_is_one_short_printable_line_with_two_back_ticks(text: str) -> None:
-    quote = quoted(text)
-    assert quote.count("`") == 2
-    assert len(quote) <= LONGEST_QUOTE + 2
-    assert quote.isprintable()
+    line = quote(text)
+    assert line.count("`") == 2
+    assert len(line) <= LONGEST_QUOTE + 2
+    assert line.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 
 from bot.slack.views import Message
 from bot.slack.views.parts import Block, section
-from bot.slack.views.tables import Column, fitted, has_table, length, table, without_tables
+from bot.slack.views.tables import Column, has_table, length, message_that_fits, table, without_tables
 from bot.slack.views.text import columns, markup, middle
 
 HEADER: Block = {"type": "header", "block_id": "header", "text": {"type": "plain_text", "text": "x", "emoji": False}}
@@ -89,8 +89,8 @@ def test_the_first_room_in_which_a_message_fits_is_taken() -> None:
     def make(count: int) -> Message:
         return Message("", tuple([HEADER] * count))
 
-    assert len(fitted(make, (1_000, 100, 10)).blocks) == 100
-    assert len(fitted(make, (1_000, 500)).blocks) == 500
+    assert len(message_that_fits(make, (1_000, 100, 10)).blocks) == 100
+    assert len(message_that_fits(make, (1_000, 500)).blocks) == 500
 
 
 def test_a_character_counts_as_long_as_json_in_ascii_may_write_it() -> None:

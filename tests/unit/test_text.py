@@ -2,16 +2,16 @@
 
 import pytest
 
-from commands.text import and_more, code_spans, counted, in_words, one_line, plural, printable, without_controls
+from commands.text import and_more, code_spans, count_of, in_words, one_line, plural, printable, without_controls
 
 
 @pytest.mark.parametrize(("count", "shown"), [(0, "0 images"), (1, "1 image"), (2, "2 images"), (1200, "1,200 images")])
 def test_a_count_has_its_noun_in_the_right_form(count: int, shown: str) -> None:
-    assert counted(count, "image") == shown
+    assert count_of(count, "image") == shown
 
 
 def test_an_irregular_plural_is_named() -> None:
-    assert counted(2, "registry", "registries") == "2 registries"
+    assert count_of(2, "registry", "registries") == "2 registries"
     assert [plural(count, "is", "are") for count in (0, 1, 2)] == ["are", "is", "are"]
 
 

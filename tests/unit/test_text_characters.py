@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.text import is_hidden, spelled_out, without_hidden, without_terminal_sequences
+from commands.text import is_hidden, spell_out, without_hidden, without_terminal_sequences
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 ZERO_WIDTH = "\u00ad\u034f\u200b\u200c\u200d\u2060\u2064\ufeff"
@@ -18,7 +18,7 @@ OTHERS = "\x00\x07\x1b\x7f\x85\u2028\u2029\ud800\u2065\ufff0"
 def test_what_hides_or_reorders_is_left_out_and_in_logs_spelled_out(char: str) -> None:
     assert is_hidden(char)
     assert without_hidden(f"a{char}b") == "ab"
-    shown = spelled_out(f"a{char}b")
+    shown = spell_out(f"a{char}b")
     assert (shown[0], shown[-1], shown.isascii(), "\\" in shown) == ("a", "b", True, True)
 
 
@@ -35,7 +35,7 @@ def test_what_hides_or_reorders_is_left_out_and_in_logs_spelled_out(char: str) -
 )
 def test_what_people_write_stays(text: str) -> None:
     assert without_hidden(text) == text
-    assert spelled_out(text.replace("\u00a0", " "), keep="\n\t") == text.replace("\u00a0", " ")
+    assert spell_out(text.replace("\u00a0", " "), keep="\n\t") == text.replace("\u00a0", " ")
 
 
 def test_a_line_that_reads_backwards_is_shown_as_it_is() -> None:

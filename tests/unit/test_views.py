@@ -35,7 +35,7 @@ from bot.slack.views.buttons import ShowFile
 from bot.slack.views.create.files import dockerfile_file, packages_file
 from bot.slack.views.kinds import BY_ACTION
 from bot.slack.views.parts import Block
-from bot.slack.views.text import code, copyable, escaped, log_block, mention, plain, prose, several, visible
+from bot.slack.views.text import code, copyable, escape, log_block, mention, plain, prose, several, visible
 from commands.command import (
     Creation,
     ExistingImage,
@@ -601,7 +601,7 @@ def test_of_a_long_log_the_last_lines_stay() -> None:
 
 
 def test_a_cut_is_visible_and_never_inside_an_entity() -> None:
-    assert escaped("<<<<<<<<<<", 18) == "&lt;&lt;&lt;…"
+    assert escape("<<<<<<<<<<", 18) == "&lt;&lt;&lt;…"
     assert plain("`abcdefghijkl`", 10) == "abcd…"
 
 

@@ -24,7 +24,7 @@ from bot.dialogs.stages import (
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.buttons import Begin, ShowFile
 from bot.slack.views.kinds import BY_ACTION
-from bot.slack.views.steps import transferred
+from bot.slack.views.steps import transfer_text
 from commands.actions import Request
 from commands.command import Candidate, ImageRemoved, ImagesUpdated, NothingToDo, Pull, Refusal, TagsRolledBack, Users
 from commands.model.outcomes import Ending, ImageResult, MoveResult, Removed, RolledBack, Updated
@@ -248,9 +248,9 @@ def test_progress_has_a_line_for_each_image() -> None:
 
 
 def test_while_not_every_layer_is_sized_no_whole_and_no_time_are_claimed() -> None:
-    assert transferred(replace(TRANSFER, all_sized=False)) == "5/9 layers · 34MB · 4.2MB/s"
-    assert transferred(replace(TRANSFER, rate=None)) == "5/9 layers · 34MB of 120MB"
-    assert transferred(replace(TRANSFER, bytes_done=120_000_000)) == "5/9 layers · 120MB of 120MB · 4.2MB/s"
+    assert transfer_text(replace(TRANSFER, all_sized=False)) == "5/9 layers · 34MB · 4.2MB/s"
+    assert transfer_text(replace(TRANSFER, rate=None)) == "5/9 layers · 34MB of 120MB"
+    assert transfer_text(replace(TRANSFER, bytes_done=120_000_000)) == "5/9 layers · 120MB of 120MB · 4.2MB/s"
 
 
 def test_of_a_hundred_images_those_under_way_are_shown_wherever_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Dialogs as Block Kit: one pure function each, values in, blocks out."""
+"""Dialogs as Block Kit: pure functions from values to blocks."""
 
 from bot.slack.views.announcement import announcement
 from bot.slack.views.dialog import render

@@ -1,4 +1,4 @@
-"""Sizes, durations and times in words; sizes and ages as `docker images` writes them."""
+"""Sizes, durations and times as text; sizes and ages in the format of `docker images`."""
 
 import math
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 
 _LESS_THAN_TEN: Final = 10
-"""Seconds below which a tenth matters."""
+"""The limit in seconds below which durations show tenths."""
 
 _FOUR_DIGITS: Final = 999.5
 """From here a value is rounded to four digits."""
@@ -19,7 +19,7 @@ _WHOLE: Final = 100
 
 
 def size(count: int) -> str:
-    """Write bytes in decimal units with three significant digits: `241MB`, `1.02GB`."""
+    """Return bytes in decimal units with three significant digits: `241MB`, `1.02GB`."""
     value = float(max(count, 0))
     for unit in ("B", "kB", "MB", "GB"):
         if value < _FOUR_DIGITS:
@@ -29,10 +29,10 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write how long something took: `8.4 s`, `42 s`, `2 min 10 s`, `1 h 5 min`."""
+    """Return a duration as text: `8.4 s`, `42 s`, `2 min 10 s`, `1 h 5 min`."""
     if not math.isfinite(seconds):
         return "an unknown time"
-    # A clock that was set back in mid-step must not show a negative time.
+    # If the clock is set back during a step, no negative time may appear.
     seconds = max(seconds, 0.0)
     if seconds < _LESS_THAN_TEN - 0.05:
         return f"{seconds:.1f} s"
@@ -45,18 +45,18 @@ def duration(seconds: float) -> str:
 
 
 def moment(at: datetime) -> str:
-    """Write a point in time: `2026-11-23 19:50 UTC`."""
+    """Return a point in time as text: `2026-11-23 19:50 UTC`."""
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
 
 
 def moment_beside(at: datetime, other: datetime) -> str:
-    """Write a point in time without its date if the other one is on the same day: `19:50 UTC`."""
+    """Return a point in time, without its date if the other one is on the same day: `19:50 UTC`."""
     same_day = at.astimezone(UTC).date() == other.astimezone(UTC).date()
     return moment(at).partition(" ")[2] if same_day else moment(at)
 
 
 def age(at: datetime, now: datetime) -> str:
-    """Write how long ago something was, in Docker's words: `3 minutes ago`, `About an hour ago`."""
+    """Return an age in Docker's words: `3 minutes ago`, `About an hour ago`."""
     seconds = (now - at).total_seconds()
     if seconds < 1:
         return "Less than a second ago"
@@ -64,7 +64,7 @@ def age(at: datetime, now: datetime) -> str:
 
 
 def ordinal(number: int) -> str:
-    """Write a place in a row: `1st`, `2nd`, `3rd`, `11th`."""
+    """Return an ordinal number: `1st`, `2nd`, `3rd`, `11th`."""
     last_two, last = number % 100, number % 10
     ending = {1: "st", 2: "nd", 3: "rd"}.get(last, "th") if last_two not in (11, 12, 13) else "th"
     return f"{number:,}{ending}"

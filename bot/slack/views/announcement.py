@@ -1,4 +1,4 @@
-"""The thread reply at the end of a dialog, or when it asks: edits notify nobody, a mention does."""
+"""The thread reply when a dialog ends or asks: a mention notifies the requester, an edit does not."""
 
 from typing import assert_never
 
@@ -22,11 +22,11 @@ from bot.dialogs.stages import (
 )
 from bot.slack.views.kinds import of_answer, of_end, subject, words_of
 from bot.slack.views.parts import NAME
-from bot.slack.views.text import Markup, because, escaped, markup, mention
+from bot.slack.views.text import Markup, because, escape, markup, mention
 
 
 def announcement(dialog: Dialog) -> str | None:
-    """Tell the requester in one line how it ended or what is asked; None while there is neither."""
+    """Return a line for the requester about the end or the question; None if there is neither."""
     said = _sentence(dialog)
     return None if said is None else " ".join(markup("{} {}", mention(dialog.asked.user), said).split())
 
@@ -59,8 +59,8 @@ def _sentence(dialog: Dialog) -> Markup | None:
 def _failure(dialog: Failed) -> Markup:
     if dialog.proposal is None:
         words = words_of(dialog.asked.request).not_done
-        return escaped(f"{words[:1].lower()}{words[1:]}", NAME)
+        return escape(f"{words[:1].lower()}{words[1:]}", NAME)
     about = subject(dialog.proposal)
     if about.is_plural:
         return markup("{} failed", about.job_shown)
-    return markup("{} was not {}", about.shown, escaped(about.done, NAME))
+    return markup("{} was not {}", about.shown, escape(about.done, NAME))

@@ -1,4 +1,4 @@
-"""What can be clicked on a dialog: buttons and menus, each with what it does. Kinds of action declare their own.
+"""The buttons and menus of dialogs, each with its effect. Kinds of action declare their own.
 
 A button's value is always the opaque id of its dialog, never data; a menu's adds the number of the choice.
 """
@@ -15,7 +15,7 @@ from commands.model.requests import Query
 
 
 class Meaning(StrEnum):
-    """What a click does, for programs that know no action ids."""
+    """The effect of a click, for programs that do not know the action ids."""
 
     YES = "yes"
     """Confirms a review."""
@@ -35,7 +35,7 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """Moves the dialog. `of` is the kind of proposal that the button belongs to; None if it belongs to all."""
+    """Moves the dialog. `of` is the button's kind of proposal; None if the button belongs to all kinds."""
 
     decision: Decision
     of: type[Proposal] | None = None
@@ -43,7 +43,7 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class ShowFile:
-    """Puts a file into the thread: `file` makes it, or returns None where the dialog has none."""
+    """Puts a file into the thread: `file` makes it, or returns None if the dialog has none."""
 
     file: Callable[[Dialog], Attachment | None]
 
@@ -55,9 +55,9 @@ class ShowLog:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Begins another dialog: `request` says what it asks for, given the choice in a menu; None where it is gone.
+    """Begins another dialog: `request` makes its request from the choice in a menu; None if the choice is gone.
 
-    On a review the new dialog takes the review's place. `request` raises `ArgumentError` for what cannot be asked for.
+    On a review the new dialog replaces the review. `request` raises `ArgumentError` for an invalid request.
     """
 
     request: Callable[[Dialog, str], Request | None]
@@ -65,7 +65,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Shows another part of a list: `query` makes it of the part that is shown."""
+    """Shows another part of a list: `query` makes the new query from the present one."""
 
     query: Callable[[Query], Query]
 
@@ -77,16 +77,16 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Opens the form that narrows the list."""
+    """Opens the form that filters the list."""
 
 
 Does = Decide | ShowFile | ShowLog | Begin | Turn | Edit | Filter
-"""What a click does."""
+"""The effect of a click."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a pop-up asks before a click counts."""
+    """The question of a pop-up before a click counts."""
 
     title: str
     text: str
@@ -96,7 +96,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One button: its `action_id` and its label; `question` makes Slack ask before it sends the click."""
+    """One button: its `action_id` and its label; Slack asks the `question`, if any, before it sends the click."""
 
     action: str
     label: str
@@ -107,7 +107,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """A menu: its `action_id`, and each label with the choice that it stands for."""
+    """A menu: its `action_id`, and each label with its choice."""
 
     action: str
     placeholder: str
@@ -116,9 +116,9 @@ class Menu:
 
 
 Control = Button | Menu
-"""Anything that can be clicked."""
+"""A button or a menu."""
 
-# On dialogs of every kind. No question before Stop: what runs wild must end at the first click.
+# On dialogs of every kind. No question before Stop: a runaway job must end at the first click.
 STOP: Final = Button("stop", "Stop", Decide(Decision.STOP), "danger")
 CANCEL: Final = Button("cancel", "Cancel", Decide(Decision.CANCEL))
 LOG: Final = Button("log", "Log", ShowLog())
@@ -126,7 +126,7 @@ ON_EVERY_KIND: Final = (STOP, CANCEL, LOG)
 
 
 def meaning(control: Control) -> Meaning:  # noqa: PLR0911 - one line for each meaning
-    """Say to a program what a click does. Of several that confirm one review, the first is the one to take."""
+    """Return the effect of a click for programs. Of several buttons that confirm one review, use the first."""
     match control.does:
         case Decide(Decision.CONFIRM | Decision.REUSE):
             return Meaning.YES

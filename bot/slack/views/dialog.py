@@ -1,4 +1,4 @@
-"""The table from stages of a command's life to their views."""
+"""The table from stages to their views."""
 
 from datetime import datetime
 from typing import assert_never
@@ -21,48 +21,48 @@ from bot.dialogs.stages import (
     Stopped,
     UnderReview,
 )
-from bot.slack.views.create.deciding import deciding, discarded, settling
-from bot.slack.views.ended import cancelled, expired, stopped
-from bot.slack.views.images.list import listed
+from bot.slack.views.create.deciding import deciding_message, discarded_message, settling_message
+from bot.slack.views.ended import cancelled_message, expired_message, stopped_message
+from bot.slack.views.images.list import list_message
 from bot.slack.views.kinds import of_answer, of_end, of_proposal
 from bot.slack.views.parts import Message
-from bot.slack.views.problem import failed
-from bot.slack.views.running import running
-from bot.slack.views.waiting import paused, preparing, queued
+from bot.slack.views.problem import failure_message
+from bot.slack.views.running import running_message
+from bot.slack.views.waiting import pause_message, preparing_message, queue_message
 
 
 def render(dialog: Dialog, now: datetime) -> Message:
-    """Show a dialog as it is at `now`."""
+    """Return the message of a dialog at `now`."""
     match dialog:
         case Preparing():
-            return preparing(dialog)
+            return preparing_message(dialog)
         case UnderReview():
             return of_proposal(dialog.proposal).review(dialog, now)
         case Queued():
-            return queued(dialog)
+            return queue_message(dialog)
         case Running():
-            return running(dialog, now)
+            return running_message(dialog, now)
         case Paused():
-            return paused(dialog)
+            return pause_message(dialog)
         case Deciding():
-            return deciding(dialog)
+            return deciding_message(dialog)
         case Settling():
-            return settling(dialog)
+            return settling_message(dialog)
         case Finished():
             return of_end(dialog.end).result(dialog, now)
         case Answered():
             return of_answer(dialog).message(dialog, now)
         case Failed():
-            return failed(dialog)
+            return failure_message(dialog)
         case Cancelled():
-            return cancelled(dialog)
+            return cancelled_message(dialog)
         case Expired():
-            return expired(dialog)
+            return expired_message(dialog)
         case Stopped():
-            return stopped(dialog)
+            return stopped_message(dialog)
         case Discarded():
-            return discarded(dialog)
+            return discarded_message(dialog)
         case Listed():
-            return listed(dialog, now)
+            return list_message(dialog, now)
         case _:
             assert_never(dialog)

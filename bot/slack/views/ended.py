@@ -1,4 +1,4 @@
-"""Dialogs of commands that ended without a result: cancelled, expired or stopped."""
+"""The dialogs that ended without a result: cancelled, expired or stopped."""
 
 from bot.dialogs.progress import Progress
 from bot.dialogs.stages import Asked, Cancelled, Expired, Stopped
@@ -7,42 +7,42 @@ from bot.slack.views.buttons import LOG
 from bot.slack.views.kinds import of_proposal, words_of
 from bot.slack.views.parts import FIELD, Message, actions, context, message, section
 from bot.slack.views.steps import steps_done
-from bot.slack.views.text import Markup, escaped, markup, mention
+from bot.slack.views.text import Markup, escape, markup, mention
 
 
-def cancelled(dialog: Cancelled) -> Message:
-    """Say that the review was cancelled."""
+def cancelled_message(dialog: Cancelled) -> Message:
+    """Return the message that the review was cancelled."""
     words = words_of(dialog.asked.request)
     said = markup(
         "Cancelled by {}. {}. To run it after all, {}.",
         mention(dialog.by),
-        escaped(words.nothing_done, FIELD),
-        escaped(words.again, FIELD),
+        escape(words.nothing_done, FIELD),
+        escape(words.again, FIELD),
     )
     return _message("Cancelled", dialog.asked, said)
 
 
-def expired(dialog: Expired) -> Message:
-    """Say that nobody decided."""
+def expired_message(dialog: Expired) -> Message:
+    """Return the message that the review expired."""
     words = words_of(dialog.asked.request)
     said = markup(
         "No decision within {}. {}. For a new proposal, {}.",
-        escaped(duration(dialog.waited_seconds), FIELD),
-        escaped(words.nothing_done, FIELD),
-        escaped(words.again, FIELD),
+        escape(duration(dialog.waited_seconds), FIELD),
+        escape(words.nothing_done, FIELD),
+        escape(words.again, FIELD),
     )
     return _message("Expired", dialog.asked, said)
 
 
-def stopped(dialog: Stopped) -> Message:
-    """Say who stopped the job and what is left of it."""
+def stopped_message(dialog: Stopped) -> Message:
+    """Return the message of who stopped the job, and what is left of it."""
     about = of_proposal(dialog.proposal).subject
     said = markup(
         "Stopped by {}{}. {} To start over, {}.",
         mention(dialog.by),
         _extent(dialog.progress),
         _remainder(dialog),
-        escaped(words_of(dialog.asked.request).again, FIELD),
+        escape(words_of(dialog.asked.request).again, FIELD),
     )
     log = [] if dialog.progress is None else [LOG]
     return message(
@@ -60,7 +60,7 @@ def _message(title: str, asked: Asked, said: Markup) -> Message:
 def _remainder(dialog: Stopped) -> Markup:
     view = of_proposal(dialog.proposal)
     left = view.left_by_stop if dialog.progress is not None else view.left_before_start
-    return escaped(left, FIELD)
+    return escape(left, FIELD)
 
 
 def _extent(progress: Progress | None) -> Markup:
@@ -69,4 +69,4 @@ def _extent(progress: Progress | None) -> Markup:
     if not progress.steps:
         return markup("")
     done, total = f"{steps_done(progress):,}", f"{len(progress.steps):,}"
-    return markup(" after {} of {} steps", escaped(done, FIELD), escaped(total, FIELD))
+    return markup(" after {} of {} steps", escape(done, FIELD), escape(total, FIELD))

@@ -1,4 +1,4 @@
-"""The pieces of dialogs about what did not work: the evidence, and what to do."""
+"""The parts of dialogs about problems: the evidence, and what to do."""
 
 from typing import Final
 
@@ -13,18 +13,18 @@ _OTHERWISE: Final = "If it fails again, show this message to the bot's operator.
 
 
 def evidence(details: tuple[str, ...]) -> list[Block]:
-    """Show what a program said, as it said it."""
+    """Return the section with a program's unchanged output."""
     if not any(line.strip() for line in details):
         return []
     return [section("details", log_block(details, limit=_LOG, line_limit=_LOG_LINE))]
 
 
 def what_to_do(hint: str, again: str) -> Markup:
-    """Say what to do; without a hint, how to repeat the request."""
+    """Return the hint; without one, how to repeat the request."""
     otherwise = f"{again[:1].upper()}{again[1:]}. {_OTHERWISE}"
     return markup("*What to do:* {}", prose(hint.strip() or otherwise, SENTENCES))
 
 
 def summary(message: str, hint: str) -> str:
-    """Say both in one line, for notifications."""
+    """Return both in one line, for notifications."""
     return f"{message.rstrip('.')}. {hint}"

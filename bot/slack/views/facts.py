@@ -1,4 +1,4 @@
-"""Where a dialog stands, as plain JSON: the metadata of its message, for programs that do not read the blocks."""
+"""The state of a dialog as plain JSON: the metadata of its message, for programs that do not read the blocks."""
 
 from typing import Any, Final, assert_never
 
@@ -32,16 +32,16 @@ _QUESTIONS: Final = (UnderReview, Deciding)
 
 
 def facts(dialog: Dialog) -> dict[str, Any]:
-    """Say in plain JSON where the dialog stands.
+    """Return the state of a dialog as plain JSON.
 
     Every dialog has these; the rest depends on the stage:
-        state: the name of the stage, or of the end that its kind of action reached.
-        ended: nothing follows by itself.
-        succeeded: the command did what was asked.
+        state: the name of the stage, or of the end.
+        ended: the dialog does not change without a person.
+        succeeded: the command did what it was asked to do.
         asks: the dialog waits for a person's decision.
-        buttons: the action ids of the buttons and menus that it shows now, in their order, each with its meaning.
+        buttons: the action ids of the buttons and menus, in the order shown, each with its effect.
 
-    `seconds` maps each step that ended, and `build` or `update` for all of them, to its duration. `images` lists the
+    `seconds` maps each ended step to its duration, and `build` or `update` to the total. `images` lists the
     images of an update, the tags of a roll back, or the rows of a list's page. An update of a single image also has the
     keys of a new image.
     """
@@ -58,7 +58,7 @@ def facts(dialog: Dialog) -> dict[str, Any]:
 
 
 def _buttons(dialog: Dialog) -> dict[str, str]:
-    # The time changes what a dialog says, never its buttons.
+    # The time changes the text of a dialog, never its buttons.
     rows = [block["elements"] for block in render(dialog, dialog.asked.at).blocks if block["type"] == "actions"]
     elements = [element for row in rows if isinstance(row, list) for element in row]
     return {element["action_id"]: meaning(BY_ACTION[element["action_id"]]).value for element in elements}

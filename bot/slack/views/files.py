@@ -1,4 +1,4 @@
-"""Files behind the buttons that show more than fits into a dialog: whole, however long; all of them plain text."""
+"""The complete plain-text files behind buttons, for content that does not fit into a dialog."""
 
 from collections.abc import Sequence
 
@@ -6,5 +6,5 @@ from bot.slack.views.text import visible
 
 
 def text_file(parts: Sequence[Sequence[str]]) -> str:
-    """Write paragraphs of lines, without invisible characters."""
+    """Return paragraphs of lines as text, without invisible characters."""
     return "\n\n".join(visible("\n".join(lines)) for lines in parts) + "\n"

@@ -1,4 +1,4 @@
-"""What the rules noticed, by its weight: the same lines in every review."""
+"""The findings in a review, by severity."""
 
 from collections.abc import Sequence
 from typing import Final, assert_never
@@ -11,7 +11,7 @@ _FINDING: Final = 500
 
 
 def findings(noticed: Sequence[Finding], most: int = SECTION) -> list[Block]:
-    """Make the section of findings, or nothing where there are none."""
+    """Return the section of findings; empty if there are none."""
     return [section("findings", *map(_finding, noticed), most=most)] if noticed else []
 
 

@@ -1,4 +1,4 @@
-"""The pieces that all forms are made of."""
+"""The parts that all forms share."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,27 +15,27 @@ from bot.slack.views.text import visible
 VALUE: Final = "value"
 """The `action_id` of every input; its `block_id` is the argument's name."""
 TICKED: Final = "true"
-"""The value of a box that is ticked."""
+"""The value of a ticked box."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormContext:
-    """What comes back with a form: the channel it was opened in, and the dialog that it changes, if any.
+    """The metadata of a form: the channel in which it was opened, and the dialog that it changes, if any.
 
-    `response_url` is that of the command that opened it: a form that is sent brings none of its own.
+    `response_url` is that of the command that opened the form: a sent form has none.
     """
 
     channel: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
     edits: Annotated[DialogId, Field(min_length=1, max_length=255)] | None = None
     response_url: Annotated[str, Field(max_length=2_000)] = ""
 
-    def written(self) -> str:
-        """Write it as Slack keeps it: `private_metadata`."""
+    def to_metadata(self) -> str:
+        """Return the context as Slack's `private_metadata`."""
         return json.dumps(asdict(self))
 
     @staticmethod
     def read(text: str) -> "FormContext | None":
-        """Read it back; None where it is not ours."""
+        """Parse `private_metadata`; return None if it is not the bot's."""
         try:
             return _CONTEXT.validate_json(text)
         except ValidationError:
@@ -46,11 +46,11 @@ _CONTEXT = TypeAdapter(FormContext)
 
 
 def modal(callback: str, context: FormContext, title: str, submit: str, blocks: Sequence[Block]) -> Block:
-    """Make a form of its fields; it is sent with the button that is called `submit`."""
+    """Return a form of these blocks, with a button named `submit`."""
     return {
         "type": "modal",
         "callback_id": callback,
-        "private_metadata": context.written(),
+        "private_metadata": context.to_metadata(),
         "title": plain_text(title, limits.MODAL_TITLE),
         "submit": plain_text(submit, limits.MODAL_TITLE),
         "close": plain_text("Close", limits.MODAL_TITLE),
@@ -58,8 +58,8 @@ def modal(callback: str, context: FormContext, title: str, submit: str, blocks: 
     }
 
 
-def offered(names: Sequence[str]) -> list[str]:
-    """Choose what a menu can hold: each once, none that would have to be cut, and not more than Slack takes."""
+def menu_names(names: Sequence[str]) -> list[str]:
+    """Return the names that fit into a menu: each once, none too long, and no more than Slack's limit."""
     fitting = (name for name in dict.fromkeys(names) if name.isprintable() and 0 < len(name) <= limits.OPTION_VALUE)
     return list(fitting)[: limits.OPTIONS]
 
@@ -74,7 +74,7 @@ def text_field(
     optional: bool = True,
     longest: int = limits.INPUT_TEXT,
 ) -> Block:
-    """Make a field to type into, filled with its value, if there is one."""
+    """Return a text field, filled with its value, if any."""
     element: Block = {
         "type": "plain_text_input",
         "action_id": VALUE,
@@ -87,7 +87,7 @@ def text_field(
 
 
 def menu_field(name: str, label: str, hint: str, names: Sequence[str], chosen: str = "") -> Block:
-    """Make a menu of names."""
+    """Return a menu of names."""
     options = [option(each, each) for each in names]
     element: Block = {"type": "static_select", "action_id": VALUE, "options": options}
     if chosen in names:
@@ -96,7 +96,7 @@ def menu_field(name: str, label: str, hint: str, names: Sequence[str], chosen: s
 
 
 def box_field(name: str, label: str, hint: str, words: str, *, ticked: bool = False) -> Block:
-    """Make one box to tick, whose value is `true`."""
+    """Return a tick box with the value `true`."""
     options = [option(words, TICKED)]
     element: Block = {"type": "checkboxes", "action_id": VALUE, "options": options}
     if ticked:
@@ -105,7 +105,7 @@ def box_field(name: str, label: str, hint: str, words: str, *, ticked: bool = Fa
 
 
 def option(text: str, value: str) -> Block:
-    """Make one choice of a menu."""
+    """Return one choice of a menu."""
     return {"text": plain_text(text, limits.OPTION_TEXT), "value": value}
 
 

@@ -1,7 +1,7 @@
-"""The kinds of action, as dialogs show them: the only place in `bot` that lists them.
+"""The views of the kinds of action: the only place in `bot` that lists them.
 
 A kind is a module or folder beside this one. It shows its request, proposal, end or answer in each stage, and declares
-the buttons that belong to it.
+its buttons.
 """
 
 from datetime import datetime
@@ -41,57 +41,57 @@ from commands.model.requests import (
 
 
 class ProposalView(Protocol):
-    """A proposal, as it is shown."""
+    """The view of a proposal."""
 
     @property
     def subject(self) -> Subject:
-        """What it is about, in words."""
+        """The subject of the proposal, in words."""
         ...
 
     @property
     def left_by_stop(self) -> str:
-        """What remains of its job that was stopped after it began: a sentence."""
+        """A sentence about what remains if the job is stopped after its start."""
         ...
 
     @property
     def left_before_start(self) -> str:
-        """What remains of it if it was stopped before it began: a sentence."""
+        """A sentence about what remains if the job is stopped before its start."""
         ...
 
     def review(self, dialog: UnderReview, now: datetime) -> Message:
-        """Ask whether to do it."""
+        """Return the review, which asks for a decision."""
         ...
 
 
 class EndView(Protocol):
-    """The end of a job, as it is shown."""
+    """The view of a job's end."""
 
     def result(self, dialog: Finished, now: datetime) -> Message:
-        """Say what was done."""
+        """Return the message about what was done."""
         ...
 
     def announcement(self, dialog: Finished) -> Markup:
-        """Say it in one line."""
+        """Return the result in one line."""
         ...
 
     def standing(self, dialog: Finished) -> Standing:
-        """Say it to programs."""
+        """Return the facts for programs."""
         ...
 
 
 class AnswerView(Protocol):
-    """An answer that ends its dialog, as it is shown."""
+    """The view of an answer that ends its dialog."""
 
     def message(self, dialog: Answered, now: datetime) -> Message:
-        """Show it."""
+        """Return the message of the answer."""
         ...
 
     def announcement(self, dialog: Answered) -> Markup | None:
-        """Say it in one line; None if nobody is called for it."""
+        """Return the answer in one line; None if nobody is notified of it."""
         ...
 
     def standing(self) -> Standing:
-        """Say it to programs."""
+        """Return the facts for programs."""
         ...
 
 
@@ -110,7 +110,7 @@ BY_ACTION: Final = {control.action: control for control in CONTROLS}
 
 
 def words_of(request: Request) -> Fallback:
-    """Find the words for a request that has no proposal."""
+    """Return the words for a request without a proposal."""
     match request:
         case CreateImage():
             return create.WORDS
@@ -129,7 +129,7 @@ def words_of(request: Request) -> Fallback:
 
 
 def of_proposal(proposal: Proposal) -> ProposalView:
-    """Find the view of a proposal."""
+    """Return the view of a proposal."""
     match proposal:
         case Creation():
             return create.CreationView(proposal)
@@ -144,7 +144,7 @@ def of_proposal(proposal: Proposal) -> ProposalView:
 
 
 def of_end(end: End) -> EndView:
-    """Find the view of an end."""
+    """Return the view of an end."""
     match end:
         case ImageCreated():
             return create.CreatedView(end)
@@ -161,7 +161,7 @@ def of_end(end: End) -> EndView:
 
 
 def of_answer(dialog: Answered) -> AnswerView:
-    """Find the view of an answer."""
+    """Return the view of an answer."""
     answer = dialog.answer
     match answer:
         case NothingToDo():
@@ -175,5 +175,5 @@ def of_answer(dialog: Answered) -> AnswerView:
 
 
 def subject(proposal: Proposal) -> Subject:
-    """Find the words for a proposal."""
+    """Return the words for a proposal."""
     return of_proposal(proposal).subject

@@ -1,4 +1,4 @@
-"""What dialogs say about images that a name had, has and had before."""
+"""The words of dialogs about the present and earlier images of a name."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Final
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.parts import FIELD
 from bot.slack.views.specs import REFERENCE
-from bot.slack.views.text import Markup, code, escaped, markup, several
+from bot.slack.views.text import Markup, code, escape, markup, several
 from commands.command import Move
 from commands.model.images import Mark
 
@@ -15,29 +15,29 @@ _NAMES: Final = 900
 
 
 def mark_facts(mark: Mark, now: datetime) -> Markup:
-    """Show an image by its digits, age and size."""
+    """Return the short ID, age and size of an image."""
     return markup(
         "{} · created {} ({}) · {}",
         code(mark.short, FIELD),
-        escaped(moment(mark.created), FIELD),
-        escaped(age(mark.created, now), FIELD),
-        escaped(size(mark.size), FIELD),
+        escape(moment(mark.created), FIELD),
+        escape(age(mark.created, now), FIELD),
+        escape(size(mark.size), FIELD),
     )
 
 
 def earlier_line(move: Move, now: datetime) -> Markup:
-    """Say which earlier image there is, and by which name it was kept."""
+    """Return a line about the earlier image and its kept tag."""
     return markup("{} · kept as {}", mark_facts(move.earlier, now), code(move.earlier_tag, REFERENCE))
 
 
 def still_used_line(containers: Sequence[str]) -> Markup:
-    """Say which containers still use the old image."""
+    """Return a line about the containers that still use the old image."""
     names = several(containers, _NAMES, lambda name: code(name, FIELD))
     them = markup("it") if len(containers) == 1 else markup("them")
     return markup("*Still on the old image:* {}. Recreate {} to use the new one.", names, them)
 
 
 def first_lines(lines: Sequence[Markup], most: int = 10) -> list[Markup]:
-    """Keep the first lines and count the others."""
+    """Return the first lines, and a count of the others."""
     rest = len(lines) - most
-    return [*lines[:most], *([markup("… and {} more", escaped(f"{rest:,}", FIELD))] if rest > 0 else [])]
+    return [*lines[:most], *([markup("… and {} more", escape(f"{rest:,}", FIELD))] if rest > 0 else [])]

@@ -1,4 +1,4 @@
-"""The pieces that every dialog is made of: Block Kit blocks that keep Slack's limits whatever is put in.
+"""The parts that all dialogs share: Block Kit blocks that keep Slack's limits for any input.
 
 A dialog is a title, at most four sections, a context line and a row of buttons. With the budgets below that is less
 than Slack takes in one message.
@@ -13,10 +13,10 @@ from bot.dialogs.stages import Asked, DialogId, UnderReview
 from bot.slack import limits
 from bot.slack.views.amounts import moment, moment_beside
 from bot.slack.views.buttons import Button, Control, Menu, Question
-from bot.slack.views.text import ELLIPSIS, NOTHING, Markup, code, cost, escaped, markup, mention, middle, plain
+from bot.slack.views.text import ELLIPSIS, NOTHING, Markup, code, cost, escape, markup, mention, middle, plain
 
 Block = dict[str, object]
-"""One Block Kit block, or a piece of one."""
+"""One Block Kit block, or a part of one."""
 
 SECTION: Final = 2_400
 """Characters of a section; Slack takes 3,000, but not in every section of a long message."""
@@ -33,7 +33,7 @@ _SUMMARY: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is posted: `text` for notifications and screen readers, `blocks` for everybody else."""
+    """A message: `text` for notifications and screen readers, `blocks` for everybody else."""
 
     text: str
     blocks: tuple[Block, ...]
@@ -42,16 +42,16 @@ class Message:
 def message(
     title: str, body: Sequence[Block], context: Block, buttons: Block | None = None, *, summary: str = ""
 ) -> Message:
-    """Put a dialog together; title and summary are what notifications and screen readers get."""
+    """Return the message of a dialog; notifications and screen readers get its title and summary."""
     header: Block = {"type": "header", "block_id": "header", "text": plain_text(title, limits.HEADER_TEXT)}
     rest = () if buttons is None else (buttons,)
     name = title.replace("`", "")
     text = f"{name} · {summary}" if summary else name
-    return Message(text=escaped(text, _SUMMARY), blocks=(header, *body, context, *rest))
+    return Message(text=escape(text, _SUMMARY), blocks=(header, *body, context, *rest))
 
 
 def section(block_id: str, *lines: Markup, most: int = SECTION) -> Block:
-    """Make a section of lines; those at the end that do not fit into `most` characters are left out, visibly."""
+    """Return a section of lines; a mark replaces the last lines that do not fit into `most` characters."""
     kept: list[str] = []
     spent = cost(ELLIPSIS)
     for line in lines:
@@ -64,18 +64,18 @@ def section(block_id: str, *lines: Markup, most: int = SECTION) -> Block:
 
 
 def fields(block_id: str, *pairs: tuple[str, Markup]) -> Block:
-    """Make a section of labelled values: two columns in a wide window, one in a narrow one."""
-    texts = [_mrkdwn(markup("*{}*\n{}", escaped(label, NAME), value)) for label, value in pairs]
+    """Return a section of labelled values: two columns in a wide window, one in a narrow one."""
+    texts = [_mrkdwn(markup("*{}*\n{}", escape(label, NAME), value)) for label, value in pairs]
     return {"type": "section", "block_id": block_id, "fields": texts[: limits.SECTION_FIELDS]}
 
 
 def context(asked: Asked, *notes: Markup, confirmed_by: str | None = None) -> Block:
-    """Make the small print: what was typed, by whom and when, who confirmed it, and further notes."""
+    """Return the context line: the typed line, its requester and time, who confirmed it, and further notes."""
     return context_of(asked.line, asked.user, asked.at, *notes, confirmed_by=confirmed_by)
 
 
 def context_of(line: str, user: str, at: datetime, *notes: Markup, confirmed_by: str | None = None) -> Block:
-    """Make the small print of a line that a person has typed."""
+    """Return the context line of a typed line."""
     elements = [code(line, LINE), _people(user, at, confirmed_by), *notes]
     return {
         "type": "context",
@@ -85,12 +85,12 @@ def context_of(line: str, user: str, at: datetime, *notes: Markup, confirmed_by:
 
 
 def review_context(dialog: UnderReview) -> Block:
-    """Make the small print of a review, with the time at which it expires."""
-    return context(dialog.asked, markup("Expires at {}", escaped(_expiry(dialog), FIELD)))
+    """Return the context line of a review, with the time at which it expires."""
+    return context(dialog.asked, markup("Expires at {}", escape(_expiry(dialog), FIELD)))
 
 
 def review_summary(dialog: UnderReview) -> str:
-    """Say for notifications when a review expires."""
+    """Return when a review expires, for notifications."""
     return f"expires at {_expiry(dialog)}"
 
 
@@ -99,7 +99,7 @@ def _expiry(dialog: UnderReview) -> str:
 
 
 def actions(dialog: DialogId, *buttons: Control) -> Block | None:
-    """Make the row of buttons and menus, or nothing where there are none."""
+    """Return the row of buttons and menus; None if there are none."""
     if not buttons:
         return None
     elements = [_menu(dialog, one) if isinstance(one, Menu) else _button(dialog, one) for one in buttons]
@@ -107,7 +107,7 @@ def actions(dialog: DialogId, *buttons: Control) -> Block | None:
 
 
 def _people(user: str, at: datetime, confirmed_by: str | None) -> Markup:
-    asker, when = mention(user), escaped(moment(at), FIELD)
+    asker, when = mention(user), escape(moment(at), FIELD)
     if confirmed_by is None:
         return markup("Requested by {} · {}", asker, when)
     if confirmed_by == user:
@@ -156,11 +156,11 @@ def _confirm(question: Question) -> Block:
 
 
 def plain_text(text: str, limit: int) -> Block:
-    """Make a text without mark-up."""
-    # Without `emoji`, so that `:warning:` in a name stays what it is.
+    """Return a text without mark-up."""
+    # Without `emoji`, so that `:warning:` in a name stays unchanged.
     return {"type": "plain_text", "text": plain(text, limit), "emoji": False}
 
 
 def _mrkdwn(text: str) -> Block:
-    # Verbatim, so that Slack makes no links or mentions of its own out of `@channel`, `#general` or a host name.
+    # Verbatim, so that Slack adds no links or mentions for `@channel`, `#general` or a host name.
     return {"type": "mrkdwn", "text": text, "verbatim": True}

@@ -1,4 +1,4 @@
-"""The dialog of a job that failed: what happened, where, the evidence, what to do."""
+"""The dialog of a failed job: what happened, where, the evidence, what to do."""
 
 from bot.dialogs.stages import Failed
 from bot.slack.views.amounts import duration
@@ -7,11 +7,11 @@ from bot.slack.views.evidence import SENTENCES, evidence, summary, what_to_do
 from bot.slack.views.kinds import subject, words_of
 from bot.slack.views.parts import FIELD, Message, actions, context, message, section
 from bot.slack.views.steps import failed_step
-from bot.slack.views.text import Markup, escaped, markup, prose
+from bot.slack.views.text import Markup, escape, markup, prose
 
 
-def failed(dialog: Failed) -> Message:
-    """Say what failed, where, and what to do."""
+def failure_message(dialog: Failed) -> Message:
+    """Return the message about what failed, where, and what to do."""
     return message(
         f"✗ {_not_done(dialog)}",
         [
@@ -29,7 +29,7 @@ def _not_done(dialog: Failed) -> str:
     if dialog.proposal is None:
         return words_of(dialog.asked.request).not_done
     about = subject(dialog.proposal)
-    # Of several images some may be done: each tells of itself in the log.
+    # Of several images some may be done: the log has the result of each.
     return f"{about.job_first} failed" if about.is_plural else about.not_done
 
 
@@ -41,9 +41,9 @@ def _where(dialog: Failed) -> list[Markup]:
     return [
         markup(
             "Step {} of {}, *{}*, failed after {}.",
-            escaped(f"{number:,}", FIELD),
-            escaped(f"{len(dialog.progress.steps):,}", FIELD),
-            escaped(step.title, FIELD),
-            escaped(duration(step.seconds or 0.0), FIELD),
+            escape(f"{number:,}", FIELD),
+            escape(f"{len(dialog.progress.steps):,}", FIELD),
+            escape(step.title, FIELD),
+            escape(duration(step.seconds or 0.0), FIELD),
         )
     ]

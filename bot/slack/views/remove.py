@@ -1,4 +1,4 @@
-"""The removal of an image, as dialogs show it."""
+"""The views of the removal of an image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from bot.slack.views.parts import (
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.standing import Standing
 from bot.slack.views.subject import ASK_AGAIN, Fallback, Subject
-from bot.slack.views.text import Markup, code, escaped, markup, middle, several
+from bot.slack.views.text import Markup, code, escape, markup, middle, several
 from commands.command import ImageRemoved, Removal
 
 _FINDINGS: Final = 2_000
@@ -40,49 +40,49 @@ WORDS: Final = Fallback("Nothing was removed", "nothing was removed", ASK_AGAIN)
 
 @dataclass(frozen=True, slots=True)
 class RemovalView:
-    """The image that would be removed."""
+    """The view of a proposed removal."""
 
     removal: Removal
 
     @property
     def subject(self) -> Subject:
-        """Name the image by one of its names, or by its digits."""
+        """The image by one of its tags, or by its short ID."""
         name = self.removal.names[0] if self.removal.names else self.removal.image.short
         return Subject(middle(name, NAME), "Removing", "removed", "removal")
 
     @property
     def left_by_stop(self) -> str:
-        """Say that some of its names may be gone."""
+        """A sentence that some of its tags may be removed."""
         return "Completed steps are kept; see the log."
 
     @property
     def left_before_start(self) -> str:
-        """Say that nothing was done."""
+        """A sentence that nothing was done."""
         return "Nothing was changed."
 
     def review(self, dialog: UnderReview, now: datetime) -> Message:
-        """Ask whether the image shall go."""
+        """Ask whether to remove the image."""
         return _review(dialog, self.removal, now)
 
 
 @dataclass(frozen=True, slots=True)
 class RemovedView:
-    """The image that is gone."""
+    """The view of a removed image."""
 
     end: ImageRemoved
 
     def result(self, dialog: Finished, now: datetime) -> Message:
-        """Say what is gone."""
+        """Return the message about what was removed."""
         del now
-        return _removed(dialog, self.end)
+        return _removed_message(dialog, self.end)
 
     def announcement(self, dialog: Finished) -> Markup:
-        """Say that it is gone."""
+        """Return a line that the image was removed."""
         del dialog
         return markup("{} was removed.", RemovalView(self.end.proposal).subject.shown)
 
     def standing(self, dialog: Finished) -> Standing:
-        """Name the image by its ID."""
+        """Return the ID of the image for programs."""
         del dialog
         return Standing("removed", succeeded=True, known={"id": self.end.outcome.image_id[: standing.FIELD]})
 
@@ -119,10 +119,10 @@ def _tags(names: Sequence[str]) -> Markup:
         case 2:
             return markup("both tags")
         case count:
-            return markup("all {} tags", escaped(f"{count:,}", FIELD))
+            return markup("all {} tags", escape(f"{count:,}", FIELD))
 
 
-def _removed(dialog: Finished, end: ImageRemoved) -> Message:
+def _removed_message(dialog: Finished, end: ImageRemoved) -> Message:
     about, gone = RemovalView(end.proposal).subject, end.outcome
     names = several(gone.names, _NAMES, lambda name: code(name, REFERENCE))
     named = markup(" with its names: {}", names) if gone.names else markup("; it had no name")

@@ -1,4 +1,4 @@
-"""The way back, as dialogs show it: names that go back to earlier images."""
+"""The views of a roll back: tags that move back to earlier images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from bot.slack.views.parts import (
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.standing import Standing
 from bot.slack.views.subject import ASK_AGAIN, Fallback, Subject, one_or_several
-from bot.slack.views.text import Markup, code, escaped, markup, prose
+from bot.slack.views.text import Markup, code, escape, markup, prose
 from bot.slack.views.update.plans import user_names
 from commands.command import Move, RollBack, TagsRolledBack
 from commands.host.history import tag_of
@@ -43,7 +43,7 @@ _REASON: Final = 400
 _LABEL: Final = 75
 _MOST_MOVES: Final = 8
 _MOST_OTHERS: Final = 20
-"""Earlier images in the menu: many more than are kept of one repository."""
+"""The most earlier images in the menu: many more than are kept per repository."""
 
 
 def _to_another(dialog: Dialog, choice: str) -> RollBackImage | None:
@@ -60,7 +60,7 @@ def _to(other: Move) -> RollBackImage:
 
 
 ROLL_BACK: Final = Button("roll_back", "Roll back", Decide(Decision.CONFIRM, RollBack), "primary")
-# The choice takes the place of what is under review.
+# The choice replaces the proposal under review.
 ROLL_BACK_TO: Final = Menu("roll_back_to", "Another earlier image…", Begin(_to_another))
 
 CONTROLS: Final = (ROLL_BACK, ROLL_BACK_TO)
@@ -69,53 +69,53 @@ WORDS: Final = Fallback("Nothing was rolled back", "nothing was rolled back", AS
 
 @dataclass(frozen=True, slots=True)
 class RollBackView:
-    """The names that would go back."""
+    """The view of a proposed roll back."""
 
     roll_back: RollBack
 
     @property
     def subject(self) -> Subject:
-        """Name or count them."""
+        """The tag, or the number of tags."""
         names = [move.name for move in self.roll_back.moves]
         return one_or_several(names, "names", doing="Rolling back", done="rolled back", noun="roll back")
 
     @property
     def left_by_stop(self) -> str:
-        """Say that some names may have gone back."""
+        """A sentence that some tags may be rolled back."""
         return "Completed steps are kept; see the log."
 
     @property
     def left_before_start(self) -> str:
-        """Say that nothing was done."""
+        """A sentence that nothing was done."""
         return "Nothing was changed."
 
     def review(self, dialog: UnderReview, now: datetime) -> Message:
-        """Ask whether the names shall go back."""
+        """Ask whether to roll back the tags."""
         return _review(dialog, self.roll_back, now)
 
 
 @dataclass(frozen=True, slots=True)
 class RolledBackView:
-    """What became of every name."""
+    """The view of a finished roll back."""
 
     end: TagsRolledBack
 
     def result(self, dialog: Finished, now: datetime) -> Message:
-        """Say for each name where it is now."""
+        """Return the message with the present image of each tag."""
         del now
-        return _rolled_back(dialog, self.end)
+        return _rolled_back_message(dialog, self.end)
 
     def announcement(self, dialog: Finished) -> Markup:
-        """Say in one line how it ended."""
+        """Return the result in one line."""
         del dialog
-        return markup("{}.", escaped(_title(self.end), 2 * NAME))
+        return markup("{}.", escape(_title(self.end), 2 * NAME))
 
     def standing(self, dialog: Finished) -> Standing:
-        """List the names; `failed` if one did not move."""
+        """Return the result of each tag for programs; `failed` if one did not move."""
         del dialog
         results = self.end.outcome.results
         problem = next((result.problem for result in results if result.problem), None)
-        known = standing.several([_known(result) for result in results])
+        known = standing.several([_move_facts(result) for result in results])
         if problem is None:
             return Standing("rolled_back", succeeded=True, known=known)
         return Standing("failed", known={**standing.problem(problem, ""), **known})
@@ -139,7 +139,7 @@ def _review(dialog: UnderReview, proposal: RollBack, now: datetime) -> Message:
     )
 
 
-def _rolled_back(dialog: Finished, end: TagsRolledBack) -> Message:
+def _rolled_back_message(dialog: Finished, end: TagsRolledBack) -> Message:
     results = end.outcome.results
     return message(
         _title(end),
@@ -176,7 +176,7 @@ def _others(others: Sequence[Move], now: datetime) -> list[Menu]:
     if not others:
         return []
     choices = tuple(
-        # The tag last: by it two that look alike are told apart.
+        # The tag last: it distinguishes two similar choices.
         (f"{move.earlier.short} · {age(move.earlier.created, now)} · {move.earlier_tag}"[:_LABEL], str(number))
         for number, move in enumerate(others[:_MOST_OTHERS])
     )
@@ -198,7 +198,7 @@ def _still_used(results: Sequence[MoveResult]) -> list[Block]:
     return [section("users", still_used_line(users))] if users else []
 
 
-def _known(result: MoveResult) -> dict[str, Any]:
+def _move_facts(result: MoveResult) -> dict[str, Any]:
     return standing.short(
         name=result.name,
         ending="failed" if result.problem else "rolled_back",

@@ -1,4 +1,4 @@
-"""The progress dialog."""
+"""The dialog of a running job."""
 
 from datetime import datetime
 from typing import Final
@@ -10,13 +10,13 @@ from bot.slack.views.buttons import STOP
 from bot.slack.views.kinds import subject
 from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, message, section
 from bot.slack.views.steps import bar, step_lines, steps_done
-from bot.slack.views.text import code, escaped, markup, mention, visible
+from bot.slack.views.text import code, escape, markup, mention, visible
 
 _LAST_LINE: Final = 200
 
 
-def running(dialog: Running, now: datetime) -> Message:
-    """Show what runs, for how long, and how to stop it."""
+def running_message(dialog: Running, now: datetime) -> Message:
+    """Return the message with the running steps, the elapsed time, and the button to stop."""
     stopping, about = dialog.stopping_by is not None, subject(dialog.proposal)
     return message(
         f"Stopping {about.job}" if stopping else about.under_way,
@@ -41,7 +41,7 @@ def _stop_notice(by: str | None) -> list[Block]:
 
 def _body(dialog: Running, now: datetime) -> list[Block]:
     progress = dialog.progress
-    elapsed = escaped(duration((now - progress.started).total_seconds()), FIELD)
+    elapsed = escape(duration((now - progress.started).total_seconds()), FIELD)
     if not progress.steps:
         return [section("progress", markup("Starting · {}", elapsed))]
     body = [section("progress", markup("{} · {}", bar(progress), elapsed), *step_lines(progress, now))]

@@ -1,4 +1,4 @@
-"""What dialogs say about a specification and about an image: the same words in review, result and decision."""
+"""The words about a specification and an image, shared by review, result and decision."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,40 +6,40 @@ from typing import Final
 
 from bot.slack.views.amounts import age, moment, size
 from bot.slack.views.parts import FIELD, Block, fields
-from bot.slack.views.text import Markup, code, escaped, markup, several
+from bot.slack.views.text import Markup, code, escape, markup, several
 from commands.model.images import BaseImage, ImageSpec, LocalImage
 from commands.model.references import DaemonName
 
 REFERENCE: Final = 250
-"""Characters of an image's name and tag; Docker allows 255 for a name, people use 40."""
+"""The most characters of an image's name and tag; Docker allows 255 for a name, people use 40."""
 
 _PACKAGE: Final = 80
 _PACKAGES: Final = 700
-"""Characters of one list of packages; the rest is counted, and behind the button Packages."""
+"""The most characters of one list of packages; the rest is counted, and shown by the button Packages."""
 
 _SHORT_ID: Final = 12
 _FEW: Final = 60
 
 
 def base_line(base: BaseImage) -> Markup:
-    """Say what the image stands on: reference, short digest, Python and platform."""
+    """Return the base: reference, short digest, Python and platform."""
     return markup(
         "*Base:* {} · {} · Python {} · {}",
         code(base_name(base), REFERENCE),
         code(base.short_digest, _FEW),
-        escaped(base.python.version, _FEW),
-        escaped(str(base.platform), _FEW),
+        escape(base.python.version, _FEW),
+        escape(str(base.platform), _FEW),
     )
 
 
 def base_name(base: BaseImage) -> str:
-    """Name a base without its digest, which has 64 digits that nobody reads."""
+    """Return the name of a base without its digest of 64 digits."""
     tag = f":{base.reference.tag}" if base.reference.tag else ""
     return f"{base.reference.repository}{tag}"
 
 
 def package_lines(spec: ImageSpec) -> list[Markup]:
-    """Say what is added to the base, one line for each kind of package, or that nothing is."""
+    """Return the added packages, one line for each kind, or a line that nothing is added."""
     if is_empty(spec):
         return [_empty_line(spec)]
     lines = []
@@ -52,26 +52,26 @@ def package_lines(spec: ImageSpec) -> list[Markup]:
 
 
 def is_empty(spec: ImageSpec) -> bool:
-    """Tell whether nothing is asked for beyond the base."""
+    """Return whether the specification adds nothing to its base."""
     return not spec.locked and not spec.os_packages
 
 
 def image_fields(reference: str, image: LocalImage, now: datetime) -> Block:
-    """Show an image with the columns of `/docker_images`."""
+    """Return the fields of an image: the columns of `/docker_images`."""
     repository, tag = split_reference(reference)
     return fields(
         "image",
         ("ID", code(image.id.removeprefix("sha256:")[:_SHORT_ID], _FEW)),
         ("Repository", code(repository, FIELD)),
-        ("Size", escaped(size(image.size), _FEW)),
+        ("Size", escape(size(image.size), _FEW)),
         ("Tag", code(tag, FIELD)),
-        ("Created Time", escaped(moment(image.created), _FEW)),
-        ("Created Since", escaped(age(image.created, now), _FEW)),
+        ("Created Time", escape(moment(image.created), _FEW)),
+        ("Created Since", escape(age(image.created, now), _FEW)),
     )
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Split `name:tag`, as `DaemonName`."""
+    """Split `name:tag` as `DaemonName` does."""
     name = DaemonName.parse(reference)
     return name.repository, name.tag
 
@@ -87,7 +87,7 @@ def _dependencies(count: int) -> Markup:
         case 1:
             return markup(" + 1 dependency")
         case _:
-            return markup(" + {} dependencies", escaped(f"{count:,}", _FEW))
+            return markup(" + {} dependencies", escape(f"{count:,}", _FEW))
 
 
 def _empty_line(spec: ImageSpec) -> Markup:
@@ -98,5 +98,5 @@ def _empty_line(spec: ImageSpec) -> Markup:
 
 
 def bullets(lines: Sequence[Markup]) -> list[Markup]:
-    """Put a bullet before each line."""
+    """Return the lines with bullets."""
     return [markup("• {}", line) for line in lines]

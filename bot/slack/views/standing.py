@@ -1,4 +1,4 @@
-"""What programs learn of a dialog, in plain JSON that fits into the metadata of a message."""
+"""The facts about a dialog for programs, as plain JSON that fits into the metadata of a message."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from typing import Any, Final
 from bot.dialogs.progress import Progress
 
 FIELD: Final = 300
-"""Characters of one value."""
+"""The most characters of one value."""
 _LONGEST: Final = 1_000
 _MOST_STEPS: Final = 50
 _STEPS: Final = 1_800
-"""Characters for the seconds of an update: Slack takes 8,000 of metadata, and the images need most of them."""
+"""The most characters for the seconds of an update: of Slack's 8,000 for metadata, the images need most."""
 _IMAGES: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a dialog stands: the name of its state, whether the command did what was asked, and further facts."""
+    """The state of a dialog: its name, whether the command succeeded, and further facts."""
 
     state: str
     succeeded: bool = False
@@ -26,12 +26,12 @@ class Standing:
 
 
 def short(**texts: str | None) -> dict[str, str]:
-    """Cut each text, and leave the empty ones out."""
+    """Return the texts, each cut, without the empty ones."""
     return {key: text[:FIELD] for key, text in texts.items() if text}
 
 
 def several(images: list[dict[str, Any]]) -> dict[str, Any]:
-    """List the first images, as many as fit; `images_left_out` counts the others."""
+    """Return as many of the first images as fit; `images_left_out` counts the others."""
     kept: list[dict[str, Any]] = []
     spent = 0
     for image in images:
@@ -44,20 +44,20 @@ def several(images: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def image(reference: str, image_id: str, repo_digests: tuple[str, ...]) -> dict[str, Any]:
-    """Name one image by its name, tag, ID and digest."""
+    """Return the name, tag, ID and digest of an image."""
     name, _, tag = reference.rpartition(":")
     digest = next((known.partition("@")[2] for known in repo_digests if known.startswith(f"{name}@")), None)
     return {"image": name, "tag": tag, "id": image_id, "digest": digest}
 
 
 def seconds(progress: Progress) -> dict[str, float]:
-    """Map each step that ended to its duration."""
+    """Return the duration of each ended step."""
     ended = [(step.title, step.seconds) for step in progress.steps if step.seconds is not None]
     return {title[:100]: round(took, 3) for title, took in ended[:_MOST_STEPS]}
 
 
 def fitting_seconds(took: dict[str, float]) -> dict[str, float]:
-    """Keep the last durations, as many as fit: the last entry is the total."""
+    """Return as many of the last durations as fit: the last entry is the total."""
     kept, spent = {}, 0
     for title, each in reversed(took.items()):
         spent += len(json.dumps({title: each}))
@@ -68,7 +68,7 @@ def fitting_seconds(took: dict[str, float]) -> dict[str, float]:
 
 
 def short_text(text: str) -> str:
-    """Cut a text so that it takes at most 1,000 characters as JSON, where one character may take twelve."""
+    """Return a text cut to 1,000 characters of JSON, where one character may take twelve."""
     kept = text[:_LONGEST]
     while len(json.dumps(kept)) > _LONGEST + 2:
         kept = kept[: len(kept) * 3 // 4]
@@ -76,5 +76,5 @@ def short_text(text: str) -> str:
 
 
 def problem(message: str, hint: str) -> dict[str, str]:
-    """Say what went wrong and what to do."""
+    """Return what went wrong and what to do."""
     return {"message": short_text(message), "hint": short_text(hint)}

@@ -1,4 +1,4 @@
-"""What dialogs say about the steps of a job: bar, list, times."""
+"""The steps of a job in dialogs: bar, list, times."""
 
 import math
 from datetime import datetime
@@ -7,13 +7,13 @@ from typing import Final, LiteralString, assert_never
 from bot.dialogs.progress import Progress, Step, StepState, Transfer
 from bot.dialogs.stages import Finished
 from bot.slack.views.amounts import duration, size
-from bot.slack.views.text import Markup, escaped, joined, markup, several
+from bot.slack.views.text import Markup, escape, join, markup, several
 
 _TITLE: Final = 100
 _CELLS: Final = 10
 _SHOWN: Final = 12
 _BEFORE: Final = 2
-"""How much farther away a step seems that lies before the one that runs."""
+"""The factor for the distance of a step before the running one, so that later steps are preferred."""
 _TIMES: Final = 900
 _FEW: Final = 60
 
@@ -21,20 +21,20 @@ _ENDED_WELL: Final = (StepState.DONE, StepState.CACHED)
 
 
 def bar(progress: Progress) -> Markup:
-    """Draw how many steps are done: `▰▰▰▱▱▱ 3/6`."""
+    """Return the progress bar: `▰▰▰▱▱▱ 3/6`."""
     total, done = len(progress.steps), steps_done(progress)
     cells = min(total, _CELLS)
     full = done * cells // total if total else 0
-    return escaped(f"{'▰' * full}{'▱' * (cells - full)} {done}/{total}", 2 * _TITLE)
+    return escape(f"{'▰' * full}{'▱' * (cells - full)} {done}/{total}", 2 * _TITLE)
 
 
 def steps_done(progress: Progress) -> int:
-    """Count the steps that ended well."""
+    """Return how many steps succeeded."""
     return sum(step.state in _ENDED_WELL for step in progress.steps)
 
 
 def step_lines(progress: Progress, now: datetime) -> list[Markup]:
-    """List the steps, one a line; of a long list those that run and those around them, and the rest counted."""
+    """Return the steps, one per line; of a long list the running ones, their neighbours, and a count of the rest."""
     places = _shown_places(progress.steps)
     shown = [progress.steps[place] for place in places]
     rest = [progress.steps[place] for place in sorted(set(range(len(progress.steps))) - set(places))]
@@ -54,23 +54,23 @@ def step_lines(progress: Progress, now: datetime) -> list[Markup]:
 
 
 def failed_step(progress: Progress | None) -> tuple[int, Step] | None:
-    """Find the step that failed, with its number."""
+    """Return the failed step with its number; None if none failed."""
     steps = progress.steps if progress else ()
     return next(((place, step) for place, step in enumerate(steps, 1) if step.state is StepState.FAILED), None)
 
 
 def times(progress: Progress) -> Markup:
-    """Say how long each step took, in one line."""
+    """Return the duration of each step, in one line."""
     taken = [step for step in progress.steps if step.seconds is not None or step.state is StepState.CACHED]
-    return several(taken, _TIMES, lambda step: markup("{} ({})", escaped(step.title, _TITLE), _time(step)))
+    return several(taken, _TIMES, lambda step: markup("{} ({})", escape(step.title, _TITLE), _time(step)))
 
 
 def _count(template: LiteralString, count: int) -> list[Markup]:
-    return [markup(template, escaped(f"{count:,}", _FEW))] if count else []
+    return [markup(template, escape(f"{count:,}", _FEW))] if count else []
 
 
 def _shown_places(steps: tuple[Step, ...]) -> list[int]:
-    """Choose the steps to show: the nearest to one that runs, those that come after it rather than those before."""
+    """Return the places of the steps to show: the nearest to a running one, later ones rather than earlier ones."""
     running = [place for place, step in enumerate(steps) if step.state is StepState.RUNNING][:_SHOWN]
     waiting = next((place for place, step in enumerate(steps) if step.state is StepState.WAITING), len(steps))
     centres = running or [waiting]
@@ -82,10 +82,10 @@ def _shown_places(steps: tuple[Step, ...]) -> list[int]:
 
 
 def _line(step: Step, now: datetime) -> Markup:
-    title = escaped(step.title, _TITLE)
+    title = escape(step.title, _TITLE)
     match step.state:
         case StepState.WAITING:
-            return joined(" · ", [markup("· {}", title), *_note(step)])
+            return join(" · ", [markup("· {}", title), *_note(step)])
         case StepState.RUNNING:
             return markup("▸ *{}* · {}", title, _under_way(step, now))
         case StepState.DONE:
@@ -102,16 +102,16 @@ def _line(step: Step, now: datetime) -> Markup:
 
 def _under_way(step: Step, now: datetime) -> Markup:
     seconds = 0.0 if step.started is None else (now - step.started).total_seconds()
-    how_far = duration(seconds) if step.transfer is None else transferred(step.transfer)
-    return joined(" · ", [escaped(how_far, _TITLE), *_note(step)])
+    how_far = duration(seconds) if step.transfer is None else transfer_text(step.transfer)
+    return join(" · ", [escape(how_far, _TITLE), *_note(step)])
 
 
 def _note(step: Step) -> list[Markup]:
-    return [escaped(step.note, _TITLE)] if step.note.strip() else []
+    return [escape(step.note, _TITLE)] if step.note.strip() else []
 
 
-def transferred(transfer: Transfer) -> str:
-    """Say how far a download is: `5/9 layers · 34MB of 120MB · 4.2MB/s · about 20 s left`."""
+def transfer_text(transfer: Transfer) -> str:
+    """Return how far a download is: `5/9 layers · 34MB of 120MB · 4.2MB/s · about 20 s left`."""
     layers = f"{transfer.layers_done:,}/{transfer.layers:,} layers"
     whole = f" of {size(transfer.bytes)}" if transfer.all_sized else ""
     rate = [f"{size(round(transfer.rate))}/s"] if transfer.rate and math.isfinite(transfer.rate) else []
@@ -121,7 +121,7 @@ def transferred(transfer: Transfer) -> str:
             layers,
             f"{size(transfer.bytes_done)}{whole}",
             *rate,
-            # What is complete is not left any more: the last bytes of a layer are unpacked then.
+            # No time is left once all bytes are there: the last layer is then being unpacked.
             *([f"about {duration(max(1.0, round(left)))} left"] if left and math.isfinite(left) else []),
         ]
     )
@@ -130,9 +130,9 @@ def transferred(transfer: Transfer) -> str:
 def _time(step: Step) -> Markup:
     if step.state is StepState.CACHED:
         return markup("cached")
-    return escaped(duration(step.seconds or 0.0), _FEW)
+    return escape(duration(step.seconds or 0.0), _FEW)
 
 
 def seconds_taken(dialog: Finished) -> float:
-    """Say how long the whole job took; 0 if nothing had to be run."""
+    """Return the duration of the whole job; 0 if nothing had to run."""
     return 0.0 if dialog.progress is None else (dialog.at - dialog.progress.started).total_seconds()

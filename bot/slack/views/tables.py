@@ -1,4 +1,4 @@
-"""Tables: made so that they fit into a message, and written out in columns where Slack does not take them."""
+"""Tables that fit into a message, and columns of text for workspaces that do not support tables."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -12,21 +12,21 @@ from bot.slack.views.text import ELLIPSIS, columns, middle
 Room = TypeVar("Room")
 
 _BUDGET: Final = limits.BLOCKS_CHARACTERS - 200
-"""Characters of a message with a table: the number is not documented, so there is some room to spare."""
+"""The most characters of a message with a table: Slack's limit is not documented, so this has a margin."""
 _IN_COLUMNS: Final = 2_300
-"""Characters of one section of columns."""
+"""The most characters of one section of columns."""
 _GAP: Final = "  "
 _LINE: Final = 100
-"""Characters that a line of code has room for in a window of usual width."""
+"""The characters that fit into a line of code in a window of usual width."""
 _NARROWEST: Final = (30, 24, 18, 12, 8)
-"""How far a column may be narrowed so that its lines have that room: two digests with an arrow take 27."""
+"""The least width of a column that is narrowed to fit: two digests with an arrow take 27."""
 _LONG: Final = 24
-"""Characters of a cell from which its column may have several lines: else it is as wide as it needs to be."""
+"""The length of a cell from which its column may wrap; other columns are as wide as their cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `width` is what its longest cell may cost, `is_wrapped` lets long cells have several lines."""
+    """One column: `width` is the highest cost of a cell, `is_wrapped` lets long cells wrap."""
 
     title: str
     width: int
@@ -35,7 +35,7 @@ class Column:
 
 
 def table(block_id: str, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Block:
-    """Make a table; cells that are too long lose their middle."""
+    """Return a table; cells that are too long lose their middle."""
     texts = [[column.title for column in columns], *rows]
     cells = [[_cell(text, column.width) for text, column in zip(row, columns, strict=True)] for row in texts]
     return {
@@ -46,8 +46,8 @@ def table(block_id: str, columns: Sequence[Column], rows: Iterable[Sequence[str]
     }
 
 
-def fitted(make: Callable[[Room], Message], rooms: Sequence[Room]) -> Message:
-    """Take the first of these rooms in which the message keeps Slack's limit, or else the last."""
+def message_that_fits(make: Callable[[Room], Message], rooms: Sequence[Room]) -> Message:
+    """Return the message in the first room in which it keeps Slack's limit, or else in the last room."""
     for room in rooms[:-1]:
         made = make(room)
         if length(made.blocks) <= _BUDGET:
@@ -56,18 +56,18 @@ def fitted(make: Callable[[Room], Message], rooms: Sequence[Room]) -> Message:
 
 
 def length(blocks: Sequence[Block]) -> int:
-    """Count the characters of blocks as Slack may: as compact JSON in ASCII, where one character may take twelve."""
+    """Return the length of blocks as compact JSON in ASCII, where one character may take twelve."""
     return len(json.dumps(blocks, separators=(",", ":")))
 
 
 def has_table(message: Message) -> bool:
-    """Tell whether there is a table in it."""
+    """Return whether the message has a table."""
     return any(block["type"] == "table" for block in message.blocks)
 
 
 def without_tables(message: Message) -> Message:
-    """Write the tables of a message out in columns, and keep everything else."""
-    return fitted(lambda narrowest: _in_columns(message, narrowest), _NARROWEST)
+    """Return the message with its tables as columns of text."""
+    return message_that_fits(lambda narrowest: _in_columns(message, narrowest), _NARROWEST)
 
 
 def _in_columns(message: Message, narrowest: int) -> Message:
@@ -79,7 +79,7 @@ def _in_columns(message: Message, narrowest: int) -> Message:
 
 def _sections(block: Block, narrowest: int) -> list[Block]:
     texts = columns(_lines(_texts(block), narrowest), _IN_COLUMNS)
-    # The fences of a code block are more than its lines.
+    # The fences of a code block cost characters too.
     return [
         section(f"{block['block_id']}_{place}", text, most=limits.SECTION_TEXT)
         for place, text in enumerate(texts, start=1)
@@ -95,7 +95,7 @@ def _lines(rows: Sequence[Sequence[str]], narrowest: int) -> list[str]:
 
 
 def _widths(rows: Sequence[Sequence[str]], narrowest: int) -> list[int]:
-    """Make each column as wide as its longest cell; where that is too much for a line, the widest give way."""
+    """Return the width of each column: that of its longest cell; if a line gets too long, the widest columns shrink."""
     widths = [max(len(text) for text in column) for column in zip(*rows, strict=True)]
     while sum(widths) + len(_GAP) * (len(widths) - 1) > _LINE and max(widths) > narrowest:
         widths[widths.index(max(widths))] -= 1
@@ -119,7 +119,7 @@ def _cell(text: str, width: int) -> Block:
 
 
 def _setting(column: Column, texts: Iterable[str]) -> Block | None:
-    """Say what is unusual about a column, if anything is."""
+    """Return the settings of a column; None if it has the defaults."""
     setting: Block = {}
     if column.is_wrapped and any(len(text) > _LONG for text in texts):
         setting["is_wrapped"] = True

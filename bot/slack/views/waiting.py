@@ -1,39 +1,39 @@
-"""Dialogs shown before and after a build: preparing, queued, paused."""
+"""The dialogs of commands that wait: preparing, queued, paused."""
 
 from bot.dialogs.stages import Paused, Preparing, Queued
 from bot.slack.views.amounts import ordinal
 from bot.slack.views.buttons import STOP
 from bot.slack.views.kinds import subject
 from bot.slack.views.parts import FIELD, Message, actions, context, message, section
-from bot.slack.views.text import escaped, markup
+from bot.slack.views.text import escape, markup
 from commands.actions import Proposal
 
 
-def preparing(dialog: Preparing) -> Message:
-    """Show which fact is being gathered."""
-    body = section("summary", markup("{} …", escaped(dialog.doing.rstrip(" .…"), FIELD)))
+def preparing_message(dialog: Preparing) -> Message:
+    """Return the message with the fact that is being gathered."""
+    body = section("summary", markup("{} …", escape(dialog.doing.rstrip(" .…"), FIELD)))
     return message("Preparing", (body,), context(dialog.asked), summary=dialog.doing)
 
 
-def queued(dialog: Queued) -> Message:
-    """Show the place in the row of builds."""
+def queue_message(dialog: Queued) -> Message:
+    """Return the message with the position in the queue."""
     place = "next in line" if dialog.position <= 1 else f"{ordinal(dialog.position)} in line"
     return message(
         f"{subject(dialog.proposal).job_first} is queued",
-        (section("summary", markup("In the queue: *{}*.", escaped(place, FIELD))),),
+        (section("summary", markup("In the queue: *{}*.", escape(place, FIELD))),),
         context(dialog.asked, confirmed_by=dialog.by),
         actions(dialog.asked.dialog, STOP),
         summary=place,
     )
 
 
-def paused(dialog: Paused) -> Message:
-    """Say that the bot goes away and what happens to the job."""
+def pause_message(dialog: Paused) -> Message:
+    """Return the message that the bot is shutting down, and what happens to the job."""
     body = section(
         "summary",
         markup(
             "The bot is restarting. {} then continues in this message. No action is needed.",
-            escaped(_job(dialog.proposal), FIELD),
+            escape(_job(dialog.proposal), FIELD),
         ),
     )
     title = f"{subject(dialog.proposal).job_first} is paused"

@@ -1,4 +1,4 @@
-"""All that is shown of a new image."""
+"""The views of a new image."""
 
 from bot.slack.views.create.controls import CONTROLS
 from bot.slack.views.create.kind import WORDS, CreatedView, CreationView, ReusedView

@@ -14,7 +14,7 @@ EDIT: Final = Button("edit", "Edit", Edit())
 SHOW_PACKAGES: Final = Button("show_packages", "Packages", ShowFile(packages))
 SHOW_DOCKERFILE: Final = Button("show_dockerfile", "Dockerfile", ShowFile(dockerfile))
 PACKAGES: Final = Button("packages", "Packages", ShowFile(packages))
-# Not primary: an image that does not import should not be kept by reflex.
+# Not primary: people should not keep by reflex an image in which a module does not import.
 KEEP: Final = Button("keep", "Keep anyway", Decide(Decision.KEEP, Creation))
 DISCARD: Final = Button(
     "discard",

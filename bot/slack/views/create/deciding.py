@@ -1,4 +1,4 @@
-"""An image in which something does not import: the question whether to keep it, and what was decided."""
+"""The dialogs of an undecided image: the question whether to keep it, and the decision."""
 
 from typing import Final
 
@@ -8,16 +8,16 @@ from bot.slack.views.buttons import LOG
 from bot.slack.views.create.controls import DISCARD, KEEP, PACKAGES
 from bot.slack.views.parts import FIELD, NAME, Message, actions, context, message, section
 from bot.slack.views.specs import REFERENCE, bullets
-from bot.slack.views.text import Markup, code, escaped, markup, mention
+from bot.slack.views.text import Markup, code, escape, markup, mention
 from commands.model.outcomes import ImportFailure
 
 _ERROR: Final = 250
 
 
-def deciding(dialog: Deciding) -> Message:
-    """Show what does not import and ask: keep or discard."""
+def deciding_message(dialog: Deciding) -> Message:
+    """Return the message with the modules that do not import, and the question: keep or discard."""
     spec = dialog.undecided.proposal.spec
-    until = escaped(moment_beside(dialog.expires, dialog.asked.at), FIELD)
+    until = escape(moment_beside(dialog.expires, dialog.asked.at), FIELD)
     return message(
         f"Keep {spec.name[:NAME]}?",
         (
@@ -39,8 +39,8 @@ def deciding(dialog: Deciding) -> Message:
     )
 
 
-def settling(dialog: Settling) -> Message:
-    """Say that the undecided image is being kept or removed."""
+def settling_message(dialog: Settling) -> Message:
+    """Return the message that the undecided image is being kept or removed."""
     spec = dialog.undecided.proposal.spec
     name, reference = spec.name[:NAME], code(spec.reference, REFERENCE)
     if dialog.keep:
@@ -56,8 +56,8 @@ def _decision(dialog: Settling) -> Markup:
     return markup("{} decided.", mention(dialog.by))
 
 
-def discarded(dialog: Discarded) -> Message:
-    """Say that the undecided image is gone."""
+def discarded_message(dialog: Discarded) -> Message:
+    """Return the message that the undecided image was removed."""
     if dialog.by is None:
         why = markup("No decision was made in time, so the image was removed.")
     else:
@@ -68,7 +68,7 @@ def discarded(dialog: Discarded) -> Message:
 
 
 def failure_lines(failures: tuple[ImportFailure, ...]) -> list[Markup]:
-    """List modules with the error that each import ends in."""
+    """Return the modules, each with the error of its import."""
     return bullets([_failure(failure) for failure in failures])
 
 

@@ -1,4 +1,4 @@
-"""The files behind the buttons of a new image: its packages and its Dockerfile, whole."""
+"""The complete files behind the buttons of a new image: its packages and its Dockerfile."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from commands.command import Creation
 
 
 def packages(dialog: Dialog) -> Attachment | None:
-    """Put the packages of the dialog's image into a file."""
+    """Return the packages of the dialog's image as a file."""
     match proposal_of(dialog):
         case Creation() as proposal:
             title = f"Packages of {visible(proposal.spec.reference)}"
@@ -20,7 +20,7 @@ def packages(dialog: Dialog) -> Attachment | None:
 
 
 def dockerfile(dialog: Dialog) -> Attachment | None:
-    """Put the Dockerfile of the dialog's image into a file."""
+    """Return the Dockerfile of the dialog's image as a file."""
     match proposal_of(dialog):
         case Creation() as proposal:
             title = f"Dockerfile of {visible(proposal.spec.reference)}"
@@ -30,7 +30,7 @@ def dockerfile(dialog: Dialog) -> Attachment | None:
 
 
 def packages_file(proposal: Creation) -> str:
-    """List every package of the image: asked for, coming along, of the OS."""
+    """Return every package of the image: the requested ones, their dependencies, the OS packages."""
     spec = proposal.spec
     parts = [
         [spec.reference, f"on {base_name(spec.base)} ({spec.base.short_digest}), Python {spec.base.python.version}"],
@@ -42,7 +42,7 @@ def packages_file(proposal: Creation) -> str:
 
 
 def dockerfile_file(proposal: Creation) -> str:
-    """Give the Dockerfile as it is built."""
+    """Return the Dockerfile of the build, unchanged."""
     return proposal.dockerfile.rstrip("\n") + "\n"
 
 

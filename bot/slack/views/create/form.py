@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bot.slack.views.form import FormContext, menu_field, modal, offered, text_field
+from bot.slack.views.form import FormContext, menu_field, menu_names, modal, text_field
 from bot.slack.views.parts import Block
 
 CREATE_FORM: Final = "create_form"
 """The `callback_id` of the form."""
 LOCAL_BASE: Final = "local_base"
-"""The `block_id` of the menu of bases that are on the host."""
+"""The `block_id` of the menu of bases on the host."""
 
 
 def create_form(context: FormContext, values: Mapping[str, str], bases: Sequence[str]) -> Block:
-    """Make the modal; `values` by argument fill it in, `bases` are the local candidates, the default one first."""
+    """Return the modal, filled in with `values` by argument; `bases` are the local ones, the default first."""
     title = "Edit the image" if context.edits else "New image"
     blocks = [*_names_and_packages(values), *_base(values.get("base", ""), bases)]
     return modal(CREATE_FORM, context, title, "Review", blocks)
@@ -36,9 +36,9 @@ def _names_and_packages(values: Mapping[str, str]) -> list[Block]:
 
 
 def _base(chosen: str, bases: Sequence[str]) -> list[Block]:
-    """Make the menu of bases, and the field for one that is not in it, which wins over the menu."""
-    # What was chosen is always among them: else it would stand in the field below, and win over a choice made here.
-    menu = offered([*bases[:1], chosen, *bases[1:]] if bases else [])
+    """Return the menu of bases, and the field for any other base, which takes precedence over the menu."""
+    # The present base is always a choice: in the field below it would take precedence over a new choice in the menu.
+    menu = menu_names([*bases[:1], chosen, *bases[1:]] if bases else [])
     typed = {} if chosen in menu else {"base": chosen}
     example = "demisto/python3-deb:3.12.13.11694875"
     if not menu:

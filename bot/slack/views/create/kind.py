@@ -1,4 +1,4 @@
-"""A new image, as dialogs show it."""
+"""The views of a new image: its proposal and its ends."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.dialogs.stages import Finished, UnderReview
 from bot.slack.views import standing
-from bot.slack.views.create.result import created, reused
+from bot.slack.views.create.result import created_message, reused_message
 from bot.slack.views.create.review import review
 from bot.slack.views.parts import NAME, Message
 from bot.slack.views.specs import REFERENCE
@@ -21,23 +21,23 @@ WORDS: Final = Fallback("The image was not created", "nothing was built")
 
 @dataclass(frozen=True, slots=True)
 class CreationView:
-    """The image that would be built."""
+    """The view of a proposed image."""
 
     creation: Creation
 
     @property
     def subject(self) -> Subject:
-        """Name the image."""
+        """The name of the image."""
         return Subject(self.creation.spec.name[:NAME], "Creating", "created")
 
     @property
     def left_by_stop(self) -> str:
-        """Say that there is no image."""
+        """A sentence that no image was created."""
         return "No image was created."
 
     @property
     def left_before_start(self) -> str:
-        """Say that nothing was done."""
+        """A sentence that nothing was done."""
         return "No image was created."
 
     def review(self, dialog: UnderReview, now: datetime) -> Message:
@@ -47,21 +47,21 @@ class CreationView:
 
 @dataclass(frozen=True, slots=True)
 class CreatedView:
-    """The image that was built."""
+    """The view of a created image."""
 
     end: ImageCreated
 
     def result(self, dialog: Finished, now: datetime) -> Message:
-        """Show the image, what is in it and how long it took."""
-        return created(dialog, self.end, now)
+        """Return the message with the image, its packages and the duration."""
+        return created_message(dialog, self.end, now)
 
     def announcement(self, dialog: Finished) -> Markup:
-        """Say that it is ready."""
+        """Return a line that the image is ready."""
         del dialog
         return markup("{} is ready.", code(self.end.outcome.reference, REFERENCE))
 
     def standing(self, dialog: Finished) -> Standing:
-        """Name the image, and how long each step took."""
+        """Return the name of the image, and the duration of each step, for programs."""
         made = self.end.outcome
         took = {} if dialog.progress is None else standing.seconds(dialog.progress)
         whole = {"build": round(seconds_taken(dialog), 3)}
@@ -71,21 +71,21 @@ class CreatedView:
 
 @dataclass(frozen=True, slots=True)
 class ReusedView:
-    """The image that existed already."""
+    """The view of a reused image."""
 
     end: ImageReused
 
     def result(self, dialog: Finished, now: datetime) -> Message:
-        """Show the image."""
-        return reused(dialog, self.end, now)
+        """Return the message with the image."""
+        return reused_message(dialog, self.end, now)
 
     def announcement(self, dialog: Finished) -> Markup:
-        """Say that it existed already."""
+        """Return a line that the image already existed."""
         del dialog
         return markup("{} is ready: it already existed.", code(self.end.outcome.reference, REFERENCE))
 
     def standing(self, dialog: Finished) -> Standing:
-        """Name the image."""
+        """Return the name of the image for programs."""
         del dialog
         image = self.end.outcome.image
         known = standing.image(self.end.outcome.reference, image.id, image.repo_digests)

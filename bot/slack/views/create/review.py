@@ -1,4 +1,4 @@
-"""The review of a new image: what would be built, exactly, and the question whether to build it."""
+"""The review of a new image: its exact specification, and the question whether to build it."""
 
 from datetime import datetime
 
@@ -9,12 +9,12 @@ from bot.slack.views.create.controls import BUILD_ANYWAY, CREATE, EDIT, REUSE, S
 from bot.slack.views.findings import findings
 from bot.slack.views.parts import FIELD, Block, Message, actions, message, review_context, review_summary, section
 from bot.slack.views.specs import REFERENCE, base_line, is_empty, package_lines
-from bot.slack.views.text import code, escaped, markup
+from bot.slack.views.text import code, escape, markup
 from commands.command import Creation, ExistingImage
 
 
 def review(dialog: UnderReview, proposal: Creation, now: datetime) -> Message:
-    """Ask whether to build the image, or to take the identical one."""
+    """Return the message that asks whether to build the image, or to reuse the identical one."""
     title = "This image already exists" if proposal.existing else proposal.title
     return message(
         title,
@@ -31,21 +31,21 @@ def _body(proposal: Creation, now: datetime) -> list[Block]:
     would = markup("*Build anyway creates:* {}", image)
     first = would if proposal.existing else markup("*Image:* {}", image)
     return [
-        *([_existing(proposal.existing, now)] if proposal.existing else []),
+        *([_existing_block(proposal.existing, now)] if proposal.existing else []),
         section("summary", first, base_line(spec.base), *package_lines(spec)),
         *findings(proposal.findings),
     ]
 
 
-def _existing(existing: ExistingImage, now: datetime) -> Block:
+def _existing_block(existing: ExistingImage, now: datetime) -> Block:
     return section(
         "existing",
         markup(
             "*Identical image:* {} · {} · created {} ({})\nIt has the same base, packages and versions.",
             code(existing.reference, REFERENCE),
-            escaped(size(existing.image.size), FIELD),
-            escaped(moment(existing.image.created), FIELD),
-            escaped(age(existing.image.created, now), FIELD),
+            escape(size(existing.image.size), FIELD),
+            escape(moment(existing.image.created), FIELD),
+            escape(age(existing.image.created, now), FIELD),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The card of an image: all there is to know of it, and what can be done with it."""
+"""The card of an image: all its facts, and the buttons for its actions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,8 +17,8 @@ from bot.slack.views.text import (
     channel_link,
     code,
     copyable,
-    escaped,
-    joined,
+    escape,
+    join,
     markup,
     mention,
     prose,
@@ -47,8 +47,8 @@ _FEW: Final = 60
 _SHORT_ID: Final = 12
 
 
-def described(dialog: Answered, card: Card, now: datetime) -> Message:
-    """Show the card."""
+def card_message(dialog: Answered, card: Card, now: datetime) -> Message:
+    """Return the message with the card."""
     return message(
         card.name[: 2 * NAME],
         [
@@ -73,9 +73,9 @@ def _fields(card: Card, now: datetime) -> Block:
         "image",
         ("ID", code(image.id.removeprefix("sha256:")[:_SHORT_ID], _FEW)),
         ("Registry digest", code(digest, _FEW)),
-        ("Size", escaped(size(image.size), _FEW)),
-        ("Created", escaped(f"{moment(image.created)} ({age(image.created, now)})", _FEW)),
-        ("Platform", escaped(str(image.platform), _FIELD)),
+        ("Size", escape(size(image.size), _FEW)),
+        ("Created", escape(f"{moment(image.created)} ({age(image.created, now)})", _FEW)),
+        ("Platform", escape(str(image.platform), _FIELD)),
         ("User", code(image.user or "root", _FIELD)),
     )
 
@@ -94,11 +94,11 @@ def _origin(origin: Origin | None, now: datetime) -> list[Block]:
         markup("made here"),
         *([markup("requested by {}", mention(origin.requester))] if origin.requester else []),
         *([markup("in {}", channel_link(origin.channel))] if origin.channel else []),
-        *([escaped(f"{moment(origin.at)} ({age(origin.at, now)})", _FIELD)] if origin.at else []),
+        *([escape(f"{moment(origin.at)} ({age(origin.at, now)})", _FIELD)] if origin.at else []),
     ]
     base = [markup("*Base:* {}", code(origin.base, REFERENCE))] if origin.base else []
     line = [markup("*Command:*\n{}", copyable(origin.line, _LINE))] if origin.line else []
-    return [section("origin", markup("*Origin:* {}", joined(" · ", facts)), *base, *line, most=_ORIGIN)]
+    return [section("origin", markup("*Origin:* {}", join(" · ", facts)), *base, *line, most=_ORIGIN)]
 
 
 def _packages(inventory: Inventory, *, is_made_here: bool) -> list[Markup]:
@@ -106,7 +106,7 @@ def _packages(inventory: Inventory, *, is_made_here: bool) -> list[Markup]:
     kinds = [f"{len(inventory.python):,} Python"]
     if os_count is not None:
         kinds.append(f"{os_count:,} OS ({inventory.manager})" if inventory.manager else f"{os_count:,} OS")
-    said = [markup("*Packages:* {}", escaped(" · ".join(kinds), _FIELD))]
+    said = [markup("*Packages:* {}", escape(" · ".join(kinds), _FIELD))]
     if is_made_here and inventory.python:
         said.append(several(sorted(inventory.python.items()), _PACKAGES, _package))
     if inventory.gap.strip():
@@ -123,11 +123,11 @@ def _layers(layers: Sequence[Layer]) -> list[Block]:
         return []
     largest = sorted(layers, key=lambda layer: -layer.size)[:_LARGEST]
     lines = [
-        markup("• {} {}", escaped(size(layer.size), _FEW), code(layer.created_by, _INSTRUCTION))
+        markup("• {} {}", escape(size(layer.size), _FEW), code(layer.created_by, _INSTRUCTION))
         for layer in largest
         if layer.size > 0
     ]
-    count = escaped(f"{len(layers):,}", _FEW)
+    count = escape(f"{len(layers):,}", _FEW)
     title = markup("*Layers:* {}, largest:", count) if lines else markup("*Layers:* {}", count)
     return [section("layers", title, *lines, most=_LAYERS)]
 
@@ -136,7 +136,7 @@ def _earlier(card: Card, now: datetime) -> list[Block]:
     if not card.earlier:
         return []
     rest = len(card.earlier) - _MOST_EARLIER
-    more = [markup("… and {} more", escaped(f"{rest:,}", _FEW))] if rest > 0 else []
+    more = [markup("… and {} more", escape(f"{rest:,}", _FEW))] if rest > 0 else []
     lines = [markup("• {}", earlier_line(move, now)) for move in card.earlier[:_MOST_EARLIER]]
     return [section("earlier", markup("*Earlier images:*"), *lines, *more, most=_EARLIER)]
 

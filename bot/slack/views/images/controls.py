@@ -1,4 +1,4 @@
-"""The buttons and menus of the list of images and of the card of one."""
+"""The buttons and menus of the list of images and of a card."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,28 +15,28 @@ from commands.model.packages import Inventory
 from commands.model.requests import CreateImage, LookAtImage, RemoveImage, RollBackImage, UpdateImages
 
 _LONGEST_NUMBER: Final = 4
-"""Digits of a choice; what Slack sends is read at most so far."""
+"""The most digits of a choice from Slack that are read."""
 _SURE: Final = 4
-"""Digits of an ID by which the rows of a page are told apart from those of another."""
+"""How many digits of an ID distinguish the rows of one page from those of another."""
 
 
 def row_choice(number: int, row: Row) -> str:
-    """Write a row as a menu sends it: its number, and the beginning of its image's ID.
+    """Return the value of a row in a menu: its number, and the beginning of its image's ID.
 
-    Somebody else may have turned the page since; the number alone would then mean another row.
+    Another person may turn the page meanwhile; the number alone would then mean another row.
     """
     return f"{number}-{''.join(filter(str.isalnum, row.image.removeprefix('sha256:')[:_SURE]))}"
 
 
 def chosen(choice: str, count: int) -> int | None:
-    """Read a number below `count` that came back from Slack; None if it is none."""
+    """Parse a number below `count` from Slack; return None if it is malformed."""
     is_number = choice.isascii() and choice.isdigit() and len(choice) <= _LONGEST_NUMBER
     number = int(choice) if is_number else -1
     return number if 0 <= number < count else None
 
 
 def is_worth_a_file(packages: Inventory) -> bool:
-    """Tell whether there are packages to list."""
+    """Return whether there are packages to list."""
     return bool(packages.python or packages.os_packages)
 
 
@@ -64,7 +64,7 @@ def _update(dialog: Dialog, _choice: str) -> UpdateImages | None:
 
 def _roll_back(dialog: Dialog, _choice: str) -> RollBackImage | None:
     card = _card(dialog)
-    # It may be another name of the image that can go back.
+    # Perhaps another tag of the image can be rolled back.
     return roll_back.request_for(card.earlier[0].name) if card and card.earlier else None
 
 

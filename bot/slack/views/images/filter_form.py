@@ -1,4 +1,4 @@
-"""The form that narrows the list of images."""
+"""The form that filters the list of images."""
 
 from typing import Final
 
@@ -11,11 +11,11 @@ FILTER_FORM: Final = "filter_form"
 TEXT: Final = "text"
 MADE_HERE: Final = "made_here"
 LONGEST_TEXT: Final = 100
-"""Characters to look for: the longest name that anybody would type."""
+"""The most characters of a search text: the longest name that a person would type."""
 
 
 def filter_form(context: FormContext, query: Query) -> Block:
-    """Make the modal, filled in with what the list shows now."""
+    """Return the modal, filled in with the present query of the list."""
     typed = {TEXT: query.text}
     fields = [
         text_field(TEXT, "Name or ID contains", "python3", "Leave empty for all images.", typed, longest=LONGEST_TEXT),

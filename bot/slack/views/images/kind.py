@@ -1,4 +1,4 @@
-"""The list of images and the card of one, as dialogs show them."""
+"""The views of a card, and the facts of the list for programs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bot.dialogs.stages import Answered, Listed
 from bot.slack.views import standing
-from bot.slack.views.images.card import described
+from bot.slack.views.images.card import card_message
 from bot.slack.views.parts import Message
 from bot.slack.views.standing import Standing
 from bot.slack.views.subject import ASK_AGAIN, Fallback
@@ -18,25 +18,25 @@ CARD_WORDS: Final = Fallback("The image was not shown", "nothing was shown", ASK
 
 @dataclass(frozen=True, slots=True)
 class CardView:
-    """The card of an image."""
+    """The view of a card."""
 
     card: Card
 
     def message(self, dialog: Answered, now: datetime) -> Message:
-        """Show the card."""
-        return described(dialog, self.card, now)
+        """Return the message with the card."""
+        return card_message(dialog, self.card, now)
 
     def announcement(self, dialog: Answered) -> None:
-        """Call nobody: a card is read, and done with."""
+        """Return None: a card notifies nobody."""
         del dialog
 
     def standing(self) -> Standing:
-        """Say that it was shown."""
+        """Return for programs that the card was shown."""
         return Standing("described", succeeded=True)
 
 
 def standing_of_list(dialog: Listed) -> Standing:
-    """List the rows of the page; `disk` and its note are empty while the disk use is being measured."""
+    """Return the rows of the page for programs; `disk` and its note are empty while the disk use is being measured."""
     disk = {"disk": dialog.listing.disk, "disk_note": dialog.listing.disk_note[: standing.FIELD]}
     rows = standing.several([_row(row) for row in dialog.listing.rows])
     return Standing("listed", succeeded=True, known={**disk, **rows})

@@ -1,4 +1,4 @@
-"""The list of images: a page of it as a table, with a menu to act on a row, and buttons to turn and to filter it."""
+"""A page of the list of images: a table, a menu to act on a row, and buttons to turn the page and to filter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ from bot.slack.views.amounts import age, size
 from bot.slack.views.buttons import Control
 from bot.slack.views.images.controls import DETAILS, FILTER, NEXT_PAGE, PREVIOUS_PAGE, REFRESH, row_choice
 from bot.slack.views.parts import FIELD, LINE, Block, Message, actions, context, message, section
-from bot.slack.views.tables import Column, fitted, table
-from bot.slack.views.text import Markup, code, escaped, joined, markup, mention, middle, prose
+from bot.slack.views.tables import Column, message_that_fits, table
+from bot.slack.views.text import Markup, code, escape, join, markup, mention, middle, prose
 from commands.command import Listing, Row
-from commands.text import counted
+from commands.text import count_of
 
 TITLE: Final = "Available Docker Images"
 
 _NONE: Final = "<none>"
-"""As `docker images` writes a name that is not there."""
+"""Docker's word for a missing name, as in `docker images`."""
 _JOBS: Final = 5
 _SENTENCE: Final = 400
 _SHORT_ID: Final = 12
@@ -26,7 +26,7 @@ _SHORT_ID: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class _ListWidth:
-    """How wide the names in the table may be, and those in the menu, and how much is said above the table."""
+    """The widths of the names in the table and in the menu, and the amount of text above the table."""
 
     name: int
     choice: int
@@ -42,14 +42,14 @@ _ROOMS: Final = (
     _ListWidth(24, 22, words=600),
     _ListWidth(20, 18, words=600),
     _ListWidth(16, 14, words=300),
-    # The last one fits, whatever is in it.
+    # The last one always fits.
     _ListWidth(8, 8, words=200),
 )
 
 
-def listed(dialog: Listed, now: datetime) -> Message:
-    """Show the page."""
-    return fitted(lambda room: _page(dialog, now, room), _ROOMS)
+def list_message(dialog: Listed, now: datetime) -> Message:
+    """Return the message with the page."""
+    return message_that_fits(lambda room: _page(dialog, now, room), _ROOMS)
 
 
 def _page(dialog: Listed, now: datetime, room: _ListWidth) -> Message:
@@ -61,11 +61,11 @@ def _page(dialog: Listed, now: datetime, room: _ListWidth) -> Message:
             *_jobs(dialog.jobs, now, room.words),
             section("summary", *_summary(dialog), most=room.words),
             *([_table(rows, now, room)] if rows else []),
-            section("page", escaped(_place(listing), FIELD) if rows else _nothing(listing)),
+            section("page", escape(_place(listing), FIELD) if rows else _empty_text(listing)),
         ],
         context(dialog.asked),
         actions(dialog.asked.dialog, *_buttons(listing, room)),
-        summary=f"{counted(listing.images, 'image')}, page {listing.query.page:,} of {listing.pages:,}",
+        summary=f"{count_of(listing.images, 'image')}, page {listing.query.page:,} of {listing.pages:,}",
     )
 
 
@@ -73,20 +73,20 @@ def _jobs(jobs: Sequence[JobLine], now: datetime, most: int) -> list[Block]:
     if not jobs:
         return []
     rest = len(jobs) - _JOBS
-    more = [markup("… and {} more", escaped(f"{rest:,}", FIELD))] if rest > 0 else []
+    more = [markup("… and {} more", escape(f"{rest:,}", FIELD))] if rest > 0 else []
     return [section("jobs", markup("*In progress:*"), *(_job(job, now) for job in jobs[:_JOBS]), *more, most=most)]
 
 
 def _job(job: JobLine, now: datetime) -> Markup:
-    asked = escaped(age(job.since, now), FIELD)
+    asked = escape(age(job.since, now), FIELD)
     waits = markup("▸") if job.is_running else markup("· queued:")
     return markup("{} {} · {} · {}", waits, code(job.line, LINE // 2), mention(job.user), asked)
 
 
 def _summary(dialog: Listed) -> list[Markup]:
     listing = dialog.listing
-    counts = [counted(listing.images, "image"), counted(listing.names, "name")]
-    said = joined(" · ", [*(escaped(count, FIELD) for count in counts), _disk(listing)])
+    counts = [count_of(listing.images, "image"), count_of(listing.names, "name")]
+    said = join(" · ", [*(escape(count, FIELD) for count in counts), _disk(listing)])
     return [
         said,
         *_filter(listing),
@@ -97,7 +97,7 @@ def _summary(dialog: Listed) -> list[Markup]:
 
 def _disk(listing: Listing) -> Markup:
     if listing.disk is not None:
-        return markup("{} on disk (shared layers counted once)", escaped(size(listing.disk), FIELD))
+        return markup("{} on disk (shared layers counted once)", escape(size(listing.disk), FIELD))
     if listing.disk_note.strip():
         return markup("disk use unknown: {}", prose(listing.disk_note, _SENTENCE))
     return markup("measuring disk use …")
@@ -111,8 +111,8 @@ def _filter(listing: Listing) -> list[Markup]:
     ]
     if not parts:
         return []
-    found = escaped(counted(listing.matching, "row"), FIELD)
-    return [markup("*Filter:* {} · {}", joined(", ", parts), found)]
+    found = escape(count_of(listing.matching, "row"), FIELD)
+    return [markup("*Filter:* {} · {}", join(", ", parts), found)]
 
 
 def _table(rows: Sequence[Row], now: datetime, room: _ListWidth) -> Block:
@@ -149,7 +149,7 @@ def _place(listing: Listing) -> str:
     return f"{page} · rows {first:,} to {last:,} of {listing.matching:,}, newest first · times in UTC"
 
 
-def _nothing(listing: Listing) -> Markup:
+def _empty_text(listing: Listing) -> Markup:
     if listing.query.text.strip() or listing.query.made_here:
         return markup("No matches. Press *Filter* to change or clear the filter.")
     return markup("No images on this Docker host. Create one with `/docker_image_create`.")

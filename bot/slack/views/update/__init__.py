@@ -1,4 +1,4 @@
-"""All that is shown of an update."""
+"""The views of an update."""
 
 from bot.slack.views.update.controls import CONTROLS
 from bot.slack.views.update.kind import WORDS, NothingToDoView, UpdatedView, UpdateView

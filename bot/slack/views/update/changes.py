@@ -1,9 +1,9 @@
-"""What dialogs say about the packages of two images: what an update brought."""
+"""The package changes of an update, in words."""
 
 from typing import Final
 
 from bot.slack.views.amounts import size
-from bot.slack.views.text import Markup, code, escaped, joined, markup, prose, several
+from bot.slack.views.text import Markup, code, escape, join, markup, prose, several
 from commands.model.outcomes import ImageResult
 from commands.model.packages import Change, Difference, PackageChanges
 
@@ -15,7 +15,7 @@ _FEW: Final = 60
 
 
 def size_change(before: int, after: int) -> str:
-    """Write a size with what has changed: `241MB (+1.2MB)`."""
+    """Return a size with its change: `241MB (+1.2MB)`."""
     if before == after:
         return size(after)
     sign = "+" if after > before else "−"
@@ -23,7 +23,7 @@ def size_change(before: int, after: int) -> str:
 
 
 def counts(found: Difference | None) -> str:
-    """Count the packages that differ: `3 changed, 1 added`."""
+    """Return the counts of changed packages: `3 changed, 1 added`."""
     if found is None:
         return "not compared"
     kinds = [found.python, *([found.os_packages] if found.os_packages is not None else [])]
@@ -37,7 +37,7 @@ def counts(found: Difference | None) -> str:
 
 
 def difference_lines(result: ImageResult, most: int, *, is_only: bool) -> list[Markup]:
-    """Say how the packages differ, in lists of `most` characters; the image is named unless it is the only one."""
+    """Return the changed packages, in lists of at most `most` characters; a single image is not named."""
     found = result.difference
     if found is None:
         return []
@@ -45,7 +45,7 @@ def difference_lines(result: ImageResult, most: int, *, is_only: bool) -> list[M
     if not parts and not found.gaps:
         parts = [markup("Packages: the same as before")]
     gaps = [prose(gap, _GAP) for gap in found.gaps[:_GAPS]]
-    title = [] if is_only else [markup("*{}*", escaped(result.name, _NAME))]
+    title = [] if is_only else [markup("*{}*", escape(result.name, _NAME))]
     return [*title, *parts, *gaps]
 
 
@@ -57,8 +57,8 @@ def _kind(title: str, changes: PackageChanges | None, most: int) -> list[Markup]
         (len(changes.added), "added", several(changes.added, most, _package)),
         (len(changes.removed), "removed", several(changes.removed, most, _package)),
     )
-    said = [markup("{}: {}", escaped(f"{count:,} {word}", _FEW), names) for count, word, names in parts if count]
-    return [markup("*{}:* {}", escaped(title, _FEW), joined(" · ", said))]
+    said = [markup("{}: {}", escape(f"{count:,} {word}", _FEW), names) for count, word, names in parts if count]
+    return [markup("*{}:* {}", escape(title, _FEW), join(" · ", said))]
 
 
 def _change(change: Change) -> Markup:

@@ -28,5 +28,5 @@ CONTROLS: Final = (UPDATE, IMAGES, CHANGES, UNDO)
 
 
 def confirm(count: int) -> Button:
-    """Make the button that confirms an update of so many images."""
+    """Return the button that confirms an update of `count` images."""
     return UPDATE if count == 1 else replace(UPDATE, label=f"Update {count:,} images")

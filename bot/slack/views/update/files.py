@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from bot.dialogs.stages import Answered, Attachment, Dialog, Finished, UnderReview
 from bot.slack.views.files import text_file
 from bot.slack.views.text import visible
-from bot.slack.views.update.plans import by_weight, mark_line, remote, used_by, what_happens
+from bot.slack.views.update.plans import by_weight, mark_line, remote, users_text, what_happens
 from commands.command import Candidate, ImagesUpdated, NothingToDo, Unchecked, Update
 from commands.inventory.difference import as_text
 from commands.model.outcomes import ImageResult, Updated
 
 
 def images(dialog: Dialog) -> Attachment | None:
-    """Put every image that was looked at into a file."""
+    """Return every checked image as a file."""
     match dialog:
         case Answered(answer=NothingToDo(images=found)) | UnderReview(proposal=Update(images=found)):
             return Attachment("images", "images.txt", "All images", images_file(found))
@@ -21,7 +21,7 @@ def images(dialog: Dialog) -> Attachment | None:
 
 
 def changes(dialog: Dialog) -> Attachment | None:
-    """Put the changes of every updated image into a file; None if none was compared."""
+    """Return the changes of every updated image as a file; None if none was compared."""
     match dialog:
         case Finished(end=ImagesUpdated(outcome=outcome)) if has_changes(outcome):
             return Attachment("changes", "changes.txt", "What changed", changes_file(outcome.results))
@@ -30,17 +30,17 @@ def changes(dialog: Dialog) -> Attachment | None:
 
 
 def has_changes(outcome: Updated) -> bool:
-    """Tell whether there is anything to put into the file of changes."""
+    """Return whether the file of changes has any content."""
     return any(result.difference is not None for result in outcome.results)
 
 
 def images_file(images: Sequence[Candidate]) -> str:
-    """Tell of every image of an update, changed or not."""
+    """Return the text about every image of an update, changed or not."""
     return text_file([[f"{len(images)} images, changes first"], *map(_image, by_weight(images))])
 
 
 def changes_file(results: Sequence[ImageResult]) -> str:
-    """Tell for every image that was updated how its packages differ."""
+    """Return the text about the package changes of every updated image."""
     return "\n\n".join(filter(None, map(_changes, results)))
 
 
@@ -51,7 +51,7 @@ def _image(image: Candidate) -> list[str]:
         f"  local: {mark_line(image.present)}, registry: {remote(image)}",
         f"  {what_happens(image)}",
         *hint,
-        f"  used by: {used_by(image.users)}",
+        f"  used by: {users_text(image.users)}",
     ]
 
 

@@ -3,24 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bot.slack.views.form import TICKED, FormContext, box_field, menu_field, modal, offered, text_field
+from bot.slack.views.form import TICKED, FormContext, box_field, menu_field, menu_names, modal, text_field
 from bot.slack.views.parts import Block
 
 UPDATE_FORM: Final = "update_form"
 """The `callback_id` of the form."""
 LOCAL_IMAGE: Final = "local_image"
-"""The `block_id` of the menu of images that are on the host."""
+"""The `block_id` of the menu of images on the host."""
 
 
 def update_form(context: FormContext, values: Mapping[str, str], names: Sequence[str]) -> Block:
-    """Make the modal; `values` by argument fill it in, `names` are the images to choose from, the newest first."""
+    """Return the modal, filled in with `values` by argument; `names` are the images in the menu, newest first."""
     blocks = [*_image(values.get("image", ""), names), _all_of_them(values)]
     return modal(UPDATE_FORM, context, "Update images", "Review", blocks)
 
 
 def _image(chosen: str, names: Sequence[str]) -> list[Block]:
-    """Make the menu of images, and the field for one that is not in it, which wins over the menu."""
-    menu = offered([chosen, *names] if chosen and names else names)
+    """Return the menu of images, and the field for any other image, which takes precedence over the menu."""
+    menu = menu_names([chosen, *names] if chosen and names else names)
     typed = {} if chosen in menu else {"image": chosen}
     example = "demisto/python3:3.12.13.10404775"
     if not menu:

@@ -1,4 +1,4 @@
-"""An update, as dialogs show it."""
+"""The views of an update: its proposal, its end, and the answer that nothing is to be done."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,9 @@ from bot.slack.views.parts import NAME, Message
 from bot.slack.views.standing import Standing
 from bot.slack.views.steps import seconds_taken
 from bot.slack.views.subject import Fallback, Subject, one_or_several
-from bot.slack.views.text import Markup, escaped, markup
+from bot.slack.views.text import Markup, escape, markup
 from bot.slack.views.update.result import CHANGED, result, title_of
-from bot.slack.views.update.review import nothing_to_do, review, said_of
+from bot.slack.views.update.review import nothing_to_do, nothing_to_do_text, review
 from commands.command import Candidate, ImagesUpdated, Keep, NoSource, NothingToDo, Unchecked, Update
 from commands.model.images import Mark
 from commands.model.outcomes import Ending, ImageResult
@@ -22,24 +22,24 @@ WORDS: Final = Fallback("Nothing was updated", "nothing was updated")
 
 @dataclass(frozen=True, slots=True)
 class UpdateView:
-    """The images that would be brought up to date."""
+    """The view of a proposed update."""
 
     update: Update
 
     @property
     def subject(self) -> Subject:
-        """Name or count the images that would change."""
+        """The image that would change, or the number of images."""
         names = [image.name for image in self.update.changing]
         return one_or_several(names, "images", doing="Updating", done="updated", noun="update")
 
     @property
     def left_by_stop(self) -> str:
-        """Say that some images may be updated."""
+        """A sentence that some images may be updated."""
         return "Completed steps are kept; see the log."
 
     @property
     def left_before_start(self) -> str:
-        """Say that nothing was done."""
+        """A sentence that nothing was done."""
         return "Nothing was changed."
 
     def review(self, dialog: UnderReview, now: datetime) -> Message:
@@ -50,22 +50,22 @@ class UpdateView:
 
 @dataclass(frozen=True, slots=True)
 class UpdatedView:
-    """What became of every image of an update."""
+    """The view of a finished update."""
 
     end: ImagesUpdated
 
     def result(self, dialog: Finished, now: datetime) -> Message:
-        """Say what became of every image."""
+        """Return the message with the result of every image."""
         del now
         return result(dialog, self.end)
 
     def announcement(self, dialog: Finished) -> Markup:
-        """Count what became of them."""
+        """Return the counts of results in one line."""
         del dialog
-        return markup("{}.", escaped(title_of(self.end.outcome), 2 * NAME))
+        return markup("{}.", escape(title_of(self.end.outcome), 2 * NAME))
 
     def standing(self, dialog: Finished) -> Standing:
-        """List the images with their results; the facts of an only image are those of a new one."""
+        """Return the images with their results for programs; a single image has the facts of a new one."""
         results = self.end.outcome.results
         took = {} if dialog.progress is None else standing.seconds(dialog.progress)
         whole = {"update": round(seconds_taken(dialog), 3)}
@@ -89,7 +89,7 @@ class UpdatedView:
         if Ending.FAILED not in endings and Ending.STOPPED not in endings:
             return "updated", {}
         failed = [result for result in outcome.results if result.ending is Ending.FAILED]
-        # A stop goes before a failure: the person who stopped it expects an incomplete update.
+        # A stop takes precedence over a failure: the person who stopped the job expects an incomplete update.
         state = "stopped" if dialog.stopped_by is not None or not failed else "failed"
         title = title_of(outcome)
         reason, hint = (f"{title}: {failed[0].reason}", failed[0].hint) if failed else (title, "")
@@ -98,22 +98,22 @@ class UpdatedView:
 
 @dataclass(frozen=True, slots=True)
 class NothingToDoView:
-    """The images that an update would leave as they are."""
+    """The view of an update without changes."""
 
     answer: NothingToDo
 
     def message(self, dialog: Answered, now: datetime) -> Message:
-        """Say for each image why."""
+        """Return the message with the reason for each image."""
         del now
         return nothing_to_do(dialog, self.answer)
 
     def announcement(self, dialog: Answered) -> Markup:
-        """Say why in one line."""
+        """Return the reason in one line."""
         del dialog
-        return markup("{}", escaped(said_of(self.answer.images), 2 * NAME))
+        return markup("{}", escape(nothing_to_do_text(self.answer.images), 2 * NAME))
 
     def standing(self) -> Standing:
-        """List the images with the reasons; `unchecked` if one could not be checked."""
+        """Return the images with the reasons for programs; `unchecked` if one could not be checked."""
         unchecked = any(isinstance(image.plan, Unchecked) for image in self.answer.images)
         known = standing.several([_candidate(image) for image in self.answer.images])
         return Standing("unchecked" if unchecked else "unchanged", succeeded=not unchecked, known=known)

@@ -1,4 +1,4 @@
-"""The result of an update: what became of every image, what it brought, and the way back."""
+"""The result of an update: the result and the changes of every image, and the roll back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from bot.slack.views.marks import still_used_line
 from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, fields, message, section
 from bot.slack.views.specs import REFERENCE
 from bot.slack.views.steps import seconds_taken
-from bot.slack.views.tables import Column, fitted, table
+from bot.slack.views.tables import Column, message_that_fits, table
 from bot.slack.views.text import (
     NOTHING,
     Markup,
     code,
     copyable,
-    escaped,
+    escape,
     log_block,
     markup,
     mention,
@@ -32,7 +32,7 @@ from bot.slack.views.update.files import has_changes
 from bot.slack.views.update.plans import problem_lines
 from commands.command import ImagesUpdated
 from commands.model.outcomes import Ending, ImageResult, Updated
-from commands.text import counted, plural
+from commands.text import count_of, plural
 
 _KEY_LINE: Final = 400
 _PROBLEMS: Final = 2_000
@@ -43,17 +43,17 @@ _NOTES: Final = 800
 _NOTE: Final = 400
 _KEPT: Final = 500
 _TOLD: Final = 6
-"""Images of which the packages are told of; all are in the file behind the button."""
+"""The most images whose package changes are shown; the button shows the file with all."""
 
 CHANGED: Final = (Ending.UPDATED, Ending.REBUILT)
-"""The endings after which an image is another one."""
+"""The endings with a new image."""
 
 _WEIGHTS: Final = {Ending.FAILED: 0, Ending.STOPPED: 1, Ending.REBUILT: 2, Ending.UPDATED: 2, Ending.UNCHANGED: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class _ResultWidth:
-    """How many rows there may be, how wide their names, and how much is said of packages."""
+    """The limits for rows, for the width of names, and for the text about packages."""
 
     rows: int
     name: int
@@ -71,12 +71,12 @@ _ROOMS: Final = (
 
 
 def result(dialog: Finished, end: ImagesUpdated) -> Message:
-    """Say what became of every image."""
-    return fitted(lambda room: _result(dialog, end, room), _ROOMS)
+    """Return the message with the result of every image."""
+    return message_that_fits(lambda room: _result(dialog, end, room), _ROOMS)
 
 
 def title_of(outcome: Updated) -> str:
-    """Say in one line how it ended: nothing is called a success that is none."""
+    """Return the result in one line; only a full success is called one."""
     concerned = [result for result in outcome.results if result.ending is not Ending.UNCHANGED]
     changed = sum(result.ending in CHANGED for result in concerned)
     if any(result.ending is Ending.STOPPED for result in concerned):
@@ -94,7 +94,7 @@ def title_of(outcome: Updated) -> str:
 
 
 def by_weight(results: Sequence[ImageResult]) -> list[ImageResult]:
-    """Order them: what did not work first, what did not change last."""
+    """Return the results in order: failed ones first, unchanged ones last."""
     return sorted(results, key=lambda result: _WEIGHTS[result.ending])
 
 
@@ -141,7 +141,7 @@ def _verb(results: Sequence[ImageResult]) -> str:
 
 
 def _images(count: int) -> str:
-    return counted(count, "image")
+    return count_of(count, "image")
 
 
 def _summary(results: Sequence[ImageResult]) -> str:
@@ -157,7 +157,7 @@ def _stop_notice(dialog: Finished) -> list[Block]:
 
 
 def _key_line(results: Sequence[ImageResult]) -> list[Block]:
-    """Show the line to copy, as after a build, where exactly one image was rebuilt."""
+    """Return the line to copy, as after a build, if exactly one image was rebuilt."""
     rebuilt = [result.reference for result in results if result.ending is Ending.REBUILT]
     if len(rebuilt) != 1:
         return []
@@ -176,22 +176,22 @@ def _table(results: Sequence[ImageResult], room: _ResultWidth) -> list[Block]:
         Column("Created", 60),
     )
     rest = len(results) - room.rows
-    hidden = [section("rest", escaped(_rest(results[room.rows :]), FIELD))] if rest > 0 else []
+    hidden = [section("rest", escape(_rest(results[room.rows :]), FIELD))] if rest > 0 else []
     return [table("images", columns, map(_row, results[: room.rows])), *hidden]
 
 
 def _of_one(result: ImageResult) -> list[Block]:
-    """Show a single image without a table: its name stands in the title."""
+    """Return the sections of a single image, without a table: its name is in the title."""
     before, after = result.before, result.after
     if result.ending not in CHANGED or before is None or after is None:
         return _table([result], _ROOMS[0])
     return [
         fields(
             "image",
-            ("Before", markup("{} of {}", code(before.short, FIELD), escaped(_day(before.created), FIELD))),
-            ("Now", markup("{} of {}", code(after.short, FIELD), escaped(_day(after.created), FIELD))),
-            ("Size", escaped(size_change(before.size, after.size), FIELD)),
-            ("Packages", escaped(counts(result.difference), FIELD)),
+            ("Before", markup("{} of {}", code(before.short, FIELD), escape(_day(before.created), FIELD))),
+            ("Now", markup("{} of {}", code(after.short, FIELD), escape(_day(after.created), FIELD))),
+            ("Size", escape(size_change(before.size, after.size), FIELD)),
+            ("Packages", escape(counts(result.difference), FIELD)),
         )
     ]
 
@@ -246,7 +246,7 @@ def _problems(results: Sequence[ImageResult]) -> list[Block]:
 
 
 def _evidence(results: Sequence[ImageResult]) -> list[Block]:
-    """Show what the daemon itself said, as it said it; the same of several images once."""
+    """Return the daemon's unchanged output; the same output of several images appears once."""
     failed = (result.details for result in results if result.ending is Ending.FAILED)
     lines = list(dict.fromkeys(line for details in failed for line in details if line.strip()))
     if not lines:
@@ -255,7 +255,7 @@ def _evidence(results: Sequence[ImageResult]) -> list[Block]:
 
 
 def _not_needed(end: ImagesUpdated) -> list[Block]:
-    """Say why what was confirmed was not done; why the others were left alone stood in the review."""
+    """Return why confirmed images were not changed; the review has the reasons for the others."""
     confirmed = {candidate.name for candidate in end.proposal.changing}
     results = [result for result in end.outcome.results if result.ending is Ending.UNCHANGED and result.reason]
     lines = problem_lines(markup("✓"), [(one.name, one.reason, one.hint) for one in results if one.name in confirmed])
@@ -267,7 +267,7 @@ def _differences(results: Sequence[ImageResult], room: _ResultWidth) -> list[Blo
     is_only, rest = len(changed) == 1, len(changed) - _TOLD
     lines = [line for one in changed[:_TOLD] for line in difference_lines(one, room.packages, is_only=is_only)]
     if rest > 0:
-        lines.append(markup("… and {} more: press *Changes*.", escaped(_images(rest), FIELD)))
+        lines.append(markup("… and {} more: press *Changes*.", escape(_images(rest), FIELD)))
     return [section("differences", *lines, most=room.differences)] if lines else []
 
 
@@ -280,7 +280,7 @@ def _notes(dialog: Finished, outcome: Updated) -> list[Markup]:
     kept = [result.kept_as for result in outcome.results if result.kept_as]
     names = several(kept, _KEPT, lambda name: code(name, REFERENCE))
     before = [markup("*Kept for a roll back:* {}", names)] if kept else []
-    took = escaped(duration(seconds_taken(dialog)), FIELD)
+    took = escape(duration(seconds_taken(dialog)), FIELD)
     return [*before, *(prose(note, _NOTE) for note in outcome.notes), markup("*Took:* {}", took)]
 
 

@@ -1,4 +1,4 @@
-"""The review of an update, and the answer where nothing is to be done: a table of images with what would happen."""
+"""The review of an update, and the answer that nothing is to be done: tables of images and their plans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ from bot.slack.views.parts import (
     review_summary,
     section,
 )
-from bot.slack.views.tables import Column, fitted, table
-from bot.slack.views.text import Markup, escaped, markup
+from bot.slack.views.tables import Column, message_that_fits, table
+from bot.slack.views.text import Markup, escape, markup
 from bot.slack.views.update.controls import IMAGES, confirm
-from bot.slack.views.update.plans import by_weight, in_a_cell, remote, unchecked_lines, used_by
+from bot.slack.views.update.plans import by_weight, in_a_cell, remote, unchecked_lines, users_text
 from commands.command import Candidate, Keep, NoSource, NothingToDo, Rebuild, Unchecked, Update
-from commands.text import counted, plural
+from commands.text import count_of, plural
 
 _MOST: Final = 1_200
-"""Characters of the findings, and of the images that could not be checked."""
+"""The most characters of the findings, and of the images that could not be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ReviewWidth:
-    """How many rows there may be, and how wide their names and their words."""
+    """The limits for rows and for the widths of names and words."""
 
     rows: int
     name: int
@@ -49,13 +49,13 @@ _ROOMS: Final = (
 
 
 def review(dialog: UnderReview, proposal: Update) -> Message:
-    """Ask whether to update, with all that would change."""
-    return fitted(lambda room: _review(dialog, proposal, room), _ROOMS)
+    """Return the message that asks whether to update, with every change."""
+    return message_that_fits(lambda room: _review(dialog, proposal, room), _ROOMS)
 
 
 def nothing_to_do(dialog: Answered, answer: NothingToDo) -> Message:
-    """Say that nothing is to be done, and why, for each image."""
-    return fitted(lambda room: _nothing_to_do(dialog, answer, room), _ROOMS)
+    """Return the message that nothing is to be done, with the reason for each image."""
+    return message_that_fits(lambda room: _nothing_to_do(dialog, answer, room), _ROOMS)
 
 
 def _review(dialog: UnderReview, proposal: Update, room: _ReviewWidth) -> Message:
@@ -80,11 +80,11 @@ def _review(dialog: UnderReview, proposal: Update, room: _ReviewWidth) -> Messag
 def _nothing_to_do(dialog: Answered, answer: NothingToDo, room: _ReviewWidth) -> Message:
     shown = by_weight(answer.images)[: room.rows]
     images = [IMAGES] if len(shown) < len(answer.images) else []
-    said = said_of(answer.images)
+    said = nothing_to_do_text(answer.images)
     return message(
         answer.title,
         [
-            section("summary", escaped(said, FIELD)),
+            section("summary", escape(said, FIELD)),
             *([_table(shown, room)] if shown else []),
             *_section("rest", _rest(answer.images, shown)),
             *_section("unchecked", unchecked_lines(answer.images)),
@@ -105,13 +105,13 @@ def _table(images: Sequence[Candidate], room: _ReviewWidth) -> Block:
         Column("Used by", room.words, is_wrapped=True),
     )
     rows = (
-        (image.name, image.present.short, remote(image), in_a_cell(image), used_by(image.users)) for image in images
+        (image.name, image.present.short, remote(image), in_a_cell(image), users_text(image.users)) for image in images
     )
     return table("images", columns, rows)
 
 
-def said_of(images: Sequence[Candidate]) -> str:
-    """Say in a sentence why nothing was to be done."""
+def nothing_to_do_text(images: Sequence[Candidate]) -> str:
+    """Return a sentence about why nothing was to be done."""
     count, unchecked = len(images), _count(images, Unchecked)
     if not images:
         return "Nothing to do: no images on this Docker host."
@@ -125,7 +125,7 @@ def said_of(images: Sequence[Candidate]) -> str:
 
 
 def _rest(images: Sequence[Candidate], shown: Sequence[Candidate]) -> list[Markup]:
-    """Count what the table does not show, each kind by itself."""
+    """Return the counts of images that the table does not show, by kind."""
     hidden = by_weight(images)[len(shown) :]
     counts = (
         (sum(image.is_changed for image in hidden), "more would change", "more would change"),
@@ -133,8 +133,8 @@ def _rest(images: Sequence[Candidate], shown: Sequence[Candidate]) -> list[Marku
         (_count(hidden, NoSource), "image has nothing to update from", "images have nothing to update from"),
         (_count(hidden, Keep), "image is unchanged", "images are unchanged"),
     )
-    said = [counted(count, one, many) for count, one, many in counts if count]
-    return [escaped(f"{' · '.join(said)}.", FIELD)] if said else []
+    said = [count_of(count, one, many) for count, one, many in counts if count]
+    return [escape(f"{' · '.join(said)}.", FIELD)] if said else []
 
 
 def _count(images: Sequence[Candidate], kind: type[Unchecked | NoSource | Keep]) -> int:
@@ -145,7 +145,7 @@ def _notices(proposal: Update) -> list[Markup]:
     kept = plural(len(proposal.changing), "The current image is", "Current images are")
     lines = [
         markup("Containers keep the image they were started from: none is stopped or restarted."),
-        markup("{} kept as `before-…`, so you can roll back.", escaped(kept, FIELD)),
+        markup("{} kept as `before-…`, so you can roll back.", escape(kept, FIELD)),
     ]
     if any(isinstance(image.plan, Rebuild) for image in proposal.changing):
         lines.append(markup("Rebuilt images get a new tag; `latest` moves too if the bot owns it."))
