@@ -275,7 +275,7 @@ def test_a_build_that_is_broken_off_ends_what_it_started(engine: Path) -> None:
 )
 def test_a_report_that_is_none_is_malformed(aux: object) -> None:
     with pytest.raises(MalformedStream):
-        list(BuildStory("stage-0").hear({"id": "moby.buildkit.trace", "aux": aux}))
+        list(BuildStory("stage-0").read_record({"id": "moby.buildkit.trace", "aux": aux}))
 
 
 @given(st.binary(max_size=200))
