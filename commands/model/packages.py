@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
 """The allowed names of files from a package index, because a name becomes a path."""
@@ -27,12 +28,16 @@ class PythonRequirement:
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """One file of a package index. `url` has no login, `sha256` is 64 hex digits, `size` is in bytes if known."""
+    """One file of a package index. `url` has no login, `sha256` is 64 hex digits.
+
+    `size` (bytes) and `uploaded` are None if the index does not say.
+    """
 
     name: str
     url: str
     sha256: str
     size: int | None = None
+    uploaded: datetime | None = None
 
     @property
     def is_wheel(self) -> bool:

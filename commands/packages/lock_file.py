@@ -109,7 +109,7 @@ def _file(package: Package, file: PackageWheel | PackageSdist) -> PackageFile:
         )
     if not file.url or not FILE_NAME.fullmatch(name):
         raise unreadable(f"{package.name} has a file that cannot be fetched: {name}")
-    return PackageFile(name, without_login(file.url), sha256, file.size)
+    return PackageFile(name, without_login(file.url), sha256, file.size, file.upload_time)
 
 
 def with_addresses(packages: Iterable[LockedPackage], address: Callable[[str], str]) -> tuple[LockedPackage, ...]:

@@ -1,6 +1,7 @@
 """What of a lock is installed: the best file for a base, and never one without a checksum."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -219,3 +220,15 @@ def test_relocating_changes_the_address_and_nothing_else() -> None:
     before = LockedPackage("a", "1", PackageFile("a-1.tar.gz", "http://inside/1", SHA, 3), True, (need,))
     (after,) = with_addresses((before,), lambda url: url.replace("http://inside", "https://real.example"))
     assert after == LockedPackage("a", "1", PackageFile("a-1.tar.gz", "https://real.example/1", SHA, 3), True, (need,))
+
+
+def test_a_file_keeps_its_size_and_when_it_was_uploaded_if_the_index_says_so() -> None:
+    told = entry(ANY, size=7).replace("size", "upload-time = 2024-04-26T01:26:02Z, size")
+    known = lock(ANY).replace(entry(ANY), told)
+
+    (package,) = read_lock(known, requested={"pkg"}, tags=GLIBC)
+    (silent,) = read_lock(lock(sdist=SOURCE), requested={"pkg"}, tags=GLIBC)
+
+    assert (package.file.size, package.file.uploaded) == (7, datetime(2024, 4, 26, 1, 26, 2, tzinfo=UTC))
+    assert (silent.file.size, silent.file.uploaded) == (None, None)
+    assert (package.file.is_wheel, silent.file.is_wheel) == (True, False)

@@ -8,6 +8,7 @@ import sys
 import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -329,6 +330,7 @@ def test_the_recorded_set_is_read_whole() -> None:
         "https://index.example/six-1.17.0-py2.py3-none-any.whl",
         "4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274",
         11050,
+        datetime(2024, 12, 4, 17, 35, 26, tzinfo=UTC),
     )
 
 
@@ -340,6 +342,7 @@ def test_of_what_has_no_wheel_the_source_is_locked() -> None:
         "https://index.example/docopt-0.6.2.tar.gz",
         "49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491",
         25901,
+        datetime(2014, 6, 16, 11, 18, 57, tzinfo=UTC),
     )
     assert (six.file.is_wheel, docopt.file.is_wheel) == (True, False)
 
