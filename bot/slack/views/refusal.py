@@ -31,8 +31,7 @@ class RefusalView:
     def announcement(self, dialog: Answered) -> Markup:
         """Return the reason in one line."""
         del dialog
-        # After a refusal nothing was built either.
-        return because(escape(self.words.nothing.replace("built", "created"), NAME), self.refusal.message)
+        return because(escape(self.words.refused or self.words.nothing, NAME), self.refusal.message)
 
     def standing(self) -> Standing:
         """Return the reason, and what to do, for programs."""

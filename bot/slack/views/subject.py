@@ -61,12 +61,14 @@ class Subject:
 class Fallback:
     """The words for a request without a proposal.
 
-    `nothing` follows a colon: `nothing was built`. `again` says how to ask again.
+    `nothing` follows a colon: `nothing was built`. `again` says how to ask again. `refused` replaces
+    `nothing` after a refusal, where other words fit better.
     """
 
     not_done: str
     nothing: str
     again: str = "type the command again"
+    refused: str = ""
 
     @property
     def nothing_done(self) -> str:

@@ -16,7 +16,7 @@ from bot.slack.views.subject import Fallback, Subject
 from bot.slack.views.text import Markup, code, markup
 from commands.command import Creation, ImageCreated, ImageReused
 
-WORDS: Final = Fallback("The image was not created", "nothing was built")
+WORDS: Final = Fallback("The image was not created", "nothing was built", refused="nothing was created")
 
 
 @dataclass(frozen=True, slots=True)
