@@ -84,4 +84,4 @@ def test_a_build_that_takes_too_long_is_ended(make_own_base: MakeOwnBase) -> Non
 
 def test_a_build_that_says_nothing_for_too_long_is_ended(make_own_base: MakeOwnBase) -> None:
     text, seconds = ended_by("WARROOM_IDLE_SECONDS", make_own_base(ENDLESS))
-    assert f"said nothing for {seconds:g} s" in text
+    assert f"printed nothing for {seconds:g} s" in text
