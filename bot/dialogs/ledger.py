@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,7 +25,7 @@ from commands.errors import ShuttingDown, StateUnwritable
 
 log = structlog.get_logger()
 
-_STAGES: dict[str, TypeAdapter[Dialog]] = {stage.__name__: TypeAdapter(stage) for stage in get_args(Dialog)}
+_STAGES: dict[str, type[Dialog]] = {stage.__name__: stage for stage in get_args(Dialog)}
 _CONNECTIONS = 40
 """Connections kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening is slow."""
 _WORD_FOR_WORD = ("asked", "proposal")
@@ -236,7 +237,7 @@ class Ledger:
 
     def _stage_of(self, dialog: Dialog) -> dict[str, str]:
         stage = type(dialog).__name__
-        dumped = _STAGES[stage].dump_python(dialog, mode="json")
+        dumped = _adapter(stage).dump_python(dialog, mode="json")
         kept = {
             key: value if key in _WORD_FOR_WORD else redacted(value, self._redact, keys=False)
             for key, value in dumped.items()
@@ -263,6 +264,12 @@ class Ledger:
             return connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial)).all()
 
 
+@cache
+def _adapter(stage: str) -> TypeAdapter[Dialog]:
+    # Each takes some milliseconds to make: a start need not wait for all of them.
+    return TypeAdapter(_STAGES[stage])
+
+
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file; create its folder, which only the bot's user can read."""
     with _StateAccess(str(path)):
@@ -276,7 +283,7 @@ def _kinds_text(kinds: Iterable[str]) -> str:
 
 def _entry(row: sa.Row[Any]) -> Entry | None:
     try:
-        dialog = _STAGES[row.stage].validate_json(row.value)
+        dialog = _adapter(row.stage).validate_json(row.value)
     except (KeyError, ValidationError) as error:
         # Another version of the program stored it and can continue it; this version continues all others.
         log.warning("dialog_not_understood", job=row.id, stage=row.stage, reason=str(error)[:500])
