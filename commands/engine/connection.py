@@ -3,6 +3,7 @@
 It calls the Engine API by path: the SDK's own calls have no timeouts on streams and ignore errors in them.
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,12 @@ _PIECE = 1 << 20
 QUOTES = "response body"
 """The daemon quotes another host's answer after these words: that text must not influence an error message."""
 
+# The codes of the distribution project (`registry/api/errcode`); the registry's own text follows. Docker 28 writes
+# `unknown: ` before the body of an answer that no registry would give.
+_REGISTRY_CODE = re.compile(
+    r"\b(?:unknown|invalid|unauthorized|denied|toomanyrequests|unavailable|unsupported): ", re.IGNORECASE
+)
+
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 Answer = TypeVar("Answer")
 
@@ -59,7 +66,9 @@ class DaemonRefused(Problem):
 def own_words(reason: str) -> str:
     """Return the daemon's own part of an error, without the quoted answer of another host."""
     start, quotes, _ = reason.partition(QUOTES)
-    return f"{start}{quotes}"
+    own = f"{start}{quotes}"
+    code = _REGISTRY_CODE.search(own)
+    return own[: code.end()] if code else own
 
 
 def no_space(text: str) -> bool:

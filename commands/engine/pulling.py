@@ -41,6 +41,8 @@ _HINTS = {
     "x509": "The daemon does not trust the registry's certificate: see the daemon's `certs.d` folder.",
     "no such host": "The daemon's machine cannot resolve the registry's name: check its DNS and its proxy.",
     "http response to https client": "The registry has no TLS: add it to the daemon's `insecure-registries`.",
+    # Its message, or the body of an answer without a code, says nothing that can be relied on.
+    " unknown: ": _NO_REGISTRY,
     "connection refused": "Nothing listens at the registry's address: check that it runs, and the port.",
     "connection reset": _BROKEN_OFF,
     "broken pipe": _BROKEN_OFF,

@@ -11,7 +11,7 @@ import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Login
-from commands.errors import DiskFull, EngineUnavailable, ImageNotFound, Problem, PullStopped
+from commands.errors import DiskFull, EngineUnavailable, ImageNotFound, Problem, PullFailed, PullStopped
 from commands.model.references import Reference
 from tests.fakes.daemon import Answer, DaemonRequest, engine_on, listening, saying, scripted, streaming
 from tests.fakes.host import PATIENCE_SECONDS
@@ -40,6 +40,28 @@ def test_a_pull_that_brought_nothing_says_why(tmp_path: Path, answer: Answer, ki
         scripted(tmp_path, {"/images/create": answer, "/images/a:1/json": saying(held)}) as (engine, _),
         pytest.raises(kind) as problem,
     ):
+        engine.pull(Reference("a", tag="1"), lambda _: None)
+
+    assert hint in problem.value.hint
+
+
+FULL = "no space left on device"
+QUOTING = {
+    f"unknown: <html>x509: unauthorized, {FULL}, denied</html>": "does not answer like a registry",
+    f"unknown: {FULL}": "does not answer like a registry",
+    f'error parsing HTTP 404 response body: invalid character: "<html>{FULL}"': "does not answer like a registry",
+    f"denied: {FULL}": "may not read",
+    f"unauthorized: write /l: {FULL}": "requires a login",
+    f"toomanyrequests: {FULL}: x509": "rate limit",
+}
+"""Errors in which the daemon quotes a registry, by what people are to do; the first as Docker 28 writes it."""
+
+
+@pytest.mark.parametrize(("reason", "hint"), QUOTING.items())
+def test_what_a_registry_answers_is_not_taken_for_the_daemons_own_words(tmp_path: Path, reason: str, hint: str) -> None:
+    answer = streaming(json.dumps({"error": reason}).encode() + b"\n")
+
+    with scripted(tmp_path, {"/images/create": answer}) as (engine, _), pytest.raises(PullFailed) as problem:
         engine.pull(Reference("a", tag="1"), lambda _: None)
 
     assert hint in problem.value.hint
