@@ -34,7 +34,7 @@ from bot.slack.forms import Forms
 from bot.slack.listeners import Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
-from bot.slack.views.facts import facts
+from bot.slack.views.facts import state_of
 from bot.state import StateFolder
 from bot.work import CommandWork
 from commands.carry_out import Dependencies
@@ -192,7 +192,7 @@ def _command_observer(meter: Meter) -> Observer:
     def observe(dialog: Dialog) -> None:
         # A list is an end too: turning its page is not another command.
         if isinstance(dialog, AT_REST):
-            meter.command_ended(dialog.asked.command, str(facts(dialog)["state"]))
+            meter.command_ended(dialog.asked.command, state_of(dialog))
 
     return observe
 

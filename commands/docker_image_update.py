@@ -49,6 +49,11 @@ def _means_all(text: str) -> bool:
 
 
 def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
+    return UpdateImages(None if _selects_everything(arguments) else _parse_image(arguments["image"]))
+
+
+def _selects_everything(arguments: Mapping[str, str]) -> bool:
+    """Return whether all images are meant, not the one in `image`; raise `Mistake` unless exactly one is given."""
     image, everything = arguments.get("image", ""), _means_everything(arguments)
     if image and everything:
         raise Mistake(
@@ -56,10 +61,8 @@ def _update_images(arguments: Mapping[str, str]) -> UpdateImages:
             advice=f"Give one of them. For every image, type `{_line(ALL)}`.",
             candidates=(render({"image": image}),),
         )
-    if image:
-        return UpdateImages(_parse_image(image))
-    if everything:
-        return UpdateImages(None)
+    if image or everything:
+        return everything
     if arguments.get("all"):
         message = f"`all={arguments['all']}` without an `image` selects nothing"
         raise Mistake(message, advice="Give an `image`.", candidates=(render(ALL),), offer="Or, for every image:")
@@ -109,27 +112,27 @@ def _parse_image(text: str) -> Wanted:
 def read_form(fields: Mapping[str, str]) -> UpdateImages:
     """Parse the fields of a form; raise `FormError` with all faults."""
     filled = {name: value for name in GRAMMAR.names if (value := fields.get(name, "").strip())}
-    arguments, faults = dict[str, str](), dict[str, str]()
+    arguments, faults, image = dict[str, str](), dict[str, str](), None
     for name, value in filled.items():
         try:
-            arguments[name] = _field(name, read_field(name, value, GRAMMAR))
+            arguments[name] = read_field(name, value, GRAMMAR)
+            if name == "image":
+                image = _parse_image(arguments[name])
+            else:
+                _means_everything({name: arguments[name]})
         except Mistake as mistake:
-            faults[name] = f"{mistake.message}. {mistake.advice}"
+            faults[name] = _fault_of(mistake)
     if faults:
         raise FormError(faults)
     try:
-        return _update_images(arguments)
+        return UpdateImages(None if _selects_everything(arguments) else image)
     except Mistake as mistake:
         # If every field is valid, they can only contradict each other.
-        raise FormError({"image": f"{mistake.message}. {mistake.advice}"}) from None
+        raise FormError({"image": _fault_of(mistake)}) from None
 
 
-def _field(name: str, value: str) -> str:
-    if name == "image":
-        _parse_image(value)
-    else:
-        _means_everything({name: value})
-    return value
+def _fault_of(mistake: Mistake) -> str:
+    return f"{mistake.message}. {mistake.advice}"
 
 
 def line_of(wanted: UpdateImages) -> str:

@@ -43,8 +43,8 @@ _MEASURED_SECONDS = 0.5
 class Transfer:
     """How far a download is: complete layers of the known ones, bytes of the known sizes, and bytes per second.
 
-    `rate` is None until it is measured, last at `measured`, when `measured_bytes` had arrived. `all_sized` says that
-    `bytes` is the total.
+    `rate` is None before the first measurement. The last one was at `measured`, with `measured_bytes` done by then.
+    `all_sized` says that `bytes` is the total.
     """
 
     layers_done: int

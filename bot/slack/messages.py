@@ -119,12 +119,13 @@ class Messages:
 
     def _body(self, entry: Entry, newest: Dialog, picture: Picture) -> dict[str, Any]:
         shown = redacted(newest, self._redact)
-        message = _less(render(shown, self._clock()), picture)
+        whole = render(shown, self._clock())
+        message = _less(whole, picture)
         body: dict[str, Any] = {
             "channel": entry.dialog.asked.channel,
             "text": message.text,
             "blocks": message.blocks,
-            "metadata": {"event_type": EVENT_TYPE, "event_payload": {**facts(shown), "trigger": entry.trigger}},
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {**facts(shown, whole), "trigger": entry.trigger}},
             **({"ts": entry.message} if entry.message else {}),
         }
         return redacted(body, self._redact)

@@ -11,7 +11,7 @@ from commands.carry_out.part import ANOTHER_JOB, BROUGHT_MEANWHILE, Part
 from commands.command import Rebuild
 from commands.errors import Problem, VerificationFailed
 from commands.host.history import LATEST, kept_name
-from commands.host.origin import line_again
+from commands.host.origin import line_again, wanted_again
 from commands.model.events import (
     PLANNED,
     Event,
@@ -78,9 +78,11 @@ def _discard(part: Part, undecided: Undecided) -> None:
 
 def _import_problem(spec: ImageSpec, undecided: Undecided) -> Problem:
     modules = ", ".join(f"`{failure.module}`" for failure in undecided.import_failures)
+    wanted = wanted_again(request_of(spec))
+    line = line_again(wanted) if wanted else None
     return VerificationFailed(
         f"All is installed, but {modules} cannot be imported.",
-        hint=f"To decide by hand whether to keep such an image: `{line_again(request_of(spec))}`",
+        hint=f"To decide by hand whether to keep such an image: `{line}`",
         details=tuple(f"{failure.module}: {failure.error}" for failure in undecided.import_failures),
     )
 

@@ -43,11 +43,8 @@ def wanted_again(recorded: Request) -> CreateImage | None:
     return None if name.tag or name.digest else CreateImage(name.repository, base, dependencies, packages)
 
 
-def line_again(recorded: Request) -> str | None:
-    """Return the command line that builds an image again, or None if its labels hold no valid request."""
-    wanted = wanted_again(recorded)
-    if wanted is None:
-        return None
+def line_again(wanted: CreateImage) -> str | None:
+    """Return the command line that builds an image again, or None if it is too long to be typed."""
     text = arguments_of(wanted)
     return f"{CREATE} {text}" if len(text) <= LONGEST_TEXT else None
 

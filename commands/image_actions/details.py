@@ -85,7 +85,8 @@ def _origin(image: LocalImage) -> Origin | None:
     made = read_labels(image.labels)
     if made is None:
         return None
-    line = line_again(made.request) if made.request else None
+    wanted = wanted_again(made.request) if made.request else None
+    line = line_again(wanted) if wanted else None
     return Origin(
         requester=made.requester,
         channel=made.channel,
@@ -93,7 +94,7 @@ def _origin(image: LocalImage) -> Origin | None:
         job=made.job,
         line=line,
         base=made.base_name,
-        request=wanted_again(made.request) if made.request and line else None,
+        request=wanted if line else None,
     )
 
 

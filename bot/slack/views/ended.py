@@ -4,9 +4,10 @@ from bot.dialogs.progress import Progress
 from bot.dialogs.stages import Asked, Cancelled, Expired, Stopped
 from bot.slack.views.amounts import duration
 from bot.slack.views.buttons import LOG
-from bot.slack.views.kinds import of_proposal, words_of
+from bot.slack.views.kinds import subject, words_of
 from bot.slack.views.parts import FIELD, Message, actions, context, message, section
 from bot.slack.views.steps import steps_done
+from bot.slack.views.subject import Subject
 from bot.slack.views.text import Markup, escape, markup, mention
 
 
@@ -36,12 +37,12 @@ def expired_message(dialog: Expired) -> Message:
 
 def stopped_message(dialog: Stopped) -> Message:
     """Return the message of who stopped the job, and what is left of it."""
-    about = of_proposal(dialog.proposal).subject
+    about = subject(dialog.proposal)
     said = markup(
         "Stopped by {}{}. {} To start over, {}.",
         mention(dialog.by),
         _extent(dialog.progress),
-        _remainder(dialog),
+        _remainder(about, dialog.progress),
         escape(words_of(dialog.asked.request).again, FIELD),
     )
     log = [] if dialog.progress is None else [LOG]
@@ -57,10 +58,8 @@ def _message(title: str, asked: Asked, said: Markup) -> Message:
     return message(title, (section("summary", said),), context(asked))
 
 
-def _remainder(dialog: Stopped) -> Markup:
-    view = of_proposal(dialog.proposal)
-    left = view.left_by_stop if dialog.progress is not None else view.left_before_start
-    return escape(left, FIELD)
+def _remainder(about: Subject, progress: Progress | None) -> Markup:
+    return escape(about.left_before_start if progress is None else about.left_by_stop, FIELD)
 
 
 def _extent(progress: Progress | None) -> Markup:

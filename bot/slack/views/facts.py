@@ -26,13 +26,19 @@ from bot.slack.views.buttons import meaning
 from bot.slack.views.dialog import render
 from bot.slack.views.images.kind import standing_of_list
 from bot.slack.views.kinds import BY_ACTION, of_answer, of_end
+from bot.slack.views.parts import Message
 from bot.slack.views.standing import Standing
 
 _QUESTIONS: Final = (UnderReview, Deciding)
 
 
-def facts(dialog: Dialog) -> dict[str, Any]:
-    """Return the state of a dialog as plain JSON.
+def state_of(dialog: Dialog) -> str:
+    """Return the name of the state: of the stage, or of the end."""
+    return _standing(dialog).state
+
+
+def facts(dialog: Dialog, message: Message | None = None) -> dict[str, Any]:
+    """Return the state of a dialog as plain JSON; `message` is its message if that was rendered already.
 
     Every dialog has these; the rest depends on the stage:
         state: the name of the stage, or of the end.
@@ -53,13 +59,13 @@ def facts(dialog: Dialog) -> dict[str, Any]:
         "ended": isinstance(dialog, AT_REST),
         "succeeded": now.succeeded,
         "asks": isinstance(dialog, _QUESTIONS),
-        "buttons": _buttons(dialog),
+        "buttons": _buttons(message or render(dialog, dialog.asked.at)),
     }
 
 
-def _buttons(dialog: Dialog) -> dict[str, str]:
+def _buttons(message: Message) -> dict[str, str]:
     # The time changes the text of a dialog, never its buttons.
-    rows = [block["elements"] for block in render(dialog, dialog.asked.at).blocks if block["type"] == "actions"]
+    rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
     elements = [element for row in rows if isinstance(row, list) for element in row]
     return {element["action_id"]: meaning(BY_ACTION[element["action_id"]]).value for element in elements}
 

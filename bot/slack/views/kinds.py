@@ -48,16 +48,6 @@ class ProposalView(Protocol):
         """The subject of the proposal, in words."""
         ...
 
-    @property
-    def left_by_stop(self) -> str:
-        """A sentence about what remains if the job is stopped after its start."""
-        ...
-
-    @property
-    def left_before_start(self) -> str:
-        """A sentence about what remains if the job is stopped before its start."""
-        ...
-
     def review(self, dialog: UnderReview, now: datetime) -> Message:
         """Return the review, which asks for a decision."""
         ...

@@ -50,16 +50,6 @@ class RemovalView:
         name = self.removal.names[0] if self.removal.names else self.removal.image.short
         return Subject(middle(name, NAME), "Removing", "removed", "removal")
 
-    @property
-    def left_by_stop(self) -> str:
-        """A sentence that some of its tags may be removed."""
-        return "Completed steps are kept; see the log."
-
-    @property
-    def left_before_start(self) -> str:
-        """A sentence that nothing was done."""
-        return "Nothing was changed."
-
     def review(self, dialog: UnderReview, now: datetime) -> Message:
         """Ask whether to remove the image."""
         return _review(dialog, self.removal, now)

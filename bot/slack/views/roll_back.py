@@ -79,16 +79,6 @@ class RollBackView:
         names = [move.name for move in self.roll_back.moves]
         return one_or_several(names, "names", doing="Rolling back", done="rolled back", noun="roll back")
 
-    @property
-    def left_by_stop(self) -> str:
-        """A sentence that some tags may be rolled back."""
-        return "Completed steps are kept; see the log."
-
-    @property
-    def left_before_start(self) -> str:
-        """A sentence that nothing was done."""
-        return "Nothing was changed."
-
     def review(self, dialog: UnderReview, now: datetime) -> Message:
         """Ask whether to roll back the tags."""
         return _review(dialog, self.roll_back, now)

@@ -13,6 +13,7 @@ class Subject:
     """The images that are created, updated, rolled back or removed: one by its name, several by their number.
 
     `doing` and `done` are forms of the verb, `noun` is the job: empty for a build, which has the name of its image.
+    `left_by_stop` and `left_before_start` are sentences about a job that was stopped after or before it began.
     """
 
     name: str
@@ -20,6 +21,8 @@ class Subject:
     done: str
     noun: str = ""
     is_plural: bool = False
+    left_by_stop: str = "Completed steps are kept; see the log."
+    left_before_start: str = "Nothing was changed."
 
     @property
     def under_way(self) -> str:

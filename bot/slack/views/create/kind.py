@@ -28,17 +28,8 @@ class CreationView:
     @property
     def subject(self) -> Subject:
         """The name of the image."""
-        return Subject(self.creation.spec.name[:NAME], "Creating", "created")
-
-    @property
-    def left_by_stop(self) -> str:
-        """A sentence that no image was created."""
-        return "No image was created."
-
-    @property
-    def left_before_start(self) -> str:
-        """A sentence that nothing was done."""
-        return "No image was created."
+        name, left = self.creation.spec.name[:NAME], "No image was created."
+        return Subject(name, "Creating", "created", left_by_stop=left, left_before_start=left)
 
     def review(self, dialog: UnderReview, now: datetime) -> Message:
         """Ask whether to build it."""

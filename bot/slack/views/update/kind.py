@@ -32,16 +32,6 @@ class UpdateView:
         names = [image.name for image in self.update.changing]
         return one_or_several(names, "images", doing="Updating", done="updated", noun="update")
 
-    @property
-    def left_by_stop(self) -> str:
-        """A sentence that some images may be updated."""
-        return "Completed steps are kept; see the log."
-
-    @property
-    def left_before_start(self) -> str:
-        """A sentence that nothing was done."""
-        return "Nothing was changed."
-
     def review(self, dialog: UnderReview, now: datetime) -> Message:
         """Ask whether to update them."""
         del now
