@@ -1,12 +1,14 @@
 """What the tests of the whole program on a real engine share."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
+from tests.kit.attacks import OwnBases
 from tests.kit.engine_space import EngineSpace, cleared
 from tests.kit.fresh_state import fresh_state
 from tests.kit.program import ProgramRoom, open_program_room
@@ -56,3 +58,11 @@ def program_room(own_base: OwnBase) -> Iterator[ProgramRoom]:
     """A room in this process, for bots that work on the test's base."""
     with open_program_room(own_base.environment) as opened:
         yield opened
+
+
+@pytest.fixture
+def own_bases(
+    daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
+) -> Iterator[OwnBases]:
+    with ExitStack() as stack:
+        yield OwnBases(daemon, raw, base_reference, build_network, tmp_path, stack)

@@ -1,11 +1,7 @@
 """Attacks on the real engine, by the way that people go: none reaches another image, a login, or what a dialog says."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import cast
 
-import docker
 import pytest
 
 from commands.engine.docker_daemon import DockerDaemon
@@ -35,14 +31,6 @@ pytestmark = pytest.mark.engine
 
 PYTHON = "/usr/bin/python3"
 POISONED = f"{PYTHON} -c 'import six; print(hasattr(six, \"{MARK}\"))'"
-
-
-@pytest.fixture
-def own_bases(
-    daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
-) -> Iterator[OwnBases]:
-    with ExitStack() as stack:
-        yield OwnBases(daemon, raw, base_reference, build_network, tmp_path, stack)
 
 
 # ── Another one's image ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,26 +1,12 @@
 """Bases with `ONBUILD` on a real engine, by the way that people go: their triggers are steps of the build."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-
-import docker
 import pytest
 
-from commands.engine.docker_daemon import DockerDaemon
 from tests.kit.attacks import OwnBases, create, said
 
 pytestmark = pytest.mark.engine
 
 HARMLESS = ("ONBUILD ENV A=1", "ONBUILD RUN echo made > /made-by-trigger", "ONBUILD WORKDIR /srv")
-
-
-@pytest.fixture
-def own_bases(
-    daemon: DockerDaemon, raw: docker.APIClient, base_reference: str, build_network: str | None, tmp_path: Path
-) -> Iterator[OwnBases]:
-    with ExitStack() as stack:
-        yield OwnBases(daemon, raw, base_reference, build_network, tmp_path, stack)
 
 
 def test_triggers_of_the_base_are_named_as_steps(own_bases: OwnBases) -> None:
