@@ -106,18 +106,19 @@ def updated(
 def test_an_update_moves_the_name_is_compared_and_goes_back(
     daemon: DockerDaemon, registry: FakeRegistry, dependencies: Dependencies
 ) -> None:
-    candidate = outdated(daemon, registry, own())
+    # A job of its own: the way back is of every name that the job moved, on the whole daemon.
+    candidate, job = outdated(daemon, registry, own()), uuid4().hex[: len(FIRST)]
 
-    (result,) = updated(dependencies, candidate)
+    (result,) = updated(dependencies, candidate, job=job)
 
-    assert (result.ending, result.kept_as) == (Ending.UPDATED, kept_name(FIRST, candidate.name))
+    assert (result.ending, result.kept_as) == (Ending.UPDATED, kept_name(job, candidate.name))
     assert result.after is not None
     assert result.difference is not None
     assert [(c.name, c.before, c.after) for c in result.difference.python.changed] == [("example", "1.0", "2.0")]
     assert _holder(daemon, candidate.name) == result.after.id
     assert _holder(daemon, result.kept_as) == candidate.present.id
 
-    proposal = roll_back.answer(UndoUpdate(FIRST), sources_on(daemon), lambda _: None)
+    proposal = roll_back.answer(UndoUpdate(job), sources_on(daemon), lambda _: None)
     assert isinstance(proposal, RollBack)
     outcome = done(proposal, dependencies, SECOND)
 
