@@ -1,47 +1,95 @@
 """The log of each job, on disk: whole lines, secrets masked, nothing that hides, reorders or commands."""
 
+import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from errno import EFBIG, ENOSPC
 from os import SEEK_END, SEEK_SET
 from pathlib import Path
 
+import structlog
+
 from bot.dialogs.stages import Attachment, DialogId
 from commands.errors import StateUnwritable
-from commands.text import without_hidden, without_terminal_sequences
+from commands.text import count_of, without_hidden, without_terminal_sequences
+
+log = structlog.get_logger()
 
 LONGEST = 20_000_000
 """The most bytes of one log that are read back; older lines are cut, and the file says so."""
+LARGEST = 200_000_000
+"""The most bytes of one log on disk: a build must not fill it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Lines that could not be written, and why."""
+
+    lines: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"[{count_of(self.lines, 'line')} could not be written here: {self.reason}]"
 
 
 class JobLogFiles:
-    """One file per job in `folder`. Raises `StateUnwritable` if a file cannot be used."""
+    """One file per job in `folder`. A line that cannot be written leaves a gap, which the log names."""
 
-    def __init__(self, folder: Path, redact: Callable[[str], str], *, longest: int = LONGEST) -> None:
+    def __init__(
+        self, folder: Path, redact: Callable[[str], str], *, longest: int = LONGEST, largest: int = LARGEST
+    ) -> None:
         self._folder = folder
         self._redact = redact
         self._longest = longest
+        self._largest = largest
+        self._lock = threading.Lock()
+        self._gaps: dict[DialogId, _Gap] = {}
 
     def write(self, job: DialogId, line: str) -> None:
-        """Add a line."""
+        """Add a line; if the file cannot be written, count the line as missing: a log must not end a build."""
         path = self._path(job)
-        with self._problems():
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with path.open("a", encoding="utf-8", errors="replace") as file:
-                file.write(self._redact(without_hidden(without_terminal_sequences(line))) + "\n")
+        with self._lock:
+            gap = self._gaps.get(job)
+            before = "" if gap is None else f"{gap}\n"
+            try:
+                self._append(path, f"{before}{self._redact(without_hidden(without_terminal_sequences(line)))}\n")
+            except OSError as error:
+                reason = error.strerror or str(error)
+                if gap is None:
+                    log.warning("log_line_not_written", job=job, reason=reason)
+                self._gaps[job] = _Gap(1 if gap is None else gap.lines + 1, reason)
+            else:
+                self._gaps.pop(job, None)
 
     def read(self, job: DialogId) -> str:
-        """Return the log; empty if nothing was logged."""
+        """Return the log; empty if nothing was logged. Raise `StateUnwritable` if it cannot be read."""
         path = self._path(job)
+        with self._lock:
+            gap = self._gaps.get(job)
+        last = "" if gap is None else f"{gap}\n"
         with self._problems():
             if not path.exists():
-                return ""
+                return last
             with path.open("rb") as file:
                 cut = file.seek(0, SEEK_END) > self._longest
                 file.seek(-self._longest if cut else 0, SEEK_END if cut else SEEK_SET)
                 # After the cut the first line is incomplete; the last one may still be being written.
                 first = "[the first lines were cut]\n" if cut and file.readline() else ""
-                return first + file.read().decode(errors="replace")
+                return first + file.read().decode(errors="replace") + last
+
+    def _append(self, path: Path, text: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Unbuffered, so that a full disk is noticed at this line; what it took of the line before is cut off.
+        with path.open("ab", buffering=0) as file:
+            whole, end = text.encode(errors="replace"), file.tell()
+            if end + len(whole) > self._largest:
+                raise OSError(EFBIG, f"the log may have at most {self._largest:,} bytes")
+            if (file.write(whole) or 0) < len(whole):
+                file.truncate(end)
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
 
     @contextmanager
     def _problems(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -131,16 +132,13 @@ def test_the_logs_are_for_nobody_else(tmp_path: Path, logs: JobLogFiles) -> None
     assert (tmp_path / "logs").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("in_the_way", ["logs", "logs/d-1.log/folder"])
-def test_a_log_that_cannot_be_written_is_a_problem_with_advice(
-    tmp_path: Path, logs: JobLogFiles, in_the_way: str
-) -> None:
-    (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / in_the_way).write_text("in the way")
+def test_a_log_that_cannot_be_read_is_a_problem_with_advice(tmp_path: Path, logs: JobLogFiles) -> None:
+    (tmp_path / "logs" / f"{JOB}.log").mkdir(parents=True)
 
     with pytest.raises(StateUnwritable) as raised:
-        logs.write(JOB, "x")
+        logs.read(JOB)
 
+    assert "Is a directory" in raised.value.message
     assert str(tmp_path / "logs") in raised.value.hint
 
 
@@ -149,3 +147,45 @@ def test_a_log_that_cannot_be_read_is_a_problem_with_advice(tmp_path: Path, logs
 
     with pytest.raises(StateUnwritable):
         logs.read(JOB)
+
+
+def test_a_line_that_cannot_be_written_is_counted_and_ends_nothing(tmp_path: Path, logs: JobLogFiles) -> None:
+    path = tmp_path / "logs" / f"{JOB}.log"
+    logs.write(JOB, "before")
+    whole = path.read_bytes()
+    path.unlink()
+    path.symlink_to("/dev/full")
+    for line in ("lost", "lost too"):
+        logs.write(JOB, line)
+    path.unlink()
+    path.write_bytes(whole)
+
+    gap = "[2 lines could not be written here: No space left on device]"
+    assert logs.read(JOB) == f"before\n{gap}\n"
+    assert written(logs, "after", "more") == f"before\n{gap}\nafter\nmore\n"
+
+
+@pytest.mark.parametrize("hindrance", ["a folder in its place", "a file in place of the folder", "a link to nowhere"])
+def test_whatever_keeps_the_log_from_being_written_leaves_a_gap(tmp_path: Path, hindrance: str) -> None:
+    folder, logs = tmp_path / "logs", JobLogFiles(tmp_path / "logs", Redactor())
+    match hindrance:
+        case "a folder in its place":
+            (folder / f"{JOB}.log").mkdir(parents=True)
+        case "a file in place of the folder":
+            folder.write_text("")
+        case _:
+            folder.mkdir()
+            (folder / f"{JOB}.log").symlink_to(tmp_path / "nowhere" / "log")
+    logs.write(JOB, "lost")
+    rmtree(folder) if folder.is_dir() else folder.unlink()
+
+    assert written(logs, "after").startswith("[1 line could not be written here: ")
+    assert written(logs, "more").endswith("]\nafter\nmore\n")
+
+
+def test_a_log_stops_at_its_largest_size_and_says_so(tmp_path: Path) -> None:
+    logs = JobLogFiles(tmp_path / "logs", Redactor(), largest=20)
+
+    assert written(logs, "0123456789", "0123456789", "x") == (
+        "0123456789\n[2 lines could not be written here: the log may have at most 20 bytes]\n"
+    )
