@@ -96,6 +96,13 @@ class Settings(BaseSettings):
         default=Path("/etc/docker/certs.d"),
         description="Certificates of private registries, in a folder for each: `<host:port>/ca.crt`.",
     )
+    commands_per_person: int = Field(
+        default=20, ge=1, le=1000, description="Commands of one person that may be under way; reviews count too."
+    )
+    commands_at_once: int = Field(default=100, ge=1, le=10_000, description="Commands of everybody under way.")
+    engine_wait_seconds: Seconds = Field(
+        default=3600, description="The longest that a job waits for a Docker daemon that is away, or that restarts."
+    )
     review_seconds: Seconds = Field(default=1800, description="How long a proposal waits for a button.")
     grace_seconds: float = Field(
         default=20, ge=0, le=3600, description="How long a stopping bot waits for running builds."

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from time import time
+from time import monotonic, time
 
 import structlog
 import uv
 
 from bot.access.rules import Access
+from bot.dialogs.allowance import Limits
 from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.jobs import Jobs
@@ -61,6 +62,10 @@ log = structlog.get_logger()
 
 _HOST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """Debian's path of the certificates that the host trusts."""
+_CLOSING_SECONDS = 9.0
+"""How long closing may take after the grace period."""
+_SENDING_SECONDS = 10.0
+"""How long a closing bot sends what is pending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Bot:
         *,
         checks: tuple[Check, ...],
         meter: Meter,
+        grace_seconds: float,
     ) -> None:
         self._jobs = jobs
         self._channel = channel
@@ -93,6 +99,8 @@ class Bot:
         self.checks = checks
         """The conditions for the bot to be ready."""
         self.meter = meter
+        self.closes_within = grace_seconds + _CLOSING_SECONDS
+        """The seconds in which `close` ends, unless something hangs."""
 
     def start(self) -> None:
         """Open the connection and start; on an error, close the bot and raise `Misconfigured` or `StateUnwritable`."""
@@ -106,14 +114,21 @@ class Bot:
             raise
         log.info("bot_started")
 
-    def close(self) -> None:
-        """Accept nothing new, wait for running builds for the grace period, send what is pending, and end."""
+    def close(self) -> tuple[str, ...]:
+        """Accept nothing new, wait for running builds for the grace period, send what is pending, and end.
+
+        Return the tasks that did not end. Their threads live until the process ends, and so does the lock on the state:
+        the next process must not work beside them.
+        """
         log.info("bot_stopping")
-        self._jobs.close()
-        self._channel.close()
+        end = monotonic() + self.closes_within
+        left = self._jobs.close()
+        self._channel.close(max(0.0, min(_SENDING_SECONDS, end - monotonic())))
         self._connection.close()
-        self._resources.close()
-        log.info("bot_stopped")
+        if not left:
+            self._resources.close()
+        log.info("bot_stopped", left=left)
+        return left
 
 
 def make_bot(
@@ -149,7 +164,10 @@ def make_bot(
             screen=channel,
             work=work,
             job_log=JobLogFiles(folder.path / "logs", redact),
-            timeouts=Timeouts(settings.review_seconds, settings.grace_seconds),
+            timeouts=Timeouts(
+                settings.review_seconds, settings.grace_seconds, engine_wait_seconds=settings.engine_wait_seconds
+            ),
+            limits=Limits(settings.commands_per_person, settings.commands_at_once),
             clock=_now,
             runner=_runner(settings, folder.path / "jobs.sqlite"),
             observers=(_command_observer(meter),),
@@ -175,7 +193,15 @@ def make_bot(
         )
         connection = SlackConnection(client, credentials.app_token, listeners)
         checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection)
-        return Bot(jobs, channel, connection, stack.pop_all(), checks=checks, meter=meter)
+        return Bot(
+            jobs,
+            channel,
+            connection,
+            stack.pop_all(),
+            checks=checks,
+            meter=meter,
+            grace_seconds=settings.grace_seconds,
+        )
 
 
 @contextmanager

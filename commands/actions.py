@@ -12,7 +12,7 @@ from commands.carry_out.creating import create, keep_undecided
 from commands.carry_out.dependencies import Dependencies, JobContext
 from commands.carry_out.removing import remove
 from commands.carry_out.rolling_back import roll_back
-from commands.carry_out.updating import update
+from commands.carry_out.updating import DaemonLost, update
 from commands.command import (
     Card,
     Creation,
@@ -28,6 +28,7 @@ from commands.command import (
     RollBack,
     TagsRolledBack,
     Update,
+    WorkInterrupted,
 )
 from commands.engine.interface import Engine
 from commands.image_actions import details
@@ -113,13 +114,13 @@ def carry_out(
     """Carry out a proposal; a second call for the same job continues.
 
     Raise `ReviewVoid` if the facts changed since the review, `BuildStopped` if cancelled without a result,
-    or another `Problem`.
+    `WorkInterrupted` if the daemon went away after a part of the work, or another `Problem`.
     """
     match proposal:
         case Creation():
             return _creation_end(proposal, create(proposal, job_context, dependencies, emit, cancellation))
         case Update():
-            return ImagesUpdated(proposal, update(proposal, job_context, dependencies, emit, cancellation))
+            return _update_end(proposal, job_context, dependencies, emit, cancellation)
         case RollBack():
             return TagsRolledBack(proposal, roll_back(proposal, job_context, dependencies))
         case Removal():
@@ -141,3 +142,16 @@ def _creation_end(proposal: Creation, outcome: Created | Undecided) -> ImageCrea
             return ImageUndecided(proposal, outcome)
         case _:
             assert_never(outcome)
+
+
+def _update_end(
+    proposal: Update,
+    job_context: JobContext,
+    dependencies: Dependencies,
+    emit: Callable[[Event], None],
+    cancellation: Cancellation,
+) -> ImagesUpdated:
+    try:
+        return ImagesUpdated(proposal, update(proposal, job_context, dependencies, emit, cancellation))
+    except DaemonLost as lost:
+        raise WorkInterrupted(ImagesUpdated(proposal, lost.so_far), lost) from lost

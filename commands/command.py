@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+from commands.errors import EngineUnavailable
 from commands.model.images import Digest, ImageId, ImageSpec, Layer, LocalImage, Mark
 from commands.model.outcomes import Created, Removed, RolledBack, Undecided, Updated
 from commands.model.packages import Inventory
@@ -341,3 +342,11 @@ class ImageRemoved:
     proposal: Removal
     outcome: Removed
     kind: Literal["removed"] = "removed"
+
+
+class WorkInterrupted(EngineUnavailable):
+    """The daemon went away after a part of the work; `end` is the end if the work is not tried again."""
+
+    def __init__(self, end: ImagesUpdated, lost: EngineUnavailable) -> None:
+        super().__init__(lost.message, hint=lost.hint, details=lost.details)
+        self.end = end

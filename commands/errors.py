@@ -110,6 +110,10 @@ class Misconfigured(Problem):
     """A setting is missing or wrong."""
 
 
+class TooMany(Problem):
+    """More commands are under way than the operator allows."""
+
+
 class ShuttingDown(Problem):
     """The bot is shutting down and accepts no new work."""
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import signal
 import sys
 import threading
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import click
+import structlog
 
 from bot.logs import set_up_logs
 from bot.room.client.room_client import RoomError
@@ -19,6 +21,8 @@ from bot.settings import Settings, load_settings
 from bot.wiring import Bot, redactor
 from commands.errors import Problem
 from commands.text import without_hidden
+
+log = structlog.get_logger()
 
 _LOOK_SECONDS = 1.0
 """How often the loop checks for a signal."""
@@ -37,7 +41,28 @@ def run_until_signal(bot: Bot, started: str | None = None) -> None:
     # Not one long wait: a signal that is delivered to another thread does not wake this one.
     while not over.wait(_LOOK_SECONDS):
         pass
-    bot.close()
+    close_in_time(bot)
+
+
+def close_in_time(bot: Bot, *, status: int = 0) -> None:
+    """Close a bot, and make sure that the process ends even if a daemon, a database or Slack hangs.
+
+    A process that has to be ended by force exits with `status`: its jobs are stored, and the next process continues.
+    """
+    # A daemon thread, which still runs while the interpreter waits for other threads at its end.
+    force = threading.Timer(bot.closes_within, _end_by_force, (status,))
+    force.daemon = True
+    force.start()
+    if bot.close():
+        _end_by_force(status)
+
+
+def _end_by_force(status: int) -> None:
+    living = sorted(thread.name for thread in threading.enumerate() if not thread.daemon)
+    log.warning("ended_by_force", threads=living)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def settings_and_logs(*, log_level: Literal["warning", "error"] | None = None) -> Settings:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from bot.cli.common import problems_in_words, settings_and_logs
+from bot.cli.common import close_in_time, problems_in_words, settings_and_logs
 from bot.cli.room import credentials_of
 from bot.room.client.console import LiveDialog, Silent, choose
 from bot.room.client.interface import Show
@@ -72,7 +72,7 @@ def _talk_alone(show: Show, line: str, clicks: tuple[str, ...], *, yes: bool, us
             client = RoomClient(opened.url, opened.user_token, user=user)
             return _talk(client, show, line, clicks, yes=yes, unanswered=WithoutClick.LEAVE)
         finally:
-            bot.close()
+            close_in_time(bot, status=1)
 
 
 def _talk(

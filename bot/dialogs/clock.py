@@ -48,10 +48,10 @@ class Ticker:
         """Start the thread."""
         self._thread.start()
 
-    def join(self) -> None:
-        """Wait until the thread ends, after `closing` is set."""
+    def join(self, seconds: float) -> None:
+        """Wait at most `seconds` until the thread ends, after `closing` is set."""
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _tick(self) -> None:
         while not self._closing.wait(self._timeouts.tick_seconds):

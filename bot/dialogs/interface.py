@@ -59,3 +59,5 @@ class Timeouts:
     """How long a build may take to end after a cancellation."""
     retry_seconds: float = 5.0
     """The interval between retries while the daemon is away or the state cannot be written."""
+    engine_wait_seconds: float = 3600.0
+    """How long a job waits for a daemon that is away."""

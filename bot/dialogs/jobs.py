@@ -10,10 +10,11 @@ from threading import Event
 
 import structlog
 
+from bot.dialogs.allowance import Allowance, Limits
 from bot.dialogs.clock import Ticker
 from bot.dialogs.interface import JobLog, Timeouts, Work
 from bot.dialogs.job_logs import log_file
-from bot.dialogs.ledger import Entry, Ledger
+from bot.dialogs.ledger import Entry, Ledger, Role
 from bot.dialogs.lists import Lists
 from bot.dialogs.moving import Mover, Observer
 from bot.dialogs.runs import Runs
@@ -35,9 +36,9 @@ from bot.dialogs.stages import (
 from bot.dialogs.starting import RunnerFactory, Starter
 from bot.dialogs.supervision import Supervisor
 from bot.dialogs.tasks import Tasks
-from bot.dialogs.transitions import Decision, Press, after_press, stopping_stage
+from bot.dialogs.transitions import Decision, Press, after_press, paused_stage, stopping_stage
 from commands.actions import Proposal
-from commands.errors import ShuttingDown
+from commands.errors import Problem, ShuttingDown, StateUnwritable
 from commands.model.requests import Query
 
 log = structlog.get_logger()
@@ -58,13 +59,15 @@ class Jobs:
         runner: RunnerFactory,
         preparations: int = 4,
         observers: Sequence[Observer] = (),
+        limits: Limits | None = None,
     ) -> None:
         self._ledger = ledger
         self._screen = screen
         self._log = job_log
         self._timeouts = timeouts
         self._clock = clock
-        self._mover = Mover(ledger, screen, clock, observers)
+        self._allowance = Allowance(limits or Limits())
+        self._mover = Mover(ledger, screen, clock, (*observers, self._allowance.observe))
         self._runs = Runs(screen, clock)
         self._supervisor = Supervisor(self._mover, screen, timeouts)
         self._starter = Starter(runner, self._supervisor, screen)
@@ -99,6 +102,7 @@ class Jobs:
         """Continue everything that the last process left; raise `StateUnwritable`."""
         self._ledger.take_over()
         left, unreadable = self._ledger.split_unfinished()
+        self._allowance.begin(entry.dialog for entry in left)
         self._tasks.inherited = frozenset(entry.id for entry in left)
         for entry in self._ledger.unshown_entries():
             self._screen.show(entry.dialog)
@@ -112,25 +116,46 @@ class Jobs:
             self._starter.clean(job)
         self._ticker.start()
 
-    def close(self) -> None:
-        """Start nothing new, wait for running builds for the grace period, then pause them for the next process."""
+    def close(self) -> tuple[str, ...]:
+        """Start nothing new, wait for running builds for the grace period, then pause them for the next process.
+
+        Return the tasks that did not end, by name: a daemon or a database hangs, and their threads still live.
+        """
         self._supervisor.close()
         self._starter.finish()
         self._lists.close()
         self._supervisor.wait_until_idle(self._timeouts.grace_seconds)
         self._runs.shut_down()
-        if busy := self._supervisor.wait_until_idle(self._timeouts.stop_seconds):
+        busy = self._supervisor.wait_until_idle(self._timeouts.stop_seconds)
+        if busy:
             log.warning("tasks_did_not_end", tasks=busy)
-        self._ticker.join()
+            self._pause_the_rest()
+        self._ticker.join(self._timeouts.stop_seconds)
         self._starter.close()
+        return tuple(f"{name} {key}" for name, key in busy)
+
+    def _pause_the_rest(self) -> None:
+        """Pause the jobs whose threads do not end, so that their dialogs say so; a later end of theirs is refused."""
+        for job in self._runs.jobs:
+            try:
+                dialog = self._mover.dialog(job)
+                if isinstance(dialog, Running):
+                    self._mover.move(paused_stage(dialog), after=(Running,), role=Role.OWNER)
+            except StateUnwritable as problem:
+                log.warning("job_not_paused", job=job, reason=problem.message)
 
     # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────
 
     def accept(self, asked: Asked, *, trigger: str, response_url: str) -> None:
-        """Accept and store a command. Raise `StateUnwritable` and `ShuttingDown`."""
+        """Accept and store a command. Raise `StateUnwritable`, `TooMany` and `ShuttingDown`."""
         self._refuse_while_closing()
         dialog = Preparing(asked, doing="Reading the command")
-        self._ledger.add(Entry(dialog=dialog, trigger=trigger, response_url=response_url))
+        self._allowance.take(asked)
+        try:
+            self._ledger.add(Entry(dialog=dialog, trigger=trigger, response_url=response_url))
+        except Problem:
+            self._allowance.give_back(asked.dialog)
+            raise
         log.info("command_accepted", job=asked.dialog, line=asked.line, user=asked.user, channel=asked.channel)
         self._screen.show(dialog)
         self._starter.start_soon(dialog)

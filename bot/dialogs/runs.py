@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from bot.dialogs.progress import progress_after
+from bot.dialogs.progress import Progress, progress_after
 from bot.dialogs.stages import DialogId, Running, Screen
 from commands.cancellation import Cancellation, CancelReason
-from commands.model.events import Event
+from commands.model.events import Event, StepStarted
 
 
 class Run:
@@ -17,6 +17,8 @@ class Run:
     def __init__(self, dialog: Running) -> None:
         self.cancellation = Cancellation()
         self.dialog = dialog
+        self.has_begun = False
+        """Whether a step has started since the run last started over."""
 
     @property
     def job(self) -> DialogId:
@@ -60,17 +62,27 @@ class Runs:
     def record(self, run: Run, event: Event) -> None:
         """Fold an event into the progress of a run, and show it."""
         with self._lock:
-            run.dialog = replace(run.dialog, progress=progress_after(run.dialog.progress, event, self._now()))
-            self._screen.show(run.dialog)
+            run.has_begun = run.has_begun or isinstance(event, StepStarted)
+            self._show(run, replace(run.dialog, progress=progress_after(run.dialog.progress, event, self._now())))
+
+    def wait_for_engine(self, run: Run, reason: str) -> None:
+        """Show that a run waits for the Docker daemon, and why."""
+        with self._lock:
+            self._show(run, replace(run.dialog, waits=reason))
+
+    def start_over(self, run: Run) -> None:
+        """Forget how far a run is; its time goes on."""
+        with self._lock:
+            run.has_begun = False
+            self._show(run, replace(run.dialog, progress=Progress(run.dialog.progress.started), waits=""))
 
     def stop(self, job: DialogId, user: str) -> None:
         """Cancel a run on request of `user` and show that; do nothing if the job does not run here."""
         with self._lock:
             run = self._runs.get(job)
             if run is not None and run.dialog.stopping_by is None:
-                run.dialog = replace(run.dialog, stopping_by=user)
                 run.cancellation.request(CancelReason.STOPPED)
-                self._screen.show(run.dialog)
+                self._show(run, replace(run.dialog, stopping_by=user))
 
     def shut_down(self) -> None:
         """Cancel all runs, including those added later; the next process continues them."""
@@ -84,3 +96,7 @@ class Runs:
         with self._lock:
             for run in self._runs.values():
                 self._screen.show(run.dialog)
+
+    def _show(self, run: Run, dialog: Running) -> None:
+        run.dialog = dialog
+        self._screen.show(dialog)

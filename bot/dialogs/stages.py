@@ -65,13 +65,17 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The host is being changed. `stopping_by` is the person who pressed Stop, if any."""
+    """The host is being changed. `stopping_by` is the person who pressed Stop, if any.
+
+    `waits` is why the job waits for the Docker daemon; empty while it works.
+    """
 
     asked: Asked
     proposal: Proposal
     by: str
     progress: Progress
     stopping_by: str | None = None
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

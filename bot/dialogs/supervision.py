@@ -3,6 +3,8 @@
 import contextlib
 import threading
 from collections.abc import Callable
+from math import inf
+from time import monotonic
 from typing import TypeVar
 
 import structlog
@@ -80,14 +82,22 @@ class Supervisor:
                 if self.closing.wait(self._timeouts.retry_seconds):
                     raise Interrupted from error
 
-    def until_the_engine_answers(self, act: Callable[[], T]) -> T:
-        """Call `act`; retry while the Docker daemon is away."""
+    def until_the_engine_answers(
+        self, act: Callable[[], T], *, waits: Callable[[], None] = lambda: None, seconds: float = inf
+    ) -> T:
+        """Call `act`; while the Docker daemon is away, call `waits` once and retry for at most `seconds`."""
+        until, waited = monotonic() + seconds, False
         while True:
             try:
                 return act()
-            except EngineUnavailable:
+            except EngineUnavailable as error:
+                if monotonic() >= until:
+                    raise
+                if not waited:
+                    waits()
+                waited = True
                 if self.closing.wait(self._timeouts.retry_seconds):
-                    raise Interrupted from None
+                    raise Interrupted from error
 
     def fail(self, job: DialogId, error: Exception) -> None:
         """End a dialog whose task raised an uncaught error."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.dialogs.engine_waits import EngineWaits
 from bot.dialogs.interface import JobLog, Timeouts, Work
 from bot.dialogs.job_logs import log_file
 from bot.dialogs.ledger import Role
@@ -28,7 +29,9 @@ from bot.dialogs.transitions import (
     key_of,
     running_stage,
 )
+from commands.actions import End
 from commands.carry_out import JobContext
+from commands.command import ImageUndecided, WorkInterrupted
 from commands.errors import BuildStopped, ReviewVoid, StateUnwritable
 from commands.model.events import Event, LogLine, StepStarted
 
@@ -36,7 +39,10 @@ log = structlog.get_logger()
 
 
 class Tasks:
-    """The tasks of one process; at most `preparations` gather facts at once."""
+    """The tasks of one process.
+
+    At most `preparations` gather facts at once, and as many more answer quick requests, which need only the daemon.
+    """
 
     def __init__(
         self,
@@ -63,7 +69,8 @@ class Tasks:
         self._log = job_log
         self._timeouts = timeouts
         self._now = now
-        self._preparing = threading.BoundedSemaphore(preparations)
+        self._waits = EngineWaits(runs, work, job_log, timeouts)
+        self._preparing = {is_quick: threading.BoundedSemaphore(preparations) for is_quick in (False, True)}
         self.inherited: frozenset[DialogId] = frozenset()
         """Dialogs that the earlier process began: it may have left containers behind."""
         starter.bind({"prepare": self.prepare, "build": self.build, "settle": self.settle, "clean": self.clean})
@@ -72,11 +79,11 @@ class Tasks:
 
     def prepare(self, job: DialogId) -> None:
         """Gather the facts, and answer the command."""
-        with self._preparing:
+        dialog = self._mover.dialog(job)
+        if not isinstance(dialog, Preparing):
+            return
+        with self._preparing[dialog.asked.request.is_quick]:
             self._supervisor.raise_if_closing()
-            dialog = self._mover.dialog(job)
-            if not isinstance(dialog, Preparing):
-                return
             answer = self._answer(dialog)
         if self._mover.move(answer, role=Role.OWNER) and isinstance(answer, Listed):
             self._lists.count(job)
@@ -91,11 +98,21 @@ class Tasks:
 
         try:
             if asked.dialog in self.inherited:
-                self._work.clean(asked.dialog)
+                self._wait_for_engine(dialog)
             answer = self._work.answer(asked, report)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever it is, the person is told
             return failed_stage(asked, error)
         return after_answer(dialog, answer, expires=self._review_ends(), under_way=self._mover.jobs_under_way())
+
+    def _wait_for_engine(self, dialog: Preparing) -> None:
+        """Remove what the last process has left there; wait if the bot is back before the daemon."""
+
+        def show_wait() -> None:
+            self._screen.show(replace(dialog, doing="Waiting for Docker"))
+
+        self._supervisor.until_the_engine_answers(
+            lambda: self._work.clean(dialog.asked.dialog), waits=show_wait, seconds=self._timeouts.engine_wait_seconds
+        )
 
     # ── Carrying out ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,8 +135,14 @@ class Tasks:
     def _carry_out(self, run: Run) -> Dialog:
         asked, proposal = run.dialog.asked, run.dialog.proposal
         context = JobContext(job=asked.dialog, requester=asked.user, channel=asked.channel)
+
+        def carry_out() -> End | ImageUndecided:
+            return self._work.carry_out(proposal, context, lambda event: self._record(run, event), run.cancellation)
+
         try:
-            end = self._work.carry_out(proposal, context, lambda event: self._record(run, event), run.cancellation)
+            end = self._waits.carry_through(run, carry_out)
+        except WorkInterrupted as interrupted:
+            return after_end(run.dialog, interrupted.end, now=self._now(), expires=self._review_ends())
         except BuildStopped as stopped:
             return after_stop(run.dialog, stopped, run.cancellation.reason)
         except ReviewVoid as void:

@@ -248,7 +248,7 @@ def running_stage(dialog: Dialog | None, now: datetime) -> Running | None:
         case Queued(asked, proposal, by) | Paused(asked, proposal, by):
             return Running(asked, proposal, by, Progress(started=now))
         case Running():
-            return replace(dialog, progress=Progress(started=now))
+            return replace(dialog, progress=Progress(started=now), waits="")
         case _:
             return None
 
@@ -258,9 +258,14 @@ def after_stop(dialog: Running, stopped: BuildStopped, reason: CancelReason | No
     if user := dialog.stopping_by:
         return Stopped(dialog.asked, dialog.proposal, user, dialog.progress)
     if reason is CancelReason.SHUTDOWN:
-        return Paused(dialog.asked, dialog.proposal, dialog.by)
+        return paused_stage(dialog)
     # Not requested here: the daemon was stopped, or the build was ended on its host.
     return failed_stage(dialog.asked, stopped, dialog.proposal, dialog.progress)
+
+
+def paused_stage(dialog: Running) -> Paused:
+    """Return the stage of a job that the next process continues."""
+    return Paused(dialog.asked, dialog.proposal, dialog.by)
 
 
 def after_void(dialog: Running, void: ReviewVoid) -> Preparing:

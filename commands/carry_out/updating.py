@@ -17,7 +17,7 @@ from commands.carry_out.part import Part
 from commands.carry_out.rebuilding import rebuild
 from commands.command import Candidate, Keep, NoSource, Pull, Rebuild, Unchecked, Update
 from commands.engine.interface import Engine
-from commands.errors import BuildStopped, ImageNotFound, Problem, ReviewVoid
+from commands.errors import BuildStopped, EngineUnavailable, ImageNotFound, Problem, ReviewVoid
 from commands.host.asking import CachedRegistry, ask_all
 from commands.host.history import LATEST, kept_by, repository_of, tag_of
 from commands.model.events import Event, StepsPlanned
@@ -27,6 +27,16 @@ from commands.model.references import Reference
 from commands.recipe.labels import JOB
 
 COMPARE_STEP = "Compare packages"
+
+
+class DaemonLost(EngineUnavailable):
+    """The daemon went away during an update; `so_far` is what became of each image."""
+
+    def __init__(self, so_far: Updated) -> None:
+        super().__init__(
+            "The Docker daemon went away during the update.", hint="Update the images again once the daemon runs."
+        )
+        self.so_far = so_far
 
 
 def update(
@@ -39,7 +49,8 @@ def update(
     """Pull and rebuild the confirmed images; a failure of one image does not stop the others.
 
     May be called again for the same job, and then reports finished images as done. A person's stop ends it with the
-    results so far. Raise `ReviewVoid` only before any change, and `BuildStopped` if the bot shuts down.
+    results so far. Raise `ReviewVoid` only before any change, `BuildStopped` if the bot shuts down, and `DaemonLost`,
+    which has the results so far, if the daemon went away.
     """
     if cancellation.reason is None and not _has_begun(job_context.job, dependencies.engine):
         _check_review(proposal, dependencies)
@@ -57,7 +68,10 @@ def update(
         results = compare(results, replace(job_context, part=len(parts) + 1), dependencies, emit, cancellation)
     _unless_ending(cancellation)
     told = _with_users(results, running_users(dependencies.engine, job_context.job))
-    return Updated(tuple(_in_order(proposal, told)), (*notes, *_stop_note(results)))
+    updated = Updated(tuple(_in_order(proposal, told)), (*notes, *_stop_note(results)))
+    if lost.is_set() and cancellation.reason is None:
+        raise DaemonLost(updated)
+    return updated
 
 
 # ── Whether the facts are still those of the review ─────────────────────────────────────────────────────────────────
@@ -115,6 +129,8 @@ def _result(part: Part) -> ImageResult:
             part.reach()
             return _carry_out(part)
     except Problem as problem:
+        if isinstance(problem, EngineUnavailable):
+            part.is_lost.set()
         if part.cancellation.reason is not None:
             return part.result(Ending.STOPPED, "It was stopped before it was brought up to date.")
         failed = part.result(Ending.FAILED, problem.message)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NoReturn, TypeVar
+from typing import ClassVar, Literal, NoReturn, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -46,6 +46,7 @@ class CreateImage:
     dependencies: tuple[PythonRequirement, ...]
     packages: tuple[OsPackage, ...]
     kind: Literal["create"] = "create"
+    is_quick: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class UpdateImages:
 
     image: Wanted | None
     kind: Literal["update"] = "update"
+    is_quick: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class ListImages:
     query: Query = field(default_factory=Query)
     hint: str = ""
     kind: Literal["list"] = "list"
+    is_quick: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class LookAtImage:
 
     image: Wanted
     kind: Literal["details"] = "details"
+    is_quick: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class RollBackImage:
     image: Reference
     to: str | None = None
     kind: Literal["roll back"] = "roll back"
+    is_quick: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ class UndoUpdate:
 
     job: str
     kind: Literal["undo"] = "undo"
+    is_quick: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,7 @@ class RemoveImage:
 
     image: Wanted
     kind: Literal["remove"] = "remove"
+    is_quick: ClassVar[bool] = True
 
 
 def parse_dependencies(text: str) -> tuple[PythonRequirement, ...]:

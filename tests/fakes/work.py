@@ -20,7 +20,7 @@ from commands.command import (
     TagsRolledBack,
     Update,
 )
-from commands.errors import BuildStopped
+from commands.errors import BuildStopped, EngineUnavailable
 from commands.model.events import Event, LogLine, StepsPlanned, StepStarted
 from commands.model.outcomes import Created, Removed, RolledBack, Undecided, Updated
 from commands.model.requests import Query
@@ -60,7 +60,9 @@ class FakeWork:
 
     `answers`, `builds`, `settles`, `turns` and `counts` are passed by what is under way; a build that is told to end
     does not wait for its gate. `pages` are what a list can be turned to. Exceptions put into `engine_troubles` are
-    raised first, one by each `keep` and `clean`.
+    raised first, one by each `keep` and `clean` (None: none by this one); those in `build_troubles` by each
+    `carry_out`, after its events. While `engine_is_away`, all of these find no daemon. Only commands that it `holds`
+    pass the gate `answers`.
     """
 
     def __init__(self) -> None:
@@ -76,7 +78,10 @@ class FakeWork:
         self.kept_is: Created | BaseException = CREATED
         self.pages: dict[int, Listing | BaseException] = {}
         self.disk_is: int | BaseException = 41_200_000_000
-        self.engine_troubles: list[BaseException] = []
+        self.engine_troubles: list[BaseException | None] = []
+        self.build_troubles: list[BaseException] = []
+        self.engine_is_away = False
+        self.holds: Callable[[Asked], bool] = lambda _: True
         self.ends_when_told = True
         self.most_builds = 0
         self.calls: list[tuple[str, str]] = []
@@ -110,7 +115,8 @@ class FakeWork:
         self._called("answer", asked.dialog)
         for doing in self.reports:
             report(doing)
-        self.answers.pass_through(self._live)
+        if self.holds(asked):
+            self.answers.pass_through(self._live)
         if isinstance(self.answer_is, BaseException):
             raise self.answer_is
         return self.answer_is
@@ -124,8 +130,11 @@ class FakeWork:
             self.most_builds = max(self.most_builds, self._building)
         self._called("carry_out", job_context.job)
         try:
+            self._find_engine()
             for event in self.events:
                 emit(event)
+            if self.build_troubles:
+                raise self.build_troubles.pop(0)
             self.builds.pass_through(lambda: self._go_on(cancellation))
         finally:
             with self._changed:
@@ -166,8 +175,14 @@ class FakeWork:
 
     def _settle(self) -> None:
         self.settles.pass_through(self._live)
-        if self.engine_troubles:
-            raise self.engine_troubles.pop(0)
+        self._find_engine()
+        trouble = self.engine_troubles.pop(0) if self.engine_troubles else None
+        if trouble:
+            raise trouble
+
+    def _find_engine(self) -> None:
+        if self.engine_is_away:
+            raise EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 
     def _called(self, name: str, job: str) -> None:
         with self._changed:

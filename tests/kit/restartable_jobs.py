@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from bot.dialogs.allowance import Limits
 from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.jobs import Jobs
@@ -53,12 +54,19 @@ class RestartableJobs:
     """One bot after the other on the same files: each `open` is a process of its own, with a screen and work."""
 
     def __init__(
-        self, folder: Path, *, slots: int = 2, timeouts: Timeouts = PATIENCE, work: FakeWork | None = None
+        self,
+        folder: Path,
+        *,
+        slots: int = 2,
+        timeouts: Timeouts = PATIENCE,
+        work: FakeWork | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.folder = folder
         fresh_jobs(folder, cache=folder.parent)
         self.slots = slots
         self.timeouts = timeouts
+        self.limits = limits
         self.clock = TimeOfDay()
         self._is_open = False
         self._logs = ExitStack()
@@ -82,6 +90,7 @@ class RestartableJobs:
             clock=self.clock,
             runner=self._runner,
             preparations=2,
+            limits=self.limits,
         )
         self.jobs.start()
         self._is_open = True
@@ -138,18 +147,18 @@ class RestartableJobs:
 
     # ── People ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def types(self, dialog: str = "d-1") -> None:
+    def types(self, dialog: str = "d-1", *, user: str = ALICE) -> None:
         """Type the command."""
-        asked = replace(asked_as(dialog), at=self.clock())
+        asked = replace(asked_as(dialog), at=self.clock(), user=user)
         self.jobs.accept(asked, trigger=f"t-{dialog}", response_url="http://127.0.0.1/respond")
 
     def presses(self, button: Decision, dialog: str = "d-1", user: str = ALICE) -> Press:
         """Press a button."""
         return self.jobs.press(DialogId(dialog), button, user)
 
-    def reviewed(self, dialog: str = "d-1") -> UnderReview:
+    def reviewed(self, dialog: str = "d-1", *, user: str = ALICE) -> UnderReview:
         """Type the command, and wait for its review."""
-        self.types(dialog)
+        self.types(dialog, user=user)
         return self.screen.wait_for(UnderReview, dialog)
 
     def confirmed(self, dialog: str = "d-1", user: str = ALICE) -> None:
@@ -164,6 +173,13 @@ class RestartableJobs:
             self.confirmed(dialog)
             self.work.wait_for("carry_out", dialog)
         self.work.builds.wait_for(len(dialogs) or 1)
+
+    def log(self, dialog: str = "d-1") -> str:
+        """Read the log of a job."""
+        file = self.jobs.log_of(DialogId(dialog))
+        assert file is not None
+        assert isinstance(file.content, str)
+        return file.content
 
     # ── The ledger ──────────────────────────────────────────────────────────────────────────────────────────────
 

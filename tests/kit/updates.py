@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from commands.actions import carry_out
 from commands.cancellation import Cancellation
 from commands.carry_out import JobContext
-from commands.command import Candidate, Creation, ImageCreated, ImagesUpdated, Plan, Pull, Rebuild, Update
+from commands.command import (
+    Candidate,
+    Creation,
+    ImageCreated,
+    ImagesUpdated,
+    Plan,
+    Pull,
+    Rebuild,
+    Update,
+    WorkInterrupted,
+)
 from commands.docker_image_create import answer, parse
 from commands.engine.interface import FilesRead, PullProgress, ReadOrder, Swept
 from commands.host.selection import Found
@@ -184,7 +194,10 @@ class UpdateHost:
 
     def carry_out(self, proposal: Update, job: str = FIRST) -> Updated:
         """Do it."""
-        end = carry_out(proposal, job_context(job), self.dependencies, self.emit, self.cancellation)
+        try:
+            end = carry_out(proposal, job_context(job), self.dependencies, self.emit, self.cancellation)
+        except WorkInterrupted as interrupted:
+            end = interrupted.end
         assert isinstance(end, ImagesUpdated)
         return end.outcome
 

@@ -133,16 +133,6 @@ def test_the_logs_are_for_nobody_else(tmp_path: Path, logs: JobLogFiles) -> None
 
 
 def test_a_log_that_cannot_be_read_is_a_problem_with_advice(tmp_path: Path, logs: JobLogFiles) -> None:
-    (tmp_path / "logs" / f"{JOB}.log").mkdir(parents=True)
-
-    with pytest.raises(StateUnwritable) as raised:
-        logs.read(JOB)
-
-    assert "Is a directory" in raised.value.message
-    assert str(tmp_path / "logs") in raised.value.hint
-
-
-def test_a_log_that_cannot_be_read_is_a_problem_with_advice(tmp_path: Path, logs: JobLogFiles) -> None:
     (tmp_path / "logs" / "d-1.log").mkdir(parents=True)
 
     with pytest.raises(StateUnwritable):

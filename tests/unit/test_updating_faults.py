@@ -268,3 +268,5 @@ def test_an_engine_that_goes_away_in_the_middle_fails_all_that_are_not_done(host
     host.engine.repair()
     assert [host.holder(name) for name in names] == [image.present.id for image in proposal.images]
     assert host.nameless == []
+    host.pulls.open()
+    assert endings(host.update(proposal)) == [(name, Ending.UPDATED) for name in names]

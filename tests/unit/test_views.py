@@ -369,6 +369,17 @@ def test_of_thousands_of_steps_those_around_the_running_one_are_shown() -> None:
     assert shown[15] == "· 992 more to come"
 
 
+def test_a_job_that_waits_for_docker_says_so_and_can_be_stopped() -> None:
+    message = render(Running(ASKED, PROPOSAL, "U0BOB", BEGUN, waits="No Docker daemon answers."), NOW)
+
+    assert "Waiting for Docker" in texts(message)
+    assert "No Docker daemon answers. The job goes on by itself once the daemon is back." in texts(message).replace(
+        "\n", " "
+    )
+    assert message.text.endswith("waiting for Docker")
+    assert offered(message) == ["stop"]
+
+
 def test_a_build_that_is_being_stopped_says_who_asked_and_offers_no_second_stop() -> None:
     message = render(Running(ASKED, PROPOSAL, "U0BOB", BEGUN, stopping_by="U0CAROL"), NOW)
 

@@ -421,6 +421,7 @@ def largest(text: str) -> tuple[Dialog, ...]:
         UnderReview(asked, proposal, NOW),
         Queued(asked, proposal, text, 10**20),
         Running(asked, proposal, text, progress, text),
+        Running(asked, proposal, text, progress, waits=text),
         Paused(asked, proposal, text),
         Deciding(asked, text, ImageUndecided(proposal, Undecided(image.id, failures)), progress, NOW),
         Settling(asked, text, ImageUndecided(proposal, Undecided(image.id, failures)), keep=True, progress=progress),

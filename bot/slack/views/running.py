@@ -7,10 +7,11 @@ from bot.dialogs.progress import Progress, StepState
 from bot.dialogs.stages import Running
 from bot.slack.views.amounts import duration
 from bot.slack.views.buttons import STOP
+from bot.slack.views.evidence import SENTENCES
 from bot.slack.views.kinds import subject
 from bot.slack.views.parts import FIELD, NAME, Block, Message, actions, context, message, section
 from bot.slack.views.steps import bar, step_lines, steps_done
-from bot.slack.views.text import code, escape, markup, mention, visible
+from bot.slack.views.text import code, escape, markup, mention, prose, visible
 
 _LAST_LINE: Final = 200
 
@@ -23,7 +24,7 @@ def running_message(dialog: Running, now: datetime) -> Message:
         [*_stop_notice(dialog.stopping_by), *_body(dialog, now)],
         context(dialog.asked, confirmed_by=dialog.by),
         None if stopping else actions(dialog.asked.dialog, STOP),
-        summary=_summary(dialog.progress),
+        summary="waiting for Docker" if dialog.waits else _summary(dialog.progress),
     )
 
 
@@ -42,6 +43,13 @@ def _stop_notice(by: str | None) -> list[Block]:
 def _body(dialog: Running, now: datetime) -> list[Block]:
     progress = dialog.progress
     elapsed = escape(duration((now - progress.started).total_seconds()), FIELD)
+    if dialog.waits:
+        return [
+            section("progress", markup("Waiting for Docker · {}", elapsed)),
+            section(
+                "waits", prose(dialog.waits, SENTENCES), markup("The job goes on by itself once the daemon is back.")
+            ),
+        ]
     if not progress.steps:
         return [section("progress", markup("Starting · {}", elapsed))]
     body = [section("progress", markup("{} · {}", bar(progress), elapsed), *step_lines(progress, now))]
