@@ -17,6 +17,9 @@ from bot.dialogs.transitions import settling_stage
 
 log = structlog.get_logger()
 
+_UNSEEN_SECONDS = 60.0
+"""A review that is overdue for longer expired while the bot was away."""
+
 
 class Ticker:
     """A background thread that checks every `tick_seconds` until `closing` is set."""
@@ -64,10 +67,12 @@ class Ticker:
             self._runs.show()
 
     def _end_overdue(self) -> None:
-        for entry in self._ledger.overdue_entries(self._now().timestamp()):
+        now = self._now()
+        for entry in self._ledger.overdue_entries(now.timestamp()):
             match entry.dialog:
                 case UnderReview() as dialog:
-                    self._mover.move(Expired(dialog.asked, self._timeouts.review_seconds))
+                    unseen = (now - dialog.expires).total_seconds() > _UNSEEN_SECONDS
+                    self._mover.move(Expired(dialog.asked, self._timeouts.review_seconds, unseen))
                 case Deciding() as dialog:
                     self._take(settling_stage(dialog, keep=False, user=None))
                 case _:

@@ -160,10 +160,14 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """No button was pressed in time; `waited_seconds` is how long the review waited."""
+    """No button was pressed in time; `waited_seconds` is how long the review waited.
+
+    `unseen` says that it expired while the bot was away, so that its requester is not notified hours later.
+    """
 
     asked: Asked
     waited_seconds: float
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +253,15 @@ UNFINISHED = (Preparing, UnderReview, Queued, Running, Paused, Deciding, Settlin
 
 def is_shown_only(dialog: Dialog) -> bool:
     """Return whether this stage is only read, so that its requester is not notified."""
-    return isinstance(dialog, Listed) or (isinstance(dialog, Answered) and not dialog.answer.is_news)
+    match dialog:
+        case Listed():
+            return True
+        case Answered():
+            return not dialog.answer.is_news
+        case Expired():
+            return dialog.unseen
+        case _:
+            return False
 
 
 def proposal_of(dialog: Dialog) -> Proposal | None:

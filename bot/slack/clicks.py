@@ -12,9 +12,9 @@ from bot.dialogs.jobs import Jobs
 from bot.dialogs.stages import FINAL, Asked, Attachment, Dialog, Expired, Listed, UnderReview
 from bot.dialogs.transitions import Press
 from bot.slack.forms import Forms
-from bot.slack.notes import NO_LOG, NOT_HERE, NOTHING_YET, note_of
+from bot.slack.notes import NO_LOG, NOT_HERE, NOTHING_YET, UNKNOWN_BUTTON, note_of
 from bot.slack.payloads import Click
-from bot.slack.views.buttons import Begin, Decide, Edit, Filter, ShowFile, ShowLog, Turn
+from bot.slack.views.buttons import Begin, Decide, Does, Edit, Filter, ShowFile, ShowLog, Turn
 from bot.slack.views.kinds import BY_ACTION
 from commands.actions import Request
 from commands.command import Creation
@@ -42,7 +42,7 @@ class Clicks:
         self._clock = clock
         self._taken = Taken(_REMEMBERED)
 
-    def take(self, click: Click, actor: Actor) -> str | None:  # noqa: PLR0911 - one line for each
+    def take(self, click: Click, actor: Actor) -> str | None:
         """Carry out a click; return the note for the person, if any. Raise `Problem`.
 
         A click counts once, even if Slack delivers it several times.
@@ -50,7 +50,13 @@ class Clicks:
         if not self._taken.is_new(click.trigger_id):
             log.info("click_delivered_again", action=click.action.action_id, user=click.user.id)
             return None
-        does = BY_ACTION[click.action.action_id].does
+        control = BY_ACTION.get(click.action.action_id)
+        if control is None:
+            log.warning("button_unknown", action=click.action.action_id, user=click.user.id)
+            return UNKNOWN_BUTTON
+        return self._carry_out(control.does, click, actor)
+
+    def _carry_out(self, does: Does, click: Click, actor: Actor) -> str | None:  # noqa: PLR0911 - one line for each
         if isinstance(does, Decide):
             return note_of(self._jobs.press(click.action.dialog, does.decision, click.user.id, of=does.of))
         dialog = self._jobs.look_up(click.action.dialog)

@@ -3,6 +3,7 @@
 Nothing here waits for Docker, an index or Slack's Web API.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from bot.redaction import redacted
 from bot.router import Command, Router
 from bot.slack.clicks import Clicks
 from bot.slack.forms import Forms
-from bot.slack.notes import BROKEN, STRANGE_FORM
+from bot.slack.notes import BROKEN, STRANGE_FORM, UNKNOWN_FORM
 from bot.slack.payloads import Click, FormSent, SlashCommand
 from bot.slack.submissions import Submission, submissions
 from bot.slack.views import Message
@@ -35,6 +36,7 @@ from commands.typed_text import HELP
 
 log = structlog.get_logger()
 
+_ANY = re.compile(".*", re.DOTALL)
 _LONGEST_FAULT = 1_000
 """The most characters of the fault beside one field."""
 
@@ -76,6 +78,10 @@ class Listeners:
             app.action(control.action)(self._on_click)
         for submission in self._submissions:
             app.view(submission.callback)(self._listener_of(submission))
+        # What an earlier or later version put into Slack: without a listener, Bolt would leave it unacknowledged.
+        app.command(_ANY)(self._on_command)
+        app.action(_ANY)(self._on_click)
+        app.view(_ANY)(self._on_unknown_form)
 
     def _on_command(self, ack: Ack, body: dict[str, Any]) -> None:
         with self._meter.acking("command"):
@@ -92,6 +98,10 @@ class Listeners:
                 ack(**self._form_answer(submission, body))
 
         return on_form
+
+    def _on_unknown_form(self, ack: Ack, body: dict[str, Any]) -> None:
+        with self._meter.acking("form"):
+            ack(**_unknown_form(body))
 
     def _new_asked(self, request: Request, actor: Actor, line: str = "") -> Asked:
         line = line or line_of(request)
@@ -215,6 +225,16 @@ class Listeners:
         # An acknowledgement does not pass through the sender, which masks the rest.
         shown = {block: self._redact(fault)[:_LONGEST_FAULT] for block, fault in placed.items()}
         return {"response_action": "errors", "errors": shown}
+
+
+def _unknown_form(body: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        blocks = list(FormSent.model_validate(body).view.state.values)
+    except ValidationError:
+        blocks = []
+    log.warning("form_unknown", blocks=blocks)
+    # Slack shows a fault only beside a block of the form; a form without one is closed.
+    return {"response_action": "errors", "errors": {blocks[0]: UNKNOWN_FORM}} if blocks else {}
 
 
 def _usage(command: Command) -> str:

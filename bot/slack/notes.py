@@ -8,6 +8,8 @@ BROKEN: Final = "Something went wrong inside the bot. Try again. If it happens a
 NOT_HERE: Final = "This is no longer possible. `/docker_images` lists the current images."
 NOTHING_YET: Final = "Nothing to show yet."
 NO_LOG: Final = "This build printed nothing, so it has no log."
+UNKNOWN_BUTTON: Final = "I no longer know this button. Type the command again for a new dialog."
+UNKNOWN_FORM: Final = "I no longer know this form. Close it and type the command again."
 STRANGE_FORM: Final = "This form has expired. Close it and type the command again."
 
 

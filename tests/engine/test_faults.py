@@ -31,6 +31,7 @@ from tests.kit.program_on_engine import OwnBase, installer, long_seconds
 pytestmark = pytest.mark.engine
 
 ENDLESS = installer("echo patience", "exec sleep LONG")
+BRIEF = installer("echo patience", "exec sleep 2")
 GREEDY = installer(
     "dd if=/dev/zero of=/hoard bs=1M count=4000 && exit 0",
     'echo "E: Write error - write (28: No space left on device)"',
@@ -105,7 +106,7 @@ def test_a_daemon_that_does_not_run_is_named_with_what_to_do(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
-def test_a_daemon_that_goes_away_in_mid_build_is_told_and_cleaned_once_it_is_back(
+def test_a_build_that_loses_its_daemon_waits_for_it_and_starts_over(
     base_root: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     with (
@@ -117,19 +118,73 @@ def test_a_daemon_that_goes_away_in_mid_build_is_told_and_cleaned_once_it_is_bac
         talk = begin(program_room)
         assert becomes(lambda: is_running(own_base.long_seconds))
         private.end(number)
-        dialog = talk.until("failed")
-        assert private.host in text_of(dialog)
-        assert "systemctl" in str(facts_of(dialog)["hint"])
+        bot.until_logged("engine_away", job=talk.job)
+        assert becomes(lambda: waits_for_docker(talk))
         # A daemon leaves what a build step runs to itself when it ends, and does not know it any more afterwards.
         kill(own_base.long_seconds)
 
         private.start()
+        bot.until_logged("job_starts_over", job=talk.job)
+        assert becomes(lambda: is_running(own_base.long_seconds))
+        talk.click("stop")
+        talk.until("stopped")
         bot.until_logged("job_cleaned", job=talk.job)
         assert (own_base.images(), own_base.left_behind()) == ((), ())
-        again = begin(program_room)
-        again.click("stop")
-        again.until("stopped")
         assert bot.ended(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_a_queue_outlives_a_restart_of_the_daemon(base_root: Path, tmp_path: Path, number: signal.Signals) -> None:
+    with (
+        private_engine() as private,
+        ground_on(private, base_root, tmp_path / "state", BRIEF) as own_base,
+        open_program_room(settings(own_base, private)) as program_room,
+        program_room.bot() as bot,
+    ):
+        talks = [program_room.type(f"/docker_image_create name=image{each} packages=tar") for each in range(5)]
+        for talk in talks:
+            talk.until("review")
+        for talk in talks:
+            talk.click("create")
+        bot.until_logged("step_started")
+        private.end(number)
+        private.start()
+
+        for talk in talks:
+            talk.until("done")
+        assert (len(own_base.images()), own_base.left_behind()) == (5, ())
+        assert bot.ended(signal.SIGTERM) == 0
+
+
+def test_a_bot_ends_although_its_daemon_hangs_and_the_next_one_goes_on(base_root: Path, tmp_path: Path) -> None:
+    with (
+        private_engine() as private,
+        ground_on(private, base_root, tmp_path / "state", ENDLESS) as own_base,
+        open_program_room({**settings(own_base, private), "WARROOM_GRACE_SECONDS": "0"}) as program_room,
+    ):
+        with program_room.bot() as bot:
+            talk = begin(program_room)
+            assert becomes(lambda: is_running(own_base.long_seconds))
+            private.send(signal.SIGSTOP)
+            try:
+                assert bot.ended(signal.SIGTERM) == 0
+            finally:
+                private.send(signal.SIGCONT)
+        bot.until_logged("ended_by_force")
+        assert talk.state == "paused"
+        with program_room.bot() as bot:
+            talk.until("running")
+            assert becomes(lambda: is_running(own_base.long_seconds))
+            talk.click("stop")
+            talk.until("stopped")
+            bot.until_logged("job_cleaned", job=talk.job)
+            assert (own_base.images(), own_base.left_behind()) == ((), ())
+            assert bot.ended(signal.SIGTERM) == 0
+
+
+def waits_for_docker(talk: CommandDialog) -> bool:
+    """Say whether the dialog shows that its job waits for the daemon."""
+    return "Waiting for Docker" in text_of(talk.dialog)
 
 
 def test_a_full_disk_is_told_as_such(base_root: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from bot.dialogs.stages import (
     Deciding,
     Dialog,
     Discarded,
+    Expired,
     Failed,
     Finished,
     Paused,
@@ -538,3 +539,27 @@ def test_no_end_is_shown_twice_in_one_process(jobs: RestartableJobs) -> None:
 
     assert [len(jobs.screen.ends(f"d-{number}")) for number in range(6)] == [1] * 6
     assert [isinstance(jobs.screen.of(f"d-{number}")[-1], FINAL) for number in range(6)] == [True] * 6
+
+
+# ── What came to its end while the bot was away ─────────────────────────────────────────────────────────────────────
+
+
+def test_reviews_that_expire_while_the_bot_is_away_notify_nobody(jobs: RestartableJobs) -> None:
+    names = [f"d-{number}" for number in range(1, 9)]
+    for name in names:
+        jobs.reviewed(name)
+    jobs.close()
+    jobs.clock.passes(12 * 3600)
+    jobs.open()
+
+    for name in names:
+        assert jobs.until_stored(Expired, name).unseen
+    assert all(entry.announced for entry in jobs.ledger.in_stage(Expired))
+
+
+def test_a_review_that_expires_while_the_bot_is_there_notifies_its_requester(jobs: RestartableJobs) -> None:
+    jobs.reviewed()
+    jobs.clock.passes(PATIENCE.review_seconds + 1)
+
+    assert not jobs.until_stored(Expired).unseen
+    assert not jobs.ledger.in_stage(Expired)[0].announced

@@ -20,6 +20,7 @@ from bot.dialogs.stages import (
     UnderReview,
 )
 from bot.router import COMMANDS, Command, Router
+from bot.slack.notes import UNKNOWN_BUTTON, UNKNOWN_FORM
 from bot.slack.views.buttons import Decide
 from bot.slack.views.create.form import CREATE_FORM, create_form
 from bot.slack.views.form import FormContext
@@ -409,6 +410,41 @@ def test_trouble_with_a_click_is_whispered(app: ListeningApp, button: str, troub
     assert app.clicks(button) == note
 
 
+def test_a_button_that_the_bot_no_longer_knows_is_acknowledged_and_told(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
+
+    assert app.clicks("button_of_last_year") == UNKNOWN_BUTTON
+    assert app.clicks("") == UNKNOWN_BUTTON
+    assert isinstance(app.stored[0].dialog, UnderReview)
+
+
+def test_a_button_that_the_bot_no_longer_knows_is_told_to_nobody_else(app: ListeningApp) -> None:
+    assert "add `C0OTHER`" in app.clicks("button_of_last_year", channel="C0OTHER")
+
+
+@pytest.mark.parametrize("state", [{"note": {"value": {"value": "x"}}}, {"a": {}, "b": {}}])
+def test_a_form_that_the_bot_no_longer_knows_is_told_in_it(app: ListeningApp, state: dict[str, object]) -> None:
+    body = form(state, CONTEXT, user=BOB)
+    body["view"]["callback_id"] = "form_of_last_year"
+
+    assert app.sends(body) == {"response_action": "errors", "errors": {next(iter(state)): UNKNOWN_FORM}}
+
+
+def test_a_form_without_fields_that_the_bot_no_longer_knows_is_closed(app: ListeningApp) -> None:
+    body = form({}, CONTEXT, user=BOB)
+    body["view"]["callback_id"] = "form_of_last_year"
+
+    assert app.sends(body) == {}
+
+
+def test_a_command_that_the_bot_does_not_know_is_told_with_those_that_it_does(app: ListeningApp) -> None:
+    told = app.types("x", command="/docker_image_push")
+
+    assert told["response_type"] == "ephemeral"
+    assert "`/docker_image_push` is not a command here" in str(told["blocks"])
+    assert "`/docker_images`" in str(told["blocks"])
+
+
 @pytest.mark.parametrize(
     "odd", [{"channel": None}, {"user": {"id": "bob"}}, {"actions": [{"action_id": "log", "value": ["d-1"]}]}], ids=str
 )
@@ -513,7 +549,7 @@ def test_what_buttons_ask_for_cannot_be_typed(app: ListeningApp, name: str) -> N
     body = {"command": f"/{name}", "text": "image=a", "user_id": ALICE, "channel_id": HERE, "trigger_id": "1.2.abc"}
     asked = BoltRequest(body={**body, "response_url": "", "team_id": "T0"}, mode="socket_mode")
 
-    assert app.app.dispatch(asked).status == 404
+    assert "is not a command here" in app.app.dispatch(asked).body
     assert app.stored == ()
 
 
