@@ -104,6 +104,15 @@ class Settings(BaseSettings):
         default=3600, description="The longest that a job waits for a Docker daemon that is away, or that restarts."
     )
     review_seconds: Seconds = Field(default=1800, description="How long a proposal waits for a button.")
+    keep_days: float = Field(
+        default=30,
+        gt=0,
+        le=3650,
+        description="How long ended dialogs, the logs of their jobs and unused files of the cache are kept.",
+    )
+    keep_logs_mb: int = Field(
+        default=2000, ge=1, description="The most megabytes of logs; the oldest are removed first."
+    )
     grace_seconds: float = Field(
         default=20, ge=0, le=3600, description="How long a stopping bot waits for running builds."
     )

@@ -19,6 +19,9 @@ from commands.errors import Problem, StateUnwritable
 
 log = structlog.get_logger()
 
+_SCRATCH = "say"
+"""The folder for the states of bots that live for one command."""
+
 
 class StateFolder:
     """The folder of state, held by one process at a time."""
@@ -58,18 +61,21 @@ def scratch_state(settings: Settings, engine: Engine) -> Iterator[Settings]:
 
     Folders that earlier ones left are removed too, with what their jobs left on the daemon.
     """
-    root = settings.state_dir / "say"
-    for left in root.glob("*"):
-        _clear(left, engine)
-    own = root / token_hex(4)
+    clear_scratch(settings, engine)
+    own = settings.state_dir / _SCRATCH / token_hex(4)
     try:
         yield settings.model_copy(update={"state_dir": own})
     finally:
         _clear(own, engine)
 
 
-def _clear(folder: Path, engine: Engine) -> None:
-    """Remove a state folder, and first what its unfinished jobs have left on the daemon."""
+def clear_scratch(settings: Settings, engine: Engine) -> int:
+    """Remove the folders that killed commands left, with what their jobs left on the daemon; return how many."""
+    return sum(_clear(left, engine) for left in (settings.state_dir / _SCRATCH).glob("*"))
+
+
+def _clear(folder: Path, engine: Engine) -> bool:
+    """Remove a state folder, and first what its unfinished jobs have left on the daemon; return whether it is gone."""
     try:
         with StateFolder(folder):
             for job in _unfinished(folder / "dialogs.sqlite"):
@@ -78,6 +84,8 @@ def _clear(folder: Path, engine: Engine) -> None:
     except (Problem, OSError) as error:
         # In use by another process, or the daemon is away: the next one tries again.
         log.info("state_not_cleared", folder=str(folder), reason=str(error))
+        return False
+    return True
 
 
 def _unfinished(database: Path) -> tuple[DialogId, ...]:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic, time
@@ -25,6 +25,7 @@ from bot.doctor.daemon import daemon_answers
 from bot.doctor.report import Fault, Good, Verdict
 from bot.doctor.running import Check
 from bot.health import HealthServer, Readiness, pages
+from bot.housekeeping import Chore, Housekeeper
 from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
 from bot.router import Router
@@ -36,7 +37,7 @@ from bot.slack.listeners import Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
 from bot.slack.views.facts import state_of
-from bot.state import StateFolder
+from bot.state import StateFolder, clear_scratch
 from bot.work import CommandWork
 from commands.carry_out import Dependencies
 from commands.engine.docker_daemon import DockerDaemon
@@ -48,6 +49,7 @@ from commands.inventory.reading import Inventories
 from commands.model.images import ImageSpec
 from commands.model.references import Malformed, Reference, refuse_name_of_tools
 from commands.packages.interface import Files, Resolver
+from commands.packages.leftovers import clear_cache
 from commands.packages.package_index import PackageIndex, package_index
 from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
@@ -64,6 +66,7 @@ _HOST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """Debian's path of the certificates that the host trusts."""
 _CLOSING_SECONDS = 9.0
 """How long closing may take after the grace period."""
+_MEGABYTE = 1_000_000
 _SENDING_SECONDS = 10.0
 """How long a closing bot sends what is pending."""
 
@@ -86,6 +89,7 @@ class Bot:
         jobs: Jobs,
         channel: Channel,
         connection: SlackConnection,
+        housekeeper: Housekeeper,
         resources: ExitStack,
         *,
         checks: tuple[Check, ...],
@@ -95,6 +99,7 @@ class Bot:
         self._jobs = jobs
         self._channel = channel
         self._connection = connection
+        self._housekeeper = housekeeper
         self._resources = resources
         self.checks = checks
         """The conditions for the bot to be ready."""
@@ -108,6 +113,7 @@ class Bot:
             self._channel.start()
             self._jobs.start()
             self._connection.open()
+            self._housekeeper.start()
         except BaseException:
             # Otherwise its threads would keep the process alive, and its lock would block the next process.
             self.close()
@@ -122,6 +128,7 @@ class Bot:
         """
         log.info("bot_stopping")
         end = monotonic() + self.closes_within
+        self._housekeeper.close()
         left = self._jobs.close()
         self._channel.close(max(0.0, min(_SENDING_SECONDS, end - monotonic())))
         self._connection.close()
@@ -159,11 +166,12 @@ def make_bot(
         index = stack.enter_context(closing(make_index(settings, daemon.run)))
         dependencies = _dependencies(settings, index, engine=daemon, files=files, registry=asked, redact=redact)
         work = CommandWork(_sources(settings, index, dependencies, resolver), dependencies, meter)
+        job_log = JobLogFiles(folder.path / "logs", redact)
         jobs = Jobs(
             ledger=ledger,
             screen=channel,
             work=work,
-            job_log=JobLogFiles(folder.path / "logs", redact),
+            job_log=job_log,
             timeouts=Timeouts(
                 settings.review_seconds, settings.grace_seconds, engine_wait_seconds=settings.engine_wait_seconds
             ),
@@ -197,11 +205,33 @@ def make_bot(
             jobs,
             channel,
             connection,
+            _housekeeper(settings, jobs, job_log, ledger, daemon),
             stack.pop_all(),
             checks=checks,
             meter=meter,
             grace_seconds=settings.grace_seconds,
         )
+
+
+def _housekeeper(settings: Settings, jobs: Jobs, job_log: JobLogFiles, ledger: Ledger, engine: Engine) -> Housekeeper:
+    kept = timedelta(days=settings.keep_days)
+
+    def forget_logs() -> int:
+        unfinished = frozenset(entry.id for entry in ledger.unfinished_entries())
+        before = (_now() - kept).timestamp()
+        return job_log.forget(before, most_bytes=settings.keep_logs_mb * _MEGABYTE, keep=unfinished)
+
+    def forget_cache() -> int:
+        return clear_cache(uv_program(settings, None), now=time(), keep_seconds=kept.total_seconds())
+
+    return Housekeeper(
+        (
+            Chore("dialogs", lambda: jobs.forget(_now() - kept)),
+            Chore("logs", forget_logs),
+            Chore("cache", forget_cache),
+            Chore("scratch", lambda: clear_scratch(settings, engine)),
+        )
+    )
 
 
 @contextmanager

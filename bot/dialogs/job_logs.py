@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EFBIG, ENOSPC
@@ -79,6 +79,21 @@ class JobLogFiles:
                 # After the cut the first line is incomplete; the last one may still be being written.
                 first = "[the first lines were cut]\n" if cut and file.readline() else ""
                 return first + file.read().decode(errors="replace") + last
+
+    def forget(self, before: float, *, most_bytes: int, keep: Collection[DialogId]) -> int:
+        """Remove logs that were written last before a time, in epoch seconds, and the oldest of too many bytes.
+
+        Logs of jobs in `keep` stay. Return how many were removed.
+        """
+        found = [(path.stat().st_mtime, path.stat().st_size, path) for path in self._folder.glob("*.log")]
+        excess, removed = sum(size for _, size, _ in found) - most_bytes, 0
+        for written, size, path in sorted(found):
+            if (written < before or excess > 0) and path.stem not in keep:
+                path.unlink(missing_ok=True)
+                excess, removed = excess - size, removed + 1
+        with self._lock:
+            self._gaps = {job: gap for job, gap in self._gaps.items() if job in keep}
+        return removed
 
     def _append(self, path: Path, text: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -144,6 +144,12 @@ class Jobs:
             except StateUnwritable as problem:
                 log.warning("job_not_paused", job=job, reason=problem.message)
 
+    def forget(self, before: datetime) -> int:
+        """Forget the dialogs that came to rest before a time, with the records of their tasks; return how many."""
+        forgotten = self._ledger.forget(before.timestamp())
+        self._starter.forget(before)
+        return forgotten
+
     # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────
 
     def accept(self, asked: Asked, *, trigger: str, response_url: str) -> None:

@@ -235,6 +235,24 @@ class Ledger:
                     return True
         return False
 
+    def forget(self, before: float, *, most: int = 1_000) -> int:
+        """Delete the owner's dialogs at rest since a time before `before`, in epoch seconds; return how many.
+
+        Also deletes unfinished ones of that age that only another version of the program can read. `most` bounds each
+        transaction, so that others need not wait long.
+        """
+        stuck = self.unreadable_ids()
+        unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
+        old = sa.and_(self._is_own, DIALOGS.c.since < before, sa.or_(~unfinished, DIALOGS.c.id.in_(stuck)))
+        forgotten = 0
+        while True:
+            with self._transaction() as connection:
+                some = connection.scalars(sa.select(DIALOGS.c.serial).where(old).limit(most)).all()
+                connection.execute(sa.delete(DIALOGS).where(DIALOGS.c.serial.in_(some)))
+            forgotten += len(some)
+            if len(some) < most:
+                return forgotten
+
     def _stage_of(self, dialog: Dialog) -> dict[str, str]:
         stage = type(dialog).__name__
         dumped = _adapter(stage).dump_python(dialog, mode="json")

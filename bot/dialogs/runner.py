@@ -7,6 +7,7 @@ so it may run again.
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -123,6 +124,22 @@ class Runner:
         if self._is_new(task, key, again=again):
             with SetWorkflowID(_id(task, key)):
                 DBOS.enqueue_workflow(_QUEUE, self._workflows[task], key)
+
+    def forget(self, before: datetime, *, most: int = 500) -> int:
+        """Delete the records of the owner's tasks that ended before a time; return how many."""
+        forgotten = 0
+        while True:
+            old = DBOS.list_workflows(
+                completed_before=before.isoformat(),
+                executor_id=self._owner,
+                limit=most,
+                load_input=False,
+                load_output=False,
+            )
+            DBOS.delete_workflows([status.workflow_id for status in old])
+            forgotten += len(old)
+            if len(old) < most:
+                return forgotten
 
     def _is_new(self, task: str, key: str, *, again: bool) -> bool:
         status = DBOS.get_workflow_status(_id(task, key))

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import structlog
 
@@ -42,6 +43,10 @@ class Starter:
     def close(self) -> None:
         """Stop the runner."""
         self._runner.stop()
+
+    def forget(self, before: datetime) -> int:
+        """Delete the records of tasks that ended before a time; return how many."""
+        return self._runner.forget(before)
 
     def start(self, dialog: Dialog, *, again: bool = False) -> None:
         """Start the task of this stage, if it has one; `again` repeats one that has ended."""

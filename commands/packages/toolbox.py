@@ -51,6 +51,8 @@ class Toolbox:
             kept = self._folder / f"uv-{version}-{wanted}"
             if not (kept.is_file() and is_static_program(kept.read_bytes(), wanted)):
                 self._fetch(version, wanted, kept)
+            # Tools that nobody uses are removed by their time.
+            kept.touch()
             return kept
 
     def reference(self, platform: Platform) -> str:

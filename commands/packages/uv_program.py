@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +89,7 @@ class UvProgram:
         try:
             # No shell; the program is trusted, and user input is only in files.
             return subprocess.Popen(
-                command,
+                [*self._ends_with_us(), *command],
                 cwd=folder,
                 env=self._host_environment(),
                 stdin=subprocess.DEVNULL,
@@ -100,6 +101,11 @@ class UvProgram:
                 f"`{self.binary}` cannot be started: {error.strerror}.",
                 hint="Install the bot again, or set the path of a working uv.",
             ) from error
+
+    def _ends_with_us(self) -> tuple[str, ...]:
+        """Return the command that ends uv with the bot, also if that is killed; none where util-linux is missing."""
+        program = shutil.which("setpriv", path=self.environment.get("PATH"))
+        return (program, "--pdeathsig", "KILL") if program else ()
 
     def _host_environment(self) -> dict[str, str]:
         kept = {name: value for name, value in self.environment.items() if _is_passed_on(name)}
