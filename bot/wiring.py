@@ -120,6 +120,11 @@ class Bot:
             raise
         log.info("bot_started")
 
+    @property
+    def was_replaced(self) -> bool:
+        """Whether another process has taken over, so that this one is to end."""
+        return self._jobs.replaced.is_set()
+
     def close(self) -> tuple[str, ...]:
         """Accept nothing new, wait for running builds for the grace period, send what is pending, and end.
 

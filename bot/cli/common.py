@@ -19,7 +19,7 @@ from bot.room.client.say import Said
 from bot.room.server.store import RoomNotOpenedError
 from bot.settings import Settings, load_settings
 from bot.wiring import Bot, redactor
-from commands.errors import Problem
+from commands.errors import Problem, ShuttingDown
 from commands.text import without_hidden
 
 log = structlog.get_logger()
@@ -29,7 +29,10 @@ _LOOK_SECONDS = 1.0
 
 
 def run_until_signal(bot: Bot, started: str | None = None) -> None:
-    """Run a bot until SIGTERM or SIGINT; `started` is printed once it is ready."""
+    """Run a bot until SIGTERM or SIGINT; `started` is printed once it is ready.
+
+    Raise `ShuttingDown` if another process has taken over the work.
+    """
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
@@ -39,9 +42,14 @@ def run_until_signal(bot: Bot, started: str | None = None) -> None:
     if started:
         click.echo(started)
     # Not one long wait: a signal that is delivered to another thread does not wake this one.
-    while not over.wait(_LOOK_SECONDS):
+    while not over.wait(_LOOK_SECONDS) and not bot.was_replaced:
         pass
-    close_in_time(bot)
+    close_in_time(bot, status=int(bot.was_replaced))
+    if bot.was_replaced:
+        raise ShuttingDown(
+            "Another process has taken over the work of this bot, so this one ended.",
+            hint="Run one bot of each name (`WARROOM_OWNER`) on a database.",
+        )
 
 
 def close_in_time(bot: Bot, *, status: int = 0) -> None:

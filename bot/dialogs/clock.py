@@ -22,7 +22,7 @@ _UNSEEN_SECONDS = 60.0
 
 
 class Ticker:
-    """A background thread that checks every `tick_seconds` until `closing` is set."""
+    """A background thread that checks every `tick_seconds` until `closing` is set or another process takes over."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Ticker:
         timeouts: Timeouts,
         now: Callable[[], datetime],
         closing: threading.Event,
+        on_replaced: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._mover = mover
@@ -44,6 +45,7 @@ class Ticker:
         self._timeouts = timeouts
         self._now = now
         self._closing = closing
+        self._on_replaced = on_replaced
         self._positions: dict[DialogId, int] = {}
         self._thread = threading.Thread(target=self._tick, name="warroom-ticker", daemon=True)
 
@@ -59,6 +61,9 @@ class Ticker:
     def _tick(self) -> None:
         while not self._closing.wait(self._timeouts.tick_seconds):
             try:
+                if self._ledger.is_replaced():
+                    self._on_replaced()
+                    return
                 self._end_overdue()
                 self._show_positions()
                 self._cancel_stopped()

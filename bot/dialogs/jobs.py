@@ -94,7 +94,10 @@ class Jobs:
             timeouts=timeouts,
             now=clock,
             closing=self._supervisor.closing,
+            on_replaced=self._yield_to_successor,
         )
+        self.replaced = Event()
+        """Set once another process has taken over: this one is to end."""
 
     # ── Start and close ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,6 +136,13 @@ class Jobs:
         self._ticker.join(self._timeouts.stop_seconds)
         self._starter.close()
         return tuple(f"{name} {key}" for name, key in busy)
+
+    def _yield_to_successor(self) -> None:
+        log.error("another_process_took_over")
+        self._supervisor.close()
+        # The successor does the same work again, and both must not be at work on it.
+        self._runs.shut_down()
+        self.replaced.set()
 
     def _pause_the_rest(self) -> None:
         """Pause the jobs whose threads do not end, so that their dialogs say so; a later end of theirs is refused."""

@@ -172,6 +172,11 @@ class Ledger:
             return sa.true()
         return ~sa.exists().where(OWNERS.c.owner == self._owner, OWNERS.c.epoch > self._epoch)
 
+    def is_replaced(self) -> bool:
+        """Return whether another process has taken over: this one must not change the host any more."""
+        with _StateAccess(self._url), self._engine.connect() as connection:
+            return connection.execute(sa.select(sa.literal(1)).where(~self._is_present)).first() is not None
+
     def overdue_entries(self, now: float) -> tuple[Entry, ...]:
         """Return the dialogs whose deadline is at or before `now`, in epoch seconds."""
         return self._select(DIALOGS.c.deadline <= now)

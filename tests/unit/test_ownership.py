@@ -13,6 +13,7 @@ from bot.dialogs.ledger import Entry, Ledger, Role, sqlite_url
 from bot.dialogs.stages import Paused, Preparing, Queued, Running, Stopped
 from bot.dialogs.transitions import Decision, Press
 from commands.errors import ShuttingDown
+from tests.fakes.host import PATIENCE_SECONDS
 from tests.fakes.screen import FakeScreen
 from tests.fakes.work import FakeWork
 from tests.kit.app import NoRunner
@@ -76,6 +77,20 @@ def test_a_process_that_was_replaced_takes_no_command(url: str) -> None:
         with pytest.raises(ShuttingDown):
             old.add(Entry(Preparing(asked_as("d-2"), "Reading"), trigger="t", response_url=""))
         assert len(new.unfinished_entries()) == 1
+
+
+def test_a_process_that_was_replaced_stops_its_work_and_says_that_it_is_to_end(jobs: RestartableJobs) -> None:
+    jobs.building()
+    with closing(Ledger(jobs.ledger_url)) as successor:
+        assert not successor.is_replaced()
+        successor.take_over()
+        assert jobs.jobs.replaced.wait(PATIENCE_SECONDS)
+        assert jobs.jobs.closing.is_set()
+        jobs.work.builds.open()
+        assert jobs.jobs.close() == ()
+
+        (left,) = successor.unfinished_entries()
+        assert isinstance(left.dialog, Running)
 
 
 def test_a_start_takes_over_what_is_its_own_only(url: str) -> None:
