@@ -1,6 +1,8 @@
 """The program, until it logs a certain event: then it is killed, in the thread that logs and before anything follows.
 
-python -m tests.kit.killed_at EVENT [FIELD=VALUE …] -- ARGUMENTS OF WARROOM
+python -m tests.kit.killed_at EVENT[+NUMBER] [FIELD=VALUE …] -- ARGUMENTS OF WARROOM
+
+With a number it is killed so many events later, whatever they are.
 """
 
 import logging
@@ -15,14 +17,20 @@ from bot.__main__ import main
 def doom(event: str, fields: dict[str, str]) -> None:
     """Arrange for the end."""
 
-    wanted = {"event": event, **fields}
+    name, _, later = event.partition("+")
+    wanted = {"event": name, **fields}
+    left = int(later or 0)
+    is_met = False
 
     class KillingRecord(logging.LogRecord):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             # structlog hands the whole event over as the message.
+            nonlocal left, is_met
             said = self.msg if isinstance(self.msg, dict) else {}
-            if all(str(said.get(name)) == value for name, value in wanted.items()):
+            left -= is_met
+            is_met = is_met or all(str(said.get(name)) == value for name, value in wanted.items())
+            if is_met and left <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     logging.setLogRecordFactory(KillingRecord)

@@ -15,7 +15,7 @@ from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
-from bot.room.client.room_client import CommandSent, RoomClient
+from bot.room.client.room_client import ClickSent, CommandSent, RoomClient
 from bot.room.events import MessageEdited, MessagePosted, RoomEvent, RoomMessage
 from bot.room.server.room import Room
 from bot.room.workspace import WAR_ROOM
@@ -224,10 +224,10 @@ class ProgramRoom:
 
 @dataclass(frozen=True, slots=True)
 class CommandDialog:
-    """One command and its dialog."""
+    """One command, or a button that stands for one, and its dialog."""
 
     program_room: ProgramRoom
-    sent: CommandSent
+    sent: CommandSent | ClickSent
 
     def dialogs(self) -> tuple[RoomMessage, ...]:
         """Find the bot's messages for this command: one, if all is well."""
@@ -273,6 +273,10 @@ class CommandDialog:
     def click(self, action: str) -> None:
         """Press a button."""
         self.program_room.client.click(self.dialog.ts, action)
+
+    def begin(self, action: str) -> "CommandDialog":
+        """Press a button that begins another dialog."""
+        return CommandDialog(self.program_room, self.program_room.client.click(self.dialog.ts, action))
 
     def _is_mine(self, message: RoomMessage) -> bool:
         return message.thread_ts is None and facts_of(message).get("trigger") == self.sent.trigger_id
