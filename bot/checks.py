@@ -19,6 +19,7 @@ from bot.doctor.running import Check
 from bot.doctor.state import database_answers, folder_is_free, folder_is_writable
 from bot.doctor.trust import bundle_is_usable
 from bot.settings import Settings
+from bot.slack.judge import messages_are_valid
 from bot.slack.probe import bot_token_works, channels_are_named, socket_mode_opens
 from bot.wiring import allowed_registries, default_base, make_index, trusted_bundle
 from commands.engine.docker_daemon import DockerDaemon
@@ -90,6 +91,7 @@ def _slack_checks(settings: Settings) -> tuple[Check, ...]:
     return (
         Check("Slack token", lambda: bot_token_works(bot, api_url)),
         Check("Socket Mode", lambda: socket_mode_opens(app, api_url)),
+        Check("Messages", lambda: messages_are_valid(bot, api_url, seconds=LOOK_SECONDS, clock=monotonic)),
         Check("Channels", lambda: channels_are_named(channels, users, slack_is_set_up=bool(bot and app))),
     )
 

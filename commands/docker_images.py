@@ -18,7 +18,7 @@ from commands.typed_text import HELP
 
 GRAMMAR = Grammar(command="/docker_images")
 
-ROWS = 25
+ROWS = 20
 """The rows of one page, which fit into one Slack message with a margin."""
 
 NONE = "<none>"

@@ -11,8 +11,13 @@ from pydantic_core import ErrorDetails
 from bot.room.block_kit.surfaces import OF_MESSAGES, OF_MODALS, Modal
 from bot.room.events import Block
 
-# Slack documents no number for `msg_blocks_too_long`; this is about its limit, in characters of compact JSON.
-MOST_CHARACTERS = 13_000
+# Slack documents no number for `msg_blocks_too_long`. Its developers name 12,000 characters of text and "a buffer" for
+# the JSON around it; users were refused from 13,172 characters of JSON on (bolt-js, issues 2509 and 2867).
+MOST_CHARACTERS = 12_000
+MOST_MARKDOWN = 12_000
+"""Characters of all `markdown` blocks of a message together."""
+MOST_IN_CELLS = 10_000
+"""Characters of all cells of a message's tables together."""
 
 # Slack's error text for each of pydantic's error types.
 _SENTENCES = {
@@ -118,7 +123,13 @@ def _string(block: Mapping[str, JsonValue], key: str) -> str:
 
 def _repetitions(blocks: Sequence[JsonValue]) -> tuple[str, ...]:
     sound = [block for block in blocks if isinstance(block, dict)]
-    return (*_repeated_block_ids(sound), *_repeated_action_ids(sound), *_second_tables(sound))
+    return (
+        *_repeated_block_ids(sound),
+        *_repeated_action_ids(sound),
+        *_second_tables(sound),
+        *_too_much_markdown(sound),
+        *_too_much_in_cells(sound),
+    )
 
 
 def _repeated_names(names: Iterable[str]) -> list[str]:
@@ -141,6 +152,34 @@ def _repeated_action_ids(blocks: Sequence[Block]) -> list[str]:
 def _second_tables(blocks: Sequence[Block]) -> list[str]:
     tables = [index for index, block in enumerate(blocks) if block.get("type") == "table"]
     return [f"only_one_table_allowed [json-pointer:/blocks/{index}]" for index in tables[1:]]
+
+
+def _too_much_markdown(blocks: Sequence[Block]) -> list[str]:
+    length = sum(len(_string(block, "text")) for block in blocks if block.get("type") == "markdown")
+    too_much = f"all `markdown` blocks must be less than {MOST_MARKDOWN + 1} characters [json-pointer:/blocks]"
+    return [too_much] if length > MOST_MARKDOWN else []
+
+
+def _too_much_in_cells(blocks: Sequence[Block]) -> list[str]:
+    length = sum(_text_length(block.get("rows")) for block in blocks if block.get("type") in _TABLES)
+    too_much = f"all table cells must be less than {MOST_IN_CELLS + 1} characters [json-pointer:/blocks]"
+    return [too_much] if length > MOST_IN_CELLS else []
+
+
+_TABLES = ("table", "data_table")
+
+
+def _text_length(value: JsonValue) -> int:
+    """Count the characters of all texts in nested values."""
+    match value:
+        case {"text": str(text)}:
+            return len(text)
+        case dict():
+            return sum(_text_length(inner) for inner in value.values())
+        case list():
+            return sum(_text_length(inner) for inner in value)
+        case _:
+            return 0
 
 
 def _sentence(error: ErrorDetails, sent: JsonValue, root: str) -> str:

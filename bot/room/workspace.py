@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 # The author of Slack's own messages to a person, as in Slack.
 SLACKBOT = "USLACKBOT"
@@ -35,6 +36,10 @@ class BotAccount:
     name: str
 
 
+EditRule = Literal["allowed", "cant_update_message", "edit_window_closed"]
+"""Whether the bot may edit its messages, or the error by which Slack refuses it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceChannel:
     """A channel, with the people in it: `members=None` means everyone."""
@@ -43,6 +48,8 @@ class WorkspaceChannel:
     name: str
     bot_is_member: bool = True
     members: frozenset[str] | None = None
+    is_archived: bool = False
+    edits: EditRule = "allowed"
 
     def has(self, user: str) -> bool:
         """Tell whether this person is in the channel."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-BLOCKS_CHARACTERS: Final = 13_000
+BLOCKS_CHARACTERS: Final = 12_000
 """All blocks of a message together, as JSON; not documented, the error is `msg_blocks_too_long`."""
 
 HEADER_TEXT: Final = 150

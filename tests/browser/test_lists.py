@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import at_the_box
 from tests.kit.browser_room import BrowserRoom
 
-ROWS = 25
+ROWS = 20
 NAME = "registry.example:5000/team/tool{:02}:1.0.0.1763925000"
 
 

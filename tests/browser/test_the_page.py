@@ -312,6 +312,21 @@ def test_text_stays_text(browser_room: BrowserRoom, page: Page, text: str) -> No
     assert_no_sideways_scroll(page)
 
 
+@pytest.mark.parametrize("kind", [{"type": "table"}, {"type": "data_table", "caption": "Sizes"}])
+def test_a_table_shows_numbers_as_they_are_written(
+    browser_room: BrowserRoom, page: Page, kind: dict[str, object]
+) -> None:
+    cells: list[dict[str, object]] = [
+        {"type": "raw_text", "text": "MB"},
+        {"type": "raw_number", "value": 2.5},
+        {"type": "raw_number", "value": 3, "text": "3 MB"},
+    ]
+    table = {**kind, "rows": [[cell] for cell in cells]}
+    browser_room.web.chat_postMessage(channel=WAR_ROOM.id, text="sizes", blocks=[table])
+
+    expect(page.locator("table tbody td")).to_have_text(["2.5", "3 MB"])
+
+
 def test_a_hostile_line_is_shown_as_it_was_typed(page: Page) -> None:
     line = f"/docker_image_create name=x dependencies={HOSTILE}"
     say(page, line)

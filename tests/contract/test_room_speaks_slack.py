@@ -41,7 +41,7 @@ from bot.room.events import (
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
 from bot.room.server.sources import RoomSources
-from bot.room.workspace import ALICE, BOB, BOT, SLACKBOT, WAR_ROOM, Member, Workspace, WorkspaceChannel
+from bot.room.workspace import ALICE, BOB, BOT, SLACKBOT, WAR_ROOM, EditRule, Member, Workspace, WorkspaceChannel
 from tests.fakes.host import PATIENCE_SECONDS
 
 Kind = TypeVar("Kind", bound=RoomEvent)
@@ -467,13 +467,52 @@ def test_a_form_with_blocks_as_text_is_taken(room: Room, web: WebClient) -> None
     assert _message(person(room), ts).blocks[1]["block_id"] == "review"
 
 
-def test_an_edit_is_shorter_than_a_post_and_keeps_blocks_that_are_not_sent(room: Room, web: WebClient) -> None:
+def test_an_edit_is_shorter_than_a_post_and_removes_blocks_that_are_not_sent(room: Room, web: WebClient) -> None:
     ts = web.chat_postMessage(channel=HERE, text="x" * 40_000, blocks=DIALOG)["ts"]
     assert error_of(lambda: web.chat_update(channel=HERE, ts=ts, text="x" * 4_001)) == "msg_too_long"
-    web.chat_update(channel=HERE, ts=ts, text="x" * 4_000)
     assert len(_message(person(room), ts).blocks) == 2
-    web.chat_update(channel=HERE, ts=ts, text="bare", blocks=[])
+    web.chat_update(channel=HERE, ts=ts, text="x" * 4_000)
     assert _message(person(room), ts).blocks == ()
+
+
+def test_the_bot_may_neither_post_nor_edit_in_an_archived_channel() -> None:
+    with room_with() as room:
+        web = web_client(room)
+        ts = web.chat_postMessage(channel=HERE, text="x")["ts"]
+        file = web.files_getUploadURLExternal(filename="x", length=3)["file_id"]
+        person(room).change_channel(is_archived=True)
+
+        assert web.conversations_info(channel=HERE)["channel"]["is_archived"]
+        assert error_of(lambda: web.chat_postMessage(channel=HERE, text="x")) == "is_archived"
+        assert error_of(lambda: web.chat_postEphemeral(channel=HERE, user=ALICE.id, text="x")) == "is_archived"
+        share = {"files": [{"id": file}], "channel_id": HERE}
+        assert error_of(lambda: web.api_call("files.completeUploadExternal", json=share)) == "is_archived"
+        assert error_of(lambda: web.chat_update(channel=HERE, ts=ts, text="y")) == "is_inactive"
+
+        person(room).change_channel(is_archived=False)
+        web.chat_update(channel=HERE, ts=ts, text="y")
+
+
+@pytest.mark.parametrize("error", ["cant_update_message", "edit_window_closed"])
+def test_edits_that_the_workspace_forbids_are_refused(error: EditRule) -> None:
+    with room_with() as room:
+        web = web_client(room)
+        ts = web.chat_postMessage(channel=HERE, text="x")["ts"]
+        person(room).change_channel(edits=error)
+
+        assert error_of(lambda: web.chat_update(channel=HERE, ts=ts, text="y")) == error
+        web.chat_postMessage(channel=HERE, text="posting is allowed")
+
+        person(room).change_channel(edits="allowed")
+        web.chat_update(channel=HERE, ts=ts, text="y")
+
+
+def test_the_bot_cannot_post_once_it_is_removed_from_a_channel() -> None:
+    with room_with() as room:
+        web = web_client(room)
+        person(room).change_channel(bot_is_member=False)
+
+        assert error_of(lambda: web.chat_postMessage(channel=HERE, text="x")) == "not_in_channel"
 
 
 def test_a_deleted_message_is_gone_for_everyone(room: Room, web: WebClient) -> None:

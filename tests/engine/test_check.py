@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.doctor.daemon import LABEL
+from bot.room.server.room import Room
 from commands.engine.docker_daemon import DockerDaemon
 from tests.kit.program import Program
 from tests.kit.program_on_engine import OwnBase
@@ -45,6 +46,18 @@ def test_without_docker_the_rest_is_still_told(tmp_path: Path) -> None:
     assert marks(output)["Docker"] == "fault"
     assert marks(output)["BuildKit"] == "caution"
     assert marks(output)["State folder"] == "good"
+
+
+def test_a_room_validates_the_messages_of_the_bot(tmp_path: Path) -> None:
+    with Room() as room:
+        environment = {
+            "SLACK_BOT_TOKEN": room.bot_token,
+            "WARROOM_SLACK_API_URL": room.api_url,
+            "WARROOM_DOCKER_HOST": f"unix://{tmp_path}/none.sock",
+            "WARROOM_STATE_DIR": str(tmp_path),
+        }
+        _, output = check(environment, "--json")
+    assert (marks(output)["Slack token"], marks(output)["Messages"]) == ("good", "good"), output
 
 
 def test_settings_that_are_wrong_are_told_in_the_same_form() -> None:

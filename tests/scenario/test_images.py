@@ -53,13 +53,13 @@ def test_the_count_and_the_bytes_on_disk_stand_above(driver: RoomDriver) -> None
 
 
 def test_pages_are_turned_and_narrowed(driver: RoomDriver) -> None:
-    for number in range(60):
+    for number in range(50):
         driver.host.engine.add_image(f"many/image{number:02}:1")
     dialog = driver.alice.type(LINE)
     first = dialog.until("listed")
     # Whether it was seen while it was being prepared is a matter of speed.
     before = dialog.states
-    assert (len(table(first)), "next_page" in buttons(first), "previous_page" in buttons(first)) == (25, True, False)
+    assert (len(table(first)), "next_page" in buttons(first), "previous_page" in buttons(first)) == (20, True, False)
     dialog.click("next_page", by=driver.bob)
     second = dialog.until_says("Page 2 of 3")
     assert "previous_page" in buttons(second)

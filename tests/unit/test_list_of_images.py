@@ -191,9 +191,9 @@ FORTY = tuple(image(number, f"a:{number}") for number in range(40))
     ("wanted", "shown", "first", "rows"),
     [
         (1, 1, "a:0", ROWS),
-        (2, 2, "a:25", 15),
-        (3, 2, "a:25", 15),
-        (10**9, 2, "a:25", 15),
+        (2, 2, "a:20", 20),
+        (3, 2, "a:20", 20),
+        (10**9, 2, "a:20", 20),
         (0, 1, "a:0", ROWS),
         (-5, 1, "a:0", ROWS),
     ],
@@ -315,8 +315,8 @@ def test_a_button_shows_what_is_there_by_then() -> None:
 
     listing = turn(second.query, sources_on(engine))
 
-    assert (second.query.page, len(second.rows)) == (2, 5)
-    assert (listing.query.page, listing.pages, listing.images, listing.hint) == (1, 1, 25, "")
+    assert (second.query.page, len(second.rows)) == (2, 10)
+    assert (listing.query.page, listing.pages, listing.images, listing.hint) == (1, 1, 20, "")
 
 
 def test_a_daemon_that_does_not_answer_is_a_problem() -> None:
@@ -332,7 +332,7 @@ def test_a_daemon_that_does_not_answer_is_a_problem() -> None:
 
 @pytest.mark.parametrize(
     ("query", "matching", "rows"),
-    [(Query(), 7_000, ROWS), (Query(page=280), 7_000, ROWS), (Query(text="image42 latest"), 44, ROWS)],
+    [(Query(), 7_000, ROWS), (Query(page=350), 7_000, ROWS), (Query(text="image42 latest"), 44, ROWS)],
 )
 def test_of_five_thousand_images_one_page_is_made(query: Query, matching: int, rows: int) -> None:
     images = [

@@ -19,6 +19,7 @@ SLACK_CALLERS = {
     "bot/slack/uploads.py": "the sender's files",
     "bot/slack/metered.py": "passes the sender's calls on and counts them",
     "bot/slack/connection.py": "asks whose token it is before it connects",
+    "bot/slack/judge.py": "has messages validated for `warroom check`, which posts none of them",
     "bot/slack/probe.py": "checks the tokens for `warroom check`, which sends nothing",
 }
 

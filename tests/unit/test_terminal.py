@@ -148,6 +148,18 @@ def test_the_width_that_a_table_needs_shows_each_row_in_one_line() -> None:
     [
         (table(("[red]a[/red]",), ("[link=x]b",)), ["[red]a[/red]", "────────────", "[link=x]b"]),
         ({"type": "table", "rows": [[rich_cell("a b")], [rich_cell("c\nd")]]}, ["a b", "───", "c d"]),
+        (
+            {
+                "type": "data_table",
+                "caption": "Sizes",
+                "rows": [
+                    [{"type": "raw_text", "text": "MB"}],
+                    [{"type": "raw_number", "value": 2.5}],
+                    [{"type": "raw_number", "value": 3, "text": "3 MB"}],
+                ],
+            },
+            ["MB", "────", "2.5", "3 MB"],
+        ),
         (table(("a", "b"), ("c",), ("d", "e", "f")), ["a  b", "────", "c", "d  e"]),
         ({"type": "table", "rows": []}, [""]),
         ({"type": "table", "rows": [None, 7, []], "column_settings": 3}, [""]),

@@ -76,6 +76,7 @@ from commands.command import (
     Update,
     Users,
 )
+from commands.docker_images import ROWS as PAGE
 from commands.model.images import (
     BaseImage,
     Digest,
@@ -297,7 +298,7 @@ def shown_of(
     listings = st.builds(
         Listing,
         st.builds(Query, counts, texts, st.booleans()),
-        many(rows, 25),
+        many(rows, PAGE),
         counts,
         counts,
         counts,
@@ -490,7 +491,7 @@ def _largest_changes(
 def _largest_shown(asked: Asked, image: LocalImage) -> tuple[Dialog, ...]:
     text = asked.line
     mark = Mark(ImageId(text), Digest(text), NOW, 10**20)
-    rows = (Row(ImageId(text), text, text, 10**20, NOW, made_here=True),) * 25
+    rows = (Row(ImageId(text), text, text, 10**20, NOW, made_here=True),) * PAGE
     listing = Listing(Query(2, text, made_here=True), rows, 3, 10**20, 10**20, 10**20, None, text, text)
     jobs = (JobLine(text, text, NOW, is_running=True),) * 99
     installed = {f"{number} {text}": text for number in range(99)}
@@ -512,7 +513,7 @@ def _largest_shown(asked: Asked, image: LocalImage) -> tuple[Dialog, ...]:
 # ── The judge of this file ──────────────────────────────────────────────────────────────────────────────────────────
 
 MOST_BLOCKS = 50
-MOST_CHARACTERS = 13_000
+MOST_CHARACTERS = 12_000
 MOST_TEXT = 4_000
 KEYS: Final[dict[str, set[str]]] = {
     "header": {"type", "block_id", "text"},

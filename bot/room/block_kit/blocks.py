@@ -103,6 +103,18 @@ class RawText(Strict):
     text: Annotated[str, Field(min_length=1)]
 
 
+class RawNumber(Strict):
+    """A table cell of a number, and how it is written."""
+
+    type: Literal["raw_number"]
+    value: float
+    text: Annotated[str, Field(min_length=1)] | None = None
+
+
+PlainCell = Annotated[RawText | RawNumber, Field(discriminator="type")]
+Cell = Annotated[RawText | RawNumber | RichText, Field(discriminator="type")]
+
+
 class ColumnSetting(Strict):
     """How a table column is set."""
 
@@ -117,13 +129,75 @@ class Table(_Block):
     rows: Annotated[
         list[
             Annotated[
-                list[Annotated[RawText | RichText, Field(discriminator="type")]],
+                list[Cell],
                 Field(min_length=1, max_length=20),
             ]
         ],
         Field(min_length=1, max_length=100),
     ]
     column_settings: Annotated[list[ColumnSetting | None], Field(max_length=20)] | None = None
+
+
+class DataTable(_Block):
+    """Rows of cells that a reader can sort, filter and page through; the first row is the head."""
+
+    type: Literal["data_table"]
+    caption: Annotated[str, Field(min_length=1)]
+    rows: Annotated[
+        list[Annotated[list[Cell], Field(min_length=1, max_length=20)]], Field(min_length=2, max_length=101)
+    ]
+    page_size: Annotated[int, Field(ge=1, le=100)] | None = None
+    row_header_column_index: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_grid(self) -> Self:
+        head = self.rows[0]
+        if any(len(row) != len(head) for row in self.rows):
+            raise PydanticCustomError("grid", "all rows must have the same number of cells")
+        if any(isinstance(cell, RichText) for cell in head):
+            raise PydanticCustomError("head", "the first row must not have `rich_text` cells")
+        return self
+
+
+class UrlSource(Strict):
+    """A page that a task used."""
+
+    type: Literal["url"]
+    url: Url
+    text: Annotated[str, Field(min_length=1)]
+
+
+class TaskCard(_Block):
+    """One task with its state."""
+
+    type: Literal["task_card"]
+    task_id: Annotated[str, Field(min_length=1)]
+    title: Annotated[str, Field(min_length=1)]
+    status: Literal["pending", "in_progress", "complete", "error"] | None = None
+    details: RichText | None = None
+    output: RichText | None = None
+    sources: list[UrlSource] | None = None
+
+
+class PlannedTask(TaskCard):
+    """A task within a plan, where the type may be left out."""
+
+    type: Literal["task_card"] = "task_card"
+
+
+class Plan(_Block):
+    """A list of tasks."""
+
+    type: Literal["plan"]
+    title: Annotated[str, Field(min_length=1)]
+    tasks: Annotated[list[PlannedTask], Field(max_length=50)] | None = None
+
+    @model_validator(mode="after")
+    def _names_each_task_once(self) -> Self:
+        ids = [task.task_id for task in self.tasks or ()]
+        if len(ids) != len(set(ids)):
+            raise PydanticCustomError("tasks", "`task_id` must be unique in a plan")
+        return self
 
 
 class Input(_Block):
@@ -137,4 +211,6 @@ class Input(_Block):
     dispatch_action: bool | None = None
 
 
-Shown = Header | Section | Context | Actions | Divider | Image | RichText | Markdown
+Shown = Header | Section | Context | Actions | Divider | Image | RichText
+"""Blocks of messages and of modals."""
+OfMessagesOnly = Markdown | Table | DataTable | TaskCard | Plan

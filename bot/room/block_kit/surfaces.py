@@ -5,13 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
-from bot.room.block_kit.blocks import Input, Shown, Table
+from bot.room.block_kit.blocks import Input, OfMessagesOnly, Shown
 from bot.room.block_kit.composition import PlainText, Strict, at_most
 
 MOST_BLOCKS = 50
 MOST_BLOCKS_IN_A_MODAL = 100
 
-_InMessage = Annotated[Shown | Table, Field(discriminator="type")]
+_InMessage = Annotated[Shown | OfMessagesOnly, Field(discriminator="type")]
 _InModal = Annotated[Shown | Input, Field(discriminator="type")]
 
 _OfModal = Annotated[list[_InModal], Field(max_length=MOST_BLOCKS_IN_A_MODAL)]

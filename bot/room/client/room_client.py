@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
 from bot.room.events import EVENT, RoomEvent, RoomMessage, Submitted
-from bot.room.workspace import ALICE, WAR_ROOM
+from bot.room.workspace import ALICE, WAR_ROOM, EditRule
 
 TIMEOUT_SECONDS = 10.0
 
@@ -180,6 +180,13 @@ class RoomClient:
     def close_form(self, view_id: str) -> None:
         """Close the form on this person's screen."""
         self._post("/room/closings", {"view_id": view_id})
+
+    def change_channel(
+        self, *, is_archived: bool | None = None, bot_is_member: bool | None = None, edits: EditRule | None = None
+    ) -> None:
+        """Archive this channel, remove the bot from it, or forbid the bot's edits; what is not given stays."""
+        change = {"is_archived": is_archived, "bot_is_member": bot_is_member, "edits": edits}
+        self._post("/room/channels", {name: value for name, value in change.items() if value is not None})
 
     def messages(self) -> tuple[RoomMessage, ...]:
         """List what this person sees in the channel, oldest first, replies in threads included."""

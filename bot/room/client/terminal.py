@@ -77,7 +77,7 @@ def _block(block: Block) -> RenderableType:
             return Group(*(_text(element, style="dim") for element in elements))
         case {"type": "actions", "elements": list(elements)}:
             return _actions(elements)
-        case {"type": "table", "rows": list(rows)}:
+        case {"type": "table" | "data_table", "rows": list(rows)}:
             return _table(rows, block.get("column_settings"))
         case _:
             # A message stays readable when it has a block that this terminal does not know.
@@ -136,6 +136,8 @@ def _runs(cell: JsonValue) -> Iterator[str]:
     match cell:
         case {"text": str(text)}:
             yield text
+        case {"type": "raw_number", "value": int() | float() as value}:
+            yield str(value)
         case {"elements": list(elements)}:
             for element in elements:
                 yield from _runs(element)

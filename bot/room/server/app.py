@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
+from bot.room.server.channels import Channels
 from bot.room.server.chat import Chat
 from bot.room.server.conversation import RoomMessages
 from bot.room.server.door import Door, PeoplesDoor, Tokens
@@ -42,7 +43,8 @@ def room_app(
     files = RoomFiles(new_secret=sources.new_secret, store=store)
     response_urls = ResponseUrls(sources=sources, store=store)
     occasions = Occasions(response_urls=response_urls, sources=sources, url=url)
-    chat = Chat(workspace=workspace, conversation=conversation, new_id=sources.new_secret, url=url)
+    channels = Channels(workspace)
+    chat = Chat(workspace=workspace, channels=channels, conversation=conversation, new_id=sources.new_secret, url=url)
     modals = Modals(
         workspace=workspace,
         conversation=conversation,
@@ -55,7 +57,9 @@ def room_app(
         tokens=tokens,
         meter=RateMeter(limits, clock=sources.clock),
         chat=chat,
-        sharing=Sharing(workspace=workspace, conversation=conversation, chat=chat, files=files, url=url),
+        sharing=Sharing(
+            workspace=workspace, channels=channels, conversation=conversation, chat=chat, files=files, url=url
+        ),
         modals=modals,
         files=files,
         response_urls=response_urls,
@@ -75,6 +79,7 @@ def room_app(
     people_api = PeopleApi(
         workspace=workspace,
         commands=commands,
+        channels=channels,
         conversation=conversation,
         people=people,
         modals=modals,

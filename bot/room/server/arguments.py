@@ -148,6 +148,14 @@ class UpdateModal(Arguments):
     hash: str | None = None
 
 
+class ValidateBlocks(Arguments):
+    """Arguments of blocks.validate, of which one is given."""
+
+    blocks: Annotated[JsonValue, FromJson] = None
+    message: Annotated[JsonValue, FromJson] = None
+    view: Annotated[JsonValue, FromJson] = None
+
+
 class FileName(Arguments):
     """Arguments of files.info."""
 

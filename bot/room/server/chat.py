@@ -7,11 +7,12 @@ from pydantic import JsonValue
 from bot.room.blocks import with_ids
 from bot.room.events import Block, Draft, RoomMessage
 from bot.room.server import arguments as sent
+from bot.room.server.channels import Channels
 from bot.room.server.conversation import RoomMessages
 from bot.room.server.refusals import RefusedError
 from bot.room.server.response_urls import ReplyTarget
 from bot.room.server.shapes import channel_shape, message_shape
-from bot.room.workspace import Workspace, WorkspaceChannel
+from bot.room.workspace import Workspace
 
 Reply = dict[str, JsonValue]
 
@@ -20,9 +21,16 @@ class Chat:
     """Writes, edits and deletes messages in the bot's name, with Slack's refusals."""
 
     def __init__(
-        self, *, workspace: Workspace, conversation: RoomMessages, new_id: Callable[[], str], url: str
+        self,
+        *,
+        workspace: Workspace,
+        channels: Channels,
+        conversation: RoomMessages,
+        new_id: Callable[[], str],
+        url: str,
     ) -> None:
         self._workspace = workspace
+        self._channels = channels
         self._conversation = conversation
         self._new_id = new_id
         self._url = url
@@ -30,7 +38,7 @@ class Chat:
     def post(self, values: Reply) -> Reply:
         """chat.postMessage."""
         asked = sent.PostMessage.read(values)
-        channel = self.own_channel(asked.channel)
+        channel = self._channels.to_write_in(asked.channel)
         text, blocks = self._content(asked, most_text=sent.MOST_TEXT_IN_A_POST)
         message = self._conversation.post(
             Draft(
@@ -45,9 +53,10 @@ class Chat:
         return {"channel": channel.id, "ts": message.ts, "message": message_shape(message, self._workspace)}
 
     def update(self, values: Reply) -> Reply:
-        """chat.update: blocks that are not sent stay as they were, as in Slack."""
+        """chat.update: a text without blocks removes the message's blocks, as in Slack."""
         asked = sent.UpdateMessage.read(values)
-        message = self._own_message(asked.channel, asked.ts, refusal="cant_update_message")
+        channel = self._channels.to_edit_in(asked.channel)
+        message = self._own_message(channel.id, asked.ts, refusal="cant_update_message")
         edited = self._edit(message, asked)
         return {
             "channel": edited.channel,
@@ -66,7 +75,7 @@ class Chat:
     def post_ephemeral(self, values: Reply) -> Reply:
         """chat.postEphemeral."""
         asked = sent.PostEphemeral.read(values)
-        channel = self.own_channel(asked.channel)
+        channel = self._channels.to_write_in(asked.channel)
         if self._workspace.person(asked.user) is None or not channel.has(asked.user):
             raise RefusedError("user_not_in_channel")
         text, blocks = self._content(asked, most_text=sent.MOST_TEXT_IN_A_POST)
@@ -85,7 +94,7 @@ class Chat:
     def permalink(self, values: Reply) -> Reply:
         """chat.getPermalink."""
         asked = sent.GetPermalink.read(values)
-        self._known_channel(asked.channel)
+        self._channels.known(asked.channel)
         if self._conversation.find(asked.channel, asked.message_ts) is None:
             raise RefusedError("message_not_found")
         place = f"{asked.channel}/p{asked.message_ts.replace('.', '')}"
@@ -93,7 +102,7 @@ class Chat:
 
     def channel_info(self, values: Reply) -> Reply:
         """conversations.info."""
-        return {"channel": channel_shape(self._known_channel(sent.ChannelName.read(values).channel))}
+        return {"channel": channel_shape(self._channels.known(sent.ChannelName.read(values).channel))}
 
     def answer(self, answer: sent.CommandAnswer, target: ReplyTarget) -> None:
         """Carry out what the bot answered in an acknowledgement or to a response URL."""
@@ -106,13 +115,6 @@ class Chat:
             self._post_answer(answer, target)
         elif not answer.delete_original:
             raise RefusedError("no_text")
-
-    def own_channel(self, channel_id: str) -> WorkspaceChannel:
-        """Find a channel in which the bot may write."""
-        channel = self._known_channel(channel_id)
-        if not channel.bot_is_member:
-            raise RefusedError("not_in_channel")
-        return channel
 
     def thread(self, channel: str, thread_ts: str | None) -> str | None:
         """Find the thread to write in; a reply stands for its thread."""
@@ -141,14 +143,8 @@ class Chat:
     def _original(self, target: ReplyTarget) -> RoomMessage | None:
         return None if target.original_ts is None else self._conversation.find(target.channel, target.original_ts)
 
-    def _known_channel(self, channel_id: str) -> WorkspaceChannel:
-        channel = self._workspace.channel(channel_id)
-        if channel is None:
-            raise RefusedError("channel_not_found")
-        return channel
-
     def _own_message(self, channel_id: str, ts: str, *, refusal: str) -> RoomMessage:
-        channel = self._known_channel(channel_id)
+        channel = self._channels.known(channel_id)
         message = self._conversation.find(channel.id, ts)
         # An ephemeral message is on one person's screen only: the Web API does not find it.
         if message is None or message.only_for is not None:
@@ -159,8 +155,7 @@ class Chat:
 
     def _edit(self, message: RoomMessage, content: sent.Content) -> RoomMessage:
         text, blocks = self._content(content, most_text=sent.MOST_TEXT_IN_AN_EDIT)
-        kept = message.blocks if content.blocks is None else blocks
-        return self._conversation.edit(message, text=text, blocks=kept, metadata=content.metadata or message.metadata)
+        return self._conversation.edit(message, text=text, blocks=blocks, metadata=content.metadata or message.metadata)
 
     def _content(self, content: sent.Content, *, most_text: int) -> tuple[str, tuple[Block, ...]]:
         blocks = content.sound_blocks() or ()

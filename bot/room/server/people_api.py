@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.room.events import EVENT, OpenView, RoomEvent, RoomMessage, Submitted, channel_of, is_meant_for
 from bot.room.server.bodies import body_of
+from bot.room.server.channels import Channels
 from bot.room.server.conversation import RoomMessages
 from bot.room.server.door import PeoplesDoor
 from bot.room.server.files import RoomFiles
@@ -19,7 +20,7 @@ from bot.room.server.frames import text_frames
 from bot.room.server.modals import Modals, ViewClick
 from bot.room.server.people import CommandLine, ElementClick, People
 from bot.room.server.refusals import RefusedError
-from bot.room.workspace import KnownCommand, Member, Workspace, WorkspaceChannel
+from bot.room.workspace import EditRule, KnownCommand, Member, Workspace, WorkspaceChannel
 
 # A reader this far behind reads the state again, which is shorter than the changes.
 MOST_UNSENT_EVENTS = 10_000
@@ -69,6 +70,14 @@ class ClickBody(_Sent):
     deliveries: int = Field(default=1, ge=1, le=3)
 
 
+class ChannelChange(_Sent):
+    """Body of `POST /room/channels`: what changes in the channel."""
+
+    is_archived: bool | None = None
+    bot_is_member: bool | None = None
+    edits: EditRule | None = None
+
+
 Typed = dict[str, dict[str, str | tuple[str, ...] | None]]
 
 
@@ -101,6 +110,7 @@ class PeopleApi:
         *,
         workspace: Workspace,
         commands: Sequence[KnownCommand],
+        channels: Channels,
         conversation: RoomMessages,
         people: People,
         modals: Modals,
@@ -108,6 +118,7 @@ class PeopleApi:
         door: PeoplesDoor,
     ) -> None:
         self._workspace = workspace
+        self._channels = channels
         self._conversation = conversation
         self._commands = commands
         self._people = people
@@ -123,6 +134,7 @@ class PeopleApi:
             Route("/room/form-clicks", self._guarded_endpoint(self._click_form), methods=["POST"]),
             Route("/room/submissions", self._guarded_endpoint(self._submit), methods=["POST"]),
             Route("/room/closings", self._guarded_endpoint(self._close), methods=["POST"]),
+            Route("/room/channels", self._guarded_endpoint(self._change_channel), methods=["POST"]),
             Route("/room/state", self._guarded_endpoint(self._state), methods=["GET"]),
             Route("/room/messages", self._guarded_endpoint(self._messages), methods=["GET"]),
             Route("/room/files/{file_id}", self._guarded_endpoint(self._file), methods=["GET"]),
@@ -182,6 +194,12 @@ class PeopleApi:
         person, _ = self._actor(sent.user, sent.channel)
         await self._modals.close(person, sent.view_id)
         return JSONResponse({})
+
+    async def _change_channel(self, request: Request) -> Response:
+        sent = ChannelChange.model_validate_json(await body_of(request))
+        _, channel = self._actor(sent.user, sent.channel)
+        changed = self._channels.change(channel.id, **sent.model_dump(exclude={"user", "channel"}))
+        return JSONResponse({"is_archived": changed.is_archived, "bot_is_member": changed.bot_is_member})
 
     async def _state(self, request: Request) -> Response:
         """Give everything that a page needs to begin; the events after `sequence` keep it up to date."""

@@ -61,7 +61,7 @@ def channel_shape(channel: WorkspaceChannel) -> Shape:
         "name": channel.name,
         "is_channel": True,
         "is_private": False,
-        "is_archived": False,
+        "is_archived": channel.is_archived,
         "is_member": channel.bot_is_member,
     }
 

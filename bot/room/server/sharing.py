@@ -4,6 +4,7 @@ from pydantic import JsonValue
 
 from bot.room.events import Draft
 from bot.room.server import arguments as sent
+from bot.room.server.channels import Channels
 from bot.room.server.chat import Chat, Reply
 from bot.room.server.conversation import RoomMessages
 from bot.room.server.files import MOST_BYTES, RoomFiles, StoredFile
@@ -16,9 +17,17 @@ class Sharing:
     """Announces uploads, completes them and puts the files into channels and threads."""
 
     def __init__(
-        self, *, workspace: Workspace, conversation: RoomMessages, chat: Chat, files: RoomFiles, url: str
+        self,
+        *,
+        workspace: Workspace,
+        channels: Channels,
+        conversation: RoomMessages,
+        chat: Chat,
+        files: RoomFiles,
+        url: str,
     ) -> None:
         self._workspace = workspace
+        self._channels = channels
         self._conversation = conversation
         self._chat = chat
         self._files = files
@@ -59,7 +68,7 @@ class Sharing:
 
     def _places(self, asked: sent.CompleteUpload) -> list[tuple[str, str | None]]:
         names = [asked.channel_id, *(asked.channels or "").split(",")]
-        channels = [self._chat.own_channel(name) for name in names if name]
+        channels = [self._channels.to_write_in(name) for name in names if name]
         return [(channel.id, self._chat.thread(channel.id, asked.thread_ts)) for channel in channels]
 
     def _complete_file(self, file: sent.UploadedFile) -> StoredFile:

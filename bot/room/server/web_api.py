@@ -17,6 +17,7 @@ from bot.room.server.refusals import RefusedError, TooManyCallsError
 from bot.room.server.response_urls import ResponseUrls, UrlRefusal
 from bot.room.server.sharing import Sharing
 from bot.room.server.socket_mode import SocketMode
+from bot.room.server.validation import validate
 from bot.room.workspace import Workspace
 
 SCOPES = "commands,chat:write,files:write"
@@ -55,6 +56,7 @@ class WebApi:
             "api.test": self._api_test,
             "apps.connections.open": self._open_connection,
             "auth.test": self._auth_test,
+            "blocks.validate": validate,
             "chat.delete": chat.delete,
             "chat.getPermalink": chat.permalink,
             "chat.postEphemeral": chat.post_ephemeral,
@@ -87,7 +89,7 @@ class WebApi:
                 headers={"Retry-After": str(refusal.retry_after)},
             )
         except RefusedError as refusal:
-            return JSONResponse(_refusal_body(refusal))
+            return JSONResponse(refusal.body())
         return JSONResponse({"ok": True} | reply, headers={"x-oauth-scopes": SCOPES})
 
     async def _answer(self, request: Request) -> Reply:
@@ -164,13 +166,5 @@ class WebApi:
             values = sent.body_arguments("application/json", await body_of(request), {})
             self._chat.answer(sent.CommandAnswer.read(values), target)
         except RefusedError as refusal:
-            return JSONResponse(_refusal_body(refusal), status_code=400)
+            return JSONResponse(refusal.body(), status_code=400)
         return PlainTextResponse("ok")
-
-
-def _refusal_body(refusal: RefusedError) -> Reply:
-    body: Reply = {"ok": False, "error": refusal.error}
-    if refusal.details:
-        body["errors"] = list(refusal.details)
-        body["response_metadata"] = {"messages": [f"[ERROR] {detail}" for detail in refusal.details]}
-    return body

@@ -68,6 +68,7 @@ const BLOCKS = {
     element("div", { class: "block text" }, block.elements.map((part) => richPart(part, room))),
   markdown: (block) => element("div", { class: "block text prose" }, block.text),
   table: (block, room) => table(block, room),
+  data_table: (block, room) => table(block, room),
   input: (block, room) => field(block, room),
 };
 
@@ -126,8 +127,9 @@ function table(block, room) {
     row.map((cell, column) => {
       const wanted = settings[column] ?? {};
       const names = [wanted.align ?? "left", wanted.is_wrapped ? "wrapped" : ""].join(" ").trim();
-      const inside =
-        cell.type === "raw_text" ? cell.text : element("div", {}, cell.elements.map((part) => richPart(part, room)));
+      const inside = cell.elements
+        ? element("div", {}, cell.elements.map((part) => richPart(part, room)))
+        : (cell.text ?? String(cell.value));
       return element(tag, { class: names, scope: tag === "th" ? "col" : null }, inside);
     });
   const [first, ...rest] = block.rows;

@@ -189,6 +189,106 @@ BAD_BLOCKS: list[tuple[list[JsonValue], str]] = [
 ]
 
 
+# ── Plans, tasks and tables with numbers ────────────────────────────────────────────────────────────────────────────
+
+
+def rich(text: str) -> Block:
+    return {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}],
+    }
+
+
+def task(**more: JsonValue) -> Block:
+    return {"type": "task_card", "task_id": "build", "title": "Build", "status": "in_progress", **more}
+
+
+def cell(text: str) -> Block:
+    return {"type": "raw_text", "text": text}
+
+
+def number(value: float) -> Block:
+    return {"type": "raw_number", "value": value, "text": f"{value} MB"}
+
+
+def data_table(*rows: JsonValue, **more: JsonValue) -> Block:
+    return {"type": "data_table", "caption": "Images", "rows": list(rows), **more}
+
+
+def rows_of(*lengths: int) -> list[JsonValue]:
+    return [[cell("x" * length)] for length in lengths]
+
+
+HEAD: JsonValue = [cell("Name"), cell("Size")]
+SOURCE: Block = {"type": "url", "url": "https://example.com", "text": "An example"}
+GOOD_BLOCKS: list[Block] = [
+    task(details=rich("pip install"), output=rich("241 MB"), sources=[SOURCE]),
+    {"type": "task_card", "task_id": "build", "title": "Build"},
+    {"type": "plan", "title": "Create image", "tasks": [task(), {"task_id": "check", "title": "Check"}]},
+    {"type": "plan", "title": "Create image"},
+    {"type": "table", "rows": [HEAD, [cell("wget"), number(241.5)]]},
+    data_table(HEAD, [rich("wget"), number(3)], page_size=20, row_header_column_index=0),
+]
+
+
+@pytest.mark.parametrize("block", GOOD_BLOCKS, ids=lambda block: str(block["type"]))
+def test_newer_blocks_are_taken_in_messages_and_not_in_modals(block: Block) -> None:
+    assert block_errors([block]) == ()
+    assert block_errors([block], surface="modal") == (
+        f"unsupported type: {block['type']} [json-pointer:/blocks/0/type]",
+    )
+
+
+BAD_NEWER_BLOCKS: list[tuple[Block, str]] = [
+    (
+        task(status="done"),
+        "Input should be 'pending', 'in_progress', 'complete' or 'error' [json-pointer:/blocks/0/status]",
+    ),
+    (task(details=plain("x")), "Input should be 'rich_text' [json-pointer:/blocks/0/details/type]"),
+    ({"type": "task_card", "title": "x"}, "missing required field: task_id [json-pointer:/blocks/0]"),
+    (
+        {"type": "plan", "title": "x", "tasks": [task(), task()]},
+        "`task_id` must be unique in a plan [json-pointer:/blocks/0]",
+    ),
+    (data_table(HEAD), "no fewer than 2 items allowed [json-pointer:/blocks/0/rows]"),
+    (data_table(*[HEAD] * 102), "no more than 101 items allowed [json-pointer:/blocks/0/rows]"),
+    (data_table(HEAD, [cell("wget")]), "all rows must have the same number of cells [json-pointer:/blocks/0]"),
+    (
+        data_table([rich("Name")], [cell("wget")]),
+        "the first row must not have `rich_text` cells [json-pointer:/blocks/0]",
+    ),
+    (
+        data_table(HEAD, HEAD, page_size=101),
+        "Input should be less than or equal to 100 [json-pointer:/blocks/0/page_size]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("block", "refusal"), BAD_NEWER_BLOCKS)
+def test_a_bad_newer_block_is_refused_with_the_place(block: Block, refusal: str) -> None:
+    assert refusal in block_errors([block])
+
+
+def test_all_markdown_blocks_share_one_limit() -> None:
+    def blocks(*lengths: int) -> list[JsonValue]:
+        return [{"type": "markdown", "text": "x" * length} for length in lengths]
+
+    assert block_errors(blocks(6_000, 6_000)) == ()
+    assert block_errors(blocks(6_000, 6_001)) == (
+        "all `markdown` blocks must be less than 12001 characters [json-pointer:/blocks]",
+    )
+
+
+def test_the_cells_of_all_tables_share_one_limit() -> None:
+    def blocks(*lengths: int) -> list[JsonValue]:
+        return [data_table(*rows_of(1, 4_999)), {"type": "table", "rows": rows_of(*lengths)}]
+
+    assert block_errors(blocks(5_000)) == ()
+    assert block_errors(blocks(5_000, 1)) == (
+        "all table cells must be less than 10001 characters [json-pointer:/blocks]",
+    )
+
+
 @pytest.mark.parametrize(("blocks", "refusal"), BAD_BLOCKS)
 def test_a_bad_block_is_refused_with_the_place(blocks: list[JsonValue], refusal: str) -> None:
     assert refusal in block_errors(blocks)

@@ -85,7 +85,7 @@ def pushed_until_the_end(sock: socket.socket, piece: bytes) -> tuple[bytes, int]
 ANONYMOUS = ("/room/session", "/api/api.test")
 """They read a body without a token: the one because it brings the token, the other because Slack's does."""
 REFUSED = {
-    **dict.fromkeys(("commands", "clicks", "form-clicks", "submissions", "closings"), 401),
+    **dict.fromkeys(("commands", "clicks", "form-clicks", "submissions", "closings", "channels"), 401),
     **dict.fromkeys(("../api/chat.postMessage", "../api/apps.connections.open", "../api/views.open"), 200),
     **dict.fromkeys(("../upload/guess", "../response/guess", "../nowhere"), 404),
     "../": 405,
