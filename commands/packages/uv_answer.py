@@ -136,6 +136,16 @@ def _failed_build(reason: Reason, question: UvQuestion) -> Problem | None:
     )
 
 
+def _printing_python(reason: Reason, _question: UvQuestion) -> Problem | None:
+    if not re.search(r"Querying Python at `[^`]*` returned an invalid response", reason.own_words):
+        return None
+    return ResolutionFailed(
+        "The base's Python prints text when it starts or ends, which the installer does not understand.",
+        hint="Remove what prints from the base, such as a `.pth` file among its packages, or use another base.",
+        details=reason.lines,
+    )
+
+
 def _damaged_package(reason: Reason, _question: UvQuestion) -> Problem | None:
     if found := re.search(r"(\S+) ha(?:s|ve) an? (?:invalid|inconsistent) (?:package format|metadata)", reason.text):
         message = f"{quote(found[1])} is damaged in the package index: its own description contradicts its name."
@@ -244,7 +254,16 @@ def _name(requirement: str) -> str:
     return re.split(r"[\[=<>!~]", requirement, maxsplit=1)[0]
 
 
-_ABOUT_PACKAGES = (_damaged_package, _unknown_package, _wrong_python, _no_file, _no_version, _no_wheel, _contradiction)
+_ABOUT_PACKAGES = (
+    _printing_python,
+    _damaged_package,
+    _unknown_package,
+    _wrong_python,
+    _no_file,
+    _no_version,
+    _no_wheel,
+    _contradiction,
+)
 _EXPLANATIONS = (_index_trouble, *_ABOUT_PACKAGES)
 # The gateway raises index problems itself.
 _BESIDE_PACKAGES = (_failed_build, *_ABOUT_PACKAGES)

@@ -269,6 +269,20 @@ def test_no_text_of_a_resolver_makes_an_unclear_message(errors: str) -> None:
     assert_is_clear(problem(RunOutcome(1, "", errors), question()))
 
 
+@pytest.mark.parametrize("built", [(), ("docopt",)])
+def test_a_python_that_prints_when_it_starts_is_named_as_the_reason(built: tuple[str, ...]) -> None:
+    errors = (
+        "error: Failed to inspect Python interpreter from provided path at `/usr/bin/python3`\n"
+        "  cause: Querying Python at `/usr/bin/python3` returned an invalid response: trailing characters at line 2\n"
+        '\n         [stdout]\n         hello{"result": "success"}\n'
+    )
+    told = problem(RunOutcome(2, "", errors), replace(question(), built=built))
+    assert (
+        told.message == "The base's Python prints text when it starts or ends, which the installer does not understand."
+    )
+    assert ".pth" in told.hint
+
+
 def test_credentials_are_not_repeated() -> None:
     errors = (
         "error: Failed to fetch: https://somebody:canary-one@index.invalid/simple/\n  cause: canary-two was refused\n"
@@ -510,7 +524,7 @@ def test_a_program_that_says_no_version_is_a_matter_of_settings(tmp_path: Path) 
 
 
 class ScriptedToolbox:
-    """Answers each order with the next outcome."""
+    """Answers each order with the next outcome, as the relay prints it, between what the image's Python prints."""
 
     def __init__(self, *outcomes: RunOutcome) -> None:
         self.outcomes = list(outcomes)
@@ -518,7 +532,9 @@ class ScriptedToolbox:
 
     def run(self, order: RunOrder) -> RunOutcome:
         self.orders.append(order)
-        return self.outcomes.pop(0)
+        outcome = self.outcomes.pop(0)
+        told = json.dumps({"output": outcome.output, "errors": outcome.errors})
+        return replace(outcome, output=f"hello\n{WORD}-ended {told}\nbye \ufffd", errors=f"careful{outcome.errors}")
 
 
 def elf(*, machine: int = 62, segment: int = 1, size: int = 1 << 20) -> bytes:
@@ -634,6 +650,19 @@ def test_a_package_that_still_has_no_wheel_ends_the_search(tmp_path: Path) -> No
     containers = ScriptedToolbox(recorded("source_only"))
     with pytest.raises(ResolutionFailed, match="has no ready-made wheel"):
         resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
+
+
+@pytest.mark.parametrize("told", ["", "no JSON", '{"output": 1, "errors": ""}'])
+def test_a_container_that_does_not_tell_what_was_printed_has_printed_nothing(tmp_path: Path, told: str) -> None:
+    def run(_: RunOrder) -> RunOutcome:
+        return RunOutcome(0, f'lock-version = "1.0"\n\n{WORD}-ended {told}\n', "reason")
+
+    program = uv_of(tmp_path, elf())
+    toolbox, client = Toolbox(program, tmp_path / "tools"), IndexClient(program.indexes())
+    outcome, _ = Containers(program, toolbox, client, run, word=lambda: WORD).run(
+        BASE, ("x",), labels={}, files={}, seconds=1
+    )
+    assert outcome == RunOutcome(0, "", "reason")
 
 
 def test_no_container_is_started_for_another_reason(tmp_path: Path) -> None:
