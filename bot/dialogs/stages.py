@@ -33,6 +33,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """The reason why the next stage cannot be stored at the moment: it is shown with the present one, never stored."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Preparing:
     """The facts are being gathered; `doing` says which, in a few words.
 
@@ -42,6 +50,7 @@ class Preparing:
     asked: Asked
     doing: str
     void: str = ""
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,7 @@ class Queued:
     proposal: Proposal
     by: str
     position: int
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,7 @@ class Running:
     by: str
     progress: Progress
     stopping_by: str | None = None
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class Paused:
     asked: Asked
     proposal: Proposal
     by: str
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,7 @@ class Settling:
     undecided: ImageUndecided
     keep: bool
     progress: Progress
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +254,15 @@ AT_REST = (*FINAL, Listed)
 
 UNFINISHED = (Preparing, UnderReview, Queued, Running, Paused, Deciding, Settling)
 """The stages with a next stage."""
+
+
+WORKING = (Preparing, Queued, Running, Paused, Settling)
+"""The stages in which a task works towards the next one; each may have a `trouble`."""
+
+
+def trouble_of(dialog: Dialog) -> Trouble | None:
+    """Return why the next stage cannot be stored; None if nothing is known to be in the way."""
+    return dialog.trouble if isinstance(dialog, WORKING) else None
 
 
 def is_shown_only(dialog: Dialog) -> bool:

@@ -16,7 +16,6 @@ from bot.dialogs.stages import (
     Deciding,
     Dialog,
     Discarded,
-    Failed,
     Finished,
     Paused,
     Preparing,
@@ -25,6 +24,7 @@ from bot.dialogs.stages import (
     Settling,
     Stopped,
     UnderReview,
+    trouble_of,
 )
 from bot.dialogs.transitions import Decision, Press
 from commands.command import ImageCreated, ImageUndecided
@@ -234,9 +234,9 @@ def test_a_decision_that_waits_for_the_engine_is_carried_out_by_the_next_process
 def test_a_build_whose_end_cannot_be_stored_is_ended_by_the_next_process(jobs: RestartableJobs) -> None:
     jobs.fill_the_disk(Finished)
     jobs.confirmed()
-    jobs.screen.wait_for(Failed)
+    jobs.screen.wait_for_trouble()
     jobs.close()
-    assert isinstance(jobs.screen.shown[-1], Failed)
+    assert trouble_of(jobs.screen.shown[-1]) is not None
     jobs.free_the_disk(Finished)
 
     jobs.open()
