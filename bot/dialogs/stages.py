@@ -33,7 +33,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class StorageTrouble:
     """The reason why the next stage cannot be stored at the moment: it is shown with the present one, never stored."""
 
     message: str
@@ -50,7 +50,7 @@ class Preparing:
     asked: Asked
     doing: str
     void: str = ""
-    trouble: Trouble | None = None
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Queued:
     proposal: Proposal
     by: str
     position: int
-    trouble: Trouble | None = None
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Running:
     by: str
     progress: Progress
     stopping_by: str | None = None
-    trouble: Trouble | None = None
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Paused:
     asked: Asked
     proposal: Proposal
     by: str
-    trouble: Trouble | None = None
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Settling:
     undecided: ImageUndecided
     keep: bool
     progress: Progress
-    trouble: Trouble | None = None
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ WORKING = (Preparing, Queued, Running, Paused, Settling)
 """The stages in which a task works towards the next one; each may have a `trouble`."""
 
 
-def trouble_of(dialog: Dialog) -> Trouble | None:
+def trouble_of(dialog: Dialog) -> StorageTrouble | None:
     """Return why the next stage cannot be stored; None if nothing is known to be in the way."""
     return dialog.trouble if isinstance(dialog, WORKING) else None
 

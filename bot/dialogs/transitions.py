@@ -79,7 +79,7 @@ from bot.dialogs.stages import (
     Running,
     Settling,
     Stopped,
-    Trouble,
+    StorageTrouble,
     UnderReview,
 )
 from commands.actions import Answer, End, Proposal
@@ -308,7 +308,7 @@ def failed_stage(
 
 def troubled_stage(dialog: Dialog, error: Problem) -> Dialog | None:
     """Return the stage to show while the next one cannot be stored; None if no task works towards one."""
-    return replace(dialog, trouble=Trouble(error.message, error.hint)) if isinstance(dialog, WORKING) else None
+    return replace(dialog, trouble=StorageTrouble(error.message, error.hint)) if isinstance(dialog, WORKING) else None
 
 
 def _void_findings(dialog: Preparing) -> tuple[Finding, ...]:

@@ -30,7 +30,7 @@ from bot.dialogs.stages import (
     Queued,
     Running,
     Stopped,
-    Trouble,
+    StorageTrouble,
     UnderReview,
     trouble_of,
 )
@@ -765,7 +765,7 @@ def test_only_a_stage_with_a_task_has_a_trouble(dialog: Dialog) -> None:
 
     assert (troubled is not None) == (transitions.task_of(dialog) is not None)
     if troubled is not None:
-        assert trouble_of(troubled) == Trouble("The disk is full.", "Free some space.")
+        assert trouble_of(troubled) == StorageTrouble("The disk is full.", "Free some space.")
         assert type(troubled) is type(dialog)
 
 

@@ -1,6 +1,6 @@
 """The dialogs of commands that wait: preparing, queued, paused, or until the bot can store their state."""
 
-from bot.dialogs.stages import Dialog, Paused, Preparing, Queued, Trouble, proposal_of
+from bot.dialogs.stages import Dialog, Paused, Preparing, Queued, StorageTrouble, proposal_of
 from bot.slack.views.amounts import ordinal
 from bot.slack.views.buttons import STOP
 from bot.slack.views.evidence import SENTENCES
@@ -46,7 +46,7 @@ def _job(proposal: Proposal) -> str:
     return f"The {noun or 'build'}"
 
 
-def trouble_message(dialog: Dialog, trouble: Trouble) -> Message:
+def trouble_message(dialog: Dialog, trouble: StorageTrouble) -> Message:
     """Return the message that the state cannot be stored at the moment; the job is neither ended nor given up."""
     proposal = proposal_of(dialog)
     job = "The command" if proposal is None else subject(proposal).job_first
