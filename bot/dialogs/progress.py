@@ -37,6 +37,10 @@ _SMOOTHING = 0.3
 """The weight of the newest measurement of a rate; the rest is the weight of the rate before."""
 _MEASURED_SECONDS = 0.5
 """The shortest time over which a rate is measured: over less it jumps."""
+_STEADY_SECONDS = 3.0
+"""How long a rate stays as measured while nothing arrives: a daemon may report that seldom."""
+_STALLED_SECONDS = 10.0
+"""After how long without an arrival a download counts as stalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Transfer:
     """How far a download is: complete layers of the known ones, bytes of the known sizes, and bytes per second.
 
     `rate` is None before the first measurement. The last one was at `measured`, with `measured_bytes` done by then.
-    `all_sized` says that `bytes` is the total.
+    `all_sized` says that `bytes` is the total. `advanced` is when the counts last grew; None means `measured`.
     """
 
     layers_done: int
@@ -55,13 +59,33 @@ class Transfer:
     measured: datetime
     measured_bytes: int
     rate: float | None = None
+    advanced: datetime | None = None
 
-    @property
-    def seconds_left(self) -> float | None:
-        """How long the rest takes at this rate; None if unknown."""
+    def rate_at(self, now: datetime) -> float | None:
+        """Return the rate at `now`, which sinks while nothing arrives; None if unknown, stalled, or all is there."""
+        if self.rate is None or self._is_complete or self.stalled_seconds(now) is not None:
+            return None
+        return self.rate * min(1.0, _STEADY_SECONDS / max(self._idle_seconds(now), _STEADY_SECONDS))
+
+    def seconds_left(self, now: datetime) -> float | None:
+        """Return how long the rest takes at the present rate; None if unknown."""
         if not self.all_sized or not self.rate:
             return None
-        return max(0, self.bytes - self.bytes_done) / self.rate
+        rate = self.rate_at(now)
+        rest = max(0, self.bytes - self.bytes_done)
+        return rest / rate if rate else None if rest else 0.0
+
+    def stalled_seconds(self, now: datetime) -> float | None:
+        """Return for how long nothing has arrived; None if something arrives, or nothing is missing."""
+        idle = self._idle_seconds(now)
+        return idle if idle >= _STALLED_SECONDS and not self._is_complete else None
+
+    @property
+    def _is_complete(self) -> bool:
+        return self.all_sized and self.bytes_done >= self.bytes
+
+    def _idle_seconds(self, now: datetime) -> float:
+        return (now - (self.advanced or self.measured)).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +182,15 @@ def _place(progress: Progress, key: StepKey) -> int | None:
 def _next_transfer(before: Transfer | None, event: PullAdvanced, now: datetime) -> Transfer:
     counts = (event.layers_done, event.layers, event.bytes_done, event.bytes, event.all_sized)
     if before is None:
-        return Transfer(*counts, measured=now, measured_bytes=event.bytes_done)
+        return Transfer(*counts, measured=now, measured_bytes=event.bytes_done, advanced=now)
+    advanced = now if _has_grown(before, event) else before.advanced or before.measured
     seconds = (now - before.measured).total_seconds()
     if seconds < _MEASURED_SECONDS:
-        return Transfer(*counts, before.measured, before.measured_bytes, before.rate)
+        return Transfer(*counts, before.measured, before.measured_bytes, before.rate, advanced)
     newest = max(0, event.bytes_done - before.measured_bytes) / seconds
     rate = newest if before.rate is None else _SMOOTHING * newest + (1 - _SMOOTHING) * before.rate
-    return Transfer(*counts, now, event.bytes_done, rate)
+    return Transfer(*counts, now, event.bytes_done, rate, advanced)
+
+
+def _has_grown(before: Transfer, event: PullAdvanced) -> bool:
+    return event.bytes_done != before.bytes_done or event.layers_done > before.layers_done

@@ -33,6 +33,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageTrouble:
+    """The reason why the next stage cannot be stored at the moment: it is shown with the present one, never stored."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Preparing:
     """The facts are being gathered; `doing` says which, in a few words.
 
@@ -42,6 +50,7 @@ class Preparing:
     asked: Asked
     doing: str
     void: str = ""
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,7 @@ class Queued:
     proposal: Proposal
     by: str
     position: int
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ class Running:
     progress: Progress
     stopping_by: str | None = None
     waits: str = ""
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,7 @@ class Paused:
     asked: Asked
     proposal: Proposal
     by: str
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,7 @@ class Settling:
     undecided: ImageUndecided
     keep: bool
     progress: Progress
+    trouble: StorageTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +262,15 @@ AT_REST = (*FINAL, Listed)
 
 UNFINISHED = (Preparing, UnderReview, Queued, Running, Paused, Deciding, Settling)
 """The stages with a next stage."""
+
+
+WORKING = (Preparing, Queued, Running, Paused, Settling)
+"""The stages in which a task works towards the next one; each may have a `trouble`."""
+
+
+def trouble_of(dialog: Dialog) -> StorageTrouble | None:
+    """Return why the next stage cannot be stored; None if nothing is known to be in the way."""
+    return dialog.trouble if isinstance(dialog, WORKING) else None
 
 
 def is_shown_only(dialog: Dialog) -> bool:

@@ -10,7 +10,7 @@ import structlog
 from bot.dialogs.runner import Runner
 from bot.dialogs.stages import Dialog, DialogId, Screen
 from bot.dialogs.supervision import Supervisor
-from bot.dialogs.transitions import Task, failed_stage, task_of
+from bot.dialogs.transitions import Task, task_of, troubled_stage
 from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
@@ -82,4 +82,4 @@ class Starter:
             except StateUnwritable as unwritable:
                 # The next process starts it.
                 log.exception("task_not_started", job=dialog.asked.dialog)
-                self._screen.show(failed_stage(dialog.asked, unwritable))
+                self._screen.show(troubled_stage(dialog, unwritable) or dialog)

@@ -12,8 +12,8 @@ import structlog
 from bot.dialogs.interface import Timeouts
 from bot.dialogs.moving import Mover
 from bot.dialogs.runner import Interrupted
-from bot.dialogs.stages import FINAL, DialogId, Screen
-from bot.dialogs.transitions import failed_stage, job_of
+from bot.dialogs.stages import DialogId, Screen
+from bot.dialogs.transitions import failed_stage, job_of, troubled_stage
 from commands.errors import EngineUnavailable, StateUnwritable
 
 log = structlog.get_logger()
@@ -73,14 +73,19 @@ class Supervisor:
         told = False
         while True:
             try:
-                return act()
+                done = act()
+                if told:
+                    self._show_stored(job)
             except StateUnwritable as error:
                 if not told:
                     log.warning("state_not_written", job=job, reason=error.message)
-                    self._show_trouble(job, error)
+                # Each time, because what was retried may have shown its progress.
+                self._show_trouble(job, error)
                 told = True
                 if self.closing.wait(self._timeouts.retry_seconds):
                     raise Interrupted from error
+            else:
+                return done
 
     def until_the_engine_answers(
         self, act: Callable[[], T], *, waits: Callable[[], None] = lambda: None, seconds: float = inf
@@ -106,8 +111,16 @@ class Supervisor:
             log.error("task_failed", job=job, exc_info=error)
 
     def _show_trouble(self, job: DialogId, error: StateUnwritable) -> None:
-        # Not stored: once the ledger can be written, the dialog continues and replaces this.
-        with contextlib.suppress(StateUnwritable):
+        # Not stored, and no end: once the ledger can be written, the dialog continues and replaces this.
+        with contextlib.suppress(StateUnwritable), self._mover.order:
             dialog = self._mover.dialog(job)
-            if dialog is not None and not isinstance(dialog, FINAL):
-                self._screen.show(failed_stage(dialog.asked, error))
+            troubled = troubled_stage(dialog, error) if dialog is not None else None
+            if troubled is not None:
+                self._screen.show(troubled)
+
+    def _show_stored(self, job: DialogId) -> None:
+        # The stage may have been stored in spite of an error, so that nothing else replaces the trouble.
+        with contextlib.suppress(StateUnwritable), self._mover.order:
+            dialog = self._mover.dialog(job)
+            if dialog is not None:
+                self._screen.show(dialog)

@@ -60,6 +60,7 @@ import structlog
 
 from bot.dialogs.progress import Progress
 from bot.dialogs.stages import (
+    WORKING,
     Answered,
     Asked,
     Cancelled,
@@ -78,6 +79,7 @@ from bot.dialogs.stages import (
     Running,
     Settling,
     Stopped,
+    StorageTrouble,
     UnderReview,
 )
 from commands.actions import Answer, End, Proposal
@@ -307,6 +309,11 @@ def failed_stage(
         proposal,
         progress,
     )
+
+
+def troubled_stage(dialog: Dialog, error: Problem) -> Dialog | None:
+    """Return the stage to show while the next one cannot be stored; None if no task works towards one."""
+    return replace(dialog, trouble=StorageTrouble(error.message, error.hint)) if isinstance(dialog, WORKING) else None
 
 
 def _void_findings(dialog: Preparing) -> tuple[Finding, ...]:

@@ -1,7 +1,9 @@
 """Programs that run inside a container: the bot sends their source there and never runs them itself.
 
 They run on any Python from 3.8 on, with only the standard library. Each answers on stdout, in lines that begin with an
-unpredictable word, because an image may print anything else in between.
+unpredictable word, because an image may print anything else: a `.pth` file runs at every start of Python, and may print
+at its end too. So an answer begins with a line end and goes to the file descriptor past `sys.stdout`, which such a file
+may replace, and a program ends without the functions that were registered for its end.
 """
 
 from collections.abc import Iterator

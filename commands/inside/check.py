@@ -220,6 +220,12 @@ def fault(answer: str | None, status: int, seconds: float) -> str:
     return f"it ended Python with exit code {status}"
 
 
+def write(text: str) -> None:
+    """Write to the stdout that the process started with; `sys.stdout` may be replaced or have another encoding."""
+    with open(1, "wb", closefd=False) as stdout:
+        stdout.write(text.encode())
+
+
 class Telling:
     """Prints answers and enforces the time limit."""
 
@@ -230,8 +236,7 @@ class Telling:
 
     def tell(self, **answer: object) -> None:
         """Print one answer on a separate line."""
-        sys.stdout.write(f"\n{self.word} {json.dumps(answer)}\n")
-        sys.stdout.flush()
+        write(f"\n{self.word} {json.dumps(answer)}\n")
 
     def try_import(self, job: tuple[str, str]) -> dict[str, str | None]:
         """Import one module of one distribution within the remaining time."""
@@ -264,3 +269,4 @@ def main(word: str, question: Mapping[str, Any]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1], json.loads(sys.argv[2]))
+    os._exit(0)

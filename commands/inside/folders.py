@@ -1,7 +1,13 @@
-"""Print the folders of installed Python packages, one per line. Runs in a build step before the installation."""
+"""Print the folders of installed Python packages, for `compile.py`. Runs in a build step before the installation.
 
-import sys
+Each is on a separate line after a fixed word, because a `.pth` file of the base may print anything.
+"""
+
+import os
 import sysconfig
 
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})))
+    folders = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    with open(1, "wb", closefd=False) as stdout:
+        stdout.write(b"".join(b"\nwarroom-folder " + os.fsencode(folder) + b"\n" for folder in folders))
+    os._exit(0)

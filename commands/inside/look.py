@@ -52,5 +52,12 @@ def look() -> dict[str, object]:
     }
 
 
+def write(text: str) -> None:
+    """Write to the stdout that the process started with; `sys.stdout` may be replaced or have another encoding."""
+    with open(1, "wb", closefd=False) as stdout:
+        stdout.write(text.encode())
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"\n{sys.argv[1]} {json.dumps(look())}\n")
+    write(f"\n{sys.argv[1]} {json.dumps(look())}\n")
+    os._exit(0)

@@ -8,6 +8,7 @@ records the files. Errors are printed on stderr and left to the build.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -16,18 +17,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-# Runs in the source's folder, with the build requirements installed. The backend's own output goes to stderr.
+STDERR = 2
+"""The file descriptor, which stays when a `.pth` file replaces `sys.stderr`."""
+
+# Runs in the source's folder, with the build requirements installed. The answer is a file, because the backend, and the
+# `.pth` files of the requirements, may print.
 HOOK = """
 import importlib, json, os, sys
-answer = os.dup(1)
-os.dup2(2, 1)
 sys.path[0:0] = json.loads(sys.argv[2])
 module, _, attribute = sys.argv[1].partition(":")
 backend = importlib.import_module(module)
 for name in filter(None, attribute.split(".")):
     backend = getattr(backend, name)
 hook = getattr(backend, "get_requires_for_build_wheel", None)
-os.write(answer, json.dumps(list(hook({}) if hook else [])).encode())
+with open(sys.argv[3], "w") as answer:
+    answer.write(json.dumps(list(hook({}) if hook else [])))
+os._exit(0)
 """
 
 
@@ -43,17 +48,21 @@ def main(uv: str, python: str, sources: list[dict[str, Any]]) -> None:
 
 def look(uv: str, python: str, source: dict[str, Any], folder: Path) -> None:
     """Install the declared requirements of a source, then those that its backend adds."""
-    environment = folder / "env"
-    run([uv, "venv", "--quiet", "--no-config", "--python", python, str(environment)])
-    install(uv, environment, source["requires"])
+    inside = install(uv, python, folder / "declared", source["requires"])
     root = unpack(Path(source["archive"]), folder / "source")
     paths = [str(root / path) for path in source["backend_path"]]
-    hook = [str(environment / "bin" / "python"), "-c", HOOK, source["backend"], json.dumps(paths)]
-    install(uv, environment, [str(one) for one in json.loads(run(hook, cwd=root))])
+    answer = folder / "answer.json"
+    run([str(inside), "-c", HOOK, source["backend"], json.dumps(paths), str(answer)], cwd=root)
+    more = [str(one) for one in json.loads(answer.read_text(encoding="utf-8"))]
+    if more:
+        # Another environment: `uv` does not understand a Python whose packages print when it starts.
+        install(uv, python, folder / "all", [*source["requires"], *more])
 
 
-def install(uv: str, environment: Path, requirements: list[str]) -> None:
-    """Install requirements, if any, into an environment."""
+def install(uv: str, python: str, environment: Path, requirements: list[str]) -> Path:
+    """Create an environment with requirements; return its Python."""
+    run([uv, "venv", "--quiet", "--no-config", "--python", python, str(environment)])
+    inside = environment / "bin" / "python"
     if requirements:
         run(
             [
@@ -63,17 +72,18 @@ def install(uv: str, environment: Path, requirements: list[str]) -> None:
                 "--quiet",
                 "--no-config",
                 "--python",
-                str(environment / "bin" / "python"),
+                str(inside),
                 "--",
                 *requirements,
             ]
         )
+    return inside
 
 
-def run(command: list[str], cwd: Path | None = None) -> bytes:
-    """Run a program and return its output; raises `CalledProcessError`."""
+def run(command: list[str], cwd: Path | None = None) -> None:
+    """Run a program, with its output on stderr; raises `CalledProcessError`."""
     # Programs and arguments from the bot, and requirements after `--`; no shell.
-    return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+    subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=STDERR, check=True)
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -92,3 +102,5 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2], json.loads(Path(sys.argv[3]).read_text(encoding="utf-8")))
+    sys.stderr.flush()
+    os._exit(0)

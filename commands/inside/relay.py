@@ -2,7 +2,8 @@
 
 Usage: `relay.py WORD QUESTION PROGRAM…`, where QUESTION is JSON: `indexes` is their number, `environment` more
 variables for `uv`, `folder` the folder of the answers. Each request is printed on stdout, in a line that begins with
-WORD; the bot asks the index and copies in `NUMBER.body`, then `NUMBER.head`. The program's own output follows.
+WORD; the bot asks the index and copies in `NUMBER.body`, then `NUMBER.head`. A line `WORD-ended ` follows with what the
+program printed, as JSON.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ from typing import Any
 
 LOOK_SECONDS = 0.005
 STEERING = ("UV_", "PIP_")
+ERRORS_MOST = 100_000
+"""The most characters of a program's errors, of which the bot keeps fewer."""
+
+
+def write(text: str) -> None:
+    """Write to the stdout that the process started with; `sys.stdout` may be replaced or have another encoding."""
+    with open(1, "wb", closefd=False) as stdout:
+        stdout.write(text.encode())
 
 
 class Asking:
@@ -37,8 +46,7 @@ class Asking:
         with self.lock:
             number = next(self.numbers)
             question = {"number": number, "method": method, "path": path, "part": part}
-            sys.stdout.write(f"{self.word} {json.dumps(question)}\n")
-            sys.stdout.flush()
+            write(f"\n{self.word} {json.dumps(question)}\n")
         head = self.head(self.folder / f"{number}.head")
         return head, (self.folder / f"{number}.body").read_bytes()
 
@@ -99,11 +107,13 @@ def main(word: str, question: dict[str, Any], program: list[str]) -> int:
         address = f"http://127.0.0.1:{serving.server_address[1]}/{token}"
         # The program that the bot names; no shell.
         ended = subprocess.run(
-            program, env=environment(question, address), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
+            program, env=environment(question, address), stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
-    sys.stdout.write(f"\n{ended.stdout.decode('utf-8', 'replace')}")
+    texts = {"output": ended.stdout.decode("utf-8", "replace"), "errors": ended.stderr.decode("utf-8", "replace")}
+    texts["errors"] = texts["errors"][:ERRORS_MOST]
+    write(f"\n{word}-ended {json.dumps(texts)}\n")
     return ended.returncode if ended.returncode >= 0 else 128 - ended.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]))
+    os._exit(main(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]))

@@ -1,12 +1,16 @@
 """Runs the bot's programs in throw-away containers of a base, with access to the package indexes through the bot."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from secrets import token_hex
 
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from commands.engine.interface import RunOrder, RunOutcome
-from commands.inside import source
+from commands.inside import answers, source
 from commands.model.images import BaseImage
 from commands.packages.gateway import FOLDER as ANSWERS
 from commands.packages.gateway import Gateway
@@ -14,6 +18,8 @@ from commands.packages.index_client import IndexClient
 from commands.packages.platforms import Fitting, wheel_tags
 from commands.packages.toolbox import Toolbox
 from commands.packages.uv_program import UvProgram
+
+log = structlog.get_logger(__name__)
 
 FOLDER = "/warroom"
 """The folder of `uv` and the other files in the container."""
@@ -62,7 +68,7 @@ class Containers:
             reply=gateway.reply,
         )
         outcome = self.run_in_container(order)
-        return replace(outcome, output=_without_questions(outcome.output, gateway.word)), gateway
+        return _outcome_of_command(outcome, gateway.word), gateway
 
     def _question(self) -> str:
         # For downloads by the build itself.
@@ -71,5 +77,24 @@ class Containers:
         return json.dumps({"indexes": len(self.client.indexes.ordered), "environment": environment, "folder": ANSWERS})
 
 
-def _without_questions(output: str, word: str) -> str:
-    return "".join(line for line in output.splitlines(keepends=True) if not line.startswith(f"{word} "))
+class _Printed(BaseModel):
+    """What the command printed, as the relay tells it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    output: str
+    errors: str
+
+
+def _outcome_of_command(outcome: RunOutcome, word: str) -> RunOutcome:
+    """Return the outcome with the command's own output, without that of the relay and of its Python.
+
+    A command that was ended with its container has no output.
+    """
+    told = deque(answers(outcome.output, f"{word}-ended"), maxlen=1)
+    try:
+        printed = _Printed.model_validate_json(told[0]) if told else _Printed(output="", errors=outcome.errors)
+    except ValidationError as fault:
+        log.warning("command_output_refused", reason=str(fault)[:300])
+        printed = _Printed(output="", errors=outcome.errors)
+    return replace(outcome, output=printed.output, errors=printed.errors)

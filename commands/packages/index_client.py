@@ -1,7 +1,7 @@
 """Fetches pages and files from package indexes with this machine's logins: the only place for HTTP to them."""
 
-import json
 import ssl
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from pypi_simple import ACCEPT_JSON_PREFERRED, ProjectPage, UnsupportedRepoVersionError
+from pypi_simple import ACCEPT_JSON_PREFERRED, ProjectPage
 
 from commands.errors import IndexUnreachable, Problem, causes_of
-from commands.packages.indexes import Index, Indexes
+from commands.packages.index_pages import is_markup, read_page
+from commands.packages.indexes import Index, Indexes, not_an_index
 
 LONGEST_PAGE = 64 << 20
 """Maximum bytes of one page; the longest known ones have 2 MB."""
@@ -23,8 +24,9 @@ _PIECE = 1 << 20
 _AT_ONCE = 32
 _FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _TRY_LATER = "Try again in a minute. If it still fails, the operator should check the index and the network."
-_NO_INDEX = "gave an answer that is not a package index"
-_HTML = ("text/html", "application/vnd.pypi.simple.v1+html")
+_GZIP = ("gzip", "x-gzip")
+_START = 1 << 10
+"""How much of a file is read to see what it is."""
 _DESCRIBING = ("Content-Type", "Content-Range", "Accept-Ranges")
 _PASSING = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
@@ -62,7 +64,25 @@ class IndexClient:
             if response.status_code == HTTPStatus.NOT_FOUND:
                 return None
             _require(response)
-            return _page(response, project, _whole(response, LONGEST_PAGE))
+            kind = response.headers.get("Content-Type", "")
+            body = _whole(response, LONGEST_PAGE)
+            return read_page(project, body, content_type=kind, url=response.url, index_url=index.url)
+
+    def require_genuine(self, project: str) -> None:
+        """Raise `IndexUnreachable` if another server answers in place of an index, for a project or one of its files.
+
+        `uv` takes a page without links, such as a login page, for a project without versions.
+        """
+        for index in self.indexes.ordered:
+            page = self.page(index, project)
+            files = [package for package in page.packages if package.package_type] if page else []
+            for package in files[-1:]:
+                url = f"{package.url}.metadata" if package.has_metadata else package.url
+                with self._request(url, {}) as response:
+                    if response.status_code in _REFUSED:
+                        _require(response)
+                    if response.status_code == HTTPStatus.OK:
+                        _require_file(next(response.raw.stream(_START, decode_content=True), b""), url)
 
     def fetch(self, url: str, *, method: str = "GET", part: str = "", most: int) -> Fetched:
         """Fetch a whole file, or the `part` given as a Range header; raises `IndexUnreachable`.
@@ -73,14 +93,17 @@ class IndexClient:
             # Content-Length matters only for HEAD; otherwise it follows from the body.
             wanted = (*_DESCRIBING, "Content-Length") if method == "HEAD" else _DESCRIBING
             kept = {name: response.headers[name] for name in wanted if name in response.headers}
-            return Fetched(response.status_code, kept, _whole(response, most))
+            body = _whole(response, most)
+            if method == "GET" and response.status_code == HTTPStatus.OK:
+                _require_file(body, url)
+            return Fetched(response.status_code, kept, body)
 
     @contextmanager
     def download(self, url: str) -> Iterator[Iterator[bytes]]:
         """Yield the chunks of a file; raises `IndexUnreachable`."""
         with self._request(url, {}) as response:
             _require(response)
-            yield response.raw.stream(_PIECE, decode_content=False)
+            yield _file_pieces(response.raw.stream(_PIECE, decode_content=False), url)
 
     def close(self) -> None:
         """Close the connections; the next request reconnects."""
@@ -114,16 +137,16 @@ class IndexClient:
             raise _trouble("lists a file whose address is not a URL") from fault
 
 
-def _page(response: requests.Response, project: str, body: bytes) -> ProjectPage:
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    try:
-        if kind.endswith("json"):
-            return ProjectPage.from_json_data(json.loads(body), response.url)
-        if kind in _HTML:
-            return ProjectPage.from_html(project, body, base_url=response.url)
-    except (ValueError, KeyError, TypeError, UnsupportedRepoVersionError) as fault:
-        raise _trouble(_NO_INDEX) from fault
-    raise _trouble(_NO_INDEX)
+def _file_pieces(pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
+    first = next(pieces, b"")
+    _require_file(first, url)
+    yield first
+    yield from pieces
+
+
+def _require_file(start: bytes, url: str) -> None:
+    if not start or is_markup(start):
+        raise not_an_index(url)
 
 
 def _require(response: requests.Response) -> None:
@@ -143,12 +166,34 @@ def _file_name(url: str) -> str:
 
 
 def _whole(response: requests.Response, most: int) -> bytes:
+    is_packed = response.headers.get("Content-Encoding", "").strip().lower() in _GZIP
     body = bytearray()
-    for piece in response.raw.stream(_PIECE, decode_content=True):
+    for piece in response.raw.stream(_PIECE, decode_content=not is_packed):
         body += piece
         if len(body) > most:
-            raise _trouble("gave an answer that is too long")
+            raise _too_long()
+    return _unpacked(bytes(body), most) if is_packed else bytes(body)
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    """Unpack gzip here, since urllib3 does not notice that an end is missing."""
+    body = bytearray()
+    while packed:
+        unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            body += unpacking.decompress(packed, most + 1 - len(body))
+        except zlib.error as fault:
+            raise _trouble("broke off") from fault
+        if len(body) > most:
+            raise _too_long()
+        if not unpacking.eof:
+            raise _trouble("broke off")
+        packed = unpacking.unused_data.lstrip(b"\0")
     return bytes(body)
+
+
+def _too_long() -> Problem:
+    return _trouble("gave an answer that is too long")
 
 
 def _trouble(words: str) -> Problem:

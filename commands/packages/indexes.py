@@ -9,12 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from commands.errors import Misconfigured
+from commands.errors import IndexUnreachable, Misconfigured
 from commands.packages.lock_file import without_login
+from commands.text import printable
 
 _DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _FURTHER = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
 _INSECURE = "UV_INSECURE_HOST"
+_LONGEST_ADDRESS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,25 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname or "", parts.port or usual
+
+
+def not_an_index(url: str) -> IndexUnreachable:
+    """Return the problem that another server than a package index answers at a URL, such as a login page."""
+    return IndexUnreachable(
+        f"The package index{_at(url)} gave an answer that is not that of a package index.",
+        hint="A login page or a proxy may answer in its place: log in there, and check the address and the credentials "
+        "of the index in the bot's settings.",
+    )
+
+
+def _at(url: str) -> str:
+    """Return where something is, without credentials: neither the login, nor what a query may contain."""
+    try:
+        parts = urlsplit(without_login(url))
+    except ValueError:
+        return ""
+    shown = printable(f"{parts.scheme}://{parts.netloc}{parts.path}", instead="").replace("`", "")[:_LONGEST_ADDRESS]
+    return f" at `{shown}`" if parts.netloc else ""
 
 
 def configured_indexes(

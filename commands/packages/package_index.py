@@ -42,7 +42,7 @@ def package_index(
     build packages, `seconds` is the timeout of each run of `uv`.
     """
     client = IndexClient(program.indexes(), ca_bundle=program.ca_bundle)
-    toolbox = Toolbox(program, folder / "tools")
+    toolbox = Toolbox(program, folder / "tools", require_genuine=client.require_genuine)
     files = FileStore(folder / "files", client.download)
     containers = Containers(program, toolbox, client, run_in_container, network)
     return PackageIndex(

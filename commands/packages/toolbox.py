@@ -4,6 +4,7 @@ import hashlib
 import io
 import struct
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -14,7 +15,7 @@ from commands.memory import Memory
 from commands.model.images import LocalImage, Platform
 from commands.model.packages import PythonRequirement
 from commands.packages.platforms import machine
-from commands.packages.uv_answer import UvQuestion, problem
+from commands.packages.uv_answer import UvQuestion, doubtful_projects, problem
 from commands.packages.uv_program import UvProgram
 
 TOOL_LABEL = "warroom.tool"
@@ -32,11 +33,17 @@ _INTERPRETER = 3
 
 
 class Toolbox:
-    """The tools for containers, cached in `folder`. Thread-safe."""
+    """The tools for containers, cached in `folder`. Thread-safe.
 
-    def __init__(self, program: UvProgram, folder: Path) -> None:
+    `require_genuine` raises a problem if another server answers in place of an index (`IndexClient`).
+    """
+
+    def __init__(
+        self, program: UvProgram, folder: Path, *, require_genuine: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._program = program
         self._folder = folder
+        self._require_genuine = require_genuine
         self._lock = Lock()
         self._layers = Memory[str, str](_REMEMBERED)
 
@@ -85,6 +92,8 @@ class Toolbox:
         with TemporaryDirectory(dir=self._folder, prefix="fetch-") as target:
             outcome = self._program.run(fetch_command(version, wanted, target), seconds=_SECONDS)
             if outcome.exit_code != 0:
+                for project in doubtful_projects(outcome):
+                    self._require_genuine(project)
                 question = UvQuestion((PythonRequirement("uv", (), f"=={version}"),), "3", _SECONDS)
                 raise problem(outcome, question)
             fetched = Path(target, "bin", "uv")

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from commands.engine.interface import RunOutcome
 from commands.errors import IndexUnreachable, PackageNotFound, Problem, ResolutionFailed
 from commands.model.packages import LockedPackage, PythonRequirement
+from commands.packages.indexes import not_an_index
 from commands.packages.lock_file import read_lock
 from commands.packages.uv_reasons import Reason, read_reason
 
@@ -58,6 +59,20 @@ def missing_wheels(outcome: RunOutcome) -> tuple[str, ...]:
     return tuple(sorted(name for name in blamed if not any(name == _name(need.who) for need in reason.needs)))
 
 
+_DOUBTFUL = re.compile(
+    r"there (?:is|are) no versions? of ([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+    r"|([A-Za-z0-9._-]+)(?:\[[^\]\s]*\])?==\S+ ha(?:s|ve) (?:an? )?(?:invalid|inconsistent) (?:package format|metadata)"
+)
+
+
+def doubtful_projects(outcome: RunOutcome) -> tuple[str, ...]:
+    """Return the projects that `uv` found without versions or with a broken file, which a login page may cause."""
+    if outcome.exit_code in {0, None}:
+        return ()
+    found = (one or other for one, other in _DOUBTFUL.findall(read_reason(outcome.errors).text))
+    return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in found))[:_MANY]
+
+
 def problem(outcome: RunOutcome, question: UvQuestion) -> Problem:
     """Return the problem of a failed resolution in plain words."""
     if outcome.timed_out:
@@ -98,10 +113,19 @@ _INDEX_TROUBLES = (
     ("lack of valid authentication credentials|40[13] (?:Unauthorized|Forbidden)", "refused the bot's credentials"),
     ("network was disabled", "is not asked, because the machine's settings switch the network off"),
     (r"HTTP status \w+ error \((\d{3}) ", "answered with HTTP status {}"),
-    ("Received some unexpected|Unsupported `Content-Type`", "gave an answer that is not a package index"),
     ("Failed to (?:download|extract)", "delivered a file that cannot be read"),
     ("Failed to fetch|error sending request|failed to build HTTP client", "could not be reached"),
 )
+
+
+_NO_INDEX = re.compile(
+    r"(?:Received some unexpected|(?:Unsupported|Missing) `Content-Type`).*?(?:`(\w+://[^`\s]+)`|$)", re.MULTILINE
+)
+
+
+def _another_server(reason: Reason, _question: UvQuestion) -> Problem | None:
+    found = _NO_INDEX.search(reason.own_words)
+    return not_an_index(found[1] or "") if found else None
 
 
 def _index_trouble(reason: Reason, _question: UvQuestion) -> Problem | None:
@@ -132,6 +156,16 @@ def _failed_build(reason: Reason, question: UvQuestion) -> Problem | None:
         f"{quote(found)} has no ready-made wheel for this base and cannot be built to learn what it needs: its own "
         f"build script {why}.",
         hint="Ask for another version, for a package that has wheels, or build on a base that brings the compiler.",
+        details=reason.lines,
+    )
+
+
+def _printing_python(reason: Reason, _question: UvQuestion) -> Problem | None:
+    if not re.search(r"Querying Python at `[^`]*` returned an invalid response", reason.own_words):
+        return None
+    return ResolutionFailed(
+        "The base's Python prints text when it starts or ends, which the installer does not understand.",
+        hint="Remove what prints from the base, such as a `.pth` file among its packages, or use another base.",
         details=reason.lines,
     )
 
@@ -244,7 +278,16 @@ def _name(requirement: str) -> str:
     return re.split(r"[\[=<>!~]", requirement, maxsplit=1)[0]
 
 
-_ABOUT_PACKAGES = (_damaged_package, _unknown_package, _wrong_python, _no_file, _no_version, _no_wheel, _contradiction)
-_EXPLANATIONS = (_index_trouble, *_ABOUT_PACKAGES)
+_ABOUT_PACKAGES = (
+    _printing_python,
+    _damaged_package,
+    _unknown_package,
+    _wrong_python,
+    _no_file,
+    _no_version,
+    _no_wheel,
+    _contradiction,
+)
+_EXPLANATIONS = (_another_server, _index_trouble, *_ABOUT_PACKAGES)
 # The gateway raises index problems itself.
 _BESIDE_PACKAGES = (_failed_build, *_ABOUT_PACKAGES)

@@ -20,7 +20,7 @@ from commands.packages.build_needs import BuildNeeds
 from commands.packages.containers import FOLDER, Containers
 from commands.packages.lock_file import with_addresses
 from commands.packages.platforms import python_platform, wheel_tags
-from commands.packages.uv_answer import UvQuestion, locked_packages, missing_wheels
+from commands.packages.uv_answer import UvQuestion, doubtful_projects, locked_packages, missing_wheels
 from commands.packages.uv_program import UvProgram
 
 log = structlog.get_logger(__name__)
@@ -64,6 +64,8 @@ class UvResolver:
             wheel_tags(base.platform, base.python),
         )
         outcome, built = self._on_host(requirements, base), tuple[str, ...]()
+        for project in doubtful_projects(outcome):
+            self._containers.client.require_genuine(project)
         address: Callable[[str], str] = str
         while (lacking := set(missing_wheels(outcome)) - set(built)) and len(built) < _ROUNDS:
             built += tuple(sorted(lacking))

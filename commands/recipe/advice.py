@@ -115,6 +115,11 @@ _OS_SIGNS = (
     _KILLED,
 )
 _WHEEL_SIGNS = (
+    _Sign(
+        re.compile(r"Querying Python at `[^`]*` returned an invalid response"),
+        "The base's Python prints text when it starts or ends, which the installer does not understand.",
+        "Remove what prints from the base, such as a `.pth` file among its packages, or use another base.",
+    ),
     _Sign(re.compile(r"No space left on device|Disk quota exceeded"), *_NO_SPACE),
     _Sign(
         re.compile(r"Hash mismatch for `(?P<name>[^`]+)`"),

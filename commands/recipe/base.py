@@ -34,15 +34,19 @@ _NO_SUCH_COMMAND = (126, 127)
 SCRATCH = 64 << 20
 """Maximum bytes that an inspecting container may write."""
 
+# For any Python, also one before 3.
+_SAY_OLD = (
+    r'import os, sys; os.write(1, ("\n%s old %s.%s\n" % ((sys.argv[1],) + sys.version_info[:2])).encode("ascii"))'
+)
 _SCRIPT = f"""\
 for name in python3 python; do
     command -v "$name" > /dev/null 2>&1 || continue
     if "$name" -c 'import sys; sys.exit(sys.version_info < {OLDEST_PYTHON})'; then
         exec "$name" -I -c "$2" "$1"
     fi
-    "$name" -c 'import sys; sys.stdout.write("%s old %s.%s" % ((sys.argv[1],) + sys.version_info[:2]) + chr(10))' "$1"
+    "$name" -c '{_SAY_OLD}' "$1"
 done
-echo "$1 end"
+printf '\\n%s end\\n' "$1"
 """
 
 

@@ -117,7 +117,9 @@ class Victim:
 
     def images(self) -> dict[str, LocalImage]:
         """Find what has which of the image's names."""
-        made = [image for image in self.own_base.images() if any(each.startswith(self.name) for each in image.repo_tags)]
+        made = [
+            image for image in self.own_base.images() if any(each.startswith(self.name) for each in image.repo_tags)
+        ]
         return {name: image for image in made for name in image.repo_tags}
 
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot.dialogs.stages import FINAL, Attachment, Dialog, DialogId
+from bot.dialogs.stages import FINAL, Attachment, Dialog, DialogId, StorageTrouble, trouble_of
 from tests.fakes.host import PATIENCE_SECONDS, Gate
 
 Stage = TypeVar("Stage")
@@ -48,6 +48,17 @@ class FakeScreen:
             found = self._changed.wait_for(lambda: self._last(kind, dialog, where), PATIENCE_SECONDS)
         assert found is not None, f"no such {kind.__name__} of {dialog}; shown were {self.stages(dialog)}"
         return found
+
+    def wait_for_trouble(self, dialog: str = "d-1", *, times: int = 1) -> StorageTrouble:
+        """Wait until the dialog was shown with a trouble, so many times; gives the last."""
+        with self._changed:
+            came = self._changed.wait_for(lambda: len(self._troubles(dialog)) >= times, PATIENCE_SECONDS)
+            assert came, f"no trouble of {dialog}; shown were {self.stages(dialog)}"
+            return self._troubles(dialog)[-1]
+
+    def _troubles(self, dialog: str) -> list[StorageTrouble]:
+        found = (trouble_of(each) for each in self.shown if each.asked.dialog == dialog)
+        return [trouble for trouble in found if trouble is not None]
 
     def wait_for_file(self, dialog: str = "d-1") -> Attachment:
         """Wait until something was put into the dialog's thread; gives the first of it."""

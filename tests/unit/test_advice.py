@@ -202,3 +202,13 @@ def test_a_failed_trigger_is_the_bases_whatever_it_prints() -> None:
     assert advice.message == f"A trigger of the base failed: `RUN echo x {69 * 'y'}`."
     assert "ONBUILD" in advice.hint
     assert "Choose another base" in advice.hint
+
+
+def test_a_python_that_prints_when_it_starts_is_named_as_the_reason() -> None:
+    line = (
+        "  cause: Querying Python at `/usr/bin/python3` returned an invalid response: expected value at line 1 column 1"
+    )
+    advice = explain([line], StepKind.WHEELS)
+    assert advice is not None
+    assert advice.message.startswith("The base's Python prints text")
+    assert ".pth" in advice.hint

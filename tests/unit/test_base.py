@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from commands.model.images import BaseImage, Digest, LocalImage, PackageManager,
 from commands.model.references import Reference
 from commands.recipe.base import digest_of, look_at
 from tests.fakes.engine import FakeEngine
+from tests.kit.printing_python import PRINTS, printing_python
 
 WORD = "0123456789abcdef"
 REFERENCE = Reference("team/python", "3")
@@ -208,6 +210,39 @@ def test_the_program_answers_under_the_word_on_this_very_python() -> None:
     seen = json.loads(line)
     assert seen["python"] == "{}.{}.{}".format(*sys.version_info[:3])
     assert seen["executable"] == sys.executable
+
+
+def look_here(order: RunOrder, path: Path) -> RunOutcome:
+    """Run the command of the look on this machine, with the programs of one folder."""
+    called = subprocess.run(order.command, env={"PATH": str(path)}, capture_output=True, check=False)
+    output, errors = (text[-1_000_000:].decode(errors="replace") for text in (called.stdout, called.stderr))
+    return RunOutcome(called.returncode, output, errors)
+
+
+def look_with(path: Path) -> BaseImage:
+    engine = FakeEngine(run_script=lambda order: look_here(order, path))
+    return look_at(engine, engine.add_image("team/python:3"), REFERENCE, labels={}, word=lambda: WORD)
+
+
+@pytest.mark.parametrize("line", PRINTS.values(), ids=PRINTS)
+def test_a_base_is_known_however_its_python_prints(tmp_path: Path, line: str) -> None:
+    python = printing_python(tmp_path / "image", line)
+
+    assert look_with(python.parent).python.version == "{}.{}.{}".format(*sys.version_info[:3])
+
+
+@pytest.mark.parametrize("line", PRINTS.values(), ids=PRINTS)
+def test_an_old_python_is_named_however_it_prints(tmp_path: Path, line: str) -> None:
+    python = printing_python(tmp_path / "image", line)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    # Old: the comparison of its version fails.
+    old = f'#!/bin/sh\ncase "$2" in *sys.exit*) "{python}" -c ""; exit 1;; esac\nexec "{python}" "$@"\n'
+    (folder / "python3").write_text(old)
+    (folder / "python3").chmod(0o755)
+
+    with pytest.raises(UnusableBase, match=rf"has only Python {sys.version_info[0]}\.{sys.version_info[1]};"):
+        look_with(folder)
 
 
 # What an image may order for every build on it.

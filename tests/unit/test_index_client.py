@@ -1,6 +1,8 @@
 """How indexes are asked: both forms of a page, what may go wrong, and where a login goes. On loopback."""
 
+import gzip
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -10,7 +12,7 @@ import pytest
 
 from commands.errors import IndexUnreachable, Problem
 from commands.packages.index_client import LONGEST_PAGE, Fetched, IndexClient
-from commands.packages.indexes import Index, Indexes
+from commands.packages.indexes import Index, Indexes, not_an_index
 from tests.fakes.distributions import wheel
 from tests.fakes.index import HTML, JSON, FakeIndex, serving_index
 from tests.fakes.loopback import LoopbackRequest, Reply
@@ -57,7 +59,7 @@ def index_at(host: ScriptedRegistry, login: tuple[str, str] | None = None) -> In
 
 
 def words(problem: Problem) -> str:
-    return problem.message.removeprefix("The package index ").removesuffix(".")
+    return re.sub(r"^The package index (at `[^`]*` )?", "", problem.message).removesuffix(".")
 
 
 # Pages and files.
@@ -167,7 +169,7 @@ def test_a_redirect_to_another_host_takes_no_login_along(
 
 
 def test_a_file_at_another_host_gets_no_login(host: ScriptedRegistry, client_of: Client) -> None:
-    with scripted(fails(200)) as other:
+    with scripted(lambda _: Reply(200, {}, [b"content"], 7)) as other:
         client_of(index_at(host, LOGIN)).fetch(f"http://{other.address}/x", most=100)
 
     assert [request.authorization for request in other.requests] == [None]
@@ -186,7 +188,17 @@ def body(content: bytes, kind: str, status: int = 200) -> Callable[[LoopbackRequ
     return lambda _: Reply(status, {"Content-Type": kind}, [content], len(content))
 
 
-NO_INDEX = "gave an answer that is not a package index"
+def packed(content: bytes) -> Callable[[LoopbackRequest], Reply]:
+    """Give an answer that says to be packed, whole or not."""
+    return lambda _: Reply(200, {"Content-Type": HTML, "Content-Encoding": "gzip"}, [content], len(content))
+
+
+LOGIN_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Sign in to get six</title></head><body><form action='/login' method='post'>"
+    b"<input type='password'></form><a href='/help'>Help</a></body></html>"
+)
+PAGE = b"".join(b'<a href="/f/six-%d.0-py3-none-any.whl">six-%d.0-py3-none-any.whl</a>' % (n, n) for n in range(9))
+NO_INDEX = "gave an answer that is not that of a package index"
 
 
 @pytest.mark.parametrize(
@@ -217,6 +229,23 @@ NO_INDEX = "gave an answer that is not a package index"
         (body(b"\x1b[31mhello", "text/plain"), NO_INDEX),
         (body(b"", ""), NO_INDEX),
         (body(b'<meta name="pypi:repository-version" content="9.0">', HTML), NO_INDEX),
+        (body(LOGIN_PAGE, HTML), NO_INDEX),
+        (body(LOGIN_PAGE, "application/xhtml+xml"), NO_INDEX),
+        (body(b"", HTML), NO_INDEX),
+        (body(b"please log in", HTML), NO_INDEX),
+        (body(b"", JSON), NO_INDEX),
+        (body(b'{"error": "log in"}', JSON), NO_INDEX),
+        (body(b'{"error": "log in"}', "application/json"), NO_INDEX),
+        (body(b"[" * 100_000, JSON), NO_INDEX),
+        (body(b'{"meta": {"api-version": "1.0"}, "name": "portal", "files": []}', JSON), NO_INDEX),
+        (body(b'<html><meta http-equiv="Refresh" content="0; url=/login">six</html>', HTML), NO_INDEX),
+        (body(b"<html><body><h1>Access denied</h1></body></html>", HTML), NO_INDEX),
+        (body(b'<html><body><a href="/login?to=six">Log in</a></body></html>', HTML), NO_INDEX),
+        (body(b'<html><script src="/six.js"></script></html>', HTML), NO_INDEX),
+        (packed(gzip.compress(PAGE)[:-12]), "broke off"),
+        (packed(gzip.compress(PAGE)[:40]), "broke off"),
+        (packed(b"\x1f\x8bodd"), "broke off"),
+        (packed(gzip.compress(LOGIN_PAGE)), NO_INDEX),
     ],
 )
 def test_a_page_that_is_none_is_told_in_plain_words(
@@ -228,6 +257,93 @@ def test_a_page_that_is_none_is_told_in_plain_words(
         client_of(asked).page(asked, "six")
 
     assert words(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<!DOCTYPE html><html><head><title>Links for six</title></head><body><h1>Links for six</h1></body></html>",
+        b"<html><body></body></html>",
+        b'<html><meta name="pypi:repository-version" content="1.0"><body>nothing</body></html>',
+    ],
+)
+def test_a_page_without_files_may_be_that_of_an_index(
+    host: ScriptedRegistry, client_of: Client, content: bytes
+) -> None:
+    host.respond = body(content, HTML)
+    page = client_of(index_at(host)).page(index_at(host), "six")
+
+    assert page is not None
+    assert page.packages == []
+
+
+def test_a_packed_page_is_read(host: ScriptedRegistry, client_of: Client) -> None:
+    host.respond = packed(gzip.compress(PAGE[:60]) + gzip.compress(PAGE[60:]) + b"\0\0")
+    page = client_of(index_at(host)).page(index_at(host), "six")
+
+    assert page is not None
+    assert len(page.packages) == 9
+
+
+def test_a_page_that_unpacks_to_more_and_more_is_given_up(host: ScriptedRegistry, client_of: Client) -> None:
+    host.respond = packed(gzip.compress(b"x" * 5000))
+    with pytest.raises(IndexUnreachable, match="too long"):
+        client_of(index_at(host)).fetch(f"http://{host.address}/x", most=1000)
+
+
+def test_a_redirect_to_a_login_page_is_told_with_the_index_s_address_alone(
+    host: ScriptedRegistry, client_of: Client
+) -> None:
+    with scripted(body(LOGIN_PAGE, HTML)) as portal:
+        host.respond = fails(302, {"Location": f"http://{portal.address}/login?token=canary"})
+        asked = index_at(host, LOGIN)
+        with pytest.raises(IndexUnreachable) as caught:
+            client_of(asked).page(asked, "six")
+
+    assert caught.value.message == f"The package index at `{asked.url}` {NO_INDEX}."
+    assert "log in" in caught.value.hint
+    assert not re.search(f"canary|{LOGIN[0]}|{LOGIN[1]}", f"{caught.value}{caught.value.hint}{caught.value.details}")
+
+
+@pytest.mark.parametrize("url", ["http://me:canary@h/s/?t=canary#canary", "http://canary@h/s/", "http://h/s/"])
+def test_an_address_is_shown_without_credentials(url: str) -> None:
+    assert not_an_index(url).message == f"The package index at `http://h/s/` {NO_INDEX}."
+
+
+@pytest.mark.parametrize("url", ["", "x", "http://[", "//"])
+def test_an_address_that_is_none_is_not_shown(url: str) -> None:
+    assert not_an_index(url).message == f"The package index {NO_INDEX}."
+
+
+@pytest.mark.parametrize("content", [LOGIN_PAGE, b"", b"\n\n<?xml version='1.0'?><Error>expired</Error>"])
+def test_a_page_in_place_of_a_file_is_no_changed_file(
+    host: ScriptedRegistry, client_of: Client, content: bytes
+) -> None:
+    host.respond = body(content, HTML)
+    client, url = client_of(index_at(host)), f"http://{host.address}/files/six-1.0-py3-none-any.whl"
+    with pytest.raises(IndexUnreachable) as caught, client.download(url) as pieces:
+        list(pieces)
+    assert words(caught.value) == NO_INDEX
+    with pytest.raises(IndexUnreachable) as caught:
+        client.fetch(url, most=10_000)
+    assert words(caught.value) == NO_INDEX
+
+
+def test_an_index_is_genuine_with_its_files_or_without_the_project(index: FakeIndex, client_of: Client) -> None:
+    client = client_of(Index(index.url))
+    client.require_genuine("six")
+    client.require_genuine("nope")
+
+
+def test_an_index_whose_files_are_behind_a_login_page_is_not_genuine(client_of: Client) -> None:
+    with serving_index(FILES) as index, scripted(body(LOGIN_PAGE, HTML)) as portal:
+        host = index.server
+        assert host is not None
+        listed = host.respond
+        moved = fails(302, {"Location": f"http://{portal.address}/login"})
+        host.respond = lambda request: moved(request) if "/files/" in request.path else listed(request)
+        with pytest.raises(IndexUnreachable, match=NO_INDEX):
+            client_of(Index(index.url)).require_genuine("six")
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])

@@ -30,7 +30,9 @@ from bot.dialogs.stages import (
     Queued,
     Running,
     Stopped,
+    StorageTrouble,
     UnderReview,
+    trouble_of,
 )
 from bot.dialogs.transitions import Decision, Press
 from commands.actions import End, Proposal
@@ -725,25 +727,47 @@ def test_what_cannot_be_stored_is_told_and_stored_once_it_can_be(jobs: Restartab
     if stage is not UnderReview:
         jobs.screen.wait_for(UnderReview)
         jobs.presses(Decision.CONFIRM)
-    told = jobs.screen.wait_for(Failed, where=lambda failed: "disk is full" in failed.message)
+    told = jobs.screen.wait_for_trouble()
+    assert "disk is full" in told.message
     assert "free some space" in told.hint
+    assert jobs.screen.ends() == []
 
     jobs.free_the_disk(stage)
 
     goes_on = Finished if stage is Running else stage
     until(lambda: isinstance(jobs.stage(), goes_on), f"{goes_on.__name__} to be stored")
     assert jobs.work.of("carry_out") == ([] if stage is UnderReview else ["d-1"])
+    until(lambda: jobs.screen.of("d-1")[-1] == jobs.stage(), "the stored stage to be shown")
 
 
-def test_a_state_that_cannot_be_written_is_told_once(jobs: RestartableJobs) -> None:
+def test_no_end_is_shown_while_the_state_cannot_be_written(jobs: RestartableJobs) -> None:
     jobs.fill_the_disk(Finished)
     jobs.confirmed()
-    jobs.screen.wait_for(Failed)
-    retries = threading.Event()
-    retries.wait(10 * PATIENCE.retry_seconds)
+    jobs.screen.wait_for_trouble(times=3)
 
-    assert len(jobs.screen.ends()) == 1
-    assert isinstance(jobs.screen.of("d-1")[-1], Failed)
+    assert jobs.screen.ends() == []
+    assert isinstance(jobs.stage(), Running)
+
+
+def test_a_trouble_is_not_hidden_by_the_progress_of_another_try(jobs: RestartableJobs) -> None:
+    jobs.fill_the_disk(UnderReview)
+    jobs.types()
+    jobs.screen.wait_for_trouble(times=2)
+
+    jobs.free_the_disk(UnderReview)
+    jobs.screen.wait_for(UnderReview)
+    assert [trouble_of(each) for each in jobs.screen.of("d-1")][-1] is None
+    assert jobs.screen.ends() == []
+
+
+@pytest.mark.parametrize("dialog", EVERY_KIND, ids=lambda dialog: type(dialog).__name__)
+def test_only_a_stage_with_a_task_has_a_trouble(dialog: Dialog) -> None:
+    troubled = transitions.troubled_stage(dialog, StateUnwritable("The disk is full.", hint="Free some space."))
+
+    assert (troubled is not None) == (transitions.task_of(dialog) is not None)
+    if troubled is not None:
+        assert trouble_of(troubled) == StorageTrouble("The disk is full.", "Free some space.")
+        assert type(troubled) is type(dialog)
 
 
 def test_a_task_that_falls_over_ends_its_dialog(jobs: RestartableJobs) -> None:

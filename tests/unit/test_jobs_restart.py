@@ -17,7 +17,6 @@ from bot.dialogs.stages import (
     Dialog,
     Discarded,
     Expired,
-    Failed,
     Finished,
     Paused,
     Preparing,
@@ -26,6 +25,7 @@ from bot.dialogs.stages import (
     Settling,
     Stopped,
     UnderReview,
+    trouble_of,
 )
 from bot.dialogs.transitions import Decision, Press
 from commands.command import ImageCreated, ImageUndecided
@@ -235,9 +235,9 @@ def test_a_decision_that_waits_for_the_engine_is_carried_out_by_the_next_process
 def test_a_build_whose_end_cannot_be_stored_is_ended_by_the_next_process(jobs: RestartableJobs) -> None:
     jobs.fill_the_disk(Finished)
     jobs.confirmed()
-    jobs.screen.wait_for(Failed)
+    jobs.screen.wait_for_trouble()
     jobs.close()
-    assert isinstance(jobs.screen.shown[-1], Failed)
+    assert trouble_of(jobs.screen.shown[-1]) is not None
     jobs.free_the_disk(Finished)
 
     jobs.open()

@@ -16,6 +16,7 @@ from commands.inside import source
 from tests.fakes import distributions
 from tests.fakes.distributions import BACKEND, toy_files, toy_source, wheel
 from tests.fakes.index import FakeIndex, serving_index
+from tests.kit.printing_python import PRINTS
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def run(folder: Path, index: FakeIndex, *sources: Source) -> subprocess.Complete
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_"))}
     environment = {**kept, "UV_DEFAULT_INDEX": index.url, "UV_NO_CACHE": "1", "UV_HTTP_RETRIES": "0"}
     command = [sys.executable, "-I", str(program), uv.find_uv_bin(), sys.executable, str(question)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=True)
 
 
 def fetched(index: FakeIndex) -> set[str]:
@@ -85,6 +86,19 @@ class hooks:
     run(tmp_path, index, a_source(tmp_path / "x-1.0.tar.gz", source_of_it, **system))
 
     assert fetched(index) == {"toy_hooks-1.0-py3-none-any.whl", "toy_need-1.0-py3-none-any.whl"}
+
+
+@pytest.mark.parametrize("kind", ["text without a line end", "at its end", "binary junk"])
+def test_a_requirement_that_prints_at_every_start_of_python_hides_nothing(
+    tmp_path: Path, index: FakeIndex, kind: str
+) -> None:
+    index.files["toy_printing-1.0-py3-none-any.whl"] = wheel(
+        "toy_printing", modules={"printing.pth": f"{PRINTS[kind]}\n"}
+    )
+    requires = ["toy-backend", "toy-printing"]
+    run(tmp_path, index, a_source(tmp_path / "toy_source-1.0.tar.gz", toy_source(), requires=requires))
+
+    assert "toy_need-1.0-py3-none-any.whl" in fetched(index)
 
 
 BAD: dict[str, bytes] = {

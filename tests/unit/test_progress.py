@@ -152,14 +152,14 @@ def test_a_note_tells_what_a_step_does_until_it_changes_its_state() -> None:
 
 
 def test_the_first_record_of_a_download_has_no_rate() -> None:
-    assert pulled((1, 10)) == Transfer(1, 3, 10, 100, all_sized=True, measured=at(1), measured_bytes=10)
-    assert pulled((1, 10)).seconds_left is None
+    assert pulled((1, 10)) == Transfer(1, 3, 10, 100, all_sized=True, measured=at(1), measured_bytes=10, advanced=at(1))
+    assert pulled((1, 10)).seconds_left(at(1)) is None
 
 
 def test_a_rate_is_bytes_a_second_and_tells_how_long_the_rest_takes() -> None:
     transfer = pulled((1, 10), (3, 30))
 
-    assert (transfer.rate, transfer.seconds_left) == (10.0, 7.0)
+    assert (transfer.rate, transfer.seconds_left(at(3))) == (10.0, 7.0)
 
 
 def test_a_rate_is_smoothed_so_that_it_does_not_jump() -> None:
@@ -174,24 +174,69 @@ def test_records_that_come_quickly_are_measured_together() -> None:
 
 
 def test_while_a_layer_has_no_size_nobody_knows_how_long_it_takes() -> None:
-    assert pulled((1, 10), (3, 30), all_sized=False).seconds_left is None
+    assert pulled((1, 10), (3, 30), all_sized=False).seconds_left(at(3)) is None
 
 
 def test_a_download_that_stands_still_has_no_end() -> None:
     still = pulled((1, 10), (2, 10))
 
-    assert (still.rate, still.seconds_left) == (0.0, None)
+    assert (still.rate, still.seconds_left(at(2))) == (0.0, None)
 
 
 def test_a_layer_that_begins_again_makes_no_negative_rate() -> None:
     assert pulled((1, 50), (2, 20)).rate == 0.0
 
 
+def test_a_rate_sinks_while_nothing_arrives_and_is_gone_when_the_download_stalls() -> None:
+    transfer = pulled((1, 10), (3, 30))
+
+    assert [transfer.rate_at(at(3 + idle)) for idle in (0, 3, 6, 9, 10)] == [
+        10.0,
+        10.0,
+        5.0,
+        pytest.approx(10 / 3),
+        None,
+    ]
+    assert [transfer.seconds_left(at(3 + idle)) for idle in (3, 6, 10)] == [7.0, 14.0, None]
+    assert [transfer.stalled_seconds(at(3 + idle)) for idle in (0, 9, 10, 12.5)] == [None, None, 10.0, 12.5]
+
+
+def test_a_record_that_brings_no_bytes_does_not_end_a_stall() -> None:
+    transfer = pulled((1, 10), (3, 30), (9, 30), (15, 30))
+
+    assert (transfer.stalled_seconds(at(15)), transfer.rate_at(at(15))) == (12.0, None)
+
+
+def test_a_download_that_goes_on_after_a_stall_has_a_rate_again() -> None:
+    transfer = pulled((1, 10), (3, 30), (33, 60))
+
+    assert transfer.stalled_seconds(at(33)) is None
+    assert transfer.rate_at(at(33)) == pytest.approx(0.3 * 1 + 0.7 * 10)
+
+
+def test_a_download_of_which_the_first_bytes_were_the_last_stalls_too() -> None:
+    assert pulled((1, 10)).stalled_seconds(at(13)) == 12.0
+
+
+def test_a_complete_download_does_not_stall_while_it_is_unpacked() -> None:
+    transfer = pulled((1, 10), (3, 100))
+
+    assert (transfer.stalled_seconds(at(600)), transfer.rate_at(at(4))) == (None, None)
+
+
+def test_a_clock_that_is_set_back_makes_no_stall_and_no_higher_rate() -> None:
+    transfer = pulled((1, 10), (3, 30))
+
+    assert (transfer.stalled_seconds(at(-600)), transfer.rate_at(at(-600))) == (None, 10.0)
+
+
 def test_more_bytes_than_announced_leave_nothing() -> None:
-    assert pulled((1, 50), (2, 150)).seconds_left == 0
+    assert pulled((1, 50), (2, 150)).seconds_left(at(2)) == 0
 
 
 def test_a_download_is_still_told_of_when_its_step_has_ended() -> None:
     progress = fold(PLANNED, StepStarted(1), PullAdvanced(1, 3, 3, 9, 9, all_sized=True), StepDone(1, 2.0))
 
-    assert progress.steps[0].transfer == Transfer(3, 3, 9, 9, all_sized=True, measured=at(3), measured_bytes=9)
+    assert progress.steps[0].transfer == Transfer(
+        3, 3, 9, 9, all_sized=True, measured=at(3), measured_bytes=9, advanced=at(3)
+    )

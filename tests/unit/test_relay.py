@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from commands.inside import source
+from tests.kit.printing_python import PRINTS, printing_python
 
 WORD = "0123456789abcdef"
 Answer = tuple[int, Mapping[str, str], bytes]
@@ -33,29 +34,37 @@ def tell(value): print(json.dumps(value))
 
 @dataclass(slots=True)
 class RelayRun:
-    """One run: `answer` is what the bot says, `asked` what it was asked, `told` what the program printed."""
+    """One run: `answer` is what the bot says, `asked` what it was asked, `told` what the program printed.
+
+    `python` runs the relay; the program runs on this Python. `errors` are what the program printed on stderr.
+    """
 
     folder: Path
     answer: Callable[[dict[str, Any]], Answer] = lambda _: (200, {}, b"content")
     asked: list[dict[str, Any]] = field(default_factory=list)
     told: list[Any] = field(default_factory=list)
+    errors: str = ""
+    python: str = sys.executable
 
     def run(self, program: str, *, indexes: int = 1, environment: Mapping[str, str] | None = None) -> int:
         """Run a program of Python's under it; give the exit code."""
         question = {"indexes": indexes, "environment": {"UV_HTTP_TIMEOUT": "60"}, "folder": str(self.folder)}
         relay = self.folder / "relay.py"
         relay.write_bytes(source("relay"))
-        command = [sys.executable, "-I", str(relay), WORD, json.dumps(question), sys.executable, "-c", CLIENT + program]
+        command = [self.python, "-I", str(relay), WORD, json.dumps(question), sys.executable, "-c", CLIENT + program]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+            command, stdout=subprocess.PIPE, text=True, errors="replace", env={**os.environ, **(environment or {})}
         ) as running:
             for line in running.stdout or ():
                 self._hear(line)
         return running.returncode
 
     def _hear(self, line: str) -> None:
+        if line.startswith(f"{WORD}-ended "):
+            ended = json.loads(line.removeprefix(f"{WORD}-ended "))
+            self.told += [json.loads(each) for each in ended["output"].splitlines()]
+            self.errors = ended["errors"]
         if not line.startswith(f"{WORD} "):
-            self.told += [json.loads(line)] if line.strip() else []
             return
         asked = json.loads(line.removeprefix(f"{WORD} "))
         self.asked.append(asked)
@@ -157,3 +166,13 @@ def test_with_one_index_there_are_no_further_ones(relay: RelayRun) -> None:
 @pytest.mark.parametrize(("program", "code"), [("", 0), ("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", 137)])
 def test_the_programs_end_is_its_own(relay: RelayRun, program: str, code: int) -> None:
     assert relay.run(program) == code
+
+
+@pytest.mark.parametrize("line", PRINTS.values(), ids=PRINTS)
+def test_a_request_and_the_output_are_whole_however_the_image_s_python_prints(relay: RelayRun, line: str) -> None:
+    relay.python = str(printing_python(relay.folder / "image", line))
+
+    assert relay.run("tell(ask(index + '/six/')[2]); sys.stderr.write('a fault')") == 0
+
+    assert ([asked["path"] for asked in relay.asked], relay.told) == (["/0/six/"], ["content"])
+    assert relay.errors == "a fault"

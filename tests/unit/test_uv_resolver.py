@@ -33,9 +33,10 @@ from commands.model.references import Reference
 from commands.packages.build_needs import BuildNeeds
 from commands.packages.containers import Containers
 from commands.packages.index_client import IndexClient
+from commands.packages.indexes import not_an_index
 from commands.packages.platforms import python_platform, wheel_tags
 from commands.packages.toolbox import Toolbox, fetch_command, is_static_program, one_file_system
-from commands.packages.uv_answer import UvQuestion, locked_packages, missing_wheels, problem
+from commands.packages.uv_answer import UvQuestion, doubtful_projects, locked_packages, missing_wheels, problem
 from commands.packages.uv_program import UvProgram
 from commands.packages.uv_resolver import UvResolver, container_command, host_command
 from tests.fakes.distributions import source
@@ -58,6 +59,7 @@ BASE = BaseImage(
     layers=(),
 )
 WORD = "0123456789abcdef"
+NO_INDEX = "The package index at `{}` gave an answer that is not that of a package index."
 
 
 def recorded(name: str) -> RunOutcome:
@@ -187,9 +189,9 @@ TOLD: list[tuple[str, type[Problem], str]] = [
         IndexUnreachable,
         "The package index is not asked, because the machine's settings switch the network off.",
     ),
-    ("broken_json", IndexUnreachable, "The package index gave an answer that is not a package index."),
-    ("broken_html", IndexUnreachable, "The package index gave an answer that is not a package index."),
-    ("not_an_index", IndexUnreachable, "The package index gave an answer that is not a package index."),
+    ("broken_json", IndexUnreachable, NO_INDEX.format("http://127.0.0.1:18997/simple/jjson/")),
+    ("broken_html", IndexUnreachable, NO_INDEX.format("http://127.0.0.1:18997/simple/esc/")),
+    ("not_an_index", IndexUnreachable, NO_INDEX.format("http://127.0.0.1:18997/simple/text/")),
 ]
 
 
@@ -197,6 +199,27 @@ TOLD: list[tuple[str, type[Problem], str]] = [
 def test_a_reason_is_told_in_plain_words(name: str, kind: type[Problem], message: str) -> None:
     told = problem(recorded(name), question(name))
     assert (type(told), told.message) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    ("reason", "projects"),
+    [
+        ("Because there are no versions of Six and you require six, we can conclude", ("six",)),
+        ("Because there are no versions of six[x] and you require six[x], we can conclude", ("six",)),
+        ("Because there is no version of six==1.0 and you require six==1.0, we can conclude", ("six",)),
+        ("Because six==1.0 has invalid metadata and only six==1.0 is available, we can conclude", ("six",)),
+        ("Because six==1.0 has an invalid package format and only six==1.0 is available, we", ("six",)),
+        ("Because a==1 depends on b and there are no versions of b, we can conclude", ("b",)),
+        ("Because six was not found in the package registry and you require six, we can conclude", ()),
+    ],
+)
+def test_projects_that_a_login_page_may_hide_are_known(reason: str, projects: tuple[str, ...]) -> None:
+    errors = f"error: No solution found when resolving dependencies\n  cause: {reason}.\n"
+    assert doubtful_projects(RunOutcome(1, "", errors)) == projects
+
+
+def test_no_project_is_in_doubt_after_a_success() -> None:
+    assert doubtful_projects(RunOutcome(0, "", "there are no versions of six")) == ()
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -267,6 +290,34 @@ def test_an_end_without_a_known_reason_is_told_too(outcome: RunOutcome, kind: ty
 )
 def test_no_text_of_a_resolver_makes_an_unclear_message(errors: str) -> None:
     assert_is_clear(problem(RunOutcome(1, "", errors), question()))
+
+
+@pytest.mark.parametrize("built", [(), ("docopt",)])
+def test_a_python_that_prints_when_it_starts_is_named_as_the_reason(built: tuple[str, ...]) -> None:
+    errors = (
+        "error: Failed to inspect Python interpreter from provided path at `/usr/bin/python3`\n"
+        "  cause: Querying Python at `/usr/bin/python3` returned an invalid response: trailing characters at line 2\n"
+        '\n         [stdout]\n         hello{"result": "success"}\n'
+    )
+    told = problem(RunOutcome(2, "", errors), replace(question(), built=built))
+    assert (
+        told.message == "The base's Python prints text when it starts or ends, which the installer does not understand."
+    )
+    assert ".pth" in told.hint
+
+
+def test_a_login_page_instead_of_uv_s_own_files_is_told(tmp_path: Path) -> None:
+    reason = "Because there are no versions of uv and you require uv==9.8.7, we can conclude that"
+    program = script(
+        tmp_path,
+        f'case "$1" in pip) echo "error: No solution\n  cause: {reason}" >&2; exit 1;; esac; echo "uv 9.8.7 (x)"',
+    )
+
+    def require_genuine(project: str) -> None:
+        raise not_an_index(f"https://index.invalid/{project}")
+
+    with pytest.raises(IndexUnreachable, match=r"`https://index\.invalid/uv` gave an answer that is not"):
+        Toolbox(program, tmp_path / "tools", require_genuine=require_genuine).static_uv(AMD64)
 
 
 def test_credentials_are_not_repeated() -> None:
@@ -510,7 +561,7 @@ def test_a_program_that_says_no_version_is_a_matter_of_settings(tmp_path: Path) 
 
 
 class ScriptedToolbox:
-    """Answers each order with the next outcome."""
+    """Answers each order with the next outcome, as the relay prints it, between what the image's Python prints."""
 
     def __init__(self, *outcomes: RunOutcome) -> None:
         self.outcomes = list(outcomes)
@@ -518,7 +569,9 @@ class ScriptedToolbox:
 
     def run(self, order: RunOrder) -> RunOutcome:
         self.orders.append(order)
-        return self.outcomes.pop(0)
+        outcome = self.outcomes.pop(0)
+        told = json.dumps({"output": outcome.output, "errors": outcome.errors})
+        return replace(outcome, output=f"hello\n{WORD}-ended {told}\nbye \ufffd", errors=f"careful{outcome.errors}")
 
 
 def elf(*, machine: int = 62, segment: int = 1, size: int = 1 << 20) -> bytes:
@@ -634,6 +687,19 @@ def test_a_package_that_still_has_no_wheel_ends_the_search(tmp_path: Path) -> No
     containers = ScriptedToolbox(recorded("source_only"))
     with pytest.raises(ResolutionFailed, match="has no ready-made wheel"):
         resolver(tmp_path, containers).resolve((PythonRequirement("docopt"),), BASE, labels={})
+
+
+@pytest.mark.parametrize("told", ["", "no JSON", '{"output": 1, "errors": ""}'])
+def test_a_container_that_does_not_tell_what_was_printed_has_printed_nothing(tmp_path: Path, told: str) -> None:
+    def run(_: RunOrder) -> RunOutcome:
+        return RunOutcome(0, f'lock-version = "1.0"\n\n{WORD}-ended {told}\n', "reason")
+
+    program = uv_of(tmp_path, elf())
+    toolbox, client = Toolbox(program, tmp_path / "tools"), IndexClient(program.indexes())
+    outcome, _ = Containers(program, toolbox, client, run, word=lambda: WORD).run(
+        BASE, ("x",), labels={}, files={}, seconds=1
+    )
+    assert outcome == RunOutcome(0, "", "reason")
 
 
 def test_no_container_is_started_for_another_reason(tmp_path: Path) -> None:

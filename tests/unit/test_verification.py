@@ -9,7 +9,7 @@ import pytest
 
 from commands.engine.interface import RunOutcome
 from commands.errors import VerificationFailed
-from commands.inside import inline
+from commands.inside import answers, inline, source
 from commands.inside.check import modules_of
 from commands.model.images import ImageSpec
 from commands.model.outcomes import ImportFailure, Verdict
@@ -19,6 +19,7 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.kit.build_specs import a_package, a_spec
 from tests.kit.limits import ended_after
+from tests.kit.printing_python import PRINTS, printing_python
 
 WORD = "0123456789abcdef"
 MARKERS = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux", "os_name": "posix"}
@@ -363,3 +364,38 @@ def test_the_program_tells_facts_imports_and_the_end_on_this_very_python(tmp_pat
     # pytest is not locked: of its needs, only those that concern a locked one are told.
     assert {line.split("<")[0].split(">")[0] for line in answers[0]["requires"]["pytest"]} == {"packaging", "pluggy"}
     assert answers[1] == {"kind": "import", "distribution": "packaging", "module": "packaging", "error": ""}
+
+
+@pytest.mark.parametrize("line", PRINTS.values(), ids=PRINTS)
+def test_the_answers_are_whole_however_the_image_s_python_prints(tmp_path: Path, line: str) -> None:
+    python = printing_python(tmp_path / "image", line)
+    question: dict[str, object] = {
+        "locked": [],
+        "requested": [],
+        "installer": None,
+        "os_packages": [],
+        "seconds": 9,
+        "import_seconds": 9,
+    }
+    command = [str(python), *inline("check"), WORD, json.dumps(question)]
+    called = subprocess.run(command, capture_output=True, check=True)
+
+    told = [json.loads(answer)["kind"] for answer in answers(called.stdout.decode(errors="replace"), WORD)]
+    assert told == ["facts", "end"]
+    # What follows the answers would push them out of the output that a daemon keeps.
+    assert not called.stdout.endswith(b"x" * 100)
+
+
+# Not "much": what a shell passes on to a program has a limit.
+@pytest.mark.parametrize("kind", [kind for kind in PRINTS if kind != "much"])
+def test_the_folder_of_packages_is_compiled_however_the_base_s_python_prints(tmp_path: Path, kind: str) -> None:
+    python = printing_python(tmp_path / "image", PRINTS[kind])
+    (packages,) = (tmp_path / "image").glob("lib/*/site-packages")
+    (packages / "toy.py").write_text("x = 1")
+    for name in ("folders", "compile"):
+        (tmp_path / f"{name}.py").write_bytes(source(name))
+    # As in the Dockerfile.
+    step = 'folders=$("$0" -I "$1/folders.py") && "$0" -I -S "$1/compile.py" "$folders"'
+    subprocess.run(["/bin/sh", "-c", step, str(python), str(tmp_path)], check=True, capture_output=True)
+
+    assert [path.name.partition(".")[0] for path in packages.glob("__pycache__/*")] == ["toy"]

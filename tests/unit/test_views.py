@@ -8,6 +8,7 @@ import pytest
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
     FINAL,
+    WORKING,
     Answered,
     Asked,
     Attachment,
@@ -29,6 +30,7 @@ from bot.dialogs.stages import (
     UnderReview,
     is_shown_only,
 )
+from bot.dialogs.transitions import troubled_stage
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.amounts import age, duration, moment, ordinal, size
 from bot.slack.views.buttons import ShowFile
@@ -46,6 +48,7 @@ from commands.command import (
     Refusal,
     Severity,
 )
+from commands.errors import StateUnwritable
 from commands.model.images import (
     BaseImage,
     Digest,
@@ -481,6 +484,26 @@ def test_every_end_without_an_image_says_why_and_how_to_go_on(dialog: Dialog, se
 
     assert sentence in shown
     assert "type the command again" in shown
+
+
+WHILE_WORKING = [each for each in EVERY_KIND if isinstance(each, WORKING)]
+
+
+@pytest.mark.parametrize("dialog", WHILE_WORKING, ids=lambda dialog: type(dialog).__name__)
+def test_while_the_state_cannot_be_stored_no_end_is_claimed_and_no_button_offered(dialog: Dialog) -> None:
+    troubled = troubled_stage(dialog, StateUnwritable("The disk is full.", hint="Free some space."))
+    assert troubled is not None
+    shown = render(troubled, NOW)
+
+    told = texts(shown)
+    assert "The disk is full." in told
+    assert "Free some space." in told
+    assert "It tries again until it can" in told
+    assert not re.search(
+        "not created|not updated|failed|was stopped|type the command again", f"{told}{shown.text}", re.IGNORECASE
+    )
+    assert not offered(shown)
+    assert announcement(troubled) is None
 
 
 # ── All kinds ───────────────────────────────────────────────────────────────────────────────────────────────────────

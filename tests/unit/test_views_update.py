@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -248,9 +248,25 @@ def test_progress_has_a_line_for_each_image() -> None:
 
 
 def test_while_not_every_layer_is_sized_no_whole_and_no_time_are_claimed() -> None:
-    assert transfer_text(replace(TRANSFER, all_sized=False)) == "5/9 layers · 34MB · 4.2MB/s"
-    assert transfer_text(replace(TRANSFER, rate=None)) == "5/9 layers · 34MB of 120MB"
-    assert transfer_text(replace(TRANSFER, bytes_done=120_000_000)) == "5/9 layers · 120MB of 120MB · 4.2MB/s"
+    assert transfer_text(replace(TRANSFER, all_sized=False), NOW) == "5/9 layers · 34MB · 4.2MB/s"
+    assert transfer_text(replace(TRANSFER, rate=None), NOW) == "5/9 layers · 34MB of 120MB"
+    # The last layer is being unpacked.
+    assert transfer_text(replace(TRANSFER, bytes_done=120_000_000), NOW) == "5/9 layers · 120MB of 120MB"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "4.2MB/s · about 20 s left"),
+        (6, "2.1MB/s · about 41 s left"),
+        (12, "stalled for 12 s"),
+        (130, "stalled for 2 min 10 s"),
+    ],
+)
+def test_a_download_without_bytes_becomes_slower_and_then_stalls(seconds: float, told: str) -> None:
+    now = NOW + timedelta(seconds=seconds)
+
+    assert transfer_text(TRANSFER, now) == f"5/9 layers · 34MB of 120MB · {told}"
 
 
 def test_of_a_hundred_images_those_under_way_are_shown_wherever_they_are() -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.dialogs.stages import (
+    WORKING,
     Answered,
     Cancelled,
     Deciding,
@@ -28,11 +29,13 @@ from bot.slack.views.kinds import of_answer, of_end, of_proposal
 from bot.slack.views.parts import Message
 from bot.slack.views.problem import failure_message
 from bot.slack.views.running import running_message
-from bot.slack.views.waiting import pause_message, preparing_message, queue_message
+from bot.slack.views.waiting import pause_message, preparing_message, queue_message, trouble_message
 
 
 def render(dialog: Dialog, now: datetime) -> Message:
     """Return the message of a dialog at `now`."""
+    if isinstance(dialog, WORKING) and dialog.trouble is not None:
+        return trouble_message(dialog, dialog.trouble)
     match dialog:
         case Preparing():
             return preparing_message(dialog)

@@ -102,7 +102,7 @@ def _line(step: Step, now: datetime) -> Markup:
 
 def _under_way(step: Step, now: datetime) -> Markup:
     seconds = 0.0 if step.started is None else (now - step.started).total_seconds()
-    how_far = duration(seconds) if step.transfer is None else transfer_text(step.transfer)
+    how_far = duration(seconds) if step.transfer is None else transfer_text(step.transfer, now)
     return join(" · ", [escape(how_far, _TITLE), *_note(step)])
 
 
@@ -110,12 +110,12 @@ def _note(step: Step) -> list[Markup]:
     return [escape(step.note, _TITLE)] if step.note.strip() else []
 
 
-def transfer_text(transfer: Transfer) -> str:
-    """Return how far a download is: `5/9 layers · 34MB of 120MB · 4.2MB/s · about 20 s left`."""
+def transfer_text(transfer: Transfer, now: datetime) -> str:
+    """Return how far a download is: `5/9 layers · 34MB of 120MB · 4.2MB/s · about 20 s left`, or `stalled for 12 s`."""
     layers = f"{transfer.layers_done:,}/{transfer.layers:,} layers"
     whole = f" of {size(transfer.bytes)}" if transfer.all_sized else ""
-    rate = [f"{size(round(transfer.rate))}/s"] if transfer.rate and math.isfinite(transfer.rate) else []
-    left = transfer.seconds_left
+    present, left, stalled = transfer.rate_at(now), transfer.seconds_left(now), transfer.stalled_seconds(now)
+    rate = [f"{size(round(present))}/s"] if present and math.isfinite(present) else []
     return " · ".join(
         [
             layers,
@@ -123,6 +123,7 @@ def transfer_text(transfer: Transfer) -> str:
             *rate,
             # No time is left once all bytes are there: the last layer is then being unpacked.
             *([f"about {duration(max(1.0, round(left)))} left"] if left and math.isfinite(left) else []),
+            *([] if stalled is None else [f"stalled for {duration(stalled)}"]),
         ]
     )
 
