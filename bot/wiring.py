@@ -21,7 +21,7 @@ from bot.dialogs.moving import Observer
 from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
 from bot.doctor.daemon import daemon_answers
-from bot.doctor.report import Fault, Good, Verdict
+from bot.doctor.report import Caution, Fault, Good, Verdict
 from bot.doctor.running import Check
 from bot.health import HealthServer, Readiness, pages
 from bot.logs import Redactor
@@ -56,6 +56,7 @@ from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Registry
 from commands.registry.sites import site_in
 from commands.sources import Bases, Sources
+from commands.text import count_of
 
 log = structlog.get_logger()
 
@@ -105,6 +106,11 @@ class Bot:
             self.close()
             raise
         log.info("bot_started")
+
+    @property
+    def failure(self) -> Misconfigured | None:
+        """The problem for which the bot must end, found after its start."""
+        return self._connection.failure
 
     def close(self) -> None:
         """Accept nothing new, wait for running builds for the grace period, send what is pending, and end."""
@@ -202,12 +208,23 @@ def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection) -
         ledger.try_writing()
         return Good("can be written")
 
-    def slack() -> Verdict:
-        if connection.is_open:
-            return Good("connected")
-        return Fault("Slack cannot reach the bot now.", "It connects again by itself; see its log if it does not.")
+    slack = Check("Slack", lambda: _slack_reaches(connection))
+    return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), slack)
 
-    return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), Check("Slack", slack))
+
+def _slack_reaches(connection: SlackConnection) -> Verdict:
+    if not connection.is_open:
+        reason = f": {connection.trouble}" if connection.trouble else "."
+        return Fault(
+            f"Slack does not answer yet{reason}", "The bot tries again by itself; check the network and proxy."
+        )
+    others = connection.foreign_connections
+    if others:
+        return Caution(
+            f"Another bot uses the same tokens ({count_of(others, 'connection')}) and gets some of the commands.",
+            "Stop the other bot, or make a second app in Slack for it.",
+        )
+    return Good("connected")
 
 
 def _impatient_engine(settings: Settings) -> DockerDaemon:

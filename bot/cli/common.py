@@ -25,7 +25,7 @@ _LOOK_SECONDS = 1.0
 
 
 def run_until_signal(bot: Bot, started: str | None = None) -> None:
-    """Run a bot until SIGTERM or SIGINT; `started` is printed once it is ready."""
+    """Run a bot until SIGTERM or SIGINT; `started` is printed once it is ready. Raises the bot's failure."""
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
@@ -35,9 +35,11 @@ def run_until_signal(bot: Bot, started: str | None = None) -> None:
     if started:
         click.echo(started)
     # Not one long wait: a signal that is delivered to another thread does not wake this one.
-    while not over.wait(_LOOK_SECONDS):
+    while not over.wait(_LOOK_SECONDS) and bot.failure is None:
         pass
     bot.close()
+    if bot.failure is not None:
+        raise bot.failure
 
 
 def settings_and_logs(*, log_level: Literal["warning", "error"] | None = None) -> Settings:
