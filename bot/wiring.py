@@ -208,11 +208,12 @@ def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection) -
         ledger.try_writing()
         return Good("can be written")
 
-    slack = Check("Slack", lambda: _slack_reaches(connection))
+    slack = Check("Slack", lambda: slack_reaches(connection))
     return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), slack)
 
 
-def _slack_reaches(connection: SlackConnection) -> Verdict:
+def slack_reaches(connection: SlackConnection) -> Verdict:
+    """Return whether Slack can reach the bot now, and whether it reaches this bot only."""
     if not connection.is_open:
         reason = f": {connection.trouble}" if connection.trouble else "."
         return Fault(

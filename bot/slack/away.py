@@ -41,7 +41,7 @@ def asking_slack() -> Iterator[None]:
         if reason in _TOKEN_ERRORS:
             raise _refused(reason) from error
         is_limited = meaning(error) is RefusalMeaning.TOO_FAST
-        raise SlackAway(f"`{reason}`", seconds_to_wait(error) if is_limited else 0.0) from error
+        raise SlackAway(reason, seconds_to_wait(error) if is_limited else 0.0) from error
     except (OSError, HTTPException, SlackClientError) as error:
         raise SlackAway(str(error)[:_LONGEST_REASON] or type(error).__name__) from error
 
