@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidURI, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from bot.slack.away import SlackAway
@@ -31,7 +31,7 @@ class Liveness:
 
     ping_seconds: float = 5.0
     pong_seconds: float = 5.0
-    close_seconds: float = 1.0
+    close_seconds: float = 0.5
     """How long the other side may take to close."""
 
 
@@ -108,11 +108,18 @@ def open_session(
         greeting = parsed(socket.recv(timeout=OPEN_SECONDS)) or {}
     except (OSError, WebSocketException, ValueError) as error:
         resources.close()
-        raise SlackAway(str(error)[:_LONGEST_REASON] or type(error).__name__) from error
+        raise SlackAway(_reason(error)) from error
     if greeting.get("type") == "disconnect":
         resources.close()
         raise SlackAway(f"it closes the connection: {greeting.get('reason')}")
     return SocketSession(socket, resources, hear), greeting
+
+
+def _reason(error: Exception) -> str:
+    # Their messages contain the address: the proxy's login, or the ticket.
+    if isinstance(error, InvalidProxy | InvalidURI):
+        return "the proxy's address is not valid" if isinstance(error, InvalidProxy) else "its address is not valid"
+    return str(error)[:_LONGEST_REASON] or type(error).__name__
 
 
 def _connecting(address: str, proxy: str | None, liveness: Liveness) -> ClientConnection:

@@ -52,6 +52,8 @@ class TcpProxy:
         self._open: list[_Relayed] = []
         self._refuses_links = False
         self._links_opened = 0
+        self.tunnels: list[bytes] = []
+        """What asked for a tunnel, as of an HTTP proxy; each leads to the target."""
         self._turned_away = threading.Semaphore(0)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
@@ -155,6 +157,10 @@ class TcpProxy:
                 writer.write_eof()
 
     def _asked(self, relayed: _Relayed, chunk: bytes) -> bytes:
+        if chunk.startswith(b"CONNECT "):
+            self.tunnels.append(chunk)
+            relayed.client.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            return b""
         if not relayed.is_link and re.match(rb"GET /link\b", chunk):
             relayed.is_link = True
             self._links_opened += 1

@@ -39,6 +39,7 @@ class Listening:
     waited: list[int] = field(default_factory=list)
     refusals: "Queue[Misconfigured]" = field(default_factory=Queue)
     gives_up: bool = True
+    proxy: str | None = None
 
     def address(self) -> str:
         if self.faults:
@@ -58,6 +59,7 @@ class Listening:
             address=self.address,
             hear=lambda session, message: self.heard.put((session, message)),
             is_final=self.is_final,
+            proxy=self.proxy,
             wait=self.wait,
             liveness=liveness,
             count=ConnectionCount(),
@@ -223,6 +225,28 @@ def test_a_frame_that_is_not_json_is_skipped(links: SlackLinks) -> None:
 def test_no_server_where_the_address_points_to_is_a_passing_fault() -> None:
     with closing(Listening(SlackLinks(url="ws://127.0.0.1:9/link")).line()) as line, pytest.raises(SlackAway):
         line.open()
+
+
+def test_a_line_uses_the_proxy_with_its_login(links: SlackLinks) -> None:
+    with tcp_proxy(links.url.removesuffix("/link?ticket=1").replace("ws://", "http://")) as proxy:
+        listening = Listening(links, proxy=f"http://me:secret@{proxy.address}")
+        with closing(listening.line()) as line:
+            line.open()
+            links.next_link().send(envelope(1))
+            assert listening.next_message()["envelope_id"] == "1"
+        [tunnel] = proxy.tunnels
+    assert tunnel.startswith(b"CONNECT 127.0.0.1:")
+    assert b"Proxy-Authorization: Basic bWU6c2VjcmV0" in tunnel
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"), [("ws://127.0.0.1:9/link", "ftp://me:secret@proxy.invalid"), ("ftp://secret.invalid", None)]
+)
+def test_the_reason_of_a_fault_contains_no_address(url: str, proxy: str | None) -> None:
+    with closing(Listening(SlackLinks(url=url), proxy=proxy).line()) as line, pytest.raises(SlackAway) as raised:
+        line.open()
+    assert "address is not valid" in raised.value.reason
+    assert "secret" not in raised.value.reason
 
 
 def test_an_acknowledgement_is_not_sent_over_a_lost_connection(links: SlackLinks) -> None:
