@@ -22,7 +22,7 @@ from bot.dialogs.moving import Observer
 from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
 from bot.doctor.daemon import daemon_answers
-from bot.doctor.report import Fault, Good, Verdict
+from bot.doctor.report import Caution, Fault, Good, Verdict
 from bot.doctor.running import Check
 from bot.health import HealthServer, Readiness, pages
 from bot.housekeeping import Chore, Housekeeper
@@ -42,7 +42,7 @@ from bot.work import CommandWork
 from commands.carry_out import Dependencies
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine, RunOrder, RunOutcome
-from commands.errors import Misconfigured
+from commands.errors import Misconfigured, Problem, ShuttingDown
 from commands.host.allowed import AllowedRegistries, GuardedRegistry
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
@@ -59,6 +59,7 @@ from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Registry
 from commands.registry.sites import site_in
 from commands.sources import Bases, Sources
+from commands.text import count_of
 
 log = structlog.get_logger()
 
@@ -121,9 +122,14 @@ class Bot:
         log.info("bot_started")
 
     @property
-    def was_replaced(self) -> bool:
-        """Whether another process has taken over, so that this one is to end."""
-        return self._jobs.replaced.is_set()
+    def failure(self) -> Problem | None:
+        """The problem for which the bot must end, found after its start."""
+        if self._jobs.replaced.is_set():
+            return ShuttingDown(
+                "Another process has taken over the work of this bot, so this one ended.",
+                hint="Run one bot of each name (`WARROOM_OWNER`) on a database.",
+            )
+        return self._connection.failure
 
     def close(self) -> tuple[str, ...]:
         """Accept nothing new, wait for running builds for the grace period, send what is pending, and end.
@@ -263,12 +269,24 @@ def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection) -
         ledger.try_writing()
         return Good("can be written")
 
-    def slack() -> Verdict:
-        if connection.is_open:
-            return Good("connected")
-        return Fault("Slack cannot reach the bot now.", "It connects again by itself; see its log if it does not.")
+    slack = Check("Slack", lambda: slack_reaches(connection))
+    return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), slack)
 
-    return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), Check("Slack", slack))
+
+def slack_reaches(connection: SlackConnection) -> Verdict:
+    """Return whether Slack can reach the bot now, and whether it reaches this bot only."""
+    if not connection.is_open:
+        reason = f": {connection.trouble}" if connection.trouble else "."
+        return Fault(
+            f"Slack does not answer yet{reason}", "The bot tries again by itself; check the network and proxy."
+        )
+    others = connection.foreign_connections
+    if others:
+        return Caution(
+            f"Another bot uses the same tokens ({count_of(others, 'connection')}) and gets some of the commands.",
+            "Stop the other bot, or make a second app in Slack for it.",
+        )
+    return Good("connected")
 
 
 def _impatient_engine(settings: Settings) -> DockerDaemon:

@@ -19,7 +19,7 @@ from bot.room.client.say import Said
 from bot.room.server.store import RoomNotOpenedError
 from bot.settings import Settings, load_settings
 from bot.wiring import Bot, redactor
-from commands.errors import Problem, ShuttingDown
+from commands.errors import Problem
 from commands.text import without_hidden
 
 log = structlog.get_logger()
@@ -29,10 +29,7 @@ _LOOK_SECONDS = 1.0
 
 
 def run_until_signal(bot: Bot, started: str | None = None) -> None:
-    """Run a bot until SIGTERM or SIGINT; `started` is printed once it is ready.
-
-    Raise `ShuttingDown` if another process has taken over the work.
-    """
+    """Run a bot until SIGTERM or SIGINT; `started` is printed once it is ready. Raise the bot's failure."""
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
@@ -42,14 +39,11 @@ def run_until_signal(bot: Bot, started: str | None = None) -> None:
     if started:
         click.echo(started)
     # Not one long wait: a signal that is delivered to another thread does not wake this one.
-    while not over.wait(_LOOK_SECONDS) and not bot.was_replaced:
+    while not over.wait(_LOOK_SECONDS) and bot.failure is None:
         pass
-    close_in_time(bot, status=int(bot.was_replaced))
-    if bot.was_replaced:
-        raise ShuttingDown(
-            "Another process has taken over the work of this bot, so this one ended.",
-            hint="Run one bot of each name (`WARROOM_OWNER`) on a database.",
-        )
+    close_in_time(bot, status=0 if bot.failure is None else 1)
+    if bot.failure is not None:
+        raise bot.failure
 
 
 def close_in_time(bot: Bot, *, status: int = 0) -> None:

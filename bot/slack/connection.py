@@ -1,41 +1,39 @@
-"""The Bolt app and its Socket Mode connection to Slack or to a room; the bot does not know which."""
+"""The Bolt app and its Socket Mode connections to Slack or to a room; the bot does not know which."""
 
 import contextlib
 import logging
-import socket
+import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import structlog
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode import SocketModeHandler
-from slack_bolt.error import BoltError
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
+from bot.slack.away import SlackAway, asking_slack
+from bot.slack.connection_count import ConnectionCount
+from bot.slack.envelopes import Envelopes
 from bot.slack.listeners import Listeners
+from bot.slack.socket_line import LineParts, SocketLine, usual_wait
+from bot.slack.socket_session import Liveness, SocketSession
 from commands.errors import Misconfigured
 
 log = structlog.get_logger()
 
-ACK_THREADS = 32
-"""How many commands and clicks are handled at once."""
+LINES = 2
+"""How many connections the bot keeps: while one is replaced, the other one delivers. Slack allows ten."""
+CALL_SECONDS = 10
+"""Maximum duration of one call of the Web API."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_TOKEN_ERRORS = (
-    "invalid_auth",
-    "not_authed",
-    "account_inactive",
-    "token_revoked",
-    "token_expired",
-    "not_allowed_token_type",
-    "missing_scope",
-)
 
 
 def web_client(token: str, api_url: str | None) -> WebClient:
     """Return a client of the Web API; the default address is Slack's."""
-    client = WebClient(token=token, base_url=api_url or WebClient.BASE_URL)
+    client = WebClient(token=token, base_url=api_url or WebClient.BASE_URL, timeout=CALL_SECONDS)
     if _is_loopback(client.base_url):
         # The SDK uses the proxy of the environment, even for an address that no proxy can reach.
         client.proxy = None
@@ -47,7 +45,7 @@ def respond(url: str, text: str) -> bool:
     if not url:
         # A form that edits has none.
         return False
-    webhook = WebhookClient(url)
+    webhook = WebhookClient(url, timeout=CALL_SECONDS)
     if _is_loopback(url):
         webhook.proxy = None
     try:
@@ -58,46 +56,158 @@ def respond(url: str, text: str) -> bool:
 
 
 class SlackConnection:
-    """Receives commands and clicks by Socket Mode and hands them to the listeners."""
+    """Receives commands and clicks by Socket Mode, over two lines, and hands them to the listeners."""
 
-    def __init__(self, client: WebClient, app_token: str, listeners: Listeners) -> None:
+    def __init__(
+        self,
+        client: WebClient,
+        app_token: str,
+        listeners: Listeners,
+        *,
+        wait: Callable[[int], float] = usual_wait,
+        liveness: Liveness | None = None,
+        count: ConnectionCount | None = None,
+    ) -> None:
+        """Connect nothing yet; `wait` returns the seconds before each attempt."""
         self._client = client
         self._app_token = app_token
         self._listeners = listeners
-        self._handler: SocketModeHandler | None = None
+        self._wait = wait
+        self._liveness = liveness or Liveness()
+        self._count = count or ConnectionCount()
+        self._envelopes: Envelopes | None = None
+        self._lines: tuple[SocketLine, ...] = ()
+        self._trouble = ""
+        self._closing = threading.Event()
+        self.failure: Misconfigured | None = None
+        """The refusal of the tokens that ended all attempts in the background."""
 
     def open(self) -> None:
-        """Connect; raise `Misconfigured` if Slack refuses the tokens."""
+        """Connect, or go on trying in the background if Slack is away; raise `Misconfigured` for refused tokens."""
         try:
-            own_teams = _own_teams(self._client.auth_test().data)
-            # Otherwise Bolt checks every 10 ms whether a listener has acknowledged; ours do nothing afterwards.
-            app = App(client=self._client, process_before_response=True, logger=logging.getLogger("slack_bolt"))
-            self._listeners.register(app, own_teams)
-            self._handler = handler = SocketModeHandler(app, self._app_token, concurrency=ACK_THREADS)
-            handler.client.proxy = self._client.proxy
-            handler.client.on_message_listeners.append(lambda _: _send_at_once(handler))
-            handler.connect()
-        except SlackApiError as error:
-            raise _not_let_in(error) from error
-        except BoltError as error:
-            # Bolt asks for the bot's name and reports an error only as text.
-            raise _not_let_in(error.__context__) from error
-        except (OSError, SlackClientError) as error:
-            raise Misconfigured(
-                f"Slack does not answer at `{self._client.base_url}`: {error}.",
-                hint="Check the network and the proxy settings (HTTPS_PROXY), then start again.",
-            ) from error
+            self._introduce()
+        except SlackAway as away:
+            self._note(away)
+            threading.Thread(target=self._open_patiently, args=(away,), name="slack-start", daemon=True).start()
+            return
+        # A line that does not open now goes on trying in the background.
+        with contextlib.suppress(SlackAway):
+            self._lines[0].open()
+        self._start_lines()
 
     @property
     def is_open(self) -> bool:
         """Whether Slack can reach the bot now."""
-        return self._handler is not None and bool(self._handler.client.is_connected())
+        return bool(self.open_lines)
+
+    @property
+    def open_lines(self) -> int:
+        """How many lines are open."""
+        return len(self._sessions())
+
+    @property
+    def trouble(self) -> str:
+        """Why Slack cannot reach the bot, if it cannot and an attempt has failed."""
+        return self._trouble or next((line.trouble for line in self._lines if line.trouble), "")
+
+    @property
+    def foreign_connections(self) -> int:
+        """How many connections of other bots use the same tokens."""
+        return self._count.foreign
 
     def close(self) -> None:
         """Disconnect; requests that have arrived are still acknowledged."""
-        if self._handler is not None:
-            _wake(self._handler)
-            self._handler.close()
+        self._closing.set()
+        for line in self._lines:
+            line.retire()
+        if self._envelopes is not None:
+            self._envelopes.close()
+        for line in self._lines:
+            line.close()
+
+    # ── Starting ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _introduce(self) -> None:
+        """Ask whose token it is, and make the app that takes its requests, and the lines."""
+        with asking_slack():
+            answer = self._client.auth_test()
+        app = self._app(
+            AuthorizeResult.from_auth_test_response(auth_test_response=answer, bot_token=self._client.token)
+        )
+        self._listeners.register(app, _own_teams(answer.data))
+        self._envelopes = Envelopes(app, self._sessions)
+        self._lines = tuple(SocketLine(str(number), self._parts(self._envelopes)) for number in range(1, LINES + 1))
+        self._trouble = ""
+
+    def _app(self, identity: AuthorizeResult) -> App:
+        return App(
+            # It needs no token, and gets a copy of this client for each request.
+            client=WebClient(base_url=self._client.base_url),
+            # Otherwise Bolt asks whose token it is once more, or expects installations by OAuth if the environment
+            # has SLACK_CLIENT_ID and SLACK_CLIENT_SECRET.
+            authorize=lambda: identity,
+            # Otherwise Bolt checks every 10 ms whether a listener has acknowledged; ours do nothing afterwards.
+            process_before_response=True,
+            logger=logging.getLogger("slack_bolt"),
+        )
+
+    def _parts(self, envelopes: Envelopes) -> LineParts:
+        return LineParts(
+            address=self._new_address,
+            hear=envelopes.hear,
+            is_final=self._is_final,
+            proxy=self._client.proxy,
+            wait=self._wait,
+            liveness=self._liveness,
+            count=self._count,
+        )
+
+    def _open_patiently(self, away: SlackAway) -> None:
+        attempt, seconds = 1, away.seconds
+        while not self._closing.wait(max(seconds, self._wait(attempt))):
+            try:
+                self._introduce()
+            except SlackAway as again:
+                self._note(again)
+                attempt, seconds = attempt + 1, again.seconds
+            except Misconfigured as problem:
+                self._give_up(problem)
+                return
+            except Exception:
+                # The thread's boundary: whatever it is, the bot does not give up.
+                log.exception("slack_start_broke")
+                attempt += 1
+            else:
+                self._start_lines()
+                return
+
+    def _start_lines(self) -> None:
+        for line in self._lines:
+            line.start()
+            if self._closing.is_set():
+                line.retire()
+
+    def _note(self, away: SlackAway) -> None:
+        self._trouble = away.reason
+        log.warning("slack_away", reason=away.reason)
+
+    def _new_address(self) -> str:
+        with asking_slack():
+            return str(self._client.apps_connections_open(app_token=self._app_token)["url"])
+
+    def _is_final(self, problem: Misconfigured) -> bool:
+        # An open line proves that the tokens are good.
+        if self.is_open:
+            return False
+        self._give_up(problem)
+        return True
+
+    def _give_up(self, problem: Misconfigured) -> None:
+        log.error("slack_tokens_refused", reason=problem.message)
+        self._trouble, self.failure = problem.message, problem
+
+    def _sessions(self) -> tuple[SocketSession, ...]:
+        return tuple(session for line in self._lines if (session := line.session) is not None)
 
 
 def _own_teams(answer: object) -> frozenset[str]:
@@ -113,39 +223,6 @@ def _own_teams(answer: object) -> frozenset[str]:
             hint="Install the app again, copy SLACK_BOT_TOKEN from its page, and start again.",
         )
     return teams
-
-
-def _send_at_once(handler: SocketModeHandler) -> None:
-    """Turn off Nagle's algorithm: otherwise an acknowledgement waits up to 40 ms for the one before it."""
-    session = handler.client.current_session
-    sock = session.sock if session else None
-    if sock is not None:
-        # The socket may be closed already.
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _wake(handler: SocketModeHandler) -> None:
-    """End the client's waits for the socket and for the next message: `close` would wait for them up to 4 s."""
-    handler.client.auto_reconnect_enabled = False
-    handler.client.closed = True
-    handler.client.message_queue.put(None)
-    session = handler.client.current_session
-    sock = session.sock if session else None
-    if sock is not None:
-        # The other side may have closed the connection already.
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-
-def _not_let_in(error: BaseException | None) -> Misconfigured:
-    reason = str(error.response.get("error")) if isinstance(error, SlackApiError) else str(error)
-    hint = (
-        "Check SLACK_BOT_TOKEN (`xoxb-…`) and SLACK_APP_TOKEN (`xapp-…`, scope connections:write)."
-        if reason in _TOKEN_ERRORS
-        else "Look the word up in Slack's documentation of the method, then start again."
-    )
-    return Misconfigured(f"Slack refused the connection: `{reason}`.", hint=hint)
 
 
 def _is_loopback(url: str) -> bool:

@@ -407,6 +407,8 @@ class RoomDriver:
     access: Access = EVERYWHERE
     pace: Pace = HASTE
     bot: Bot | None = None
+    api_url: str = ""
+    """Where the bot finds Slack's Web API, if not directly in the room."""
     registries: FakeRegistries = field(default_factory=FakeRegistries)
     files: FakeFiles = field(default_factory=FakeFiles)
     is_left_as_it_is: bool = False
@@ -423,7 +425,8 @@ class RoomDriver:
         """Put a bot together as the program does; it is not started."""
         state = self.settings.state_dir
         fresh_state(state, cache=state.parent.parent)
-        credentials = Credentials(self.room.bot_token, self.room.app_token, self.room.api_url, self.access)
+        api_url = self.api_url or self.room.api_url
+        credentials = Credentials(self.room.bot_token, self.room.app_token, api_url, self.access)
         return make_bot(
             self.settings,
             credentials,
