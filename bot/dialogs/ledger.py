@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, prepare
+from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, insert_once, prepare
 from bot.dialogs.stages import FINAL, UNFINISHED, Dialog, DialogId, is_shown_only
 from bot.redaction import redacted
 from commands.errors import ShuttingDown, StateUnwritable
@@ -104,8 +104,11 @@ class Ledger:
             own = DIALOGS.c.owner.in_((self._owner, ""))
             connection.execute(sa.update(DIALOGS).where(own).values(owner=self._owner, epoch=self._epoch))
 
-    def add(self, entry: Entry) -> None:
-        """Store a new dialog; raise `ShuttingDown` if another process has taken over."""
+    def add(self, entry: Entry) -> bool:
+        """Store a new dialog; return False if there is one with its trigger.
+
+        Raise `ShuttingDown` if another process has taken over.
+        """
         row = {
             "id": entry.id,
             **self._stage_of(entry.dialog),
@@ -124,7 +127,13 @@ class Ledger:
                 raise ShuttingDown(
                     "Another process has taken over the work of this bot.", hint="Type the command again in a minute."
                 )
-            connection.execute(sa.insert(DIALOGS).values(**row))
+            return insert_once(connection, row)
+
+    def has_trigger(self, trigger: str) -> bool:
+        """Return whether a dialog with this trigger is stored; always False for an empty one."""
+        query = sa.select(sa.literal(1)).where(DIALOGS.c.trigger == trigger, DIALOGS.c.trigger != "")
+        with _StateAccess(self._url), self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def try_writing(self) -> None:
         """Run a write that changes nothing; raise `StateUnwritable` if it is refused."""

@@ -3,15 +3,19 @@
 Not alembic: the tables are few and only grow, each migration is a few statements, and a framework slows the start.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 DEFAULT_OWNER: Final = "warroom"
 """The owner of the dialogs if only one bot uses the database."""
 
 METADATA: Final = sa.MetaData()
+
+_HAS_TRIGGER: Final = sa.text("\"trigger\" <> ''")
+"""Some dialogs have none."""
 
 DIALOGS: Final = sa.Table(
     "warroom_dialogs",
@@ -35,6 +39,15 @@ DIALOGS: Final = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
 )
 
+TRIGGERS: Final = sa.Index(
+    "ux_warroom_dialogs_trigger",
+    DIALOGS.c.trigger,
+    unique=True,
+    sqlite_where=_HAS_TRIGGER,
+    postgresql_where=_HAS_TRIGGER,
+)
+"""Since version 3: Slack may deliver a command or a form again, and each trigger makes one dialog."""
+
 OWNERS: Final = sa.Table(
     "warroom_owners",
     METADATA,
@@ -47,6 +60,14 @@ _VERSION: Final = sa.Table("warroom_schema", METADATA, sa.Column("version", sa.I
 
 _LOCK: Final = 7_278_660
 """An arbitrary number for the advisory lock under which one process migrates a PostgreSQL database."""
+
+
+def insert_once(connection: sa.Connection, row: Mapping[str, object]) -> bool:
+    """Insert a dialog; return False, and change nothing, if one with its trigger exists."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(DIALOGS).values(**row)
+    once = statement.on_conflict_do_nothing(index_elements=[DIALOGS.c.trigger], index_where=_HAS_TRIGGER)
+    return connection.execute(once).rowcount == 1
 
 
 def prepare(engine: sa.Engine) -> None:
@@ -84,6 +105,13 @@ def _add_column(connection: sa.Connection, column: str) -> None:
         connection.execute(sa.text(f"ALTER TABLE {DIALOGS.name} ADD COLUMN {column}"))
 
 
-_MIGRATIONS: Final[tuple[Callable[[sa.Connection], None], ...]] = (_add_owners,)
+def _add_triggers(connection: sa.Connection) -> None:
+    first = sa.select(sa.func.min(DIALOGS.c.serial)).group_by(DIALOGS.c.trigger)
+    # An earlier version made several dialogs of one trigger: they stay, and the first one keeps the trigger.
+    connection.execute(sa.update(DIALOGS).where(DIALOGS.c.serial.not_in(first)).values(trigger=""))
+    TRIGGERS.create(connection, checkfirst=True)
+
+
+_MIGRATIONS: Final[tuple[Callable[[sa.Connection], None], ...]] = (_add_owners, _add_triggers)
 """The migrations from each version to the next, the first from version 1."""
 VERSION: Final = len(_MIGRATIONS) + 1

@@ -57,7 +57,7 @@ def ledger(url: str) -> Iterator[Ledger]:
 
 
 def entry(dialog: Dialog) -> Entry:
-    return Entry(dialog, trigger="t-1", response_url="http://127.0.0.1/respond")
+    return Entry(dialog, trigger=f"t-{dialog.asked.dialog}", response_url="http://127.0.0.1/respond")
 
 
 def preparing(name: str) -> Preparing:
@@ -102,7 +102,29 @@ def test_a_dialog_is_added_once(ledger: Ledger) -> None:
     ledger.add(entry(preparing("d-1")))
 
     with pytest.raises(StateUnwritable):
-        ledger.add(entry(preparing("d-1")))
+        ledger.add(replace(entry(preparing("d-1")), trigger="another"))
+
+
+def test_each_trigger_makes_one_dialog(ledger: Ledger) -> None:
+    assert not ledger.has_trigger("t-d-1")
+    assert ledger.add(entry(preparing("d-1")))
+    assert not ledger.add(replace(entry(preparing("d-2")), trigger="t-d-1"))
+
+    assert ledger.has_trigger("t-d-1")
+    assert ids(ledger.unfinished_entries()) == ["d-1"]
+
+
+def test_of_many_with_the_same_trigger_at_once_one_is_added(ledger: Ledger) -> None:
+    added = at_once(lambda number: ledger.add(replace(entry(preparing(f"d-{number}")), trigger="t")), 8)
+
+    assert sorted(added) == [False] * 7 + [True]
+
+
+def test_dialogs_without_a_trigger_are_all_added(ledger: Ledger) -> None:
+    for name in ("d-1", "d-2"):
+        assert ledger.add(replace(entry(preparing(name)), trigger=""))
+
+    assert not ledger.has_trigger("")
 
 
 def test_many_are_added_at_once(ledger: Ledger) -> None:

@@ -90,7 +90,7 @@ def left_behind(settings: Settings, name: str, *dialogs: Dialog) -> Path:
     folder = settings.state_dir / "say" / name
     ledger = Ledger(sqlite_url(folder / "dialogs.sqlite"))
     for dialog in dialogs:
-        ledger.add(Entry(dialog, trigger="1", response_url=""))
+        ledger.add(Entry(dialog, trigger="", response_url=""))
     ledger.close()
     return folder
 
