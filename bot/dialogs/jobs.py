@@ -127,7 +127,7 @@ class Jobs:
     # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────
 
     def accept(self, asked: Asked, *, trigger: str, response_url: str) -> None:
-        """Accept and store a command; do nothing if it was delivered before. Raise `StateUnwritable`, `ShuttingDown`."""
+        """Accept and store a command, once for each trigger. Raise `StateUnwritable` and `ShuttingDown`."""
         self._refuse_while_closing()
         dialog = Preparing(asked, doing="Reading the command")
         if not self._ledger.add(Entry(dialog=dialog, trigger=trigger, response_url=response_url)):
