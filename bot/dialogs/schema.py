@@ -67,7 +67,8 @@ def insert_once(connection: sa.Connection, row: Mapping[str, object]) -> bool:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(DIALOGS).values(**row)
     once = statement.on_conflict_do_nothing(index_elements=[DIALOGS.c.trigger], index_where=_HAS_TRIGGER)
-    return connection.execute(once).rowcount == 1
+    # Without the option the number of inserted rows is unknown on PostgreSQL.
+    return connection.execute(once, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def prepare(engine: sa.Engine) -> None:
