@@ -4,8 +4,10 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from html import escape
+from time import monotonic
 from typing import Final, Literal, TextIO
 from urllib.parse import quote
 
@@ -113,6 +115,7 @@ def set_up_logs(
     )
     sink = logging.StreamHandler(stream)
     sink.setFormatter(formatter)
+    sink.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [sink]
     root.setLevel(level.upper())
@@ -122,6 +125,50 @@ def set_up_logs(
     dbos = logging.getLogger("dbos")
     dbos.handlers[:] = [sink]
     dbos.propagate = False
+
+
+class Repeats(logging.Filter):
+    """Lets a line of a library pass once in `seconds`, with the number of equal lines that were held back.
+
+    dbos logs each failed attempt: 150 lines a second while its database is away.
+    """
+
+    def __init__(self, *, seconds: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._passed: dict[tuple[str, int, str], float] = {}
+        self._held: dict[tuple[str, int, str], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the line passes."""
+        if record.name not in _REPEATING or record.levelno < logging.WARNING:
+            return True
+        # Equal apart from numbers: waiting times, attempts, ports.
+        line = (record.pathname, record.lineno, _NUMBERS.sub("", record.getMessage()[:_ALIKE]))
+        with self._turn:
+            now = self._clock()
+            if now - self._passed.get(line, -self._seconds) < self._seconds:
+                self._held[line] = self._held.get(line, 0) + 1
+                return False
+            if len(self._passed) >= _LINES:
+                self._passed.clear()
+                self._held.clear()
+            self._passed[line] = now
+            held = self._held.pop(line, 0)
+        if held:
+            record.msg, record.args = f"{record.getMessage()} ({held} equal lines before it)", None
+        return True
+
+
+_REPEATING: Final = frozenset({"dbos", "psycopg", "psycopg.pool", "sqlalchemy.pool"})
+"""Loggers of libraries that log each failed attempt."""
+_NUMBERS: Final = re.compile(r"[0-9.]+")
+_ALIKE: Final = 80
+"""How many characters of a line make it equal to another one of the same place in the program."""
+_LINES: Final = 1_000
+"""How many lines are remembered."""
 
 
 def _forms(secret: str) -> set[str]:

@@ -25,8 +25,8 @@ LEDGER_CONNECTIONS: Final = 10
 """At most so many connections of the ledger to PostgreSQL; a thread waits for a free one."""
 JOB_CONNECTIONS: Final = 6
 """The same of the job engine, which opens one more to listen on."""
-MOST_CONNECTIONS: Final = LEDGER_CONNECTIONS + JOB_CONNECTIONS + 2
-"""All connections of a bot to PostgreSQL: besides these, one to listen on and one that holds the lock."""
+MOST_CONNECTIONS: Final = LEDGER_CONNECTIONS + JOB_CONNECTIONS + 3
+"""All connections of a bot: besides these, one to listen on, one to probe, and one that holds the lock."""
 _CONNECT_SECONDS: Final = 2
 """libpq's shortest time-out; a person waits for the acknowledgement."""
 _ANSWER_SECONDS: Final = 5.0

@@ -53,9 +53,16 @@ class RestartableJobs:
     """One bot after the other on the same files: each `open` is a process of its own, with a screen and work."""
 
     def __init__(
-        self, folder: Path, *, slots: int = 2, timeouts: Timeouts = PATIENCE, work: FakeWork | None = None
+        self,
+        folder: Path,
+        *,
+        slots: int = 2,
+        timeouts: Timeouts = PATIENCE,
+        work: FakeWork | None = None,
+        database: str | None = None,
     ) -> None:
         self.folder = folder
+        self.database = database
         fresh_jobs(folder, cache=folder.parent)
         self.slots = slots
         self.timeouts = timeouts
@@ -120,7 +127,7 @@ class RestartableJobs:
     @property
     def ledger_url(self) -> str:
         """Where the dialogs are."""
-        return sqlite_url(self.folder / "dialogs.sqlite")
+        return self.database or sqlite_url(self.folder / "dialogs.sqlite")
 
     def _runner(self, tasks: Mapping[str, Task]) -> Runner:
         def noted(name: str, task: Task) -> Task:
@@ -132,7 +139,10 @@ class RestartableJobs:
 
         tasks = {name: noted(name, task) for name, task in tasks.items()}
         self.runner = Runner(
-            database_url=sqlite_url(self.folder / "jobs.sqlite"), slots=self.slots, tasks=tasks, poll_seconds=0.01
+            database_url=self.database or sqlite_url(self.folder / "jobs.sqlite"),
+            slots=self.slots,
+            tasks=tasks,
+            poll_seconds=0.01,
         )
         return self.runner
 
