@@ -13,16 +13,20 @@ import structlog
 import uv
 
 from bot.access.rules import Access
+from bot.dialogs.backups import Backups
+from bot.dialogs.databases import is_postgresql, normal_url, refuse_malformed
 from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.moving import Observer
+from bot.dialogs.owner_lock import Hold, OwnerLock
 from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
 from bot.doctor.daemon import daemon_answers
 from bot.doctor.report import Fault, Good, Verdict
 from bot.doctor.running import Check
+from bot.doctor.state import folder_is_writable
 from bot.health import HealthServer, Readiness, pages
 from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
@@ -134,8 +138,12 @@ def make_bot(
         folder = stack.enter_context(StateFolder(settings.state_dir))
         redact = redactor(settings, credentials)
         meter = Meter()
-        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"), redact, owner=settings.owner)
+        url = _database(settings, folder.path / "dialogs.sqlite")
+        lock = stack.enter_context(OwnerLock(url, settings.owner)) if is_postgresql(url) else None
+        ledger = Ledger(url, redact, owner=settings.owner)
         stack.callback(ledger.close)
+        if not is_postgresql(url):
+            stack.enter_context(Backups(folder.path / "dialogs.sqlite", hours=settings.backup_hours, clock=_now))
         meter.watch_queue(lambda: len(ledger.queue(Queued)))
         client = web_client(credentials.bot_token, credentials.api_url)
         channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
@@ -174,7 +182,7 @@ def make_bot(
             meter=meter,
         )
         connection = SlackConnection(client, credentials.app_token, listeners)
-        checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection)
+        checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection, folder=folder.path, lock=lock)
         return Bot(jobs, channel, connection, stack.pop_all(), checks=checks, meter=meter)
 
 
@@ -197,17 +205,29 @@ def _command_observer(meter: Meter) -> Observer:
     return observe
 
 
-def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection) -> tuple[Check, ...]:
+def _ready_checks(
+    engine: Engine, ledger: Ledger, connection: SlackConnection, *, folder: Path, lock: OwnerLock | None
+) -> tuple[Check, ...]:
     def database() -> Verdict:
         ledger.try_writing()
+        if lock is not None and lock.hold is Hold.TAKEN:
+            return Fault("Another warroom of this name uses the database.", "End one of them.")
         return Good("can be written")
+
+    def logs() -> Verdict:
+        return folder_is_writable(folder / "logs", setting="WARROOM_STATE_DIR")
 
     def slack() -> Verdict:
         if connection.is_open:
             return Good("connected")
         return Fault("Slack cannot reach the bot now.", "It connects again by itself; see its log if it does not.")
 
-    return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), Check("Slack", slack))
+    return (
+        Check("Docker", lambda: daemon_answers(engine)),
+        Check("Database", database),
+        Check("Job logs", logs),
+        Check("Slack", slack),
+    )
 
 
 def _impatient_engine(settings: Settings) -> DockerDaemon:
@@ -345,7 +365,11 @@ def _runner(settings: Settings, file: Path) -> Callable[[Mapping[str, Task]], Ru
 
 
 def _database(settings: Settings, file: Path) -> str:
-    return settings.database_url.get_secret_value() if settings.database_url else sqlite_url(file)
+    if settings.database_url:
+        return normal_url(settings.database_url.get_secret_value())
+    url = sqlite_url(file)
+    refuse_malformed(file)
+    return url
 
 
 def _read_bundle(path: Path) -> bytes:

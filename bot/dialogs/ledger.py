@@ -131,10 +131,17 @@ class Ledger:
             return connection.execute(query).first() is not None
 
     def try_writing(self) -> None:
-        """Run a write that changes nothing; raise `StateUnwritable` if it is refused."""
-        nothing = sa.update(DIALOGS).where(sa.false()).values(stage=DIALOGS.c.stage)
-        with StateAccess(self._url), self._engine.begin() as connection:
-            connection.execute(nothing)
+        """Store a change of the owner's row on the disk.
+
+        Raise `StateUnwritable` if it cannot be stored, and `ShuttingDown` if another process has taken over.
+        """
+        is_present = sa.and_(OWNERS.c.owner == self._owner, OWNERS.c.epoch == self._epoch)
+        beat = sa.update(OWNERS).where(is_present).values(beats=OWNERS.c.beats + 1)
+        with StateAccess(self._url), self._turn, self._engine.connect() as connection, _synced(connection):
+            is_stored = connection.execute(beat).rowcount == 1
+            connection.commit()
+        if self._epoch and not is_stored:
+            raise ShuttingDown("Another process has taken over the work of this bot.", hint="End this process.")
 
     def get(self, dialog: DialogId) -> Entry | None:
         """Return a dialog; None if it is unknown or cannot be read."""
@@ -266,6 +273,20 @@ class Ledger:
     def _rows(self, *where: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
         with StateAccess(self._url), self._engine.connect() as connection:
             return connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial)).all()
+
+
+@contextmanager
+def _synced(connection: sa.Connection) -> Iterator[None]:
+    """Let commits wait until they are on the disk, as PostgreSQL does anyway."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    connection.exec_driver_sql("PRAGMA synchronous=FULL")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
 
 
 @cache

@@ -53,6 +53,8 @@ OWNERS: Final = sa.Table(
     METADATA,
     sa.Column("owner", sa.Text, primary_key=True),
     sa.Column("epoch", sa.Integer, nullable=False),
+    # Since version 4: how often the owner's process has stored that it can write.
+    sa.Column("beats", sa.Integer, nullable=False, server_default="0"),
 )
 """The present epoch of each owner: a process with an older one was replaced."""
 
@@ -95,15 +97,15 @@ def _version(connection: sa.Connection) -> int:
 
 
 def _add_owners(connection: sa.Connection) -> None:
-    _add_column(connection, "owner TEXT NOT NULL DEFAULT ''")
-    _add_column(connection, "epoch INTEGER NOT NULL DEFAULT 0")
+    _add_column(connection, DIALOGS, "owner TEXT NOT NULL DEFAULT ''")
+    _add_column(connection, DIALOGS, "epoch INTEGER NOT NULL DEFAULT 0")
 
 
-def _add_column(connection: sa.Connection, column: str) -> None:
-    """Add a column to the dialogs unless an interrupted migration already has: SQLite commits each one separately."""
+def _add_column(connection: sa.Connection, table: sa.Table, column: str) -> None:
+    """Add a column to a table unless an interrupted migration already has: SQLite commits each one separately."""
     name = column.partition(" ")[0]
-    if name not in {known["name"] for known in sa.inspect(connection).get_columns(DIALOGS.name)}:
-        connection.execute(sa.text(f"ALTER TABLE {DIALOGS.name} ADD COLUMN {column}"))
+    if name not in {known["name"] for known in sa.inspect(connection).get_columns(table.name)}:
+        connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {column}"))
 
 
 def _add_triggers(connection: sa.Connection) -> None:
@@ -113,6 +115,12 @@ def _add_triggers(connection: sa.Connection) -> None:
     TRIGGERS.create(connection, checkfirst=True)
 
 
-_MIGRATIONS: Final[tuple[Callable[[sa.Connection], None], ...]] = (_add_owners, _add_triggers)
+def _add_beats(connection: sa.Connection) -> None:
+    # Version 1 has no owners: their table is created later.
+    if sa.inspect(connection).has_table(OWNERS.name):
+        _add_column(connection, OWNERS, "beats INTEGER NOT NULL DEFAULT 0")
+
+
+_MIGRATIONS: Final[tuple[Callable[[sa.Connection], None], ...]] = (_add_owners, _add_triggers, _add_beats)
 """The migrations from each version to the next, the first from version 1."""
 VERSION: Final = len(_MIGRATIONS) + 1
