@@ -18,7 +18,6 @@ KEPT: Final = 3
 """How many copies stay."""
 _LOOK_SECONDS: Final = 60.0
 """How often the bot looks whether a copy is due."""
-_FORM: Final = "%Y%m%dT%H%M%S%z"
 _PAGES: Final = 256
 """Pages that are copied at once: writers of the file wait meanwhile."""
 
@@ -90,7 +89,7 @@ class Backups:
         found = {}
         for path in self._folder.glob(f"{self._file.stem}-*{self._file.suffix}"):
             try:
-                found[datetime.strptime(path.stem.removeprefix(f"{self._file.stem}-"), _FORM)] = path
+                found[datetime.fromisoformat(path.stem.removeprefix(f"{self._file.stem}-"))] = path
             except ValueError:
                 continue
         return found
