@@ -73,7 +73,7 @@ class _Start:
 class Runner:
     """Runs tasks: at once, or from a queue of which at most `slots` run together.
 
-    One per process; `tasks` are the functions by name. Only the same `owner` runs interrupted tasks again. dbos looks
+    One per process; `tasks` are the functions by name. Only the same `owner` runs a task that it was given. dbos looks
     for new work every `poll_seconds`. While PostgreSQL is away, tasks to start are kept and start when it is back.
     """
 
@@ -88,7 +88,9 @@ class Runner:
         version: str = _VERSION,
     ) -> None:
         self._url = normal_url(database_url) if database_url else ""
-        self._version = version
+        # dbos lets every process of a version take tasks from a queue, and keeps one number of slots for each queue.
+        suffix = "" if owner == DEFAULT_OWNER else f"@{owner}"
+        self._version, self._queue = version + suffix, _QUEUE + suffix
         self._slots = slots
         self._owner = owner
         self._tasks = dict(tasks)
@@ -141,7 +143,7 @@ class Runner:
             system_database_pool_size=1,
         )
         try:
-            client.register_queue(_QUEUE, worker_concurrency=self._slots, polling_interval_sec=self._poll_seconds)
+            client.register_queue(self._queue, worker_concurrency=self._slots, polling_interval_sec=self._poll_seconds)
         finally:
             client.destroy()
 
@@ -181,7 +183,7 @@ class Runner:
             return
         with SetWorkflowID(_id(start.task, start.key)):
             if start.waits:
-                DBOS.enqueue_workflow(_QUEUE, self._workflows[start.task], start.key)
+                DBOS.enqueue_workflow(self._queue, self._workflows[start.task], start.key)
             else:
                 DBOS.start_workflow(self._workflows[start.task], start.key)
 
@@ -226,7 +228,7 @@ class Runner:
                 continue
             task, key = status.name, status.workflow_id.removeprefix(f"{status.name}-")
             log.warning("task_of_another_version", task=task, job=key, version=status.app_version)
-            if status.queue_name == _QUEUE or task not in self._workflows:
+            if status.queue_name in {self._queue, _QUEUE} or task not in self._workflows:
                 # Queued tasks belong to unfinished dialogs, which start them again in the order of the ledger.
                 DBOS.delete_workflow(status.workflow_id)
             else:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from threading import Barrier
 
 import psycopg
@@ -142,6 +143,35 @@ def test_connections_that_are_all_in_use_are_told_apart(url: str) -> None:
     with engine.connect(), pytest.raises(StateUnwritable, match="are in use"), StateAccess(url):
         engine.connect()
     engine.dispose()
+
+
+SECOND_DELIVERY = """
+INSERT INTO warroom_dialogs (id, stage, value, changes, since, trigger, response_url, shown, announced, attached)
+SELECT 'd-0', stage, value, changes, since, trigger, '', 0, false, '' FROM warroom_dialogs
+"""
+
+
+def test_tables_of_an_earlier_version_are_migrated(postgresql: PostgreSQLServer, url: str) -> None:
+    with closing(Ledger(url)) as ledger:
+        ledger.take_over()
+        ledger.add(entry("d-1"))
+    # As version 2 left them, with two dialogs of one delivery.
+    for statement in (
+        "DROP INDEX ux_warroom_dialogs_trigger",
+        "ALTER TABLE warroom_owners DROP COLUMN beats",
+        "UPDATE warroom_schema SET version = 2",
+        SECOND_DELIVERY,
+    ):
+        postgresql.execute(statement, url)
+
+    for _ in range(2):
+        with closing(Ledger(url)) as ledger:
+            ledger.take_over()
+            ledger.try_writing()
+            assert not ledger.add(replace(entry("d-2"), trigger="t-d-1"))
+
+    rows = postgresql.execute("SELECT id, trigger FROM warroom_dialogs ORDER BY serial", url)
+    assert rows == [("d-1", "t-d-1"), ("d-0", "")]
 
 
 def test_the_table_is_readable_by_others_under_the_usual_address(url: str) -> None:

@@ -1,5 +1,7 @@
 """Jobs on a real PostgreSQL that is stopped, crashes, and comes back."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -100,6 +102,58 @@ def test_a_bot_uses_no_more_connections_than_it_says(jobs: RestartableJobs, serv
 
     # One of them would hold the lock of the owner.
     assert used < MOST_CONNECTIONS
+
+
+# ── Several bots ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+NEIGHBOUR = """
+import sys
+from bot.dialogs.runner import Runner
+runner = Runner(
+    database_url=sys.argv[1], slots=8, tasks={"build": lambda key: print(key, flush=True)}, owner="b", poll_seconds=0.01
+)
+runner.start()
+print("started", flush=True)
+sys.stdin.readline()
+runner.enqueue("build", "b-1")
+sys.stdin.readline()
+runner.stop()
+"""
+
+
+def test_a_bot_runs_its_own_tasks_and_none_of_another_on_the_same_database(server: PostgreSQLServer) -> None:
+    url = server.new_database()
+    keys = [f"a-{number}" for number in range(12)]
+    ran: list[str] = []
+    all_ran = threading.Event()
+
+    def task(key: str) -> None:
+        ran.append(key)
+        if len(ran) == len(keys):
+            all_ran.set()
+
+    with subprocess.Popen(
+        [sys.executable, "-c", NEIGHBOUR, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as neighbour:
+        assert neighbour.stdin
+        assert neighbour.stdout
+        assert neighbour.stdout.readline() == "started\n"
+        runner = Runner(database_url=url, slots=1, tasks={"build": task}, owner="a", poll_seconds=0.01)
+        runner.start()
+        for key in keys:
+            runner.enqueue("build", key)
+        # All of them, so the neighbour ran none.
+        assert all_ran.wait(PATIENCE_SECONDS), ran
+        neighbour.stdin.write("\n")
+        neighbour.stdin.flush()
+        assert neighbour.stdout.readline() == "b-1\n"
+        runner.stop()
+        neighbour.stdin.write("\n")
+        neighbour.stdin.close()
+        neighbour.wait(PATIENCE_SECONDS)
+
+    assert sorted(ran) == sorted(keys)
 
 
 LOST = "Exception encountered in queue thread for builds"
