@@ -16,6 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.encodings import Disguises, Views
 from bot.redaction import redacted
+from commands.errors import StateUnwritable
 from commands.text import spell_out
 
 MASK = "[redacted]"
@@ -128,9 +129,10 @@ def set_up_logs(
 
 
 class Repeats(logging.Filter):
-    """Lets a line of a library pass once in `seconds`, with the number of equal lines that were held back.
+    """Lets an equal line pass once in `seconds`, with the number of those that were held back.
 
-    dbos logs each failed attempt: 150 lines a second while its database is away.
+    It limits what repeats itself while a database is away: dbos logs each failed attempt, 25 lines a second, and each
+    of the bot's own attempts comes with a traceback.
     """
 
     def __init__(self, *, seconds: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
@@ -143,10 +145,9 @@ class Repeats(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the line passes."""
-        if record.name not in _REPEATING or record.levelno < logging.WARNING:
+        line = _line_of(record)
+        if line is None or record.levelno < logging.WARNING:
             return True
-        # Equal apart from numbers: waiting times, attempts, ports.
-        line = (record.pathname, record.lineno, _NUMBERS.sub("", record.getMessage()[:_ALIKE]))
         with self._turn:
             now = self._clock()
             if now - self._passed.get(line, -self._seconds) < self._seconds:
@@ -158,8 +159,27 @@ class Repeats(logging.Filter):
             self._passed[line] = now
             held = self._held.pop(line, 0)
         if held:
-            record.msg, record.args = f"{record.getMessage()} ({held} equal lines before it)", None
+            _add_number(record, held)
         return True
+
+
+def _line_of(record: logging.LogRecord) -> tuple[str, int, str] | None:
+    """Return what makes a line equal to another one; None if each such line is of interest."""
+    if record.name in _REPEATING:
+        # Equal apart from numbers: waiting times, attempts, ports.
+        return record.pathname, record.lineno, _NUMBERS.sub("", record.getMessage()[:_ALIKE])
+    if isinstance(record.msg, dict):
+        cause = str(record.msg.get("exception", "")).rpartition("\n")[2]
+        if StateUnwritable.__name__ in cause:
+            return record.name, 0, f"{record.msg.get('event')} {cause}"
+    return None
+
+
+def _add_number(record: logging.LogRecord, held: int) -> None:
+    if isinstance(record.msg, dict):
+        record.msg = {**record.msg, "equal_lines_before": held}
+    else:
+        record.msg, record.args = f"{record.getMessage()} ({held} equal lines before it)", None
 
 
 _REPEATING: Final = frozenset({"dbos", "psycopg", "psycopg.pool", "sqlalchemy.pool"})

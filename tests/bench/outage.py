@@ -48,7 +48,8 @@ def main(seconds: float) -> None:
         time.sleep(seconds)
         lines = logged.getvalue().splitlines()[before:]
         characters = sum(map(len, lines))
-        print(f"outage of {seconds:.0f} s: {len(lines)} lines, {characters / 1024:.0f} KiB")
+        in_console = sum(1 + line.count("\\n") for line in lines)
+        print(f"outage of {seconds:.0f} s: {len(lines)} events, {in_console} lines, {characters / 1024:.0f} KiB")
         for event, count in Counter(line[:100] for line in lines).most_common(8):
             print(f"  {count:5} {event}")
         server.start()

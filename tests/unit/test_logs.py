@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.logs import MASK, Redactor, Repeats, set_up_logs
+from commands.errors import StateUnwritable
 from commands.text import is_hidden
 
 SECRET = "hunter2-and-more"
@@ -336,6 +337,24 @@ def test_a_line_that_says_something_else_passes() -> None:
 
 def test_lines_of_the_bot_all_pass() -> None:
     assert len(passed([(0, "job_failed")] * 3, name="bot.dialogs.tasks")) == 3
+
+
+def test_an_event_that_the_state_keeps_causing_passes_once_a_minute() -> None:
+    def write() -> None:
+        for _ in range(3):
+            away = StateUnwritable("The database does not answer.", hint="Start it.")
+            structlog.get_logger().error("tick_failed", exc_info=away)
+        structlog.get_logger().info("something_else")
+
+    assert [each["event"] for each in events(logged(write))] == ["tick_failed", "something_else"]
+
+
+def test_events_with_other_exceptions_all_pass() -> None:
+    def write() -> None:
+        for _ in range(3):
+            structlog.get_logger().error("task_failed", exc_info=ValueError("a defect"))
+
+    assert [each["event"] for each in events(logged(write))] == ["task_failed"] * 3
 
 
 def test_a_library_that_never_stops_saying_something_new_fills_no_memory() -> None:
