@@ -43,6 +43,7 @@ check: venv ## format, lint, types, architecture, unit tests; needs no engine
 test: setup ## all tests, on the Docker engine that set-up found or started
 	@$(python) -X utf8 .ci/setup/browser.py
 	@$(python) -X utf8 .ci/setup/registry.py
+	@$(python) -X utf8 .ci/setup/postgresql.py
 	@echo '→ all tests'
 	@.venv/bin/pytest $(workers) $(ARGS)
 

@@ -9,6 +9,7 @@ from time import monotonic
 
 from sqlalchemy import make_url
 
+from bot.dialogs.databases import normal_url, refuse_malformed
 from bot.dialogs.ledger import sqlite_url
 from bot.doctor.base import base_is_usable
 from bot.doctor.daemon import LABEL, buildkit_works, daemon_answers, disk_has_room, free_bytes, where_docker_answers
@@ -16,7 +17,7 @@ from bot.doctor.index import index_answers
 from bot.doctor.limits import limits_in_force
 from bot.doctor.report import Verdict
 from bot.doctor.running import Check
-from bot.doctor.state import database_answers, folder_is_free, folder_is_writable
+from bot.doctor.state import database_answers, file_is_sound, folder_is_free, folder_is_writable, owner_is_free
 from bot.doctor.trust import bundle_is_usable
 from bot.settings import Settings
 from bot.slack.judge import messages_are_valid
@@ -71,8 +72,7 @@ def _local_checks(settings: Settings) -> tuple[Check, ...]:
     bundle = trusted_bundle(settings)
     chosen = "as set" if settings.ca_bundle else "the host's own"
     url = settings.database_url.get_secret_value() if settings.database_url else None
-    file = settings.state_dir / "dialogs.sqlite"
-    database = () if url is None and not file.exists() else (Check("Database", lambda: _database_answers(url, file)),)
+    database = _server_checks(url, settings.owner) if url else _file_checks(settings.state_dir)
     return (
         Check("Package index", lambda: _index_answers(settings)),
         Check("CA bundle", lambda: bundle_is_usable(bundle, configured=chosen)),
@@ -111,6 +111,21 @@ def _no_container(_: RunOrder) -> RunOutcome:
     )
 
 
-def _database_answers(url: str | None, file: Path) -> Verdict:
-    shown = make_url(url).render_as_string() if url else str(file)
-    return database_answers(url or sqlite_url(file), shown=shown)
+def _server_checks(url: str, owner: str) -> tuple[Check, ...]:
+    def database() -> Verdict:
+        return database_answers(url, shown=make_url(normal_url(url)).render_as_string())
+
+    return Check("Database", database), Check("Database lock", lambda: owner_is_free(normal_url(url), owner))
+
+
+def _file_checks(folder: Path) -> tuple[Check, ...]:
+    dialogs, jobs = folder / "dialogs.sqlite", folder / "jobs.sqlite"
+
+    def database() -> Verdict:
+        refuse_malformed(dialogs)
+        return database_answers(sqlite_url(dialogs), shown=str(dialogs))
+
+    return (
+        *((Check("Database", database),) if dialogs.exists() else ()),
+        *((Check("Job database", lambda: file_is_sound(jobs)),) if jobs.exists() else ()),
+    )

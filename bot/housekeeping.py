@@ -1,4 +1,4 @@
-"""Clears away what is old: a background thread that does each chore soon after the start, and then regularly."""
+"""Does regular chores in a background thread: copies what must not be lost, clears away what is old."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ _CLOSE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Something to clear away; `do` returns how many things it removed."""
+    """Something to do regularly; `do` returns how many things it copied or removed."""
 
     name: str
     do: Callable[[], int]
@@ -54,13 +54,13 @@ class Housekeeper:
             if self._closing.is_set():
                 return
             try:
-                removed = chore.do()
+                done = chore.do()
             except Exception:
                 # The thread's boundary: the next round tries again.
                 log.exception("chore_failed", chore=chore.name)
                 continue
-            if removed:
-                log.info("old_things_removed", chore=chore.name, count=removed)
+            if done:
+                log.info("chore_done", chore=chore.name, count=done)
 
     def _keep(self) -> None:
         seconds = self._first_seconds

@@ -4,8 +4,10 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from html import escape
+from time import monotonic
 from typing import Final, Literal, TextIO
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.encodings import Disguises, Views
 from bot.redaction import redacted
+from commands.errors import StateUnwritable
 from commands.text import spell_out
 
 MASK = "[redacted]"
@@ -113,6 +116,7 @@ def set_up_logs(
     )
     sink = logging.StreamHandler(stream)
     sink.setFormatter(formatter)
+    sink.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [sink]
     root.setLevel(level.upper())
@@ -122,6 +126,69 @@ def set_up_logs(
     dbos = logging.getLogger("dbos")
     dbos.handlers[:] = [sink]
     dbos.propagate = False
+
+
+class Repeats(logging.Filter):
+    """Lets an equal line pass once in `seconds`, with the number of those that were held back.
+
+    It limits what repeats itself while a database is away: dbos logs each failed attempt, 25 lines a second, and each
+    of the bot's own attempts comes with a traceback.
+    """
+
+    def __init__(self, *, seconds: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._passed: dict[tuple[str, int, str], float] = {}
+        self._held: dict[tuple[str, int, str], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the line passes."""
+        line = _line_of(record)
+        if line is None or record.levelno < logging.WARNING:
+            return True
+        with self._turn:
+            now = self._clock()
+            if now - self._passed.get(line, -self._seconds) < self._seconds:
+                self._held[line] = self._held.get(line, 0) + 1
+                return False
+            if len(self._passed) >= _LINES:
+                self._passed.clear()
+                self._held.clear()
+            self._passed[line] = now
+            held = self._held.pop(line, 0)
+        if held:
+            _add_number(record, held)
+        return True
+
+
+def _line_of(record: logging.LogRecord) -> tuple[str, int, str] | None:
+    """Return what makes a line equal to another one; None if each such line is of interest."""
+    if record.name in _REPEATING:
+        # Equal apart from numbers: waiting times, attempts, ports.
+        return record.pathname, record.lineno, _NUMBERS.sub("", record.getMessage()[:_ALIKE])
+    if isinstance(record.msg, dict):
+        cause = str(record.msg.get("exception", "")).rpartition("\n")[2]
+        if StateUnwritable.__name__ in cause:
+            return record.name, 0, f"{record.msg.get('event')} {cause}"
+    return None
+
+
+def _add_number(record: logging.LogRecord, held: int) -> None:
+    if isinstance(record.msg, dict):
+        record.msg = {**record.msg, "equal_lines_before": held}
+    else:
+        record.msg, record.args = f"{record.getMessage()} ({held} equal lines before it)", None
+
+
+_REPEATING: Final = frozenset({"dbos", "psycopg", "psycopg.pool", "sqlalchemy.pool"})
+"""Loggers of libraries that log each failed attempt."""
+_NUMBERS: Final = re.compile(r"[0-9.]+")
+_ALIKE: Final = 80
+"""How many characters of a line make it equal to another one of the same place in the program."""
+_LINES: Final = 1_000
+"""How many lines are remembered."""
 
 
 def _forms(secret: str) -> set[str]:

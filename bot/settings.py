@@ -50,10 +50,17 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="`postgresql://…`; without it a SQLite file in the state folder is used."
     )
+    backup_hours: float = Field(
+        default=24,
+        ge=0,
+        le=8760,
+        description="Hours between two copies of the SQLite file of dialogs, in `backups` of the state folder; "
+        "three are kept. 0 makes none.",
+    )
     owner: str = Field(
         default="warroom",
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="The name of this bot among several on one database; a process that starts under a name takes "
+        description="The name of this bot among several on one database; only one process can use a name, and it takes "
         "over from the one before.",
     )
     docker_host: str | None = Field(

@@ -57,14 +57,16 @@ class StateFolder:
 
 @contextmanager
 def scratch_state(settings: Settings, engine: Engine) -> Iterator[Settings]:
-    """Give a bot that lives for one command a state folder, which is removed afterwards.
+    """Give a bot that lives for one command a state folder with its own database, which is removed afterwards.
+
+    On the configured database it would take over the dialogs of the bot that runs there.
 
     Folders that earlier ones left are removed too, with what their jobs left on the daemon.
     """
     clear_scratch(settings, engine)
     own = settings.state_dir / _SCRATCH / token_hex(4)
     try:
-        yield settings.model_copy(update={"state_dir": own})
+        yield settings.model_copy(update={"state_dir": own, "database_url": None})
     finally:
         _clear(own, engine)
 

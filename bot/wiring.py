@@ -14,16 +14,20 @@ import uv
 
 from bot.access.rules import Access
 from bot.dialogs.allowance import Limits
+from bot.dialogs.backups import Backups
+from bot.dialogs.databases import is_postgresql, normal_url, refuse_malformed
 from bot.dialogs.interface import Timeouts
 from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.moving import Observer
+from bot.dialogs.owner_lock import Hold, OwnerLock
 from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
 from bot.doctor.daemon import daemon_answers
 from bot.doctor.report import Caution, Fault, Good, Verdict
 from bot.doctor.running import Check
+from bot.doctor.state import folder_is_writable
 from bot.health import HealthServer, Readiness, pages
 from bot.housekeeping import Chore, Housekeeper
 from bot.logs import Redactor
@@ -167,7 +171,9 @@ def make_bot(
         folder = stack.enter_context(StateFolder(settings.state_dir))
         redact = redactor(settings, credentials)
         meter = Meter()
-        ledger = Ledger(_database(settings, folder.path / "dialogs.sqlite"), redact, owner=settings.owner)
+        url = _database(settings, folder.path / "dialogs.sqlite")
+        lock = stack.enter_context(OwnerLock(url, settings.owner)) if is_postgresql(url) else None
+        ledger = Ledger(url, redact, owner=settings.owner)
         stack.callback(ledger.close)
         meter.watch_queue(lambda: len(ledger.queue(Queued)))
         client = web_client(credentials.bot_token, credentials.api_url)
@@ -211,12 +217,12 @@ def make_bot(
             meter=meter,
         )
         connection = SlackConnection(client, credentials.app_token, listeners)
-        checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection)
+        checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection, folder=folder.path, lock=lock)
         return Bot(
             jobs,
             channel,
             connection,
-            _housekeeper(settings, jobs, job_log, ledger, daemon),
+            _housekeeper(settings, jobs, job_log, ledger, daemon, is_file=not is_postgresql(url)),
             stack.pop_all(),
             checks=checks,
             meter=meter,
@@ -224,8 +230,11 @@ def make_bot(
         )
 
 
-def _housekeeper(settings: Settings, jobs: Jobs, job_log: JobLogFiles, ledger: Ledger, engine: Engine) -> Housekeeper:
+def _housekeeper(
+    settings: Settings, jobs: Jobs, job_log: JobLogFiles, ledger: Ledger, engine: Engine, *, is_file: bool
+) -> Housekeeper:
     kept = timedelta(days=settings.keep_days)
+    backups = Backups(settings.state_dir / "dialogs.sqlite", hours=settings.backup_hours if is_file else 0, clock=_now)
 
     def forget_logs() -> int:
         unfinished = frozenset(entry.id for entry in ledger.unfinished_entries())
@@ -237,10 +246,12 @@ def _housekeeper(settings: Settings, jobs: Jobs, job_log: JobLogFiles, ledger: L
 
     return Housekeeper(
         (
-            Chore("dialogs", lambda: jobs.forget(_now() - kept)),
-            Chore("logs", forget_logs),
-            Chore("cache", forget_cache),
-            Chore("scratch", lambda: clear_scratch(settings, engine)),
+            # Before anything is removed.
+            Chore("copy the dialogs", lambda: int(backups.run_if_due() is not None)),
+            Chore("remove old dialogs", lambda: jobs.forget(_now() - kept)),
+            Chore("remove old logs", forget_logs),
+            Chore("clear the cache", forget_cache),
+            Chore("clear states of single commands", lambda: clear_scratch(settings, engine)),
         )
     )
 
@@ -264,13 +275,24 @@ def _command_observer(meter: Meter) -> Observer:
     return observe
 
 
-def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection) -> tuple[Check, ...]:
+def _ready_checks(
+    engine: Engine, ledger: Ledger, connection: SlackConnection, *, folder: Path, lock: OwnerLock | None
+) -> tuple[Check, ...]:
     def database() -> Verdict:
         ledger.try_writing()
+        if lock is not None and lock.hold is Hold.TAKEN:
+            return Fault("Another warroom of this name uses the database.", "End one of them.")
         return Good("can be written")
 
-    slack = Check("Slack", lambda: slack_reaches(connection))
-    return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), slack)
+    def logs() -> Verdict:
+        return folder_is_writable(folder / "logs", setting="WARROOM_STATE_DIR")
+
+    return (
+        Check("Docker", lambda: daemon_answers(engine)),
+        Check("Database", database),
+        Check("Job logs", logs),
+        Check("Slack", lambda: slack_reaches(connection)),
+    )
 
 
 def slack_reaches(connection: SlackConnection) -> Verdict:
@@ -424,7 +446,11 @@ def _runner(settings: Settings, file: Path) -> Callable[[Mapping[str, Task]], Ru
 
 
 def _database(settings: Settings, file: Path) -> str:
-    return settings.database_url.get_secret_value() if settings.database_url else sqlite_url(file)
+    if settings.database_url:
+        return normal_url(settings.database_url.get_secret_value())
+    url = sqlite_url(file)
+    refuse_malformed(file)
+    return url
 
 
 def _read_bundle(path: Path) -> bytes:

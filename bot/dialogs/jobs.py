@@ -38,7 +38,7 @@ from bot.dialogs.supervision import Supervisor
 from bot.dialogs.tasks import Tasks
 from bot.dialogs.transitions import Decision, Press, after_press, paused_stage, stopping_stage
 from commands.actions import Proposal
-from commands.errors import Problem, ShuttingDown, StateUnwritable
+from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import Query
 
 log = structlog.get_logger()
@@ -163,15 +163,19 @@ class Jobs:
     # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────
 
     def accept(self, asked: Asked, *, trigger: str, response_url: str) -> None:
-        """Accept and store a command. Raise `StateUnwritable`, `TooMany` and `ShuttingDown`."""
+        """Accept and store a command, once for each trigger. Raise `StateUnwritable`, `TooMany` and `ShuttingDown`."""
         self._refuse_while_closing()
         dialog = Preparing(asked, doing="Reading the command")
         self._allowance.take(asked)
+        is_new = False
         try:
-            self._ledger.add(Entry(dialog=dialog, trigger=trigger, response_url=response_url))
-        except Problem:
-            self._allowance.give_back(asked.dialog)
-            raise
+            is_new = self._ledger.add(Entry(dialog=dialog, trigger=trigger, response_url=response_url))
+        finally:
+            if not is_new:
+                self._allowance.give_back(asked.dialog)
+        if not is_new:
+            log.info("command_repeated", line=asked.line, user=asked.user, channel=asked.channel)
+            return
         log.info("command_accepted", job=asked.dialog, line=asked.line, user=asked.user, channel=asked.channel)
         self._screen.show(dialog)
         self._starter.start_soon(dialog)
@@ -182,11 +186,16 @@ class Jobs:
         Raise `StateUnwritable` and `ShuttingDown`.
         """
         self._refuse_while_closing()
-        # Cancel first: the review may have been confirmed meanwhile, and only one of the two may be built.
-        press = self.press(dialog, Decision.CANCEL, asked.user)
-        if press is Press.TAKEN:
-            self.accept(asked, trigger=trigger, response_url=response_url)
-        return press
+        # Under the lock: a second delivery of the form comes before the cancellation or after the new dialog is stored.
+        with self._mover.order:
+            if self._ledger.has_trigger(trigger):
+                log.info("command_repeated", line=asked.line, user=asked.user, channel=asked.channel)
+                return Press.TAKEN
+            # Cancel first: the review may have been confirmed meanwhile, and only one of the two may be built.
+            press = self.press(dialog, Decision.CANCEL, asked.user)
+            if press is Press.TAKEN:
+                self.accept(asked, trigger=trigger, response_url=response_url)
+            return press
 
     def press(self, dialog: DialogId, decision: Decision, user: str, *, of: type[Proposal] | None = None) -> Press:
         """Accept a decision; return `TAKEN` when it is stored. Raise `StateUnwritable`.

@@ -4,7 +4,6 @@ It is the source of truth for a command's state; messages and jobs follow it. A 
 """
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,16 +17,15 @@ import sqlalchemy as sa
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, prepare
+from bot.dialogs.databases import StateAccess, is_postgresql, open_engine
+from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, insert_once, prepare
 from bot.dialogs.stages import FINAL, UNFINISHED, Dialog, DialogId, is_shown_only
 from bot.redaction import redacted
-from commands.errors import ShuttingDown, StateUnwritable
+from commands.errors import ShuttingDown
 
 log = structlog.get_logger()
 
 _STAGES: dict[str, type[Dialog]] = {stage.__name__: stage for stage in get_args(Dialog)}
-_CONNECTIONS = 40
-"""Connections kept open: each thread that acknowledges, prepares, builds or sends may need one, and opening is slow."""
 _WORD_FOR_WORD = ("asked", "proposal")
 """Requests and proposals are stored unmasked, since the bot acts on them; their grammar allows no secrets."""
 
@@ -78,15 +76,12 @@ class Ledger:
         self._owner = owner
         self._epoch = 0
         self._redact = redact
-        self._engine = sa.create_engine(url, pool_size=_CONNECTIONS)
-        self._turn: AbstractContextManager[object] = nullcontext()
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _tune_sqlite)
-            # SQLite allows one writer at a time anyway, and a writer that finds its lock taken sleeps up to 100 ms.
-            self._turn = threading.Lock()
-        with _StateAccess(url):
-            prepare(self._engine)
         self._url = url
+        self._engine = open_engine(url)
+        # SQLite allows one writer at a time anyway, and a writer that finds its lock taken sleeps up to 100 ms.
+        self._turn: AbstractContextManager[object] = nullcontext() if is_postgresql(url) else threading.Lock()
+        with StateAccess(url):
+            prepare(self._engine)
 
     def close(self) -> None:
         """Close the connections."""
@@ -104,8 +99,11 @@ class Ledger:
             own = DIALOGS.c.owner.in_((self._owner, ""))
             connection.execute(sa.update(DIALOGS).where(own).values(owner=self._owner, epoch=self._epoch))
 
-    def add(self, entry: Entry) -> None:
-        """Store a new dialog; raise `ShuttingDown` if another process has taken over."""
+    def add(self, entry: Entry) -> bool:
+        """Store a new dialog; return False if there is one with its trigger.
+
+        Raise `ShuttingDown` if another process has taken over.
+        """
         row = {
             "id": entry.id,
             **self._stage_of(entry.dialog),
@@ -124,13 +122,26 @@ class Ledger:
                 raise ShuttingDown(
                     "Another process has taken over the work of this bot.", hint="Type the command again in a minute."
                 )
-            connection.execute(sa.insert(DIALOGS).values(**row))
+            return insert_once(connection, row)
+
+    def has_trigger(self, trigger: str) -> bool:
+        """Return whether a dialog with this trigger is stored; always False for an empty one."""
+        query = sa.select(sa.literal(1)).where(DIALOGS.c.trigger == trigger, DIALOGS.c.trigger != "")
+        with StateAccess(self._url), self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def try_writing(self) -> None:
-        """Run a write that changes nothing; raise `StateUnwritable` if it is refused."""
-        nothing = sa.update(DIALOGS).where(sa.false()).values(stage=DIALOGS.c.stage)
-        with _StateAccess(self._url), self._engine.begin() as connection:
-            connection.execute(nothing)
+        """Store a change of the owner's row on the disk.
+
+        Raise `StateUnwritable` if it cannot be stored, and `ShuttingDown` if another process has taken over.
+        """
+        is_present = sa.and_(OWNERS.c.owner == self._owner, OWNERS.c.epoch == self._epoch)
+        beat = sa.update(OWNERS).where(is_present).values(beats=OWNERS.c.beats + 1)
+        with StateAccess(self._url), self._turn, self._engine.connect() as connection, _synced(connection):
+            is_stored = connection.execute(beat).rowcount == 1
+            connection.commit()
+        if self._epoch and not is_stored:
+            raise ShuttingDown("Another process has taken over the work of this bot.", hint="End this process.")
 
     def get(self, dialog: DialogId) -> Entry | None:
         """Return a dialog; None if it is unknown or cannot be read."""
@@ -174,7 +185,7 @@ class Ledger:
 
     def is_replaced(self) -> bool:
         """Return whether another process has taken over: this one must not change the host any more."""
-        with _StateAccess(self._url), self._engine.connect() as connection:
+        with StateAccess(self._url), self._engine.connect() as connection:
             return connection.execute(sa.select(sa.literal(1)).where(~self._is_present)).first() is not None
 
     def overdue_entries(self, now: float) -> tuple[Entry, ...]:
@@ -188,7 +199,7 @@ class Ledger:
     def queue(self, stage: type[Any]) -> tuple[DialogId, ...]:
         """Return the ids of the dialogs in this stage, in the order in which they entered it; read nothing else."""
         query = sa.select(DIALOGS.c.id).where(DIALOGS.c.stage == stage.__name__)
-        with _StateAccess(self._url), self._engine.connect() as connection:
+        with StateAccess(self._url), self._engine.connect() as connection:
             rows = connection.execute(query.order_by(DIALOGS.c.since, DIALOGS.c.serial))
             return tuple(DialogId(row[0]) for row in rows)
 
@@ -272,7 +283,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
-        with _StateAccess(self._url), self._turn, self._engine.begin() as connection:
+        with StateAccess(self._url), self._turn, self._engine.begin() as connection:
             yield connection
 
     def _set(self, dialog: DialogId, **values: object) -> None:
@@ -283,8 +294,22 @@ class Ledger:
         return tuple(entry for row in self._rows(*where) if (entry := _entry(row)))
 
     def _rows(self, *where: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
-        with _StateAccess(self._url), self._engine.connect() as connection:
+        with StateAccess(self._url), self._engine.connect() as connection:
             return connection.execute(sa.select(DIALOGS).where(*where).order_by(DIALOGS.c.serial)).all()
+
+
+@contextmanager
+def _synced(connection: sa.Connection) -> Iterator[None]:
+    """Let commits wait until they are on the disk, as PostgreSQL does anyway."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    connection.exec_driver_sql("PRAGMA synchronous=FULL")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
 
 
 @cache
@@ -295,7 +320,7 @@ def _adapter(stage: str) -> TypeAdapter[Dialog]:
 
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file; create its folder, which only the bot's user can read."""
-    with _StateAccess(str(path)):
+    with StateAccess(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return f"sqlite:///{path}"
 
@@ -321,31 +346,3 @@ def _entry(row: sa.Row[Any]) -> Entry | None:
         announced=row.announced,
         attached=frozenset(filter(None, row.attached.split(","))),
     )
-
-
-def _tune_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # WAL: readers do not wait for writers. NORMAL: safe if the process is killed, without an fsync per change.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-class _StateAccess:
-    """Turn a database error into a `StateUnwritable`."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        """Do nothing."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, sa.exc.DBAPIError | OSError):
-            reason = str(getattr(error, "orig", None) or error)
-            raise StateUnwritable(
-                f"The bot cannot use its state: {reason}.",
-                hint=f"Make `{_place(self._where)}` writable and free some space, then try again.",
-            ) from error
-
-
-def _place(url: str) -> str:
-    return sa.make_url(url).database or url if "://" in url else url

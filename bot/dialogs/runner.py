@@ -5,8 +5,11 @@ so it may run again.
 """
 
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,17 +24,32 @@ from dbos import (
     run_dbos_database_migrations,
 )
 
+from bot.dialogs.databases import (
+    JOB_CONNECTIONS,
+    StateAccess,
+    connect_arguments,
+    is_postgresql,
+    normal_url,
+    open_engine,
+)
 from bot.dialogs.schema import DEFAULT_OWNER
-from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
 
 _APPLICATION = "warroom"
 _VERSION = "1"
-"""The version of the tasks, not of the program: raise it if tasks begun by an older program must not continue."""
+"""The version of the tasks, not of the program: raise it if an older program's tasks must not continue where they are.
+
+Tasks of another version start again from the beginning.
+"""
 _QUEUE = "builds"
 _UNDER_WAY = ("PENDING", "ENQUEUED", "DELAYED")
 """The states of dbos in which a workflow has not ended."""
+
+_STOP_SECONDS = 5.0
+"""How long stopping waits for a start that dbos repeats because the database is away."""
+_RETRY_SECONDS = 1.0
+"""How often the runner asks for a PostgreSQL that is away."""
 
 Task = Callable[[str], None]
 
@@ -43,11 +61,21 @@ class Interrupted(BaseException):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """One request to start a task."""
+
+    task: str
+    key: str
+    again: bool
+    waits: bool
+
+
 class Runner:
     """Runs tasks: at once, or from a queue of which at most `slots` run together.
 
-    One per process; `tasks` are the functions by name. Only the same `owner` runs interrupted tasks again. dbos looks
-    for new work every `poll_seconds`.
+    One per process; `tasks` are the functions by name. Only the same `owner` runs a task that it was given. dbos looks
+    for new work every `poll_seconds`. While PostgreSQL is away, tasks to start are kept and start when it is back.
     """
 
     def __init__(
@@ -58,34 +86,45 @@ class Runner:
         tasks: Mapping[str, Task],
         owner: str = DEFAULT_OWNER,
         poll_seconds: float = 0.1,
+        version: str = _VERSION,
     ) -> None:
-        self._url = database_url
+        self._url = normal_url(database_url) if database_url else ""
+        # dbos lets every process of a version take tasks from a queue, and keeps one number of slots for each queue.
+        suffix = "" if owner == DEFAULT_OWNER else f"@{owner}"
+        self._version, self._queue = version + suffix, _QUEUE + suffix
         self._slots = slots
         self._owner = owner
         self._tasks = dict(tasks)
         self._poll_seconds = poll_seconds
         self._workflows: dict[str, Callable[[str], Any]] = {}
+        self._probe = _Probe(self._url)
+        self._kept: deque[_Start] = deque()
+        self._keeping = threading.Condition()
+        self._stopped = threading.Event()
+        self._starter = threading.Thread(target=self._start_kept, name="warroom-runner", daemon=True)
 
     def start(self) -> None:
         """Open the database and run interrupted tasks again; raise `StateUnwritable`."""
-        try:
+        with StateAccess(self._url):
             self._launch()
-        except (sa.exc.DBAPIError, sqlite3.Error, OSError) as error:
-            raise StateUnwritable(
-                f"The job database cannot be written: {getattr(error, 'orig', None) or error}.",
-                hint="Make the state folder writable and free some space, or set `WARROOM_STATE_DIR`.",
-            ) from error
+            self._restart_other_versions()
+        if self._probe.is_needed:
+            self._starter.start()
 
     def _launch(self) -> None:
         url = sa.make_url(self._url)
         if url.drivername == "sqlite" and url.database:
             _set_write_ahead_log(url.database)
+        # dbos waits for a database that is away, so it is asked for first.
+        self._probe.require()
         run_dbos_database_migrations(self._url)
         self._register_queue()
         config: DBOSConfig = {
             "name": _APPLICATION,
             "system_database_url": self._url,
-            "application_version": _VERSION,
+            "application_version": self._version,
+            "sys_db_pool_size": JOB_CONNECTIONS,
+            "db_engine_kwargs": {"connect_args": connect_arguments(self._url)},
             "executor_id": self._owner,
             "serializer": DBOSPortableJSONSerializer(),
             # dbos polls for messages between workflows. There are none, but stopping waits for the next poll.
@@ -99,31 +138,36 @@ class Runner:
     def _register_queue(self) -> None:
         # Through a client, before the launch: dbos notices a queue that is registered later only after a second.
         client = DBOSClient(
-            system_database_url=self._url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
+            system_database_url=self._url,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=_APPLICATION,
+            system_database_pool_size=1,
         )
         try:
-            client.register_queue(_QUEUE, worker_concurrency=self._slots, polling_interval_sec=self._poll_seconds)
+            client.register_queue(self._queue, worker_concurrency=self._slots, polling_interval_sec=self._poll_seconds)
         finally:
             client.destroy()
 
     def stop(self) -> None:
         """Start no more tasks; do not wait for running tasks, which should raise `Interrupted`."""
+        self._stopped.set()
+        with self._keeping:
+            self._keeping.notify_all()
+        if self._starter.is_alive():
+            self._starter.join(_STOP_SECONDS)
         DBOS.destroy(destroy_registry=True)
+        self._probe.close()
 
     def run(self, task: str, key: str, *, again: bool = False) -> None:
         """Run a task now; do nothing if it was started for this key before.
 
         `again` starts a task again if it has ended, but never twice at the same time.
         """
-        if self._is_new(task, key, again=again):
-            with SetWorkflowID(_id(task, key)):
-                DBOS.start_workflow(self._workflows[task], key)
+        self._start_or_keep(_Start(task, key, again, waits=False))
 
     def enqueue(self, task: str, key: str, *, again: bool = False) -> None:
         """Run a task as `run` does, when a slot is free."""
-        if self._is_new(task, key, again=again):
-            with SetWorkflowID(_id(task, key)):
-                DBOS.enqueue_workflow(_QUEUE, self._workflows[task], key)
+        self._start_or_keep(_Start(task, key, again, waits=True))
 
     def forget(self, before: datetime, *, most: int = 500) -> int:
         """Delete the records of the owner's tasks that ended before a time; return how many."""
@@ -141,14 +185,98 @@ class Runner:
             if len(old) < most:
                 return forgotten
 
-    def _is_new(self, task: str, key: str, *, again: bool) -> bool:
-        status = DBOS.get_workflow_status(_id(task, key))
+    def _start_or_keep(self, start: _Start) -> None:
+        with self._keeping:
+            # In their order: behind those that are kept.
+            if self._kept or not self._probe.answers():
+                log.warning("task_waits_for_database", task=start.task, job=start.key)
+                self._kept.append(start)
+                self._keeping.notify_all()
+                return
+        self._start(start)
+
+    def _start(self, start: _Start) -> None:
+        if not self._is_new(start):
+            return
+        with SetWorkflowID(_id(start.task, start.key)):
+            if start.waits:
+                DBOS.enqueue_workflow(self._queue, self._workflows[start.task], start.key)
+            else:
+                DBOS.start_workflow(self._workflows[start.task], start.key)
+
+    def _is_new(self, start: _Start) -> bool:
+        status = DBOS.get_workflow_status(_id(start.task, start.key))
         if status is None:
             return True
-        if not again or status.status in _UNDER_WAY:
+        runs_here = status.status in _UNDER_WAY and status.app_version == self._version
+        if not start.again or runs_here:
             return False
-        DBOS.delete_workflow(_id(task, key))
+        DBOS.delete_workflow(_id(start.task, start.key))
         return True
+
+    # ── While the database is away ──────────────────────────────────────────────────────────────────────────────
+
+    def _start_kept(self) -> None:
+        while not self._stopped.is_set():
+            with self._keeping:
+                self._keeping.wait_for(lambda: self._kept or self._stopped.is_set())
+            while not self._probe.answers():
+                if self._stopped.wait(_RETRY_SECONDS):
+                    return
+            self._start_first()
+
+    def _start_first(self) -> None:
+        if self._stopped.is_set():
+            # The next process starts it from the ledger.
+            return
+        try:
+            self._start(self._kept[0])
+        except Exception:
+            log.exception("task_not_started", task=self._kept[0].task, job=self._kept[0].key)
+        with self._keeping:
+            self._kept.popleft()
+
+    # ── Other versions ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _restart_other_versions(self) -> None:
+        """Start the tasks of other versions again, which dbos would leave as they are for ever."""
+        for status in DBOS.list_workflows(status=list(_UNDER_WAY), executor_id=self._owner, load_output=False):
+            if status.app_version == self._version:
+                continue
+            task, key = status.name, status.workflow_id.removeprefix(f"{status.name}-")
+            log.warning("task_of_another_version", task=task, job=key, version=status.app_version)
+            if status.queue_name in {self._queue, _QUEUE} or task not in self._workflows:
+                # Queued tasks belong to unfinished dialogs, which start them again in the order of the ledger.
+                DBOS.delete_workflow(status.workflow_id)
+            else:
+                self._start(_Start(task, key, again=True, waits=False))
+
+
+class _Probe:
+    """Asks whether the database answers, within a time limit; a file always does."""
+
+    def __init__(self, url: str) -> None:
+        self.is_needed = bool(url) and is_postgresql(url)
+        self._engine = open_engine(url, connections=1) if self.is_needed else None
+
+    def require(self) -> None:
+        """Raise an error of the database if it does not answer."""
+        if self._engine is not None:
+            with self._engine.connect() as connection:
+                connection.execute(sa.select(1))
+
+    def answers(self) -> bool:
+        """Return whether it answers."""
+        try:
+            self.require()
+        except sa.exc.SQLAlchemyError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._engine is not None:
+            self._engine.dispose()
 
 
 def _id(task: str, key: str) -> str:

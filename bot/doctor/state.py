@@ -2,11 +2,14 @@
 
 import errno
 import fcntl
+import os
 import shutil
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from bot.dialogs.databases import refuse_malformed
 from bot.dialogs.ledger import Ledger
+from bot.dialogs.owner_lock import owner_is_active
 from bot.doctor.daemon import gigabytes
 from bot.doctor.report import Caution, Fault, Good, Verdict
 from commands.text import count_of
@@ -16,12 +19,14 @@ _ENOUGH = 1 << 30
 
 
 def folder_is_writable(folder: Path, *, setting: str) -> Verdict:
-    """Write a file into the folder, or its nearest existing parent, and report the free space."""
+    """Write a file onto the folder's disk, or its nearest existing parent's, and report the free space."""
     place = _nearest(folder)
     try:
         with TemporaryFile(dir=place) as file:
-            file.write(b"warroom")
+            # A whole block: a full disk may still take a few bytes.
+            file.write(b"warroom\n" * 1024)
             file.flush()
+            os.fsync(file.fileno())
         free = shutil.disk_usage(place).free
     except OSError as error:
         return Fault(f"{folder} cannot be written: {error.strerror}.", _fix(error, setting))
@@ -47,6 +52,22 @@ def folder_is_free(folder: Path) -> Verdict:
     except OSError as error:
         return Fault(f"{folder}/lock cannot be read: {error.strerror}.", _fix(error, "WARROOM_STATE_DIR"))
     return Good("not in use by another warroom")
+
+
+def owner_is_free(url: str, owner: str) -> Verdict:
+    """Report whether another bot uses the database under this name; only one can."""
+    if owner_is_active(url, owner):
+        return Caution(
+            f"A warroom named `{owner}` is running on this database.",
+            "Nothing to do if it should be running. A second one needs another name: `WARROOM_OWNER`.",
+        )
+    return Good(f"not in use by another warroom named `{owner}`")
+
+
+def file_is_sound(file: Path) -> Verdict:
+    """Look for damage in a SQLite file, which is left as it is."""
+    refuse_malformed(file)
+    return Good(f"{file}, sound")
 
 
 def database_answers(url: str, *, shown: str) -> Verdict:

@@ -1,4 +1,4 @@
-"""The engines that are held to the contract: the fake, and the real one, which needs a Docker daemon (`-m engine`)."""
+"""What is held to contracts: engines, of which the real one needs a Docker daemon (`-m engine`), and PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from commands.model.references import Reference
 from tests.fakes.engine import FakeEngine
 from tests.fakes.registry import serving
 from tests.kit.engine_space import EngineSpace, cleared
+from tests.kit.postgresql import PostgreSQLServer, running_postgresql
 
 
 @contextmanager
@@ -63,3 +64,10 @@ def space(request: pytest.FixtureRequest) -> Iterator[EngineSpace]:
     )
     with made as one, cleared(one):
         yield one
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    """Debian's PostgreSQL; a test that stops it starts it again."""
+    with running_postgresql() as server:
+        yield server

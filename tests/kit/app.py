@@ -48,13 +48,14 @@ def form(
     user: str = BOB,
     team: str = TEAM,
     callback: str = CREATE_FORM,
+    trigger: str = "5.6.ghi",
 ) -> dict[str, Any]:
     """Make the payload of a form that is sent."""
     return {
         "type": "view_submission",
         "user": {"id": user, "team_id": team},
         "team": {"id": team},
-        "trigger_id": "5.6.ghi",
+        "trigger_id": trigger,
         "view": {
             "type": "modal",
             "callback_id": callback,
@@ -137,10 +138,10 @@ class FailingLedger(Ledger):
 
     trouble: Exception | None = None
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry) -> bool:
         """See `Ledger`."""
         self._fail()
-        super().add(entry)
+        return super().add(entry)
 
     def get(self, dialog: DialogId) -> Entry | None:
         """See `Ledger`."""
@@ -167,6 +168,8 @@ class ListeningApp:
     """The modals that were opened, with the triggers that were used for them."""
     redact: Callable[[str], str] = str
     clicked: Iterator[int] = field(default_factory=lambda: count(4))
+    typed: Iterator[int] = field(default_factory=lambda: count(2))
+    sent: Iterator[int] = field(default_factory=lambda: count(6))
     jobs: Jobs = field(init=False)
     forms: Forms = field(init=False)
     listeners: Listeners = field(init=False)
@@ -217,7 +220,7 @@ class ListeningApp:
 
     def keep(self, dialog: Dialog) -> None:
         """Put a dialog into the ledger."""
-        self.ledger.add(Entry(dialog, trigger="1", response_url="https://hooks.slack.invalid/1"))
+        self.ledger.add(Entry(dialog, trigger="", response_url="https://hooks.slack.invalid/1"))
 
     def types(self, text: object, **fields: object) -> dict[str, Any]:
         """Type a command; gives the acknowledgement, which must be a good one."""
@@ -226,7 +229,7 @@ class ListeningApp:
             "text": text,
             "user_id": ALICE,
             "channel_id": HERE,
-            "trigger_id": "1.2.abc",
+            "trigger_id": f"1.{next(self.typed)}.abc",
             "response_url": "https://hooks.slack.invalid/1",
             "team_id": TEAM,
             **fields,
@@ -254,11 +257,16 @@ class ListeningApp:
         return said[0][2] if said else ""
 
     def fills_in(
-        self, fields: Mapping[str, str | None], context: FormContext | str = CONTEXT, *, user: str = BOB
+        self,
+        fields: Mapping[str, str | None],
+        context: FormContext | str = CONTEXT,
+        *,
+        user: str = BOB,
+        trigger: str | None = None,
     ) -> dict[str, Any]:
         """Send a form, with a field for each block; gives the errors beside the fields, none when it is taken."""
         state = {block: {"value": {"type": "plain_text_input", "value": value}} for block, value in fields.items()}
-        answer = self.sends(form(state, context, user=user))
+        answer = self.sends(form(state, context, user=user, trigger=trigger or f"5.{next(self.sent)}.ghi"))
         assert set(answer) <= {"response_action", "errors"}
         assert answer.get("response_action", "errors") == "errors"
         errors = answer.get("errors", {})

@@ -61,8 +61,10 @@ class RestartableJobs:
         timeouts: Timeouts = PATIENCE,
         work: FakeWork | None = None,
         limits: Limits | None = None,
+        database: str | None = None,
     ) -> None:
         self.folder = folder
+        self.database = database
         fresh_jobs(folder, cache=folder.parent)
         self.slots = slots
         self.timeouts = timeouts
@@ -129,7 +131,7 @@ class RestartableJobs:
     @property
     def ledger_url(self) -> str:
         """Where the dialogs are."""
-        return sqlite_url(self.folder / "dialogs.sqlite")
+        return self.database or sqlite_url(self.folder / "dialogs.sqlite")
 
     def _runner(self, tasks: Mapping[str, Task]) -> Runner:
         def noted(name: str, task: Task) -> Task:
@@ -141,7 +143,10 @@ class RestartableJobs:
 
         tasks = {name: noted(name, task) for name, task in tasks.items()}
         self.runner = Runner(
-            database_url=sqlite_url(self.folder / "jobs.sqlite"), slots=self.slots, tasks=tasks, poll_seconds=0.01
+            database_url=self.database or sqlite_url(self.folder / "jobs.sqlite"),
+            slots=self.slots,
+            tasks=tasks,
+            poll_seconds=0.01,
         )
         return self.runner
 

@@ -12,15 +12,16 @@ from tests.kit.driver import EXAMPLE, RoomDriver, words
 
 @contextmanager
 def full_disk(driver: RoomDriver) -> Iterator[None]:
-    """Refuse every write to the table of dialogs, as SQLite does on a full disk."""
+    """Refuse every write to the tables of dialogs and owners, as SQLite does on a full disk."""
     said = "database or disk is full"
     with closing(sqlite3.connect(driver.settings.state_dir / "dialogs.sqlite")) as database:
-        for act in ("INSERT", "UPDATE"):
-            trigger = f"CREATE TRIGGER full_{act} BEFORE {act} ON warroom_dialogs"
+        writes = [(act, table) for act in ("INSERT", "UPDATE") for table in ("dialogs", "owners")]
+        for act, table in writes:
+            trigger = f"CREATE TRIGGER full_{act}_{table} BEFORE {act} ON warroom_{table}"
             database.execute(f"{trigger} BEGIN SELECT RAISE(ABORT, '{said}'); END")
         yield
-        for act in ("INSERT", "UPDATE"):
-            database.execute(f"DROP TRIGGER full_{act}")
+        for act, table in writes:
+            database.execute(f"DROP TRIGGER full_{act}_{table}")
 
 
 def test_a_second_bot_on_the_same_folder_is_refused(driver: RoomDriver) -> None:

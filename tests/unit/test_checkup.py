@@ -24,7 +24,7 @@ from bot.doctor.index import index_answers
 from bot.doctor.limits import limits_in_force
 from bot.doctor.report import Caution, Fault, Good, Line, Report, Verdict, fault_of
 from bot.doctor.running import Check, run
-from bot.doctor.state import database_answers, folder_is_free, folder_is_writable
+from bot.doctor.state import database_answers, file_is_sound, folder_is_free, folder_is_writable
 from bot.doctor.table import table
 from bot.doctor.trust import bundle_is_usable
 from bot.logs import Redactor
@@ -315,7 +315,8 @@ def test_a_database_is_opened_as_the_bot_opens_it(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "d.sqlite").write_bytes(b"something else" * 100)
-    assert mends(told(lambda: database_answers(sqlite_url(tmp_path / "d.sqlite"), shown="here")), "writable")
+    assert mends(told(lambda: database_answers(sqlite_url(tmp_path / "d.sqlite"), shown="here")), "backups")
+    assert mends(told(lambda: file_is_sound(tmp_path / "d.sqlite")), "backups")
 
 
 def test_the_limits_are_told_in_peoples_units(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """What becomes of dialogs when the bot ends: as it should (`close`), by `kill -9` (`kill`), and never started anew."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -325,6 +327,21 @@ def test_places_in_the_queue_that_are_no_longer_true(jobs: RestartableJobs) -> N
     jobs.open(work=work)
 
     jobs.screen.wait_for(Queued, "d", where=lambda queued: queued.position == 1)
+
+
+def test_builds_whose_tasks_another_version_began(jobs: RestartableJobs) -> None:
+    jobs.building("d-1", "d-2")
+    jobs.confirmed("d-3")
+    jobs.until_stored(Queued, "d-3")
+    jobs.kill()
+    with closing(sqlite3.connect(jobs.folder / "jobs.sqlite")) as database, database:
+        database.execute("UPDATE workflow_status SET application_version = '0'")
+
+    jobs.open()
+
+    for dialog in ("d-1", "d-2", "d-3"):
+        jobs.until_stored(Finished, dialog)
+    assert "task_of_another_version" in jobs.logged.getvalue()
 
 
 def test_a_running_build(jobs: RestartableJobs) -> None:

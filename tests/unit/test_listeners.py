@@ -1,7 +1,10 @@
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from slack_bolt import Ack, BoltRequest, BoltResponse
@@ -29,6 +32,7 @@ from bot.slack.views.kinds import BY_ACTION, CONTROLS
 from bot.slack.views.update.form import UPDATE_FORM
 from commands.errors import ShuttingDown, StateUnwritable
 from commands.model.requests import CreateImage
+from tests.fakes.host import PATIENCE_SECONDS
 from tests.kit.app import BASES, CONTEXT, HERE, TEAM, ListeningApp, click, form
 from tests.kit.examples import ALICE, ASKED, BOB, EVERY_KIND, LATER, NOW, PROGRESS, PROPOSAL
 
@@ -58,6 +62,50 @@ def test_a_command_is_stored_before_it_is_acknowledged_and_shown_to_the_room(app
     )
     assert (entry.trigger, entry.response_url) == ("1.2.abc", "https://hooks.slack.invalid/1")
     assert app.screen.shown == [entry.dialog]
+
+
+def delivered_twice_at_once(app: ListeningApp, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Deliver one payload from two threads at the same moment; gives both acknowledgements."""
+    ready = threading.Barrier(2)
+
+    def deliver(_: int) -> dict[str, Any]:
+        ready.wait(PATIENCE_SECONDS)
+        return app.sends(body)
+
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(deliver, range(2)))
+
+
+def test_a_command_that_is_delivered_again_is_acknowledged_alike_and_makes_one_dialog(app: ListeningApp) -> None:
+    first, second = (app.types(LINE, trigger_id="7.7.same") for _ in range(2))
+
+    assert first == second
+    assert [entry.id for entry in app.stored] == ["new-1"]
+    assert len(app.screen.shown) == 1
+
+
+def test_a_command_that_is_delivered_twice_at_once_makes_one_dialog(app: ListeningApp) -> None:
+    body = {"command": "/docker_image_create", "text": LINE, "user_id": ALICE, "channel_id": HERE, "team_id": TEAM}
+    whence = {"trigger_id": "7.7.same", "response_url": "https://hooks.slack.invalid/1"}
+
+    first, second = delivered_twice_at_once(app, {**body, **whence})
+
+    assert first == second == {"text": "", "response_type": "in_channel"}
+    assert len(app.stored) == len(app.screen.shown) == 1
+
+
+def test_the_same_line_that_is_typed_twice_makes_two_dialogs(app: ListeningApp) -> None:
+    app.types(LINE)
+    app.types(LINE)
+
+    assert len(app.stored) == 2
+
+
+def test_commands_without_a_trigger_are_all_taken(app: ListeningApp) -> None:
+    app.types(LINE, trigger_id="")
+    app.types(LINE, trigger_id="")
+
+    assert len(app.stored) == 2
 
 
 def test_a_line_that_is_no_command_is_refused_to_the_person_alone_with_a_dialog(app: ListeningApp) -> None:
@@ -594,13 +642,19 @@ def test_a_base_is_picked_from_the_menu_unless_another_one_is_typed(app: Listeni
     other = {"value": {"type": "plain_text_input", "value": "other:2"}}
     name = {"value": {"type": "plain_text_input", "value": "a"}}
 
-    for base in (nothing, other):
-        assert app.sends(form({"name": name, "local_base": picked, "base": base})) == {}
+    for trigger, base in (("5.1.a", nothing), ("5.2.b", other)):
+        assert app.sends(form({"name": name, "local_base": picked, "base": base}, trigger=trigger)) == {}
 
     assert [entry.dialog.asked.line for entry in app.stored] == [
         "/docker_image_create name=a base=localbase:1",
         "/docker_image_create name=a base=other:2",
     ]
+
+
+def test_a_form_that_is_delivered_again_makes_one_dialog(app: ListeningApp) -> None:
+    assert app.fills_in(FILLED, trigger="8.8.same") == app.fills_in(FILLED, trigger="8.8.same") == {}
+
+    assert len(app.stored) == len(app.screen.shown) == 1
 
 
 def test_every_wrong_field_is_told_beside_it(app: ListeningApp) -> None:
@@ -729,6 +783,23 @@ def test_an_edited_form_that_is_sent_twice_makes_one_proposal(app: ListeningApp)
     app.fills_in(FILLED, OF_D_1)
 
     assert "Already decided" in app.fills_in(FILLED, OF_D_1)["name"]
+    assert len(app.stored) == 1
+
+
+def test_an_edited_form_that_is_delivered_again_is_no_second_edit(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
+
+    assert app.fills_in(FILLED, OF_D_1, trigger="8.8.same") == app.fills_in(FILLED, OF_D_1, trigger="8.8.same") == {}
+
+    assert len(app.stored) == 1
+    assert len(app.screen.shown) == 2
+
+
+def test_an_edited_form_that_is_delivered_twice_at_once_is_no_second_edit(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    state = {block: {"value": {"type": "plain_text_input", "value": value}} for block, value in FILLED.items()}
+
+    assert delivered_twice_at_once(app, form(state, OF_D_1)) == [{}, {}]
     assert len(app.stored) == 1
 
 

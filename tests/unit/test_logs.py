@@ -1,7 +1,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -11,7 +11,8 @@ from dbos._logger import init_logger
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.logs import MASK, Redactor, set_up_logs
+from bot.logs import MASK, Redactor, Repeats, set_up_logs
+from commands.errors import StateUnwritable
 from commands.text import is_hidden
 
 SECRET = "hunter2-and-more"
@@ -292,3 +293,71 @@ def test_redacting_twice_changes_nothing_more(before: str, secret: str, after: s
 
     assert secret not in once
     assert redact(once) == once
+
+
+# ── Libraries that repeat themselves ────────────────────────────────────────────────────────────────────────────────
+
+
+class Seconds:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Tell the seconds."""
+        return self.now
+
+
+def passed(lines: Iterable[tuple[float, str]], *, name: str = "dbos", level: int = logging.WARNING) -> list[str]:
+    """Give what passes of the lines, each written at its second by the same place in a program."""
+    clock = Seconds()
+    repeats = Repeats(clock=clock)
+    found = []
+    for clock.now, text in lines:
+        record = logging.LogRecord(name, level, "queue.py", 7, text, None, None)
+        if repeats.filter(record):
+            found.append(record.getMessage())
+    return found
+
+
+def test_a_line_that_a_library_repeats_passes_once_a_minute_with_the_number_of_the_others() -> None:
+    attempts = [
+        (second / 10, f"Connection failed. Retrying in {second}.5s (attempt {second})") for second in range(602)
+    ]
+
+    assert passed(attempts) == [
+        "Connection failed. Retrying in 0.5s (attempt 0)",
+        "Connection failed. Retrying in 600.5s (attempt 600) (599 equal lines before it)",
+    ]
+
+
+def test_a_line_that_says_something_else_passes() -> None:
+    assert passed([(0, "Error in a"), (0, "Error in b"), (0, "Error in a")]) == ["Error in a", "Error in b"]
+
+
+def test_lines_of_the_bot_all_pass() -> None:
+    assert len(passed([(0, "job_failed")] * 3, name="bot.dialogs.tasks")) == 3
+
+
+def test_an_event_that_the_state_keeps_causing_passes_once_a_minute() -> None:
+    def write() -> None:
+        for _ in range(3):
+            away = StateUnwritable("The database does not answer.", hint="Start it.")
+            structlog.get_logger().error("tick_failed", exc_info=away)
+        structlog.get_logger().info("something_else")
+
+    assert [each["event"] for each in events(logged(write))] == ["tick_failed", "something_else"]
+
+
+def test_events_with_other_exceptions_all_pass() -> None:
+    def write() -> None:
+        for _ in range(3):
+            structlog.get_logger().error("task_failed", exc_info=ValueError("a defect"))
+
+    assert [each["event"] for each in events(logged(write))] == ["task_failed"] * 3
+
+
+def test_a_library_that_never_stops_saying_something_new_fills_no_memory() -> None:
+    words = [(0.0, "".join(chr(97 + int(digit)) for digit in str(number))) for number in range(2500)]
+
+    assert len(passed(words)) == 2500

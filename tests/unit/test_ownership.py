@@ -55,7 +55,7 @@ def running() -> Running:
 def with_a_job(url: str, owner: str) -> Ledger:
     ledger = Ledger(url, owner=owner)
     ledger.take_over()
-    ledger.add(Entry(Queued(asked_as("d-1"), PROPOSAL, BOB, 1), trigger="t", response_url=""))
+    ledger.add(Entry(Queued(asked_as("d-1"), PROPOSAL, BOB, 1), trigger="", response_url=""))
     assert ledger.move(running(), after=(Queued,), now=1.0)
     return ledger
 
@@ -75,7 +75,7 @@ def test_a_process_that_was_replaced_takes_no_command(url: str) -> None:
         new.take_over()
 
         with pytest.raises(ShuttingDown):
-            old.add(Entry(Preparing(asked_as("d-2"), "Reading"), trigger="t", response_url=""))
+            old.add(Entry(Preparing(asked_as("d-2"), "Reading"), trigger="", response_url=""))
         assert len(new.unfinished_entries()) == 1
 
 
@@ -146,8 +146,19 @@ def test_a_state_of_the_version_before_opens_and_keeps_its_rows(tmp_path: Path, 
             assert ledger.get(asked_as("d-ended").dialog) is None
 
     with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
-        rows = database.execute("SELECT id, message, attached, owner FROM warroom_dialogs ORDER BY serial").fetchall()
-        assert rows == [("d-old", "1.0", "", "warroom"), ("d-ended", "2.0", "log", "warroom")]
+        rows = database.execute(
+            'SELECT id, message, attached, owner, "trigger" FROM warroom_dialogs ORDER BY serial'
+        ).fetchall()
+        # Both came from one delivery: both stay, and the trigger is that of the first.
+        assert rows == [("d-old", "1.0", "", "warroom", "t"), ("d-ended", "2.0", "log", "warroom", "")]
+
+
+def test_a_state_of_the_version_before_takes_each_trigger_once(tmp_path: Path, url: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
+        database.executescript(SCHEMA_BEFORE)
+
+    with closing(Ledger(url)) as ledger:
+        assert not ledger.add(Entry(Preparing(asked_as("d-2"), "Reading"), trigger="t", response_url=""))
 
 
 @pytest.mark.parametrize("done", ["", "ALTER TABLE warroom_dialogs ADD COLUMN owner TEXT NOT NULL DEFAULT ''"])
@@ -183,7 +194,8 @@ def test_what_an_older_version_left_on_the_daemon_is_removed(tmp_path: Path) -> 
             'serial, id, stage, value, changes, since, deadline, "trigger", response_url, message, shown, announced, '
             "attached"
         )
-        jobs.execute(statement.replace("INTO warroom_dialogs", f"INTO warroom_dialogs ({columns})"))
+        rows = statement.replace("NULL, 't',", "NULL, '',")
+        jobs.execute(rows.replace("INTO warroom_dialogs", f"INTO warroom_dialogs ({columns})"))
 
     jobs.open()
     try:

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -349,6 +350,67 @@ def test_a_runner_starts_after_one_that_could_not(tmp_path: Path, url: str) -> N
 
 def test_a_runner_that_never_started_can_be_stopped(url: str) -> None:
     Runner(database_url=url, slots=1, tasks={}).stop()
+
+
+# ── Another version ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def left_by_version(version: str, url: str) -> None:
+    """Let a program of this version begin tasks, and end before they do."""
+    calls = TaskCalls(interrupted)
+    runner = Runner(
+        database_url=url,
+        slots=1,
+        tasks={"build": calls.task, "clean": calls.task},
+        poll_seconds=0.01,
+        version=version,
+    )
+    runner.start()
+    runner.run("clean", "c-1")
+    for key in ("b-1", "b-2"):
+        runner.enqueue("build", key)
+    calls.wait_for("c-1", "b-1")
+    runner.stop()
+
+
+def test_a_task_of_another_version_that_nobody_would_start_again_starts_again(url: str) -> None:
+    left_by_version("0", url)
+    cleaned, built = TaskCalls(), TaskCalls()
+
+    with logs_to(StringIO()), running(url, {"build": built.task, "clean": cleaned.task}) as runner:
+        cleaned.wait_for("c-1")
+        # Their dialogs start these.
+        for key in ("b-1", "b-2"):
+            runner.enqueue("build", key, again=True)
+        built.wait_for("b-1", "b-2")
+
+    assert (cleaned.keys, built.keys) == (["c-1"], ["b-1", "b-2"])
+
+
+def test_tasks_of_another_version_are_told(url: str) -> None:
+    left_by_version("0", url)
+    logged = StringIO()
+
+    with logs_to(logged), running(url, {"build": TaskCalls().task, "clean": TaskCalls().task}):
+        pass
+
+    told = [json.loads(line) for line in logged.getvalue().splitlines()]
+    assert {(each["job"], each["version"]) for each in told if each["event"] == "task_of_another_version"} == {
+        ("c-1", "0"),
+        ("b-1", "0"),
+        ("b-2", "0"),
+    }
+
+
+def test_a_task_of_another_version_that_this_program_does_not_have_is_forgotten(url: str) -> None:
+    left_by_version("0", url)
+    built = TaskCalls()
+
+    with logs_to(StringIO()), running(url, {"build": built.task}) as runner:
+        runner.enqueue("build", "last")
+        built.wait_for("last")
+
+    assert built.keys == ["last"]
 
 
 # ── Manners ─────────────────────────────────────────────────────────────────────────────────────────────────────────

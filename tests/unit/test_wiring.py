@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.access.rules import Access
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
@@ -91,7 +92,7 @@ def left_behind(settings: Settings, name: str, *dialogs: Dialog) -> Path:
     folder = settings.state_dir / "say" / name
     ledger = Ledger(sqlite_url(folder / "dialogs.sqlite"))
     for dialog in dialogs:
-        ledger.add(Entry(dialog, trigger="1", response_url=""))
+        ledger.add(Entry(dialog, trigger="", response_url=""))
     ledger.close()
     return folder
 
@@ -109,6 +110,13 @@ def test_the_state_of_one_command_is_gone_after_it(settings: Settings) -> None:
             assert len(folders(settings)) == 2
 
     assert folders(settings) == set()
+
+
+def test_a_bot_for_one_command_leaves_the_configured_database_alone(settings: Settings) -> None:
+    shared = settings.model_copy(update={"database_url": SecretStr("postgresql://me:secret@db.test/warroom")})
+
+    with scratch_state(shared, FakeEngine()) as own:
+        assert own.database_url is None
 
 
 def test_what_killed_bots_left_is_cleared_from_disk_and_daemon(settings: Settings) -> None:
@@ -174,6 +182,24 @@ def test_a_dialog_of_another_version_is_cleared_too(settings: Settings) -> None:
     with scratch_state(settings, engine):
         assert folders(settings) == set()
     assert engine.images({}) == ()
+
+
+# ── A malformed database ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["dialogs.sqlite", "jobs.sqlite"])
+def test_a_bot_does_not_start_with_a_malformed_database_and_leaves_it(
+    settings: Settings, room: Room, name: str
+) -> None:
+    settings.state_dir.mkdir()
+    file = settings.state_dir / name
+    file.write_bytes(b"no database" * 1000)
+
+    with pytest.raises(StateUnwritable) as raised:
+        make_bot(settings, credentials(room), engine=FakeEngine(), resolver=FakeResolver(), files=FakeFiles())
+
+    assert raised.value.message == f"The database `{file}` is malformed: file is not a database."
+    assert file.read_bytes() == b"no database" * 1000
 
 
 # ── The whole bot ───────────────────────────────────────────────────────────────────────────────────────────────────
