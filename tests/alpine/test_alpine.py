@@ -12,7 +12,7 @@ from commands.model.images import PackageManager
 from commands.model.references import Reference
 from commands.recipe.base import look_at
 from tests.alpine.conftest import HELLO, AlpineHost, alpine_host
-from tests.kit.apk_repository import ApkPackage, ApkRepository, new_key, trusting
+from tests.kit.apk_repository import INDEX, ApkPackage, ApkRepository, new_key, trusting
 from tests.kit.engine_space import EngineSpace
 from tests.kit.program import Program
 
@@ -183,6 +183,19 @@ def test_a_file_that_is_cut_off_is_told(alpine: AlpineHost, length: int) -> None
     assert "The mirror gave a file that is not the one that its own list names." in printed
 
 
+@pytest.mark.parametrize("name", [HELLO.file_name, INDEX])
+@pytest.mark.parametrize("length", [100, 0])
+def test_a_file_that_was_cut_off_once_is_fetched_again_by_the_next_build(
+    alpine: AlpineHost, name: str, length: int
+) -> None:
+    whole = alpine.repository.files[name]
+    alpine.repository.files[name] = whole[:length]
+    alpine.failure(packages="hello")
+    alpine.repository.files[name] = whole
+    made = alpine.create(packages="hello")
+    assert (made.status, made.state) == (0, "done"), made
+
+
 def test_another_file_than_the_list_names_is_not_installed(alpine: AlpineHost) -> None:
     content = alpine.repository.files[HELLO.file_name]
     alpine.repository.publish(replace(HELLO, after_install="true"))
@@ -252,6 +265,18 @@ def test_an_update_while_the_mirror_fails_leaves_the_image_and_says_why(alpine: 
 
     assert status == 1, printed
     assert "The mirror of the base's distribution did not give all that was asked for." in printed
+    assert holder(alpine, latest) == made.image
+
+
+def test_an_update_of_a_version_that_the_mirror_has_dropped_leaves_the_image_and_says_why(alpine: AlpineHost) -> None:
+    made = alpine.create(packages=f"hello={HELLO.version}")
+    alpine.repository.publish(NEWER)
+    latest = f"{alpine.own_base.name('image')}:latest"
+
+    status, printed = alpine.printed(f"/docker_image_update image={latest}", "--yes")
+
+    assert status == 1, printed
+    assert "The base's distribution has no version 1.0-r0 of the OS package hello." in printed
     assert holder(alpine, latest) == made.image
 
 
