@@ -52,6 +52,10 @@ test-next-engine: venv ## the engine tests on a newer Docker, run beside (root o
 	@$(python) -X utf8 .ci/setup/registry.py
 	@$(python) -X utf8 .ci/setup/next_engine.py $(NEXT_SUITE) $(ARGS)
 
+.PHONY: test-alpine
+test-alpine: venv ## the tests on Alpine, on a base that is made once (root on Debian)
+	@$(python) -X utf8 .ci/setup/alpine.py $(workers) $(ARGS)
+
 .PHONY: venv
 venv: ## the virtual environment alone, .venv/
 	@bash .ci/setup/venv.sh

@@ -31,10 +31,19 @@ class Source:
     @property
     def line(self) -> str:
         """The source as a line of a sources list."""
+        return f"deb {self._place}"
+
+    @property
+    def line_of_sources(self) -> str:
+        """The same for source packages."""
+        return f"deb-src {self._place}"
+
+    @property
+    def _place(self) -> str:
         keys = _KEYS[self.origin]
         # Without that file apt still has the keys that the machine trusts for every source.
         option = f"[signed-by={keys}] " if keys.is_file() else ""
-        return f"deb {option}{self.mirror} {self.suite} {self.component}"
+        return f"{option}{self.mirror} {self.suite} {self.component}"
 
     def of_suite(self, suite: str) -> Self:
         """Return the same component of another suite on the same mirror."""
@@ -84,6 +93,25 @@ def sources() -> tuple[Source, ...]:
         _run("update")
         found = _read_sources()
     return found
+
+
+def options_of_own_state(state: Path, lines: Sequence[str]) -> list[str]:
+    """Return apt's options for a state, a cache and sources of its own: the machine's are left as they are."""
+    for name in ("lists/partial", "cache/archives/partial", "parts"):
+        (state / name).mkdir(parents=True, exist_ok=True)
+    own_sources = state / "sources.list"
+    own_sources.write_text("".join(f"{line}\n" for line in lines))
+    places = {
+        "Dir::State::lists": state / "lists",
+        "Dir::Cache": state / "cache",
+        "Dir::Etc::sourcelist": own_sources,
+        "Dir::Etc::sourceparts": state / "parts",
+        "Dir::Etc::preferencesparts": state / "parts",
+        "Dir::Etc::preferences": state / "preferences",
+        # Its drop privileges to a user who may not enter a person's own folder.
+        "APT::Sandbox::User": "root",
+    }
+    return [part for name, place in places.items() for part in ("-o", f"{name}={place}")]
 
 
 def _install(packages: Sequence[str]) -> None:

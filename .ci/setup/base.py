@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import apt
@@ -53,8 +53,8 @@ def have(choices: Choices, engine: Engine) -> str:
         return _chosen(choices.default_base, engine)
     before = _renamed(settings_file.found_before("default_base"), engine)
     for reference in (before, CONFIGURED):
-        if reference and _has(engine, reference):
-            _tell_ready(reference)
+        if reference and has(engine, reference):
+            tell_ready(reference)
             return reference
     return CONFIGURED if _pull_configured(engine) else _local(engine)
 
@@ -65,7 +65,7 @@ def _renamed(reference: str | None, engine: Engine) -> str | None:
     if former != _FORMER_REPOSITORY:
         return reference
     renamed = f"{_LOCAL_REPOSITORY}{colon}{codename}"
-    if _has(engine, str(reference)) and not _has(engine, renamed):
+    if has(engine, str(reference)) and not has(engine, renamed):
         with (
             step(f"naming the base image {renamed}"),
             daemon.connect(engine.address, idle_seconds=daemon.LOOK_SECONDS) as client,
@@ -76,8 +76,8 @@ def _renamed(reference: str | None, engine: Engine) -> str | None:
 
 def _chosen(choice: Choice, engine: Engine) -> str:
     reference, origin = choice.value, choice.origin
-    if _has(engine, reference):
-        _tell_ready(reference)
+    if has(engine, reference):
+        tell_ready(reference)
         return reference
     with step(f"pulling the base image {reference}"):
         if fault := _pull(engine, reference):
@@ -102,8 +102,8 @@ def _local(engine: Engine) -> str:
     codename = apt.codename() if apt.is_there() else ""
     reference = f"{_LOCAL_REPOSITORY}:{codename}"
     _renamed(f"{_FORMER_REPOSITORY}:{codename}", engine)
-    if codename and _has(engine, reference):
-        _tell_ready(reference)
+    if codename and has(engine, reference):
+        tell_ready(reference)
         return reference
     _have_mmdebstrap()
     with tempfile.TemporaryDirectory(prefix="warroom-base-") as folder:
@@ -111,7 +111,7 @@ def _local(engine: Engine) -> str:
         with step(f"making the base image {reference} from Debian's packages"):
             _make(archive, codename)
         with step(f"importing {reference}"):
-            _import(engine, archive, reference)
+            import_archive(engine, archive, reference, _CONFIGURATION)
     return reference
 
 
@@ -150,17 +150,22 @@ def _make(archive: Path, codename: str) -> None:
     programs.run(["mmdebstrap", "--quiet", *options, *target, *lines])
 
 
-def _import(engine: Engine, archive: Path, reference: str) -> None:
+def import_archive(engine: Engine, archive: Path, reference: str, configuration: Sequence[str]) -> None:
+    """Make an image of a root file system in a tar; `configuration` is instructions of a Dockerfile.
+
+    Raises:
+        SetupError: the engine did not take it.
+    """
     repository, tag = parse_repository_tag(reference)
     try:
         with daemon.connect(engine.address, idle_seconds=_HUB_IDLE_SECONDS) as client:
             said = client.import_image_from_file(
-                str(archive), repository=repository, tag=tag, changes=list(_CONFIGURATION)
+                str(archive), repository=repository, tag=tag, changes=list(configuration)
             )
             fault = _fault(json.loads(line) for line in said.splitlines())
     except daemon.DAEMON_ERRORS as error:
         fault = daemon.reason(error)
-    if fault or not _has(engine, reference):
+    if fault or not has(engine, reference):
         raise SetupError(f"The engine did not take the base image {reference}: {fault or 'it gives no reason'}.")
 
 
@@ -172,7 +177,7 @@ def _pull(engine: Engine, reference: str) -> str | None:
             fault = _fault(client.pull(repository, tag=tag or "latest", stream=True, decode=True))
     except daemon.DAEMON_ERRORS as error:
         return daemon.reason(error)
-    return fault or (None if _has(engine, reference) else "the hub gave no image and no reason")
+    return fault or (None if has(engine, reference) else "the hub gave no image and no reason")
 
 
 def _fault(records: Iterator[dict[str, object]]) -> str | None:
@@ -181,7 +186,8 @@ def _fault(records: Iterator[dict[str, object]]) -> str | None:
     return faults[-1] if faults else None
 
 
-def _has(engine: Engine, reference: str) -> bool:
+def has(engine: Engine, reference: str) -> bool:
+    """Tell whether the engine has an image of this name."""
     with daemon.connect(engine.address, idle_seconds=daemon.LOOK_SECONDS) as client:
         return _can_inspect(client, reference)
 
@@ -194,6 +200,7 @@ def _can_inspect(client: docker.APIClient, reference: str) -> bool:
     return True
 
 
-def _tell_ready(reference: str) -> None:
+def tell_ready(reference: str) -> None:
+    """Print that a base image is there."""
     with step(f"base image {reference}") as current:
         current.outcome = "ready"

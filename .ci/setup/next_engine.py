@@ -86,25 +86,10 @@ def _unpack(tree: Path, archives: list[Path]) -> Path:
 
 
 def _apt_options(state: Path, suite: str) -> list[str]:
-    """Return apt's options for a state, a cache and a source of its own: the machine's are left as they are."""
-    for name in ("lists/partial", "cache/archives/partial", "parts"):
-        (state / name).mkdir(parents=True, exist_ok=True)
     mirrors = [source for source in apt.sources() if source.suite == apt.codename()]
     if not mirrors:
         raise SetupError(f"This machine's apt has no source for {apt.codename()} to take the mirror from.")
-    sources = state / "sources.list"
-    sources.write_text(mirrors[0].of_suite(suite).line + "\n")
-    places = {
-        "Dir::State::lists": state / "lists",
-        "Dir::Cache": state / "cache",
-        "Dir::Etc::sourcelist": sources,
-        "Dir::Etc::sourceparts": state / "parts",
-        "Dir::Etc::preferencesparts": state / "parts",
-        "Dir::Etc::preferences": state / "preferences",
-        # Its drop privileges to a user who may not enter a person's own folder.
-        "APT::Sandbox::User": "root",
-    }
-    return [part for name, place in places.items() for part in ("-o", f"{name}={place}")]
+    return apt.options_of_own_state(state, [mirrors[0].of_suite(suite).line])
 
 
 @contextmanager

@@ -46,6 +46,7 @@ _NO_VERSION = (
     "Leave the version out, or ask for the one that the distribution has now.",
 )
 _NO_PACKAGE = ("The base's distribution has no OS package `{name}`.", _SPELLING)
+_CONFLICT = ("The OS packages do not fit together.", "The log names those that conflict: leave one of them out.")
 _NO_SPACE = (
     "The Docker daemon has no space left on its disk.",
     "Free some (`docker builder prune`, `docker image prune`), then try again.",
@@ -59,33 +60,37 @@ _KILLED = _Sign(
 # The first sign of a list that matches any line wins: causes come before their effects.
 
 # apt-get marks its own lines with a letter, apk with a word, dpkg with its name; the details below are indented.
-_OWN = r"^(?:E: |W: |Err:|ERROR: |WARNING: |dpkg: |\s+)"
+# apk puts a star before what a package's script prints.
+_OWN = r"^(?:E: |W: |Err:|ERROR: |WARNING: |dpkg: |\s+(?![\s*]))"
+# apk names the address of a list, or a package, and then what went wrong (`apk_error_str` of apk-tools).
+_APK_LIST = r"^(?:ERROR|WARNING): (?:[A-Za-z ]+ )?(?:https?|ftp)://\S+: "
+_APK_FILE = r"^ERROR: \S+: "
 _OS_SIGNS = (
     _Sign(
         re.compile(_OWN + r".*(?:No space left on device|Disk quota exceeded|You don't have enough free space)"),
         *_NO_SPACE,
     ),
     _Sign(re.compile(r"^E: Unable to locate package (?P<name>\S+)"), *_NO_PACKAGE),
-    _Sign(re.compile(r"^\s*(?P<name>\S+) \(no such package\)"), *_NO_PACKAGE),
     _Sign(re.compile(r"^E: Version '(?P<version>[^']+)' for '(?P<name>[^']+)' was not found"), *_NO_VERSION),
-    _Sign(re.compile(r"^\s*breaks: world\[(?P<name>[^=\]]+)=(?P<version>[^\]]+)\]"), *_NO_VERSION),
     _Sign(
         re.compile(r"^E: Package '(?P<name>[^']+)' has no installation candidate"),
         "The base's distribution offers no package `{name}` itself: it was withdrawn, or others provide it.",
         "Ask for one of the packages that the log names instead.",
     ),
+    _Sign(re.compile(r"^E: (?:Unable to correct problems|Unmet dependencies)"), *_CONFLICT),
     _Sign(
-        re.compile(r"^E: (?:Unable to correct problems|Unmet dependencies)"),
-        "The OS packages do not fit together.",
-        "The log names those that conflict: leave one of them out.",
-    ),
-    _Sign(
-        re.compile(r"^E: (?:Sub-process /usr/bin/dpkg returned an error code|dpkg was interrupted)"),
+        re.compile(
+            r"^E: (?:Sub-process /usr/bin/dpkg returned an error code|dpkg was interrupted)"
+            r"|^ERROR: \S+\.(?:trigger|(?:pre|post)-[a-z]+): (?:script )?(?:exited with|killed by)"
+        ),
         "An OS package could not set itself up in the image.",
         "The lines before say why: another package or another base may do.",
     ),
     _Sign(
-        re.compile(_OWN + r".*(?:Hash Sum mismatch|File has unexpected size)"),
+        re.compile(
+            _OWN + r".*(?:Hash Sum mismatch|File has unexpected size)"
+            rf"|{_APK_FILE}(?:unexpected end of file|BAD signature|.*(?:integrity|format|header|block|schema) error)"
+        ),
         "The mirror gave a file that is not the one that its own list names.",
         "The mirror is being updated, or a cache on the way is out of date: try again in a few minutes.",
     ),
@@ -95,23 +100,42 @@ _OS_SIGNS = (
         _TRUST,
     ),
     _Sign(
-        re.compile(_OWN + r".*\b40[13] +(?:Unauthorized|Forbidden)"),
+        re.compile(_OWN + r".*\b40[13]:? +(?:Unauthorized|Forbidden)"),
         "The package mirror refused access.",
         "Check the credentials and the mirror in the base's own settings.",
     ),
     _Sign(
         re.compile(
             _OWN + r".*(?:Temporary failure resolving|Could not resolve|Could not connect to|[Cc]onnection timed out"
-            r"|[Cc]onnection refused|Network is unreachable|temporary error \(try again later\)|operation timed out)"
+            r"|[Cc]onnection refused|Connection reset|[Nn]etwork (?:is )?unreachable|Host is unreachable"
+            r"|temporary error \(try again later\)|[Oo]peration timed out)"
+            rf"|(?:{_APK_LIST}|{_APK_FILE})(?:DNS|network|could not connect)\b"
         ),
         "Inside the build, the package mirror was not reached.",
         _NETWORK,
     ),
     _Sign(
-        re.compile(r"^E: (?:Failed to fetch|Some index files failed to download)"),
+        re.compile(r"^E: The repository '.*' is not signed|^(?:ERROR|WARNING): .*: UNTRUSTED signature"),
+        "What the package mirror gave is not signed by a key that the base trusts.",
+        "Choose another base, or add the mirror's key to this one (`/etc/apk/keys` on Alpine).",
+    ),
+    _Sign(
+        re.compile(
+            r"^E: (?:Failed to fetch|Some index files failed to download)"
+            rf"|{_APK_LIST}|{_APK_FILE}(?:HTTP|remote server|package mentioned in index not found)\b"
+        ),
         "The mirror of the base's distribution did not give all that was asked for.",
         "The base may be older than what the mirror still has: try again, or take a newer base.",
     ),
+    # apk goes on without a list that it did not get, so these come after what is wrong with a mirror.
+    _Sign(
+        re.compile(r"^\s*required by: (?!world\[)(?P<name>\S+?)-[0-9][^-\s]*-r[0-9]+\[(?P<needed>[^\]]+)\]"),
+        "The OS package `{name}` needs `{needed}`, which the base's distribution does not have.",
+        "Another version of it, or a newer base, may do.",
+    ),
+    _Sign(re.compile(r"^\s*(?P<name>\S+) \(no such package\)"), *_NO_PACKAGE),
+    _Sign(re.compile(r"^\s*breaks: world\[(?P<name>[^=\]]+)=(?P<version>[^\]]+)\]"), *_NO_VERSION),
+    _Sign(re.compile(r"^\s+(?:breaks|conflicts): |^ERROR: \S+: trying to overwrite "), *_CONFLICT),
     _KILLED,
 )
 _WHEEL_SIGNS = (

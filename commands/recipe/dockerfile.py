@@ -185,12 +185,18 @@ def _apt_step(title: str, base: ImageId) -> _Step:
 
 def _apk_step(title: str, base: ImageId, *, ca_bundle: bool) -> _Step:
     # The second variable is for apk; newer versions use OpenSSL, which reads the first.
-    trust = ("SSL_CERT_FILE=/mnt/ca-bundle.crt SSL_CA_CERT_FILE=/mnt/ca-bundle.crt",) if ca_bundle else ()
+    trust = ("export SSL_CERT_FILE=/mnt/ca-bundle.crt SSL_CA_CERT_FILE=/mnt/ca-bundle.crt;",) if ca_bundle else ()
     return _Step(
         title=title,
         comment=("The installer reads the names from a file; indexes and downloads stay in a cache mount.",),
         mounts=(_OS_MOUNT, _cache(base, "apk", "/mnt/cache")),
-        command=(*trust, "xargs apk add --update-cache --cache-dir /mnt/cache --no-progress < /mnt/os-packages.txt"),
+        command=(
+            *trust,
+            # Not only `add --update-cache`: without a list that it did not get, that goes on with the other ones, or
+            # with an old one from the cache. `update` fails.
+            "apk update --cache-dir /mnt/cache --no-progress",
+            "&& xargs apk add --cache-dir /mnt/cache --no-progress < /mnt/os-packages.txt",
+        ),
     )
 
 

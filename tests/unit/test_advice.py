@@ -17,7 +17,20 @@ RECORDED: dict[str, list[str]] = json.loads(
 )["failures"]
 NOT_BUILT = "`trouble` could not be built from source."
 
+UNREACHED = "Inside the build, the package mirror was not reached."
+REFUSED = "The package mirror refused access."
+NOT_GIVEN = "The mirror of the base's distribution did not give all that was asked for."
+UNTRUSTED = "What the package mirror gave is not signed by a key that the base trusts."
+ANOTHER_FILE = "The mirror gave a file that is not the one that its own list names."
+
 TOLD = {
+    "apk without a network": (StepKind.OS_PACKAGES, UNREACHED),
+    "apk without one of two lists": (StepKind.OS_PACKAGES, NOT_GIVEN),
+    "no such package of Alpine": (StepKind.OS_PACKAGES, "The base's distribution has no OS package `helloo`."),
+    "a package of Alpine that lacks another": (
+        StepKind.OS_PACKAGES,
+        "The OS package `hello` needs `no-such`, which the base's distribution does not have.",
+    ),
     "no such OS package": (StepKind.OS_PACKAGES, "The base's distribution has no OS package `wgett`."),
     "no such version of an OS package": (
         StepKind.OS_PACKAGES,
@@ -80,6 +93,39 @@ def test_each_recorded_failure_is_told_in_plain_words(failure: str) -> None:
             "WARNING: fetching https://mirror.example/main: temporary error (try again later)",
             "Inside the build, the package mirror was not reached.",
         ),
+        ("WARNING: updating and opening http://a.test/x86_64/APKINDEX.tar.gz: Connection refused", UNREACHED),
+        ("WARNING: updating and opening http://a.test/x86_64/APKINDEX.tar.gz: DNS: name does not exist", UNREACHED),
+        ("WARNING: updating and opening http://a.test/APKINDEX.tar.gz: Network unreachable", UNREACHED),
+        ("ERROR: http://a.test/main: could not connect to server (check repositories file)", UNREACHED),
+        ("ERROR: hello-1.0-r0: network connection aborted", UNREACHED),
+        ("WARNING: updating and opening http://a.test/APKINDEX.tar.gz: HTTP 403: Forbidden", REFUSED),
+        ("WARNING: updating and opening http://a.test/APKINDEX.tar.gz: HTTP 404: Not Found", NOT_GIVEN),
+        ("WARNING: updating and opening http://a.test/APKINDEX.tar.gz: file format is invalid", NOT_GIVEN),
+        ("WARNING: Ignoring http://a.test/APKINDEX.tar.gz: No such file or directory", NOT_GIVEN),
+        ("ERROR: hello-1.0-r0: HTTP 503: Service Unavailable", NOT_GIVEN),
+        ("ERROR: hello-1.0-r0: package mentioned in index not found (try 'apk update')", NOT_GIVEN),
+        ("WARNING: updating and opening http://a.test/APKINDEX.tar.gz: UNTRUSTED signature", UNTRUSTED),
+        ("E: The repository 'http://mirror.example bookworm InRelease' is not signed.", UNTRUSTED),
+        ("ERROR: hello-1.0-r0: unexpected end of file", ANOTHER_FILE),
+        ("ERROR: hello-1.0-r0: ADB integrity error", ANOTHER_FILE),
+        ("ERROR: hello-1.0-r0: BAD signature", ANOTHER_FILE),
+        ("    breaks: bye-1-r0[!hello]", "The OS packages do not fit together."),
+        (
+            "ERROR: bye-1-r0: trying to overwrite usr/bin/hello owned by hello-1.0-r0.",
+            "The OS packages do not fit together.",
+        ),
+        (
+            "ERROR: lib/apk/exec/hello-1.0-r0.post-install: exited with error 3",
+            "An OS package could not set itself up in the image.",
+        ),
+        (
+            "ERROR: busybox-1.36.1-r2.trigger: script exited with error 1",
+            "An OS package could not set itself up in the image.",
+        ),
+        (
+            "    required by: py3-x-1.0_rc1-r0[so:libx.so.1]",
+            "The OS package `py3-x` needs `so:libx.so.1`, which the base's distribution does not have.",
+        ),
         ("   Hash Sum mismatch", "The mirror gave a file that is not the one that its own list names."),
         ("Killed", "The build was ended by the system, most likely for lack of memory."),
         (
@@ -92,6 +138,19 @@ def test_other_decisive_lines_of_the_distributions_installer_are_known(line: str
     advice = explain(("before", line, "after"), StepKind.OS_PACKAGES)
     assert advice is not None
     assert advice.message == message
+
+
+def test_a_mirror_that_fails_is_the_cause_of_a_package_that_apk_does_not_know() -> None:
+    unreached = "WARNING: updating and opening http://a.test/x86_64/APKINDEX.tar.gz: Connection refused"
+    lines = (unreached, "ERROR: unable to select packages:", "  hello (no such package):")
+    advice = explain(lines, StepKind.OS_PACKAGES)
+    assert advice is not None
+    assert advice.message == UNREACHED
+
+
+def test_what_a_script_of_an_alpine_package_prints_is_not_taken_for_the_installers_words() -> None:
+    lines = ("  * cat: write error: No space left on device", "  * Connection refused")
+    assert explain(lines, StepKind.OS_PACKAGES) is None
 
 
 @pytest.mark.parametrize(

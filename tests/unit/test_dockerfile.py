@@ -142,9 +142,18 @@ def test_alpines_installer_reads_the_same_list() -> None:
     assert (
         "RUN --mount=type=bind,source=os,target=/mnt"
         " --mount=type=cache,id=warroom-2-apk-" + "b" * 64 + ",target=/mnt/cache,sharing=private"
-        " SSL_CERT_FILE=/mnt/ca-bundle.crt SSL_CA_CERT_FILE=/mnt/ca-bundle.crt"
-        " xargs apk add --update-cache --cache-dir /mnt/cache --no-progress < /mnt/os-packages.txt"
+        " export SSL_CERT_FILE=/mnt/ca-bundle.crt SSL_CA_CERT_FILE=/mnt/ca-bundle.crt;"
+        " apk update --cache-dir /mnt/cache --no-progress"
+        " && xargs apk add --cache-dir /mnt/cache --no-progress < /mnt/os-packages.txt"
     ) in instructions(write_dockerfile(a_spec(base=base, locked=()), uv_image=UV, ca_bundle=True).text)
+
+
+def test_alpines_installer_adds_nothing_when_a_list_was_not_fetched() -> None:
+    base = a_base(package_manager=PackageManager.APK)
+    text = write_dockerfile(a_spec(base=base, locked=()), uv_image=UV).text
+    update, also, add = re.split(r"\s(&&)\s", text[text.index("apk update") :])
+    assert (update.split()[:2], also, add.split()[:3]) == (["apk", "update"], "&&", ["xargs", "apk", "add"])
+    assert "--update-cache" not in text
 
 
 def test_os_packages_without_an_installer_are_an_error_of_the_caller() -> None:
