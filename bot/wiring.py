@@ -34,6 +34,7 @@ from bot.slack.forms import Forms
 from bot.slack.listeners import Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
+from bot.slack.sender_client import SenderClient
 from bot.slack.views.facts import state_of
 from bot.state import StateFolder
 from bot.work import CommandWork
@@ -138,7 +139,8 @@ def make_bot(
         stack.callback(ledger.close)
         meter.watch_queue(lambda: len(ledger.queue(Queued)))
         client = web_client(credentials.bot_token, credentials.api_url)
-        channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
+        sender = MeteredClient(SenderClient(client), meter)
+        channel = Channel(sender, ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         daemon = engine or stack.enter_context(closing(make_engine(settings)))
         asked = registry or stack.enter_context(closing(make_registry(settings, daemon)))
         index = stack.enter_context(closing(make_index(settings, daemon.run)))
@@ -174,7 +176,7 @@ def make_bot(
             meter=meter,
         )
         connection = SlackConnection(client, credentials.app_token, listeners)
-        checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection)
+        checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection, channel)
         return Bot(jobs, channel, connection, stack.pop_all(), checks=checks, meter=meter)
 
 
@@ -197,12 +199,15 @@ def _command_observer(meter: Meter) -> Observer:
     return observe
 
 
-def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection) -> tuple[Check, ...]:
+def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection, channel: Channel) -> tuple[Check, ...]:
     def database() -> Verdict:
         ledger.try_writing()
         return Good("can be written")
 
     def slack() -> Verdict:
+        if reason := channel.token_refusal:
+            hint = "Install the app again, renew SLACK_BOT_TOKEN if it has changed, and start again."
+            return Fault(f"Slack does not accept the bot's token: `{reason}`.", hint)
         if connection.is_open:
             return Good("connected")
         return Fault("Slack cannot reach the bot now.", "It connects again by itself; see its log if it does not.")
