@@ -205,14 +205,19 @@ def _ready_checks(engine: Engine, ledger: Ledger, connection: SlackConnection, c
         return Good("can be written")
 
     def slack() -> Verdict:
-        if reason := channel.token_refusal:
-            hint = "Install the app again, renew SLACK_BOT_TOKEN if it has changed, and start again."
-            return Fault(f"Slack does not accept the bot's token: `{reason}`.", hint)
-        if connection.is_open:
-            return Good("connected")
-        return Fault("Slack cannot reach the bot now.", "It connects again by itself; see its log if it does not.")
+        return slack_is_ready(is_open=connection.is_open, token_refusal=channel.token_refusal)
 
     return (Check("Docker", lambda: daemon_answers(engine)), Check("Database", database), Check("Slack", slack))
+
+
+def slack_is_ready(*, is_open: bool, token_refusal: str | None) -> Verdict:
+    """Return whether Slack reaches the bot and accepts its token; `token_refusal` is Slack's word for why not."""
+    if token_refusal:
+        hint = "Install the app again, copy its token to SLACK_BOT_TOKEN if it has changed, and start again."
+        return Fault(f"Slack does not accept the bot's token: `{token_refusal}`.", hint)
+    if is_open:
+        return Good("connected")
+    return Fault("Slack cannot reach the bot now.", "It connects again by itself; see its log if it does not.")
 
 
 def _impatient_engine(settings: Settings) -> DockerDaemon:

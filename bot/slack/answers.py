@@ -89,6 +89,8 @@ _ERRORS: Final[Mapping[RefusalMeaning, tuple[str, ...]]] = MappingProxyType(
 )
 _MEANINGS: Final = {reason: means for means, reasons in _ERRORS.items() for reason in reasons}
 _PREFIXES: Final = {
+    # The SDK's words for an answer that is not Slack's, but that of a proxy for example.
+    "Received a response in a non-JSON format": RefusalMeaning.PASSING,
     "restricted_action": RefusalMeaning.UNREACHABLE,
     "metadata_": RefusalMeaning.SIMPLER,
     "invalid_metadata_": RefusalMeaning.SIMPLER,

@@ -173,8 +173,9 @@ class Outbox:
 
     def wake(self) -> None:
         """Try a part again that was set aside."""
-        self.set_aside = None
-        self.messages.begin()
+        if self.set_aside:
+            self.set_aside = None
+            self.messages.not_before = _NEVER
 
 
 class Outboxes:

@@ -36,9 +36,9 @@ class SlackClient(Protocol):
 class SenderClient:
     """Slack's SDK as a `SlackClient`."""
 
-    def __init__(self, client: WebClient) -> None:
+    def __init__(self, client: WebClient, *, seconds: int = _SECONDS) -> None:
         # The sender retries by itself; a retry inside a call would hide whether the call before took effect.
-        self._web = WebClient(token=client.token, base_url=client.base_url, timeout=_SECONDS, retry_handlers=[])
+        self._web = WebClient(token=client.token, base_url=client.base_url, timeout=seconds, retry_handlers=[])
         self._web.proxy = client.proxy
 
     def api_call(self, api_method: str, *, json: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class SenderClient:
         proxies = {"http": self._web.proxy, "https": self._web.proxy} if self._web.proxy else {}
         request = Request(url, data=content, method="POST")  # noqa: S310 - the address comes from Slack
         try:
-            with build_opener(ProxyHandler(proxies)).open(request, timeout=_SECONDS) as answer:
+            with build_opener(ProxyHandler(proxies)).open(request, timeout=self._web.timeout) as answer:
                 answer.read()
         except HTTPError as error:
             with error:

@@ -92,11 +92,13 @@ class Uploads:
         return False
 
     def _react(self, entry: Entry, box: Outbox, upload: Upload, refusal: SlackRefusal | Later) -> None:
-        """Continue after an error; a file closes no channel, which may well take messages."""
+        """Continue after an error; a file closes no open channel, which may well take messages."""
         if not isinstance(refusal, SlackRefusal):
             return
         match refusal.means:
             case RefusalMeaning.DEAD_TOKEN if not is_lacking(refusal.reason):
+                self._calls.close(entry, box, refusal)
+            case RefusalMeaning.UNREACHABLE if box.uploads.is_try:
                 self._calls.close(entry, box, refusal)
             case RefusalMeaning.MISSING if box.reposted != look(entry.dialog):
                 self._post_again(entry, box)
