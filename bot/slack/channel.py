@@ -268,7 +268,7 @@ class Channel:
             else:
                 self._boxes.postpone(lane)
         finally:
-            self._dispatch.release(lane)
+            self._dispatch.release(box, lane)
             self._note_sent()
 
     def _note_sent(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _FIRST_SECONDS = 15.0
 _LONGEST_SECONDS = 600.0
+_AGAIN_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -34,6 +35,12 @@ class Closure:
             self.seconds = min(2 * self.seconds, _LONGEST_SECONDS)
             self.next_try = now + self.seconds
             self.is_tried = False
+
+    def give_back(self, now: float) -> None:
+        """Make the try due soon again if it had no answer, neither a success nor a refusal."""
+        if self.is_tried:
+            self.is_tried = False
+            self.next_try = min(self.next_try, now + _AGAIN_SECONDS)
 
     def urge(self, now: float) -> None:
         """Make the next try due now."""

@@ -52,9 +52,12 @@ class Dispatch:
                 self._reserve(chosen[1], chosen[1].uploads, now)
             return chosen
 
-    def release(self, lane: Lane) -> None:
+    def release(self, box: Outbox, lane: Lane) -> None:
         """Give back what a thread has reserved."""
         with self._boxes.changed:
+            closure = self._closure(box)
+            if lane.is_try and closure:
+                closure.give_back(self._monotonic())
             lane.is_taken = lane.is_try = False
             self._boxes.changed.notify_all()
 

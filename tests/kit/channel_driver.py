@@ -1,6 +1,6 @@
 """A channel on a fake Slack, whose time passes only when the test says so."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,12 +62,12 @@ class ChannelDriver:
         self.slack.clock = lambda: self.now
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, redact: Callable[[str], str] | None = None) -> None:
         """Take a new channel, as a new process does."""
         self.channel = Channel(
             self.slack,
             self.ledger,
-            redact=Redactor([SECRET]),
+            redact=redact or Redactor([SECRET]),
             clock=self.time,
             respond=self.respond,
             pace=self.pace,

@@ -128,6 +128,17 @@ def test_other_channels_do_not_wait_for_a_closed_one(driver: ChannelDriver) -> N
     assert driver.channel.refusal("C0OTHER") is None
 
 
+def test_a_try_that_has_no_answer_is_made_again_soon(driver: ChannelDriver) -> None:
+    end_in_closed_channel(driver)
+    driver.passes(300)
+    driver.slack.refuse = accept
+    driver.slack.script.append(URLError("gone"))
+    driver.channel.heard_from(CHANNEL)
+    calls = driver.passes(10)
+
+    assert methods(calls) == ["chat.update", "chat.update", "files", "chat.postMessage"]
+
+
 def test_somebody_who_types_or_clicks_makes_the_next_try_due(driver: ChannelDriver) -> None:
     end_in_closed_channel(driver)
     driver.slack.refuse = accept
@@ -428,3 +439,13 @@ def test_arguments_that_slack_never_takes_are_tried_with_less_and_then_told_of(d
     assert sent[:3] == [(True, True), (False, True), (False, False)]
     assert len(driver.told) == 1
     assert driver.ledger.unshown_entries()
+
+
+def test_a_message_that_masks_make_too_long_is_sent_as_text(driver: ChannelDriver) -> None:
+    driver.restart(redact=lambda text: text.replace("e", "e" * 900))
+    driver.asked(REVIEW)
+    driver.passes(1)
+
+    assert driver.message["blocks"] == ()
+    assert 0 < len(driver.message["text"]) <= 4_000
+    assert methods(driver.slack.calls) == ["chat.postMessage"]
