@@ -21,17 +21,15 @@ from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.jobs import Jobs
 from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.moving import Observer
-from bot.dialogs.owner_lock import Hold, OwnerLock
+from bot.dialogs.owner_lock import OwnerLock
 from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
-from bot.doctor.daemon import daemon_answers
-from bot.doctor.report import Caution, Fault, Good, Verdict
 from bot.doctor.running import Check
-from bot.doctor.state import folder_is_writable
 from bot.health import HealthServer, Readiness, pages
 from bot.housekeeping import Chore, Housekeeper
 from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
+from bot.readiness import ready_checks
 from bot.router import Router
 from bot.settings import Settings, environment, secrets_of
 from bot.slack.channel import Channel
@@ -40,6 +38,7 @@ from bot.slack.forms import Forms
 from bot.slack.listeners import Listeners
 from bot.slack.metered import MeteredClient
 from bot.slack.pace import Pace
+from bot.slack.sender_client import SenderClient
 from bot.slack.views.facts import state_of
 from bot.state import StateFolder, clear_scratch
 from bot.work import CommandWork
@@ -63,7 +62,6 @@ from commands.registry.http_registry import HttpRegistry
 from commands.registry.interface import Registry
 from commands.registry.sites import site_in
 from commands.sources import Bases, Sources
-from commands.text import count_of
 
 log = structlog.get_logger()
 
@@ -177,7 +175,8 @@ def make_bot(
         stack.callback(ledger.close)
         meter.watch_queue(lambda: len(ledger.queue(Queued)))
         client = web_client(credentials.bot_token, credentials.api_url)
-        channel = Channel(MeteredClient(client, meter), ledger, redact=redact, clock=_now, respond=respond, pace=pace)
+        sender = MeteredClient(SenderClient(client), meter)
+        channel = Channel(sender, ledger, redact=redact, clock=_now, respond=respond, pace=pace)
         daemon = engine or stack.enter_context(closing(make_engine(settings)))
         asked = registry or stack.enter_context(closing(make_registry(settings, daemon)))
         index = stack.enter_context(closing(make_index(settings, daemon.run)))
@@ -217,7 +216,9 @@ def make_bot(
             meter=meter,
         )
         connection = SlackConnection(client, credentials.app_token, listeners)
-        checks = _ready_checks(engine or _impatient_engine(settings), ledger, connection, folder=folder.path, lock=lock)
+        checks = ready_checks(
+            engine or _impatient_engine(settings), ledger, connection, channel, logs=folder.path / "logs", lock=lock
+        )
         return Bot(
             jobs,
             channel,
@@ -273,42 +274,6 @@ def _command_observer(meter: Meter) -> Observer:
             meter.command_ended(dialog.asked.command, state_of(dialog))
 
     return observe
-
-
-def _ready_checks(
-    engine: Engine, ledger: Ledger, connection: SlackConnection, *, folder: Path, lock: OwnerLock | None
-) -> tuple[Check, ...]:
-    def database() -> Verdict:
-        ledger.try_writing()
-        if lock is not None and lock.hold is Hold.TAKEN:
-            return Fault("Another warroom of this name uses the database.", "End one of them.")
-        return Good("can be written")
-
-    def logs() -> Verdict:
-        return folder_is_writable(folder / "logs", setting="WARROOM_STATE_DIR")
-
-    return (
-        Check("Docker", lambda: daemon_answers(engine)),
-        Check("Database", database),
-        Check("Job logs", logs),
-        Check("Slack", lambda: slack_reaches(connection)),
-    )
-
-
-def slack_reaches(connection: SlackConnection) -> Verdict:
-    """Return whether Slack can reach the bot now, and whether it reaches this bot only."""
-    if not connection.is_open:
-        reason = f": {connection.trouble}" if connection.trouble else "."
-        return Fault(
-            f"Slack does not answer yet{reason}", "The bot tries again by itself; check the network and proxy."
-        )
-    others = connection.foreign_connections
-    if others:
-        return Caution(
-            f"Another bot uses the same tokens ({count_of(others, 'connection')}) and gets some of the commands.",
-            "Stop the other bot, or make a second app in Slack for it.",
-        )
-    return Good("connected")
 
 
 def _impatient_engine(settings: Settings) -> DockerDaemon:

@@ -1,134 +1,147 @@
 """One call of Slack's Web API for a dialog, and the reaction to an error."""
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from enum import Enum, auto
 from http.client import HTTPException
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
-from bot.dialogs.ledger import Entry, Ledger
-from bot.dialogs.stages import AT_REST
-from bot.slack.answers import RefusalMeaning, meaning, seconds_to_wait
-from bot.slack.outbox import Outbox, Outboxes, Picture
+from bot.dialogs.ledger import Entry
+from bot.slack.answers import RefusalMeaning, advice, meaning, seconds_to_wait
+from bot.slack.closures import Closures
+from bot.slack.outbox import Lane, Outbox, Outboxes
 from bot.slack.pace import SlidingWindow
-from bot.slack.views import render
-from bot.slack.views.tables import has_table
+from bot.slack.whispers import Note, Whispers
 from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
 
-RETRY_SECONDS = 2.0
 MINUTE = 60.0
+DEFECT = "a defect of the bot"
+"""The reason of an error that is not Slack's."""
 
 
-class SlackClient(Protocol):
-    """The part of `slack_sdk.WebClient` that is used here."""
+@dataclass(frozen=True, slots=True)
+class SlackRefusal:
+    """An error of Slack that does not pass by itself: Slack's word for it, and how to continue."""
 
-    def api_call(self, api_method: str, *, json: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's own answer type
-        """Call a Web API method."""
-        ...
+    reason: str
+    means: RefusalMeaning
 
-    def files_upload_v2(self, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's own
-        """Upload a file in Slack's three steps."""
-        ...
+
+class Later(Enum):
+    """Why the same call is made again later."""
+
+    REFUSED = auto()
+    """Slack did not take it now."""
+    UNANSWERED = auto()
+    """Slack did not answer, or failed: the call may have taken effect."""
+
+
+Answer = dict[str, Any]
+Result = Answer | SlackRefusal | Later
 
 
 class Calls:
-    """Makes calls for dialogs, each within its rate limit; postpones, simplifies or gives up refused messages."""
+    """Makes calls for dialogs, each within its rate limit; retries, or says what Slack refused."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        boxes: Outboxes,
-        *,
-        clock: Callable[[], datetime],
-        respond: Callable[[str, str], bool],
-        monotonic: Callable[[], float],
+        self, boxes: Outboxes, closures: Closures, whispers: Whispers, *, monotonic: Callable[[], float]
     ) -> None:
-        self._ledger = ledger
         self._boxes = boxes
-        self._clock = clock
-        self._respond = respond
+        self._closures = closures
+        self._whispers = whispers
         self._monotonic = monotonic
 
-    def may(self, box: Outbox, window: SlidingWindow) -> bool:
-        """Return whether the rate limit allows a call now; if not, the outbox waits for it."""
+    def take(self, lane: Lane, window: SlidingWindow) -> bool:
+        """Count a call if the rate limit allows one now; if not, the part waits for it."""
         # The outbox is not checked again before the limit allows it: hundreds may wait for one limit.
-        box.window = window if window.wait(self._monotonic()) > 0 else None
-        return box.window is None
+        with self._boxes.changed:
+            now = self._monotonic()
+            lane.window = window if window.wait(now) > 0 else None
+            if lane.window is None:
+                window.spend(now)
+            return lane.window is None
 
-    def call(self, entry: Entry, box: Outbox, window: SlidingWindow, call: Callable[[], Any]) -> dict[str, Any] | None:
-        """Make a call; return None if Slack refused it, after deciding how to continue."""
-        window.spend(self._monotonic())
+    def call(self, entry: Entry, lane: Lane, window: SlidingWindow, call: Callable[[], Answer]) -> Result:
+        """Make a call; after an error that passes by itself, the turn comes again later."""
         try:
-            answer: dict[str, Any] = call()
+            answer = call()
         except SlackApiError as error:
-            self._handle_refusal(entry, box, window, error)
+            return self._refusal(entry, lane, window, error)
         except SlackRequestError as error:
             # The upload server reports errors in a different way.
             log.warning("slack_refused", job=entry.id, reason=str(error)[:1000])
-            self._boxes.postpone(entry.id, box, RETRY_SECONDS, counts=True)
+            return SlackRefusal(str(error)[:1000], RefusalMeaning.REFUSED)
         except (OSError, HTTPException, SlackClientError) as error:
             log.warning("slack_unreachable", job=entry.id, reason=str(error))
-            self._boxes.postpone(entry.id, box, RETRY_SECONDS)
-        else:
-            return answer
-        return None
+            self._boxes.postpone(lane)
+            return Later.UNANSWERED
+        self._note_success(entry)
+        return answer
 
-    def _handle_refusal(self, entry: Entry, box: Outbox, window: SlidingWindow, error: SlackApiError) -> None:
+    def _refusal(self, entry: Entry, lane: Lane, window: SlidingWindow, error: SlackApiError) -> SlackRefusal | Later:
         reason, means = str(error.response.get("error"))[:1000], meaning(error)
         if means is RefusalMeaning.TOO_FAST:
-            self._slow_down(entry, box, window, seconds_to_wait(error))
-            return
+            self._slow_down(entry, lane, window, seconds_to_wait(error))
+            return Later.REFUSED
         log.warning("slack_refused", job=entry.id, reason=reason, answer=str(error.response.data)[:1000])
-        match means:
-            case RefusalMeaning.PASSING:
-                self._boxes.postpone(entry.id, box, RETRY_SECONDS)
-            case RefusalMeaning.UNREACHABLE:
-                self._give_up_channel(entry, box, reason)
-            case RefusalMeaning.BAD_BLOCKS if box.dialog is not None and box.picture_of(box.dialog) is not Picture.TEXT:
-                box.simplify(box.dialog, has_table=has_table(render(box.dialog, self._clock())))
-            case RefusalMeaning.MISSING if not box.reposted:
-                self._post_again(entry, box)
-            case _:
-                self._boxes.postpone(entry.id, box, RETRY_SECONDS, counts=True)
+        if means is RefusalMeaning.PASSING:
+            self._boxes.postpone(lane)
+            return Later.UNANSWERED
+        return SlackRefusal(reason, means)
 
-    def _slow_down(self, entry: Entry, box: Outbox, window: SlidingWindow, seconds: float) -> None:
+    def _slow_down(self, entry: Entry, lane: Lane, window: SlidingWindow, seconds: float) -> None:
         log.info("slack_rate_limited", job=entry.id, seconds=seconds)
-        window.close(self._monotonic() + seconds)
-        self._boxes.postpone(entry.id, box, seconds)
-
-    def _post_again(self, entry: Entry, box: Outbox) -> None:
-        self._ledger.set_message(entry.id, None)
         with self._boxes.changed:
-            box.reposted = True
-            box.unsaved_ts = None
-            box.dialog = box.dialog or entry.dialog
+            window.close(self._monotonic() + seconds)
+        self._boxes.postpone(lane, seconds)
 
-    def _give_up_channel(self, entry: Entry, box: Outbox, reason: str) -> None:
-        """Tell the person once, by the response URL, that the bot cannot write to the channel."""
-        if not box.turned_away:
-            box.turned_away = True
-            told = self._respond(
-                entry.response_url,
-                f"The bot cannot post here (`{reason}`). Invite it with `/invite`, then type the command again.",
-            )
-            log.warning("channel_closed", job=entry.id, reason=reason, told=told)
-        if isinstance(entry.dialog, AT_REST):
-            # The bot cannot write there, so it cannot announce the end either.
-            self.store(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
-            self.store(entry, lambda: self._ledger.set_announced(entry.id))
+    def _note_success(self, entry: Entry) -> None:
         with self._boxes.changed:
-            box.dialog, box.files, box.unannounced = None, [], False
-        self._boxes.settle(entry.dialog, box)
+            if self._closures.open(entry.dialog.asked.channel):
+                log.info("channel_opened", job=entry.id, channel=entry.dialog.asked.channel)
 
-    def store(self, entry: Entry, write: Callable[[], object]) -> bool:
-        """Store in the ledger what Slack shows; if that fails, the message stays and may be sent again later."""
-        try:
-            write()
-        except StateUnwritable as problem:
-            log.warning("delivery_not_stored", job=entry.id, reason=problem.message)
-            return False
-        return True
+    def close(self, entry: Entry, box: Outbox, refusal: SlackRefusal) -> None:
+        """Close the channel, or all of them if Slack does not accept the token; everything stays in its outbox."""
+        channel, is_token = entry.dialog.asked.channel, refusal.means is RefusalMeaning.DEAD_TOKEN
+        with self._boxes.changed:
+            if is_token:
+                self._closures.close_all(refusal.reason, self._monotonic())
+            else:
+                self._closures.close(channel, refusal.reason, self._monotonic())
+        log.warning("token_refused" if is_token else "channel_closed", job=entry.id, reason=refusal.reason)
+        self.tell_closed(entry, box, refusal.reason)
+
+    def tell_closed(self, entry: Entry, box: Outbox, reason: str) -> None:
+        """Tell the requester once that the bot cannot write to the channel."""
+        self.tell(entry, box, reason, f"The bot cannot post here (`{reason}`). {advice(reason)}")
+
+    def refuse(self, entry: Entry, box: Outbox, reason: str) -> None:
+        """Retry a message a few times; then tell the requester, and set it aside."""
+        if not self._boxes.fail(box.messages):
+            return
+        log.error("message_set_aside", job=entry.id, reason=reason)
+        with self._boxes.changed:
+            box.freeze(entry.dialog)
+        self.tell(entry, box, reason, f"The bot cannot show this dialog in the channel: `{reason}`. {advice(reason)}")
+
+    def tell(self, entry: Entry, box: Outbox, reason: str, text: str) -> None:
+        """Tell the requester of a refusal once, by the response URL or else by a note."""
+        if reason not in box.told:
+            box.told.add(reason)
+            asked = entry.dialog.asked
+            self._whispers.put(Note(asked.channel, asked.user, text, entry.response_url, by_url_first=True))
+
+
+def store(entry: Entry, write: Callable[[], object]) -> bool:
+    """Store in the ledger what Slack shows; if that fails, the message stays and may be sent again later."""
+    try:
+        write()
+    except StateUnwritable as problem:
+        log.warning("delivery_not_stored", job=entry.id, reason=problem.message)
+        return False
+    return True

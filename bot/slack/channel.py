@@ -1,46 +1,43 @@
 """The only sender: it sends every message, edit and file, and nothing else calls Slack's Web API.
 
 The newest stage of a dialog wins, its last one is always delivered, and the sender keeps Slack's rate limits: a message
-waits until it may be sent, and is rendered only then. A dialog that Slack does not show is sent after a restart.
+waits until it may be sent, and is rendered only then. What Slack refuses stays owed: it is sent once the channel is
+open again, or after a restart.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from http.client import HTTPException
 from time import monotonic
 from typing import Any
 
 import structlog
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 
-from bot.dialogs.ledger import Ledger
+from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.stages import Attachment, Dialog, DialogId, Preparing
 from bot.redaction import redacted
-from bot.slack.answers import RefusalMeaning, meaning, seconds_to_wait
-from bot.slack.calls import MINUTE, RETRY_SECONDS, Calls, SlackClient
+from bot.slack.calls import DEFECT, MINUTE, Calls
+from bot.slack.closures import Closures
+from bot.slack.dispatch import Dispatch
 from bot.slack.messages import Messages
-from bot.slack.outbox import Outbox, Outboxes
+from bot.slack.outbox import Lane, Outbox, Outboxes, Upload
 from bot.slack.pace import Pace, SlidingWindow
+from bot.slack.sender_client import SlackClient
 from bot.slack.uploads import Uploads
+from bot.slack.whispers import Note, Whispers
+from commands.errors import StateUnwritable
 
 log = structlog.get_logger()
 
-_WHISPERS = 100
-"""The most notes that wait: more mean that a person clicks too fast, and the oldest are dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Whisper:
-    channel: str
-    user: str
-    text: str
+_LAST_SECONDS = 0.5
+"""How long `close` waits at least for threads that have nothing left to send."""
 
 
 class Channel:
-    """Shows dialogs in Slack. `show`, `attach` and `whisper` return at once; one thread sends."""
+    """Shows dialogs in Slack. Its methods return at once; threads send: two of messages, one of files, one of notes."""
 
     def __init__(
         self,
@@ -60,80 +57,106 @@ class Channel:
         self._pace = pace = pace or Pace()
         self._boxes = boxes = Outboxes(monotonic)
         self._changed = boxes.changed
-        calls = Calls(ledger, boxes, clock=clock, respond=respond, monotonic=monotonic)
-        self._uploads = Uploads(client, ledger, boxes, calls, redact=redact, pace=pace)
-        self._messages = Messages(
-            client, ledger, boxes, calls, redact=redact, clock=clock, pace=pace, monotonic=monotonic
+        self._closures = Closures()
+        self._whispers = whispers = Whispers(
+            client,
+            boxes,
+            SlidingWindow(pace.whispers, MINUTE),
+            redact=redact,
+            respond=respond,
+            monotonic=monotonic,
         )
-        self._ephemerals = SlidingWindow(pace.whispers, MINUTE)
-        self._whispers: deque[_Whisper] = deque(maxlen=_WHISPERS)
+        self._calls = calls = Calls(boxes, self._closures, whispers, monotonic=monotonic)
+        self._uploads = Uploads(client, ledger, boxes, calls, whispers, redact=redact, pace=pace)
+        self._messages = Messages(
+            client, ledger, boxes, calls, whispers, redact=redact, clock=clock, pace=pace, monotonic=monotonic
+        )
+        self._dispatch = Dispatch(
+            boxes, self._closures, pace, monotonic=monotonic, seconds_to_edit=self._messages.seconds_to_edit
+        )
         self._closing = threading.Event()
-        self._sending = False
-        self._thread = threading.Thread(target=self._send, name="warroom-channel", daemon=True)
+        self._sending = 0
+        self._threads = self._make_threads()
 
     def start(self) -> None:
-        """Start the sending thread."""
-        self._thread.start()
+        """Start the sending threads."""
+        for thread in self._threads:
+            thread.start()
 
     def close(self, seconds: float = 10.0) -> None:
-        """Send waiting messages for at most `seconds`, then end."""
+        """Send what is due within `seconds`, then end."""
+        deadline = monotonic() + max(seconds, _LAST_SECONDS)
+        alive = [thread for thread in self._threads if thread.is_alive()]
         with self._changed:
-            if self._thread.is_alive():
-                self._changed.wait_for(self._is_idle, timeout=seconds)
+            if alive:
+                self._changed.wait_for(lambda: self._is_idle(deadline - monotonic()), timeout=seconds)
             self._closing.set()
             self._changed.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout=RETRY_SECONDS)
+        for thread in alive:
+            thread.join(timeout=max(0.0, deadline - monotonic()))
 
     def show(self, dialog: Dialog) -> None:
         """Show this stage in place of the dialog's earlier one."""
         with self._changed:
             box = self._boxes.of(dialog.asked.dialog)
             if isinstance(dialog, Preparing) and not box.owes and box.shown is None:
-                box.not_before = self._monotonic() + self._pace.first_seconds
+                box.messages.not_before = self._monotonic() + self._pace.first_seconds
             box.put(dialog)
             self._changed.notify_all()
 
-    def attach(self, dialog: DialogId, file: Attachment) -> None:
-        """Put a file into the dialog's thread, once per `kind`."""
+    def refresh(self, dialog: Dialog) -> None:
+        """Show this stage again, even if the ledger says that Slack shows it: a person sees an older one."""
         with self._changed:
-            self._boxes.of(dialog).put_file(file)
+            box = self._boxes.of(dialog.asked.dialog)
+            box.put(dialog)
+            box.is_forced = True
             self._changed.notify_all()
 
-    def whisper(self, channel: str, user: str, text: str) -> None:
-        """Send a note that only one person sees; a restart loses it."""
+    def attach(self, dialog: DialogId, file: Attachment, *, response_url: str = "", user: str = "") -> None:
+        """Put a file into the dialog's thread, once per `kind`; if that fails, tell `user`, who asked for it."""
         with self._changed:
-            self._whispers.append(_Whisper(channel, user, text))
+            self._boxes.of(dialog).put_file(Upload(file, user, response_url))
             self._changed.notify_all()
+
+    def whisper(self, channel: str, user: str, text: str, response_url: str = "") -> None:
+        """Send a note that only one person sees, if need be by the response URL; a restart loses it."""
+        self._whispers.put(Note(channel, user, text, response_url))
+
+    def heard_from(self, channel: str) -> None:
+        """Try again now what is owed to a channel in which somebody typed or clicked."""
+        with self._changed:
+            now, closure = self._monotonic(), self._closures.of(channel)
+            owing = [box for _, box in self._boxes.waiting_outboxes() if box.channel == channel]
+            for box in owing:
+                box.wake()
+            if closure and (owing or self.token_refusal):
+                closure.urge(now)
+            elif closure:
+                # Nothing could be tried there: the next message will tell whether the channel is open.
+                self._closures.open(channel)
+            self._changed.notify_all()
+
+    def refusal(self, channel: str) -> str | None:
+        """Return Slack's word for why the bot cannot write to a channel now; None if it can."""
+        with self._changed:
+            closure = self._closures.of(channel)
+            return closure.reason if closure else None
+
+    @property
+    def token_refusal(self) -> str | None:
+        """Slack's word for why it does not accept the bot's token; None if it does."""
+        with self._changed:
+            return self._closures.token_refusal
 
     def send_next(self) -> bool:
-        """Send one message that is due; return False if none is. Called by the thread, and by tests."""
-        with self._changed:
-            now = self._monotonic()
-            whisper = self._next_whisper(now)
-            chosen = None if whisper else self._next_box(now)
-            if whisper is None and chosen is None:
-                return False
-            self._sending = True
-        try:
-            if whisper:
-                self._send_whisper(whisper)
-            if chosen:
-                self._work_off(*chosen)
-        finally:
-            with self._changed:
-                self._sending = False
-                self._changed.notify_all()
-        return True
+        """Send one note, file or message that is due; return False if none is. Tests call it in place of threads."""
+        return self._send_note() or self._send_file() or self._send_message()
 
     def seconds_to_next(self) -> float | None:
-        """Return in how many seconds a message is due; None if none waits."""
+        """Return in how many seconds something is due; None if nothing waits."""
         with self._changed:
-            now = self._monotonic()
-            waits = [self._wait(box, now) for _, box in self._boxes.waiting_outboxes()]
-            if self._whispers:
-                waits.append(self._ephemerals.wait(now))
-            return min(waits, default=None)
+            waits = (self._whispers.seconds(), self._dispatch.seconds_to_file(), self._dispatch.seconds_to_message())
+            return _seconds(min(waits))
 
     def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
         """Open a modal on the caller's thread: a trigger expires in three seconds. Return whether Slack opened it."""
@@ -144,73 +167,148 @@ class Channel:
             return False
         return True
 
-    # ── The thread ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── The threads ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _send(self) -> None:
+    def _make_threads(self) -> tuple[threading.Thread, ...]:
+        lanes: tuple[tuple[str, Callable[[], bool], Callable[[], float]], ...] = (
+            # Two, so that a message that hangs does not hold back those of other dialogs.
+            ("warroom-messages-1", self._send_message, self._dispatch.seconds_to_message),
+            ("warroom-messages-2", self._send_message, self._dispatch.seconds_to_message),
+            ("warroom-files", self._send_file, self._dispatch.seconds_to_file),
+            ("warroom-notes", self._send_note, self._whispers.seconds),
+        )
+        return tuple(
+            threading.Thread(target=self._run, args=(send, seconds), name=name, daemon=True)
+            for name, send, seconds in lanes
+        )
+
+    def _run(self, send: Callable[[], bool], seconds_to_next: Callable[[], float]) -> None:
         while not self._closing.is_set():
-            if self.send_next():
+            if send():
                 continue
             with self._changed:
-                seconds = self.seconds_to_next()
-                # A message may have become due since: send it instead of waiting.
-                if not self._closing.is_set() and seconds != 0:
-                    self._changed.wait(seconds)
+                seconds = seconds_to_next()
+                # Something may have become due since: send it instead of waiting.
+                if not self._closing.is_set() and seconds > 0:
+                    self._changed.wait(_seconds(seconds))
 
-    def _is_idle(self) -> bool:
-        return not self._sending and not self._whispers and not self._boxes.waiting_outboxes()
+    def _is_idle(self, seconds_left: float) -> bool:
+        seconds = self.seconds_to_next()
+        return not self._sending and (seconds is None or seconds > seconds_left)
 
-    def _next_whisper(self, now: float) -> _Whisper | None:
-        return self._whispers.popleft() if self._whispers and not self._ephemerals.wait(now) else None
-
-    def _next_box(self, now: float) -> tuple[DialogId, Outbox] | None:
-        ready = [(dialog, box) for dialog, box in self._boxes.waiting_outboxes() if self._wait(box, now) <= 0]
-        return min(ready, key=lambda item: item[1].rank, default=None)
-
-    def _wait(self, box: Outbox, now: float) -> float:
-        until = max(box.not_before, now + box.window.wait(now)) if box.window else box.not_before
-        if box.unannounced and box.dialog is None and not box.files:
-            until = max(until, box.edited_at + self._pace.log_seconds)
-        if not box.is_progress:
-            return max(0.0, until - now)
-        until = max(until, box.edited_at + self._pace.progress_seconds)
-        return max(0.0, until - now, self._messages.seconds_to_edit(now))
-
-    def _send_whisper(self, whisper: _Whisper) -> None:
-        body = {"channel": whisper.channel, "user": whisper.user, "text": self._redact(whisper.text)}
-        self._ephemerals.spend(self._monotonic())
+    def _send_note(self) -> bool:
+        with self._changed:
+            note = self._whispers.take()
+            self._sending += note is not None
+        if note is None:
+            return False
         try:
-            self._client.api_call("chat.postEphemeral", json=body)
-        except Exception as error:  # noqa: BLE001 - the thread's boundary: a note lost must not silence the dialogs
-            log.warning("whisper_not_sent", user=whisper.user, reason=str(error))
-            if isinstance(error, SlackApiError) and meaning(error) is RefusalMeaning.TOO_FAST:
-                self._ephemerals.close(self._monotonic() + seconds_to_wait(error))
-                self._whispers.appendleft(whisper)
+            self._whispers.send(note)
+        finally:
+            self._note_sent()
+        return True
 
-    def _work_off(self, dialog: DialogId, box: Outbox) -> None:
+    def _send_message(self) -> bool:
+        with self._changed:
+            chosen = self._dispatch.take_message()
+            self._sending += chosen is not None
+        if chosen is None:
+            return False
+        dialog, box = chosen
+        # Read before the ledger: a stage is stored before it is shown, so the one in the ledger is never older.
+        stage = box.dialog
+        self._work_off(
+            dialog,
+            box,
+            box.messages,
+            send=lambda entry: self._send_part(entry, box, stage),
+            refuse=lambda entry: self._calls.refuse(entry, box, DEFECT),
+        )
+        return True
+
+    def _send_file(self) -> bool:
+        with self._changed:
+            chosen = self._dispatch.take_file()
+            self._sending += chosen is not None
+        if chosen is None:
+            return False
+        dialog, box = chosen
+        upload = box.files[0]
+        self._work_off(
+            dialog,
+            box,
+            box.uploads,
+            send=lambda entry: self._send_upload(entry, box, upload),
+            refuse=lambda entry: self._uploads.fail(entry, box, upload, DEFECT),
+        )
+        return True
+
+    def _work_off(
+        self,
+        dialog: DialogId,
+        box: Outbox,
+        lane: Lane,
+        *,
+        send: Callable[[Entry], None],
+        refuse: Callable[[Entry], None],
+    ) -> None:
+        """Send a part of a dialog; a defect of one dialog does not silence the others."""
+        entry = None
         try:
-            self._send_one(dialog, box)
+            entry = self._entry(dialog, box)
+            if entry is not None:
+                send(entry)
+        except StateUnwritable as problem:
+            log.warning("dialog_not_read", job=dialog, reason=problem.message)
+            self._boxes.postpone(lane)
         except Exception:
-            # The thread's boundary: one dialog's defect must not silence all the others.
             log.exception("message_not_sent", job=dialog)
-            self._boxes.postpone(dialog, box, RETRY_SECONDS, counts=True)
+            if entry is not None:
+                refuse(entry)
+            else:
+                self._boxes.postpone(lane)
+        finally:
+            self._dispatch.release(box, lane)
+            self._note_sent()
+
+    def _note_sent(self) -> None:
+        with self._changed:
+            self._sending -= 1
+            self._changed.notify_all()
 
     # ── One dialog ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _send_one(self, dialog: DialogId, box: Outbox) -> None:
-        # In this order: a stage is stored before it is shown, so the one in the ledger is never older.
-        stage = box.dialog
+    def _entry(self, dialog: DialogId, box: Outbox) -> Entry | None:
         entry = self._ledger.get(dialog)
         if entry is None:
             log.error("dialog_unknown", job=dialog)
             self._boxes.forget(dialog)
-            return
-        entry = replace(entry, message=box.unsaved_ts or entry.message)
-        if stage is not None:
+            return None
+        with self._changed:
+            box.channel = entry.dialog.asked.channel
+        return replace(entry, message=box.unsaved_ts or entry.message)
+
+    def _send_part(self, entry: Entry, box: Outbox, stage: Dialog | None) -> None:
+        reason = self.refusal(entry.dialog.asked.channel)
+        if reason is not None and not box.messages.is_try:
+            self._calls.tell_closed(entry, box, reason)
+        elif stage is not None:
             self._messages.deliver(entry, box, stage)
         elif entry.message is None:
-            log.warning("thread_missing", job=dialog)
-            self._boxes.forget(dialog)
-        elif box.files:
-            self._uploads.upload(entry, box, box.files[0])
+            log.warning("thread_missing", job=entry.id)
+            self._boxes.forget(entry.id)
         else:
             self._messages.announce(entry, box)
+
+    def _send_upload(self, entry: Entry, box: Outbox, upload: Upload) -> None:
+        if self.refusal(entry.dialog.asked.channel) is not None and not box.uploads.is_try:
+            return
+        if entry.message is None:
+            log.warning("thread_missing", job=entry.id)
+            self._boxes.forget(entry.id)
+        else:
+            self._uploads.upload(entry, box, upload)
+
+
+def _seconds(wait: float) -> float | None:
+    return None if wait == float("inf") else max(0.0, wait)

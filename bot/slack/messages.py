@@ -2,26 +2,29 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any
 
 import structlog
 
 from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.stages import FINAL, Deciding, Dialog, Running
 from bot.redaction import redacted
-from bot.slack.calls import MINUTE, Calls, SlackClient
-from bot.slack.outbox import Outbox, Outboxes, Picture, look
+from bot.slack import limits
+from bot.slack.answers import RefusalMeaning
+from bot.slack.calls import MINUTE, Calls, SlackRefusal, store
+from bot.slack.metadata import metadata
+from bot.slack.outbox import Omission, Outbox, Outboxes, look
 from bot.slack.pace import LeakyBucket, Pace, SlidingWindow
+from bot.slack.sender_client import SlackClient
 from bot.slack.views import Message, announcement, render
 from bot.slack.views.facts import facts
-from bot.slack.views.tables import without_tables
+from bot.slack.views.tables import has_table, length, without_tables
+from bot.slack.whispers import Note, Whispers
 
 log = structlog.get_logger()
 
 _QUESTION = "question"
 """The kind under which the ledger stores that the requester was notified of a question."""
-EVENT_TYPE = "warroom_dialog"
-"""The event type of each dialog's metadata: its `facts`, and `trigger`, the id of its command's trigger."""
 
 
 class Messages:
@@ -33,6 +36,7 @@ class Messages:
         ledger: Ledger,
         boxes: Outboxes,
         calls: Calls,
+        whispers: Whispers,
         *,
         redact: Callable[[str], str],
         clock: Callable[[], datetime],
@@ -43,6 +47,7 @@ class Messages:
         self._ledger = ledger
         self._boxes = boxes
         self._calls = calls
+        self._whispers = whispers
         self._redact = redact
         self._clock = clock
         self._pace = pace
@@ -60,56 +65,123 @@ class Messages:
         # A stage that a thread shows late, after losing a race, must not hide a newer one.
         newest = stage if type(stage) is type(entry.dialog) or isinstance(stage, FINAL) else entry.dialog
         too_late = newest is not stage and box.shown == look(newest)
-        if not too_late and not _is_shown(entry, newest) and not self._send_stage(entry, box, newest):
+        is_shown = too_late or _is_shown(entry, newest) or box.is_frozen(newest)
+        if (box.is_forced or not is_shown) and not self._send_stage(entry, box, newest):
             return
         with self._boxes.changed:
+            box.is_forced = False
             if box.dialog is stage:
                 box.dialog = None
+                box.messages.begin()
                 box.unannounced = _owes_an_announcement(entry)
+                box.files_until = self._monotonic() + self._pace.file_seconds
         self._boxes.settle(entry.dialog, box)
 
     def _send_stage(self, entry: Entry, box: Outbox, newest: Dialog) -> bool:
-        window = self._edits if entry.message else self._posts_in(entry)
-        if not self._calls.may(box, window):
+        ts = None if box.is_uneditable else entry.message
+        window = self._edits if ts else self._posts_in(entry)
+        if not self._calls.take(box.messages, window):
             return False
         if isinstance(newest, Running) and box.shown == look(newest):
-            self._progress.spend(self._monotonic())
-        method = "chat.update" if entry.message else "chat.postMessage"
-        body = self._body(entry, newest, box.picture_of(newest))
-        answer = self._calls.call(entry, box, window, lambda: self._client.api_call(method, json=body))
-        if answer is None:
+            with self._boxes.changed:
+                self._progress.spend(self._monotonic())
+        method = "chat.update" if ts else "chat.postMessage"
+        body = self._body(entry, newest, box.left_out_of(newest), ts)
+        answer = self._calls.call(entry, box.messages, window, lambda: self._client.api_call(method, json=body))
+        if isinstance(answer, SlackRefusal):
+            self._react(entry, box, newest, answer)
+        if not isinstance(answer, dict):
             return False
         log.debug("stage_shown", job=entry.id, stage=type(newest).__name__)
-        box.shown, box.edited_at = look(newest), self._monotonic()
-        if entry.message is None:
-            box.unsaved_ts = str(answer["ts"])
+        with self._boxes.changed:
+            box.shown, box.edited_at = look(newest), self._monotonic()
+            box.unsaved_ts = box.unsaved_ts if ts else str(answer["ts"])
         self._store_shown(entry, box, newest)
         return True
 
+    def _react(self, entry: Entry, box: Outbox, newest: Dialog, refusal: SlackRefusal) -> None:
+        match refusal.means:
+            case RefusalMeaning.UNREACHABLE | RefusalMeaning.DEAD_TOKEN:
+                self._calls.close(entry, box, refusal)
+            case RefusalMeaning.SIMPLER if self._simplify(box, newest, refusal.reason):
+                pass
+            case RefusalMeaning.NOT_EDITABLE if not box.is_uneditable:
+                self._freeze(entry, box, newest)
+            case RefusalMeaning.MISSING if box.reposted == look(newest) and not box.is_uneditable:
+                # Slack loses each message of this stage: progress must not become a flood of messages.
+                box.is_uneditable = True
+            case RefusalMeaning.MISSING if box.reposted != look(newest):
+                self._post_again(entry, box)
+            case _:
+                self._calls.refuse(entry, box, refusal.reason)
+
+    def _simplify(self, box: Outbox, newest: Dialog, reason: str) -> bool:
+        message = render(newest, self._clock())
+        order = [part for part in _order(reason) if part is not Omission.TABLES or has_table(message)]
+        with self._boxes.changed:
+            return box.simplify(newest, order)
+
+    def _freeze(self, entry: Entry, box: Outbox, newest: Dialog) -> None:
+        """Post this stage as a message, and each later one too; show no more progress."""
+        log.warning("edits_refused", job=entry.id, stage=type(newest).__name__)
+        box.is_uneditable = True
+        self._post_again(entry, box)
+
+    def _post_again(self, entry: Entry, box: Outbox) -> None:
+        with self._boxes.changed:
+            box.lose_message(entry.dialog)
+            box.dialog = box.dialog or entry.dialog
+        store(entry, lambda: self._ledger.set_message(entry.id, None))
+
     def _store_shown(self, entry: Entry, box: Outbox, newest: Dialog) -> None:
         ts = box.unsaved_ts
-        if ts and self._calls.store(entry, lambda: self._ledger.set_message(entry.id, ts)):
+        if ts and store(entry, lambda: self._ledger.set_message(entry.id, ts)):
             log.info("dialog_posted", job=entry.id, ts=ts)
             box.unsaved_ts = None
         if type(newest) is type(entry.dialog) and entry.shown != entry.changes:
-            self._calls.store(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
+            store(entry, lambda: self._ledger.set_shown(entry.id, entry.changes))
+
+    # ── The announcement ────────────────────────────────────────────────────────────────────────────────────────
 
     def announce(self, entry: Entry, box: Outbox) -> None:
         """Notify the requester of an end or a question, in the thread."""
         text = announcement(redacted(entry.dialog, self._redact))
         if text is not None and _owes_an_announcement(entry):
-            window = self._posts_in(entry)
-            if not self._calls.may(box, window):
+            if not self._reply(entry, box, text):
                 return
-            reply = {"channel": entry.dialog.asked.channel, "thread_ts": entry.message, "text": self._redact(text)}
-            answer = self._calls.call(entry, box, window, lambda: self._client.api_call("chat.postMessage", json=reply))
-            if answer is None:
-                return
-            self._calls.store(entry, lambda: self._note_announced(entry))
+            store(entry, lambda: self._note_announced(entry))
             log.info("end_announced" if isinstance(entry.dialog, FINAL) else "question_announced", job=entry.id)
         with self._boxes.changed:
             box.unannounced = False
+            box.messages.begin()
         self._boxes.settle(entry.dialog, box)
+
+    def _reply(self, entry: Entry, box: Outbox, text: str) -> bool:
+        window = self._posts_in(entry)
+        if not self._calls.take(box.messages, window):
+            return False
+        reply = {"channel": entry.dialog.asked.channel, "thread_ts": entry.message, "text": self._redact(text)}
+        answer = self._calls.call(
+            entry, box.messages, window, lambda: self._client.api_call("chat.postMessage", json=reply)
+        )
+        return (
+            self._is_noted(entry, box, text, answer) if isinstance(answer, SlackRefusal) else isinstance(answer, dict)
+        )
+
+    def _is_noted(self, entry: Entry, box: Outbox, text: str, refusal: SlackRefusal) -> bool:
+        """Continue after an error; return whether the requester gets a note in place of the reply."""
+        match refusal.means:
+            case RefusalMeaning.UNREACHABLE | RefusalMeaning.DEAD_TOKEN:
+                self._calls.close(entry, box, refusal)
+            case RefusalMeaning.MISSING if box.reposted != look(entry.dialog):
+                self._post_again(entry, box)
+            case RefusalMeaning.MISSING | RefusalMeaning.NO_REPLIES:
+                asked = entry.dialog.asked
+                self._whispers.put(Note(asked.channel, asked.user, text, entry.response_url))
+                return True
+            case _:
+                self._calls.refuse(entry, box, refusal.reason)
+        return False
 
     def _note_announced(self, entry: Entry) -> None:
         if isinstance(entry.dialog, FINAL):
@@ -117,18 +189,28 @@ class Messages:
         else:
             self._ledger.set_attached(entry.id, _QUESTION)
 
-    def _body(self, entry: Entry, newest: Dialog, picture: Picture) -> dict[str, Any]:
+    # ── The body ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _body(self, entry: Entry, newest: Dialog, left_out: frozenset[Omission], ts: str | None) -> dict[str, Any]:
         shown = redacted(newest, self._redact)
         whole = render(shown, self._clock())
-        message = _less(whole, picture)
-        body: dict[str, Any] = {
+        message = redacted(_less(whole, left_out), self._redact)
+        message = message if _fits(message) else redacted(_less(whole, left_out | {Omission.TABLES}), self._redact)
+        body = {
             "channel": entry.dialog.asked.channel,
-            "text": message.text,
-            "blocks": message.blocks,
-            "metadata": {"event_type": EVENT_TYPE, "event_payload": {**facts(shown, whole), "trigger": entry.trigger}},
-            **({"ts": entry.message} if entry.message else {}),
+            "text": message.text[: limits.MESSAGE_TEXT],
+            "blocks": message.blocks if _fits(message) else (),
+            **({"ts": ts} if ts else {}),
         }
-        return redacted(body, self._redact)
+        return {**body, **self._metadata(entry, redacted(facts(shown, whole), self._redact), left_out, ts)}
+
+    def _metadata(
+        self, entry: Entry, known: dict[str, Any], left_out: frozenset[Omission], ts: str | None
+    ) -> dict[str, Any]:
+        if Omission.METADATA not in left_out:
+            return {"metadata": metadata(known, entry.trigger)}
+        # An edit without metadata keeps what the message had: it would name an earlier stage.
+        return {"metadata": {}} if ts else {}
 
     def _posts_in(self, entry: Entry) -> SlidingWindow:
         return self._posts.setdefault(
@@ -136,16 +218,23 @@ class Messages:
         )
 
 
-def _less(message: Message, picture: Picture) -> Message:
-    match picture:
-        case Picture.WHOLE:
-            return message
-        case Picture.WITHOUT_TABLES:
-            return without_tables(message)
-        case Picture.TEXT:
-            return Message(message.text, ())
-        case _:
-            assert_never(picture)
+def _less(message: Message, left_out: frozenset[Omission]) -> Message:
+    if Omission.BLOCKS in left_out:
+        return Message(message.text, ())
+    return without_tables(message) if Omission.TABLES in left_out else message
+
+
+def _fits(message: Message) -> bool:
+    return length(message.blocks) <= limits.BLOCKS_CHARACTERS
+
+
+def _order(reason: str) -> tuple[Omission, ...]:
+    """Return in which order the parts are left out after this error."""
+    if "metadata" in reason:
+        return (Omission.METADATA, Omission.TABLES, Omission.BLOCKS)
+    if "block" in reason:
+        return (Omission.TABLES, Omission.BLOCKS, Omission.METADATA)
+    return (Omission.TABLES, Omission.METADATA, Omission.BLOCKS)
 
 
 def _owes_an_announcement(entry: Entry) -> bool:

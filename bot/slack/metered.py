@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any
+from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.meter import Meter
 from bot.slack.answers import RefusalMeaning, meaning
-from bot.slack.calls import SlackClient
+from bot.slack.sender_client import SlackClient
+
+Answer = TypeVar("Answer")
 
 
 class MeteredClient:
@@ -18,15 +20,26 @@ class MeteredClient:
         self._client = client
         self._meter = meter
 
-    def api_call(self, api_method: str, *, json: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's own answer type
+    def api_call(self, api_method: str, *, json: dict[str, Any]) -> dict[str, Any]:
         """Call a Web API method."""
         return self._call(api_method, lambda: self._client.api_call(api_method, json=json))
 
-    def files_upload_v2(self, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's own
-        """Upload a file in Slack's three steps, counted as one."""
-        return self._call("files.upload", lambda: self._client.files_upload_v2(**arguments))
+    def announce_upload(self, name: str, length: int) -> dict[str, Any]:
+        """Announce an upload."""
+        return self._call("files.getUploadURLExternal", lambda: self._client.announce_upload(name, length))
 
-    def _call(self, method: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - the SDK's own
+    def upload(self, url: str, content: bytes) -> None:
+        """Send the bytes of a file."""
+        self._call("files.upload", lambda: self._client.upload(url, content))
+
+    def complete_upload(self, file_id: str, *, title: str, channel: str, thread_ts: str | None) -> dict[str, Any]:
+        """Put an uploaded file into a thread."""
+        return self._call(
+            "files.completeUploadExternal",
+            lambda: self._client.complete_upload(file_id, title=title, channel=channel, thread_ts=thread_ts),
+        )
+
+    def _call(self, method: str, call: Callable[[], Answer]) -> Answer:
         try:
             answer = call()
         except SlackApiError as error:

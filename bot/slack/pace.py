@@ -23,6 +23,8 @@ class Pace:
     """How long a new dialog waits for the typed line, which should come first in the channel."""
     log_seconds: float = 0.3
     """How long an announcement waits for the log, which should come first in the thread."""
+    file_seconds: float = 10.0
+    """How long an announcement waits for an upload that hangs or is refused."""
 
 
 # Not `pyrate-limiter`: it has no way to stop all calls until the time that Slack names (`Retry-After`).

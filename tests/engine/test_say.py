@@ -81,7 +81,7 @@ def test_the_answer_for_scripts_says_what_was_made_and_how_long_each_phase_took(
     (image,) = own_base.images()
     told = answer.told
     assert set(told) == {"state", "image", "tag", "id", "digest", "images", "seconds", "message"}
-    assert (told["image"], told["id"], told["digest"]) == (own_base.name("image"), image.id, None)
+    assert (told["image"], told["id"], told.get("digest")) == (own_base.name("image"), image.id, None)
     assert set(image.repo_tags) == {f"{told['image']}:{told['tag']}", f"{told['image']}:latest"}
     assert {"ack", "preparing", "review", "running", "steps"} <= set(told["seconds"])
     assert "Check the result" in told["seconds"]["steps"]

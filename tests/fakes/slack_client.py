@@ -54,6 +54,15 @@ class FakeSlackClient:
     calls: list[SlackCall] = field(default_factory=list)
     messages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """What stands in the channel now, by `ts`; replies are in `calls` alone."""
+    files: list[Mapping[str, Any]] = field(default_factory=list)
+    """The files in threads."""
+    uploads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The files that were announced and not yet put into a thread."""
+    steps: list[SlackCall] = field(default_factory=list)
+    """The first two steps of each upload, which nobody sees."""
+    refuse_step: Callable[[SlackCall], Refusal] = lambda _: None
+    lose_answer: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    """Whether the answer to this file is lost, although it is put into the thread."""
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def api_call(self, api_method: str, *, json: dict[str, Any]) -> dict[str, Any]:
@@ -67,10 +76,40 @@ class FakeSlackClient:
                 self.messages[ts] = json
             return {"ok": True, "ts": ts}
 
-    def files_upload_v2(self, **arguments: object) -> dict[str, Any]:
-        """Take a file, or refuse it."""
-        self._take(SlackCall("files", dict(arguments), self.clock()))
+    def announce_upload(self, name: str, length: int) -> dict[str, Any]:
+        """Expect a file, or refuse it."""
+        self._step(SlackCall("announce", {"filename": name, "length": length}, self.clock()))
+        with self._changed:
+            file_id = f"F{len(self.steps)}"
+            self.uploads[file_id] = {"filename": name}
+            return {"ok": True, "file_id": file_id, "upload_url": f"https://files.slack.invalid/{file_id}"}
+
+    def upload(self, url: str, content: bytes) -> None:
+        """Take the bytes of a file, or refuse them."""
+        self._step(SlackCall("upload", {"url": url}, self.clock()))
+        with self._changed:
+            self.uploads[url.rpartition("/")[2]]["content"] = _text_or_bytes(content)
+
+    def complete_upload(self, file_id: str, *, title: str, channel: str, thread_ts: str | None) -> dict[str, Any]:
+        """Put a file into a thread, or refuse it: a `files` call. It is put there once."""
+        place = {"channel": channel, "thread_ts": thread_ts, "title": title}
+        with self._changed:
+            body = {**place, **self.uploads.get(file_id, {})}
+        self._take(SlackCall("files", body, self.clock()))
+        with self._changed:
+            if self.uploads.pop(file_id, None) is None:
+                raise refusal("file_not_found")
+            self.files.append(body)
+        if self.lose_answer(body):
+            raise TimeoutError("timed out")
         return {"ok": True, "files": [{}]}
+
+    def _step(self, call: SlackCall) -> None:
+        with self._changed:
+            self.steps.append(call)
+            self._changed.notify_all()
+        if refused := self.refuse_step(call):
+            raise refused
 
     def delete(self, ts: str) -> None:
         """Take a message away, as a person may."""
@@ -85,6 +124,15 @@ class FakeSlackClient:
         with self._changed:
             self.calls.append(call)
             self._changed.notify_all()
-            refused = self.script.popleft() if self.script else self.refuse(call)
+            is_scripted, refused = bool(self.script), self.script.popleft() if self.script else None
+        # Outside of the lock: a test may let this call hang.
+        refused = refused if is_scripted else self.refuse(call)
         if refused is not None:
             raise refused
+
+
+def _text_or_bytes(content: bytes) -> str | bytes:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content

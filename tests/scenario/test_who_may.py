@@ -101,7 +101,7 @@ def test_in_a_channel_without_the_bot_it_asks_to_be_invited(make_driver: Callabl
     outside = RoomUser(driver.room, BOB.id, channel=ELSEWHERE.id)
     outside.type(EXAMPLE)
     note = outside.until_whispered("The bot cannot post here")
-    assert "Invite it with `/invite`, then type the command again." in note
+    assert "Invite it with `/invite`; this dialog then follows by itself." in note
     # The bot is none the worse for it.
     driver.create().until("done")
     assert len(driver.host.engine.builds) == 1

@@ -1,18 +1,17 @@
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 
 import pytest
 from slack_sdk.errors import SlackRequestError
 
-from bot.dialogs.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.ledger import Entry, sqlite_url
 from bot.dialogs.progress import Progress, Step, StepState
 from bot.dialogs.stages import (
     FINAL,
@@ -31,15 +30,29 @@ from bot.dialogs.stages import (
 )
 from bot.logs import MASK, Redactor
 from bot.slack.channel import Channel
-from bot.slack.messages import EVENT_TYPE
+from bot.slack.metadata import EVENT_TYPE
 from bot.slack.pace import Pace
 from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
 from bot.slack.views.tables import without_tables
 from commands.command import ImageCreated, ImagesUpdated
-from commands.errors import StateUnwritable
 from tests.fakes.logs import logs_to
-from tests.fakes.slack_client import FakeSlackClient, Refusal, SlackCall, refusal
+from tests.fakes.slack_client import Refusal, SlackCall, refusal
+from tests.kit.channel_driver import (
+    DONE,
+    PREPARING,
+    QUEUED,
+    RESPONSE_URL,
+    REVIEW,
+    RUNNING,
+    SECRET,
+    TRIGGER,
+    WHOLE_LOG,
+    ChannelDriver,
+    UnwritableLedger,
+    methods,
+    shows,
+)
 from tests.kit.examples import (
     ALICE,
     ASKED,
@@ -56,104 +69,7 @@ from tests.kit.examples import (
     asked_as,
 )
 
-SECRET = "hunter2-and-more"
-TRIGGER = "1.2.abc"
-RESPONSE_URL = "https://hooks.slack.invalid/1"
-WHOLE_LOG = Attachment("log", "build-d-1.log", "The whole log", "all of it\n")
-PREPARING = Preparing(ASKED, "Looking")
-REVIEW = UnderReview(ASKED, PROPOSAL, LATER)
-QUEUED = Queued(ASKED, PROPOSAL, BOB, 1)
-RUNNING = Running(ASKED, PROPOSAL, BOB, PROGRESS)
-DONE = Finished(ASKED, BOB, ImageCreated(PROPOSAL, CREATED), PROGRESS, NOW)
 UPDATED_IMAGES = Finished(ASKED, BOB, ImagesUpdated(UPDATE, UPDATED), PROGRESS, NOW)
-
-
-class UnwritableLedger(Ledger):
-    """A ledger that can be read but, while `full`, not written."""
-
-    full = False
-
-    def _set(self, dialog: DialogId, **values: object) -> None:
-        if self.full:
-            raise StateUnwritable("The disk is full.", hint="Free some space.")
-        super()._set(dialog, **values)
-
-
-@dataclass(slots=True)
-class ChannelDriver:
-    """A channel whose time passes only when the test says so; its thread is not started."""
-
-    ledger: UnwritableLedger
-    slack: FakeSlackClient = field(default_factory=FakeSlackClient)
-    pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.0))
-    told: list[tuple[str, str]] = field(default_factory=list)
-    now: float = 1000.0
-    channel: Channel = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.slack.clock = lambda: self.now
-        self.restart()
-
-    def restart(self) -> None:
-        """Take a new channel, as a new process does."""
-        self.channel = Channel(
-            self.slack,
-            self.ledger,
-            redact=Redactor([SECRET]),
-            clock=self.time,
-            respond=self.respond,
-            pace=self.pace,
-            monotonic=lambda: self.now,
-        )
-
-    def time(self) -> datetime:
-        """The time of day."""
-        return NOW + timedelta(seconds=self.now)
-
-    def respond(self, url: str, text: str) -> bool:
-        """Take what is told by a response URL."""
-        self.told.append((url, text))
-        return True
-
-    def asked(self, dialog: Dialog) -> None:
-        """Store a new dialog, and show it."""
-        self.ledger.add(Entry(dialog, trigger=TRIGGER, response_url=RESPONSE_URL))
-        self.channel.show(dialog)
-
-    def moved(self, to: Dialog) -> None:
-        """Store a dialog's next stage without showing it."""
-        earlier = type(self.entry(to.asked.dialog).dialog)
-        assert self.ledger.move(to, after=(earlier,), now=0.0)
-
-    def goes_to(self, *stages: Dialog) -> None:
-        """Store and show one stage after the other."""
-        for stage in stages:
-            self.moved(stage)
-            self.channel.show(stage)
-
-    def entry(self, dialog: str = "d-1") -> Entry:
-        """Read the ledger."""
-        entry = self.ledger.get(DialogId(dialog))
-        assert entry is not None
-        return entry
-
-    def passes(self, seconds: float = 60.0) -> list[SlackCall]:
-        """Let so much time pass; gives the calls that were made in it."""
-        before, end = len(self.slack.calls), self.now + seconds
-        while True:
-            while self.channel.send_next():
-                assert len(self.slack.calls) - before < 2000, "it sends without end"
-            wait = self.channel.seconds_to_next()
-            if wait is None or self.now + wait > end:
-                self.now = end
-                return self.slack.calls[before:]
-            self.now += wait
-
-    @property
-    def message(self) -> Mapping[str, Any]:
-        """The one dialog in the channel."""
-        (only,) = self.slack.messages.values()
-        return only
 
 
 @pytest.fixture(autouse=True)
@@ -172,15 +88,6 @@ def ledger(tmp_path: Path) -> Iterator[UnwritableLedger]:
 @pytest.fixture
 def driver(ledger: UnwritableLedger) -> ChannelDriver:
     return ChannelDriver(ledger)
-
-
-def methods(calls: list[SlackCall]) -> list[str]:
-    return [call.method for call in calls]
-
-
-def shows(message: Mapping[str, Any], dialog: Dialog, at: datetime) -> bool:
-    picture = render(dialog, at)
-    return (message["text"], tuple(message["blocks"])) == (picture.text, picture.blocks)
 
 
 # ── One dialog from its first stage to its last ─────────────────────────────────────────────────────────────────────
@@ -480,7 +387,7 @@ def test_a_thread_that_slack_never_finds_is_not_begun_for_ever(driver: ChannelDr
     calls = driver.passes(600)
 
     assert len(calls) <= 10
-    assert calls[-1].text == announcement(DONE)
+    assert announcement(DONE) in [call.text for call in calls]
 
 
 @pytest.mark.parametrize("reason", ["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"])
@@ -534,48 +441,6 @@ def test_blocks_are_tried_again_at_the_next_stage(driver: ChannelDriver) -> None
     assert driver.message["blocks"]
 
 
-@pytest.mark.parametrize("reason", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"])
-def test_a_channel_without_a_way_in_is_told_once_by_the_response_url(driver: ChannelDriver, reason: str) -> None:
-    driver.slack.refuse = lambda _: refusal(reason)
-    driver.asked(PREPARING)
-    driver.channel.attach(DialogId("d-1"), WHOLE_LOG)
-    calls = driver.passes(600)
-    for step in (REVIEW, QUEUED, RUNNING, DONE):
-        driver.goes_to(step)
-        driver.channel.attach(DialogId("d-1"), WHOLE_LOG)
-        calls += driver.passes(600)
-
-    assert len(calls) == 5  # each stage is tried once: somebody may have invited the bot
-    assert driver.told == [
-        (
-            RESPONSE_URL,
-            f"The bot cannot post here (`{reason}`). Invite it with `/invite`, then type the command again.",
-        )
-    ]
-    # Nobody is there to tell, now or after a restart.
-    assert driver.ledger.unshown_entries() == ()
-    assert driver.channel.seconds_to_next() is None
-
-
-def test_a_bot_that_is_invited_in_between_shows_the_dialog(driver: ChannelDriver) -> None:
-    driver.slack.script.append(refusal("not_in_channel"))
-    driver.asked(PREPARING)
-    driver.passes(1)
-    driver.goes_to(DONE)
-    driver.passes()
-
-    assert shows(driver.message, DONE, NOW + timedelta(seconds=1001))
-    assert driver.entry().announced
-
-
-def test_a_refusal_that_nothing_mends_ends_after_a_few_tries_and_is_owed(driver: ChannelDriver) -> None:
-    driver.slack.refuse = lambda _: refusal("invalid_auth")
-    driver.asked(PREPARING)
-
-    assert 2 <= len(driver.passes(3600)) <= 10
-    assert [entry.id for entry in driver.ledger.unshown_entries()] == ["d-1"]
-
-
 @pytest.mark.parametrize(
     "trouble", [refusal("missing_scope"), SlackRequestError("Failed to upload a file (status: 413)")], ids=str
 )
@@ -589,7 +454,7 @@ def test_a_file_that_slack_does_not_take_does_not_silence_the_announcement(
     calls = driver.passes(600)
 
     assert methods(calls).count("files") <= 10
-    assert calls[-1].text == announcement(DONE)
+    assert announcement(DONE) in [call.text for call in calls]
     assert driver.entry().attached == frozenset()
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bot.doctor.report import Caution
+from bot.readiness import slack_is_ready
 from bot.slack.connection import LINES, SlackConnection, web_client
 from bot.slack.connection_count import ConnectionCount
 from bot.slack.socket_session import Liveness
-from bot.wiring import slack_reaches
 from commands.errors import Misconfigured
 from tests.fakes.slack_api import ScriptedAnswer, slack_api
 from tests.fakes.slack_links import SlackLinks, slack_links
@@ -212,7 +212,7 @@ def test_another_bot_with_the_same_tokens_is_noticed_by_the_count_in_the_greetin
     with connection_to(links, app, count=count) as (connection, _):
         connection.open()
         eventually(lambda: connection.foreign_connections, "the other bot")
-        verdict = slack_reaches(connection)
+        verdict = slack_is_ready(is_open=connection.is_open, foreign_connections=connection.foreign_connections)
     assert isinstance(verdict, Caution)
     assert "Another bot uses the same tokens" in verdict.says
 

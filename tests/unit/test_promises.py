@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 from slack_sdk import WebClient
 
+from bot.slack.sender_client import SlackClient
 from commands.engine.interface import Engine
 
 ROOT = Path(__file__).parents[2]
 
-WEB_API = frozenset(name for name in vars(WebClient) if not name.startswith("_")) | {"api_call"}
+WEB_API = frozenset(name for kind in (WebClient, SlackClient) for name in vars(kind) if not name.startswith("_"))
 
 SLACK_CALLERS = {
     "bot/slack/channel.py": "the sender: forms and notes",
     "bot/slack/messages.py": "the sender's messages",
     "bot/slack/uploads.py": "the sender's files",
+    "bot/slack/whispers.py": "the sender's notes",
+    "bot/slack/sender_client.py": "the SDK as the sender uses it",
     "bot/slack/metered.py": "passes the sender's calls on and counts them",
     "bot/slack/connection.py": "asks whose token it is before it connects",
     "bot/slack/judge.py": "has messages validated for `warroom check`, which posts none of them",

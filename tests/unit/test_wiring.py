@@ -10,8 +10,9 @@ from pydantic import SecretStr
 from bot.access.rules import Access
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.stages import Dialog, Finished, Running, UnderReview
-from bot.doctor.report import Fault
+from bot.doctor.report import Fault, Good
 from bot.logs import MASK
+from bot.readiness import slack_is_ready
 from bot.room.client.console import Silent
 from bot.room.client.room_client import RoomClient
 from bot.room.client.say import Conversation
@@ -294,3 +295,19 @@ def test_the_logins_of_the_machines_environment_are_known_to_the_redactor(
         encoded = b64encode(said.encode()).decode()
         assert MASK in redact(encoded)
         assert redact(said) == f"me:{MASK}"
+
+
+# ── Slack, for the health page ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_slack_is_ready_while_it_is_connected_and_takes_the_token() -> None:
+    assert slack_is_ready(is_open=True, token_refusal=None) == Good("connected")
+    assert isinstance(slack_is_ready(is_open=False, token_refusal=None), Fault)
+
+
+def test_a_refused_token_makes_the_bot_unready_and_says_how_to_renew_it() -> None:
+    verdict = slack_is_ready(is_open=True, token_refusal="token_revoked")
+
+    assert isinstance(verdict, Fault)
+    assert "`token_revoked`" in verdict.says
+    assert "SLACK_BOT_TOKEN" in verdict.todo

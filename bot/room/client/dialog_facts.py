@@ -26,6 +26,7 @@ class DialogFacts:
         asks: the dialog waits for a person's decision.
         meanings: the buttons and menus that the message shows, in their order.
         payload: all of the metadata, for scripts.
+        left_out: the facts for which the metadata had no room.
     """
 
     state: str = ""
@@ -35,12 +36,13 @@ class DialogFacts:
     asks: bool = False
     meanings: Mapping[str, str] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, message: RoomMessage) -> Self:
         """Read the metadata of a message."""
         payload = message.metadata.event_payload if message.metadata else {}
-        trigger, buttons = payload.get("trigger"), payload.get("buttons")
+        trigger, buttons, left_out = payload.get("trigger"), payload.get("buttons"), payload.get("facts_left_out")
         shown = actions(message)
         return cls(
             state=str(payload.get("state", "")),
@@ -53,12 +55,14 @@ class DialogFacts:
             if isinstance(buttons, dict)
             else {},
             payload=payload,
+            left_out=tuple(str(name) for name in left_out) if isinstance(left_out, list) else (),
         )
 
     @property
     def is_counted(self) -> bool:
         """Whether the dialog is complete: a list is shown before its disk use is known."""
-        return self.payload.get("disk", 0) is not None or bool(self.payload.get("disk_note"))
+        is_known = self.payload.get("disk") is not None or bool(self.payload.get("disk_note"))
+        return is_known or not self.payload.keys() & {"disk", "disk_note"}
 
     @property
     def message(self) -> str:
