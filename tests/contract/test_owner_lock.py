@@ -9,8 +9,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.access.rules import Access
+from bot.checks import make_checks
 from bot.dialogs.ledger import Entry, Ledger
 from bot.dialogs.owner_lock import Hold, OwnerLock, owner_is_active
 from bot.dialogs.stages import Preparing
@@ -207,3 +209,15 @@ def test_a_replaced_process_stores_nothing(url: str) -> None:
         with pytest.raises(ShuttingDown):
             old.add(Entry(Preparing(asked_as("d-1"), "Reading"), trigger="t", response_url=""))
         new.try_writing()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_check_looks_at_the_database_and_its_lock(url: str, tmp_path: Path, scheme: str) -> None:
+    settings = Settings(state_dir=tmp_path, database_url=SecretStr(url.replace("postgresql:", f"{scheme}:")))
+    checks = {check.name: check.look for check in make_checks(settings)}
+
+    assert checks["Database lock"]() == Good("not in use by another warroom named `warroom`")
+    verdict = checks["Database"]()
+    assert isinstance(verdict, Good)
+    assert verdict.says.endswith(", 0 unfinished dialogs")
+    assert PASSWORD not in verdict.says

@@ -85,7 +85,9 @@ class ChannelDriver:
 
     def asked(self, dialog: Dialog) -> None:
         """Store a new dialog, and show it."""
-        self.ledger.add(Entry(dialog, trigger=TRIGGER, response_url=RESPONSE_URL))
+        is_first = dialog.asked.dialog == ASKED.dialog
+        trigger = TRIGGER if is_first else f"{TRIGGER}-{dialog.asked.dialog}"
+        assert self.ledger.add(Entry(dialog, trigger=trigger, response_url=RESPONSE_URL))
         self.channel.show(dialog)
 
     def moved(self, to: Dialog) -> None:

@@ -1,6 +1,8 @@
 """What the bot tells those who watch over it, while it does its work."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 from bot.access.rules import Access
 from bot.doctor.report import Fault, Report
@@ -111,3 +113,13 @@ def test_a_command_where_none_is_allowed_is_counted(make_driver: Callable[..., R
     driver.alice.until_whispered("This channel takes no commands")
     not_allowed = f'warroom_commands_total{{{COMMAND},outcome="not_allowed"}}'
     assert counted(driver, not_allowed)[not_allowed] == 1
+
+
+def test_a_bot_whose_database_takes_no_write_is_not_ready(driver: RoomDriver) -> None:
+    assert faults(readiness(driver)) == []
+    with closing(sqlite3.connect(driver.settings.state_dir / "dialogs.sqlite")) as database:
+        refused = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        database.execute(f"CREATE TRIGGER full BEFORE UPDATE ON warroom_owners {refused}")
+        assert faults(readiness(driver)) == ["Database"]
+        database.execute("DROP TRIGGER full")
+    assert faults(readiness(driver)) == []
