@@ -28,6 +28,7 @@ from bot.dialogs.stages import (
     UnderReview,
     is_shown_only,
 )
+from bot.dialogs.transitions import troubled_stage
 from bot.logs import MASK, Redactor
 from bot.slack.channel import Channel
 from bot.slack.metadata import EVENT_TYPE
@@ -261,6 +262,22 @@ def test_a_place_in_the_queue_that_comes_late_does_not_empty_the_progress(driver
     driver.passes()
 
     assert shows(driver.message, RUNNING, NOW + timedelta(seconds=1000))
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_trouble_is_shown_and_hides_no_stage_that_follows(driver: ChannelDriver, seconds: float) -> None:
+    troubled = troubled_stage(PREPARING, StateUnwritable("The disk is full.", hint="Free some space."))
+    assert troubled is not None
+    driver.asked(PREPARING)
+    driver.passes(1)
+    driver.channel.show(troubled)
+    driver.passes(seconds)
+    if seconds:
+        assert "The disk is full." in str(driver.message)
+
+    driver.goes_to(REVIEW)
+    driver.passes()
+    assert shows(driver.message, REVIEW, NOW)
 
 
 def test_an_end_that_could_not_be_stored_is_shown_all_the_same(driver: ChannelDriver) -> None:

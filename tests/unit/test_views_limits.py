@@ -38,6 +38,7 @@ from bot.dialogs.stages import (
     Running,
     Settling,
     Stopped,
+    StorageTrouble,
     UnderReview,
 )
 from bot.room.blocks import are_too_long, block_errors
@@ -352,7 +353,16 @@ def dialogs_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Dialog]:
     updates, roll_backs, removals = changes_of(texts, creations, findings)
     proposals = st.one_of(creations, updates, roll_backs, removals)
     transfers = st.builds(
-        Transfer, counts, counts, counts, counts, st.booleans(), moments, counts, st.none() | st.floats()
+        Transfer,
+        counts,
+        counts,
+        counts,
+        counts,
+        st.booleans(),
+        moments,
+        counts,
+        st.none() | st.floats(),
+        st.none() | moments,
     )
     steps = st.builds(
         Step,
@@ -368,12 +378,13 @@ def dialogs_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Dialog]:
     created = st.builds(Created, texts, images_of(texts), counts, failures)
     undecided = st.builds(ImageUndecided, creations, st.builds(Undecided, texts.map(ImageId), failures))
     lines = many(texts, 1_000)
+    troubles = st.none() | st.builds(StorageTrouble, texts, texts)
     return st.one_of(
-        st.builds(Preparing, askeds, texts),
+        st.builds(Preparing, askeds, texts, texts, troubles),
         st.builds(UnderReview, askeds, proposals, moments),
         st.builds(Queued, askeds, proposals, users, counts),
         st.builds(Running, askeds, proposals, users, progresses, st.none() | users),
-        st.builds(Paused, askeds, proposals, users),
+        st.builds(Paused, askeds, proposals, users, troubles),
         st.builds(Deciding, askeds, users, undecided, progresses, moments),
         st.builds(Settling, askeds, st.none() | users, undecided, st.booleans(), progresses),
         st.builds(Finished, askeds, users, st.builds(ImageCreated, creations, created), progresses, moments),
@@ -419,6 +430,8 @@ def largest(text: str) -> tuple[Dialog, ...]:
     failures = (ImportFailure(text, text[:1], text),) * 200
     return (
         Preparing(asked, text),
+        Preparing(asked, text, trouble=StorageTrouble(text, text)),
+        Paused(asked, proposal, text, StorageTrouble(text, text)),
         UnderReview(asked, proposal, NOW),
         Queued(asked, proposal, text, 10**20),
         Running(asked, proposal, text, progress, text),
