@@ -209,7 +209,7 @@ def make_bot(
             Router(),
             credentials.access,
             forms,
-            whisper=channel.whisper,
+            channel,
             new_id=_new_id,
             clock=_now,
             redact=redact,

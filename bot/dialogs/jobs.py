@@ -273,10 +273,10 @@ class Jobs:
         """Return the log of a job so far, as a file."""
         return log_file(self._log.read(job), job)
 
-    def attach(self, dialog: DialogId, file: Attachment) -> bool:
-        """Put a file into the dialog's thread; return False if it is there already."""
+    def attach(self, dialog: DialogId, file: Attachment, *, response_url: str = "", user: str = "") -> bool:
+        """Put a file into the dialog's thread for `user`; return False if it is there already."""
         entry = self._ledger.get(dialog)
         if entry is None or file.kind in entry.attached:
             return False
-        self._screen.attach(dialog, file)
+        self._screen.attach(dialog, file, response_url=response_url, user=user)
         return True

@@ -306,6 +306,6 @@ class Screen(Protocol):
         """Show this stage in place of the dialog's earlier one."""
         ...
 
-    def attach(self, dialog: DialogId, file: Attachment) -> None:
-        """Put a file into the dialog's thread, once per `kind`."""
+    def attach(self, dialog: DialogId, file: Attachment, *, response_url: str = "", user: str = "") -> None:
+        """Put a file into the dialog's thread, once per `kind`; if that fails, tell `user`, who asked for it."""
         ...

@@ -9,11 +9,13 @@ import structlog
 
 from bot.access.rules import Actor
 from bot.dialogs.jobs import Jobs
-from bot.dialogs.stages import FINAL, Asked, Attachment, Dialog, Expired, Listed, UnderReview
-from bot.dialogs.transitions import Press
+from bot.dialogs.stages import FINAL, Asked, Attachment, Dialog, DialogId, Expired, Listed, Running, UnderReview
+from bot.dialogs.transitions import Decision, Press
+from bot.slack.answers import advice
 from bot.slack.forms import Forms
 from bot.slack.notes import NO_LOG, NOT_HERE, NOTHING_YET, UNKNOWN_BUTTON, note_of
 from bot.slack.payloads import Click
+from bot.slack.sender import Sender
 from bot.slack.views.buttons import Begin, Decide, Does, Edit, Filter, ShowFile, ShowLog, Turn
 from bot.slack.views.kinds import BY_ACTION
 from commands.actions import Request
@@ -32,12 +34,14 @@ class Clicks:
         self,
         jobs: Jobs,
         forms: Forms,
+        sender: Sender,
         *,
         asked: Callable[[Request, Actor], Asked],
         clock: Callable[[], datetime],
     ) -> None:
         self._jobs = jobs
         self._forms = forms
+        self._sender = sender
         self._asked = asked
         self._clock = clock
         self._taken = Taken(_REMEMBERED)
@@ -58,7 +62,7 @@ class Clicks:
 
     def _carry_out(self, does: Does, click: Click, actor: Actor) -> str | None:  # noqa: PLR0911 - one line for each
         if isinstance(does, Decide):
-            return note_of(self._jobs.press(click.action.dialog, does.decision, click.user.id, of=does.of))
+            return self._decide(does, click)
         dialog = self._jobs.look_up(click.action.dialog)
         if dialog is None:
             return note_of(Press.GONE)
@@ -69,16 +73,35 @@ class Clicks:
                 return self._turn(does, dialog)
             case ShowFile():
                 file = does.file(dialog)
-                return self._attach(dialog, file) if file else NOTHING_YET
+                return self._attach(dialog, file, click) if file else NOTHING_YET
             case ShowLog():
                 file = self._jobs.log_of(dialog.asked.dialog)
-                return self._attach(dialog, file) if file else _no_log(dialog)
+                return self._attach(dialog, file, click) if file else _no_log(dialog)
             case Edit():
                 return self._edit(dialog, click)
             case Filter():
                 return self._filter(dialog, click)
             case _:
                 assert_never(does)
+
+    def _decide(self, decide: Decide, click: Click) -> str | None:
+        id_, channel = click.action.dialog, click.channel.id
+        reason = self._sender.refusal(channel)
+        if reason is not None and decide.decision is Decision.CONFIRM:
+            # Nobody could be told of what was begun. The dialog is tried again, so that the next press may count.
+            self._show_again(id_)
+            return f"Slack does not let the bot write here (`{reason}`), so nothing was begun. {advice(reason)}"
+        press = self._jobs.press(id_, decide.decision, click.user.id, of=decide.of)
+        if press in (Press.LATE, Press.EXPIRED):
+            # The person saw another stage than the present one.
+            self._show_again(id_)
+        return note_of(press)
+
+    def _show_again(self, dialog: DialogId) -> None:
+        now = self._jobs.look_up(dialog)
+        # A running job is shown every second, with its progress, which the ledger does not have.
+        if now is not None and not isinstance(now, Running):
+            self._sender.refresh(now)
 
     def _begin(self, begin: Begin, dialog: Dialog, click: Click, actor: Actor) -> str | None:
         request = begin.request(dialog, click.action.choice)
@@ -115,8 +138,8 @@ class Clicks:
         self._forms.open_filter(click, dialog.listing.query)
         return None
 
-    def _attach(self, dialog: Dialog, file: Attachment) -> str | None:
-        is_new = self._jobs.attach(dialog.asked.dialog, file)
+    def _attach(self, dialog: Dialog, file: Attachment, click: Click) -> str | None:
+        is_new = self._jobs.attach(dialog.asked.dialog, file, response_url=click.response_url, user=click.user.id)
         return None if is_new else f"`{file.name}` is in the thread."
 
 

@@ -27,6 +27,9 @@ OpenView = Callable[[str, dict[str, Any]], bool]
 Names = Callable[[], Sequence[str]]
 """Returns the names of images to choose from; may raise `Problem`."""
 
+Whisper = Callable[[str, str, str, str], None]
+"""Sends a note to a person in a channel: the ids of both, the text, and a response URL or nothing."""
+
 LISTING_SECONDS: Final = 1.0
 """How long a form waits for the daemon to list its images: the form must open within three seconds."""
 _NOT_OPENED: Final = (
@@ -94,7 +97,7 @@ class Forms:
         images: Names,
         *,
         respond: Callable[[str, str], bool],
-        whisper: Callable[[str, str, str], None],
+        whisper: Whisper,
         listing_seconds: float = LISTING_SECONDS,
     ) -> None:
         self._open_view = open_view
@@ -121,20 +124,28 @@ class Forms:
         """Open the form of the proposal under review, filled in."""
         values = docker_image_create.fields_of(creation.spec)
         context = FormContext(click.channel.id, edits=click.action.dialog)
-        self._open_soon(click.trigger_id, click.user.id, context, lambda: self._view(CREATE, context, values))
+        self._open_soon(
+            click.trigger_id, click.user.id, context, lambda: self._view(CREATE, context, values), click.response_url
+        )
 
     def open_filter(self, click: Click, query: Query) -> None:
         """Open the filter form of a list."""
         context = FormContext(click.channel.id, edits=click.action.dialog)
-        self._open_soon(click.trigger_id, click.user.id, context, lambda: filter_form(context, query))
+        self._open_soon(
+            click.trigger_id, click.user.id, context, lambda: filter_form(context, query), click.response_url
+        )
 
     def _view(self, form: CommandForm, context: FormContext, values: Mapping[str, str]) -> Block:
         return form.view(context, values, self._names[form.command].names())
 
-    def _open_soon(self, trigger: str, user: str, context: FormContext, view: Callable[[], Block]) -> None:
-        self._threads.submit(self._open, trigger, user, context, view)
+    def _open_soon(
+        self, trigger: str, user: str, context: FormContext, view: Callable[[], Block], response_url: str = ""
+    ) -> None:
+        self._threads.submit(self._open, trigger, user, context, view, response_url)
 
-    def _open(self, trigger: str, user: str, context: FormContext, view: Callable[[], Block]) -> None:
+    def _open(
+        self, trigger: str, user: str, context: FormContext, view: Callable[[], Block], response_url: str
+    ) -> None:
         try:
             opened = self._open_view(trigger, view())
         except Exception:
@@ -145,7 +156,7 @@ class Forms:
             log.info("form_opened", user=user, channel=context.channel, edits=context.edits)
         # The response URL of a command works even where the bot may not post.
         elif not (context.response_url and self._respond(context.response_url, _NOT_OPENED)):
-            self._whisper(context.channel, user, _NOT_OPENED)
+            self._whisper(context.channel, user, _NOT_OPENED, response_url)
 
 
 class _TimedNames:

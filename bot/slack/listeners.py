@@ -22,6 +22,7 @@ from bot.slack.clicks import Clicks
 from bot.slack.forms import Forms
 from bot.slack.notes import BROKEN, STRANGE_FORM, UNKNOWN_FORM
 from bot.slack.payloads import Click, FormSent, SlashCommand
+from bot.slack.sender import Sender
 from bot.slack.submissions import Submission, submissions
 from bot.slack.views import Message
 from bot.slack.views.form import FormContext
@@ -50,8 +51,8 @@ class Listeners:
         router: Router,
         access: Access,
         forms: Forms,
+        sender: Sender,
         *,
-        whisper: Callable[[str, str, str], None],
         new_id: Callable[[], DialogId],
         clock: Callable[[], datetime],
         redact: Callable[[str], str] = str,
@@ -61,12 +62,12 @@ class Listeners:
         self._router = router
         self._access = access
         self._forms = forms
-        self._whisper = whisper
+        self._sender = sender
         self._new_id = new_id
         self._clock = clock
         self._redact = redact
         self._meter = meter or Meter()
-        self._clicks = Clicks(jobs, forms, asked=self._new_asked, clock=clock)
+        self._clicks = Clicks(jobs, forms, sender, asked=self._new_asked, clock=clock)
         self._submissions = submissions(jobs, self._new_asked)
 
     def register(self, app: App, own_teams: frozenset[str]) -> None:
@@ -117,8 +118,9 @@ class Listeners:
             log.warning("click_not_understood", errors=error.errors(include_input=False, include_url=False))
             return
         note = self._note(click)
+        self._sender.heard_from(click.channel.id)
         if note:
-            self._whisper(click.channel.id, click.user.id, note)
+            self._sender.whisper(click.channel.id, click.user.id, note, click.response_url)
 
     def _note(self, click: Click) -> str | None:
         actor = Actor(click.user.id, click.channel.id, click.user.team_id)
@@ -152,6 +154,7 @@ class Listeners:
         if refusal:
             self._meter.command_ended(command.command, "not_allowed")
             return _only_you(refusal)
+        self._sender.heard_from(command.channel_id)
         known = self._router.command(command.command)
         if known and command.text.strip().lower() in HELP:
             return _only_you(_usage(known))

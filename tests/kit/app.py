@@ -30,6 +30,7 @@ from commands.command import ImageCreated, ImageUndecided, Listing
 from commands.model.requests import Query
 from tests.fakes.host import Gate
 from tests.fakes.screen import FakeScreen
+from tests.fakes.sender import FakeSender
 from tests.kit.examples import ALICE, BOB, NOW
 
 HERE = "C0WARROOM"
@@ -161,7 +162,7 @@ class ListeningApp:
     work: FakeListWork = field(default_factory=FakeListWork)
     access: Access = field(default_factory=lambda: Access(frozenset({HERE})))
     screen: FakeScreen = field(default_factory=FakeScreen)
-    whispers: list[tuple[str, str, str]] = field(default_factory=list)
+    sender: FakeSender = field(default_factory=FakeSender)
     now: datetime = NOW
     ledger: FailingLedger = field(init=False)
     views: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -188,21 +189,25 @@ class ListeningApp:
         )
         self.app = App(client=WebClient(), authorize=lambda: AuthorizeResult(**KNOWN))
         numbers = count(1)
-        self.forms = Forms(self._open, lambda: BASES, lambda: IMAGES, respond=lambda *_: True, whisper=self._whisper)
+        self.forms = Forms(
+            self._open, lambda: BASES, lambda: IMAGES, respond=lambda *_: True, whisper=self.sender.whisper
+        )
         self.listeners = Listeners(
             self.jobs,
             Router(),
             self.access,
             self.forms,
-            whisper=self._whisper,
+            self.sender,
             new_id=lambda: DialogId(f"new-{next(numbers)}"),
             clock=lambda: self.now,
             redact=self.redact,
         )
         self.listeners.register(self.app, frozenset({TEAM}))
 
-    def _whisper(self, channel: str, user: str, text: str) -> None:
-        self.whispers.append((channel, user, text))
+    @property
+    def whispers(self) -> list[tuple[str, str, str]]:
+        """The notes so far: channel, user and text."""
+        return self.sender.whispers
 
     def _open(self, trigger: str, view: dict[str, Any]) -> bool:
         self.views.append((trigger, view))

@@ -37,6 +37,7 @@ from bot.slack.views import announcement, render
 from bot.slack.views.facts import facts
 from bot.slack.views.tables import without_tables
 from commands.command import ImageCreated, ImagesUpdated
+from commands.errors import StateUnwritable
 from tests.fakes.logs import logs_to
 from tests.fakes.slack_client import Refusal, SlackCall, refusal
 from tests.kit.channel_driver import (

@@ -54,6 +54,7 @@ class RecordingSlack:
     views: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     responses: list[tuple[str, str]] = field(default_factory=list)
     whispers: list[tuple[str, str, str]] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
 
     def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
         self.views.append((trigger, view))
@@ -63,8 +64,9 @@ class RecordingSlack:
         self.responses.append((url, text))
         return self.hears
 
-    def whisper(self, channel: str, user: str, text: str) -> None:
+    def whisper(self, channel: str, user: str, text: str, response_url: str) -> None:
         self.whispers.append((channel, user, text))
+        self.urls.append(response_url)
 
     def forms(
         self,

@@ -395,6 +395,67 @@ def test_the_second_click_hears_that_it_is_decided(app: ListeningApp) -> None:
     assert app.clicks("cancel", user=ALICE) == "Already decided. The dialog shows the decision."
 
 
+def test_a_late_click_shows_the_dialog_again(app: ListeningApp) -> None:
+    app.keep(Cancelled(ASKED, ALICE))
+    app.clicks("create")
+
+    assert app.sender.refreshed == [Cancelled(ASKED, ALICE)]
+
+
+def test_a_late_click_does_not_take_the_progress_from_a_running_job(app: ListeningApp) -> None:
+    app.keep(Running(ASKED, PROPOSAL, BOB, PROGRESS))
+    app.clicks("create")
+
+    assert app.sender.refreshed == []
+
+
+def test_a_click_that_counts_shows_nothing_again(app: ListeningApp) -> None:
+    app.keep(UnderReview(ASKED, PROPOSAL, LATER))
+    app.clicks("create")
+
+    assert app.sender.refreshed == []
+
+
+@pytest.mark.parametrize("reason", ["not_in_channel", "is_archived", "token_revoked"])
+def test_nothing_is_begun_that_nobody_could_be_told_of(app: ListeningApp, reason: str) -> None:
+    review = UnderReview(ASKED, PROPOSAL, LATER)
+    app.keep(review)
+    app.sender.refuses[HERE] = reason
+
+    note = app.clicks("create")
+
+    assert note.startswith(f"Slack does not let the bot write here (`{reason}`), so nothing was begun.")
+    assert ("/invite" in note) == (reason == "not_in_channel")
+    assert app.stored[0].dialog == review
+    assert app.sender.refreshed == [review]
+    app.sender.refuses.clear()
+    assert app.clicks("create") == ""
+    assert [type(entry.dialog) for entry in app.stored] == [Queued]
+
+
+def test_a_job_can_be_stopped_although_nobody_can_be_told_of_it(app: ListeningApp) -> None:
+    app.keep(Running(ASKED, PROPOSAL, BOB, PROGRESS))
+    app.sender.refuses[HERE] = "is_archived"
+
+    assert app.clicks("stop") == ""
+    assert isinstance(now := app.stored[0].dialog, Running)
+    assert now.stopping_by == BOB
+
+
+def test_whoever_may_type_or_click_in_a_channel_lets_what_is_owed_there_be_tried(app: ListeningApp) -> None:
+    app.types(LINE)
+    app.clicks("create")
+    app.types(LINE, channel_id="C0OTHER")
+
+    assert app.sender.heard == [HERE, HERE]
+
+
+def test_a_note_about_a_click_goes_to_its_response_url_if_need_be(app: ListeningApp) -> None:
+    app.clicks("create", "never-heard")
+
+    assert app.sender.urls == ["https://hooks.slack.invalid/2"]
+
+
 @pytest.mark.parametrize("dialog", [Expired(ASKED, 1800), UnderReview(ASKED, PROPOSAL, NOW - timedelta(seconds=1))])
 def test_a_click_after_the_time_hears_that_it_is_over(app: ListeningApp, dialog: Dialog) -> None:
     app.keep(dialog)
