@@ -189,7 +189,7 @@ class Runner:
         with self._keeping:
             # In their order: behind those that are kept.
             if self._kept or not self._probe.answers():
-                log.warning("task_waits_for_database", task=start.task, job=start.key)
+                log.warning("task_kept", task=start.task, job=start.key)
                 self._kept.append(start)
                 self._keeping.notify_all()
                 return
@@ -244,7 +244,7 @@ class Runner:
             if status.app_version == self._version:
                 continue
             task, key = status.name, status.workflow_id.removeprefix(f"{status.name}-")
-            log.warning("task_of_another_version", task=task, job=key, version=status.app_version)
+            log.warning("task_of_another_version_found", task=task, job=key, version=status.app_version)
             if status.queue_name in {self._queue, _QUEUE} or task not in self._workflows:
                 # Queued tasks belong to unfinished dialogs, which start them again in the order of the ledger.
                 DBOS.delete_workflow(status.workflow_id)

@@ -341,7 +341,7 @@ def test_builds_whose_tasks_another_version_began(jobs: RestartableJobs) -> None
 
     for dialog in ("d-1", "d-2", "d-3"):
         jobs.until_stored(Finished, dialog)
-    assert "task_of_another_version" in jobs.logged.getvalue()
+    assert "task_of_another_version_found" in jobs.logged.getvalue()
 
 
 def test_a_running_build(jobs: RestartableJobs) -> None:

@@ -395,7 +395,7 @@ def test_tasks_of_another_version_are_told(url: str) -> None:
         pass
 
     told = [json.loads(line) for line in logged.getvalue().splitlines()]
-    assert {(each["job"], each["version"]) for each in told if each["event"] == "task_of_another_version"} == {
+    assert {(each["job"], each["version"]) for each in told if each["event"] == "task_of_another_version_found"} == {
         ("c-1", "0"),
         ("b-1", "0"),
         ("b-2", "0"),
