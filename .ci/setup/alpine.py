@@ -145,6 +145,9 @@ def _unpack_disk(folder: Path, root: Path) -> None:
     programs.run(["qemu-img", "convert", "-O", "raw", folder / "disk" / _DISK_PATH, raw])
     # Not by a loop device: a container may have none, and none stays behind.
     programs.run(["debugfs", "-R", f"rdump / {root}", raw])
+    # It ends with 0 whatever comes of it.
+    if not (root / "etc/alpine-release").is_file():
+        raise SetupError(f"`debugfs` found no Alpine on the disk of {_DISK}.")
     raw.unlink()
     for name in _LEFT_OUT:
         shutil.rmtree(root / name, ignore_errors=True)
