@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import apt
@@ -36,6 +37,8 @@ _PROGRAMS = {
     "make": "make",
     "bzip2": "bzip2",
     "xz": "xz-utils",
+    # OpenSSL's `Configure` needs more than `perl-base`, which has no `prove`.
+    "prove": "perl",
 }
 # The kernel's: a container has none of its own.
 _LEFT_OUT = ("boot", "lost+found", "lib/modules", "usr/lib/modules")
@@ -48,18 +51,30 @@ case " $* " in
     *) REALGCC={gcc} exec musl-gcc "$@" ;;
 esac
 """
-# Without what needs large libraries in musl's form: ssl, lzma.
-_OPTIONS = ("--prefix=/usr/local", "--without-ensurepip", "--disable-test-modules")
-_LIBRARIES = {
-    "zlib": ("--static",),
-    "libffi": (
-        "--disable-shared",
-        "--with-pic",
-        "--disable-multi-os-directory",
-        "--disable-exec-static-tramp",
-        "--disable-docs",
-    ),
+# Alpine's own `linux-headers`: they are the same for each C library.
+_KERNEL_HEADERS = {
+    "linux": Path("/usr/include/linux"),
+    "asm-generic": Path("/usr/include/asm-generic"),
+    "asm": Path("/usr/include/x86_64-linux-gnu/asm"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """A library that Python needs, as Debian's source package; it is linked statically."""
+
+    package: str
+    configure: tuple[str, ...]
+    target: str = "install"
+
+
+_OPENSSL = ("no-shared", "no-module", "no-engine", "no-async", "no-tests", "--libdir=lib", "--openssldir=/etc/ssl")
+_LIBRARIES = (
+    _Library("zlib", ("./configure", "--static")),
+    _Library("libffi", ("./configure", "--disable-shared", "--with-pic", "--disable-multi-os-directory")),
+    _Library("openssl", ("./Configure", "linux-x86_64", *_OPENSSL), target="install_dev"),
+)
+_OPTIONS = ("--prefix=/usr/local", "--without-ensurepip", "--disable-test-modules")
 _CONFIGURATION = (
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "ENV LANG=C.UTF-8",
@@ -99,7 +114,10 @@ def _python() -> str:
 def _check_machine() -> None:
     if not apt.may_install() or platform.machine() != "x86_64":
         raise SetupError("The Alpine base is made as root on Debian for x86-64: run this on such a machine.")
-    if missing := [package for program, package in _PROGRAMS.items() if not programs.find(program)]:
+    missing = [package for program, package in _PROGRAMS.items() if not programs.find(program)]
+    if not all(folder.is_dir() for folder in _KERNEL_HEADERS.values()):
+        missing.append("linux-libc-dev")
+    if missing:
         apt.install(missing)
 
 
@@ -127,6 +145,9 @@ def _unpack_disk(folder: Path, root: Path) -> None:
     programs.run(["qemu-img", "convert", "-O", "raw", folder / "disk" / _DISK_PATH, raw])
     # Not by a loop device: a container may have none, and none stays behind.
     programs.run(["debugfs", "-R", f"rdump / {root}", raw])
+    # It ends with 0 whatever comes of it.
+    if not (root / "etc/alpine-release").is_file():
+        raise SetupError(f"`debugfs` found no Alpine on the disk of {_DISK}.")
     raw.unlink()
     for name in _LEFT_OUT:
         shutil.rmtree(root / name, ignore_errors=True)
@@ -138,7 +159,7 @@ def _unpack_sources(folder: Path) -> dict[str, Path]:
     sources = [source for source in apt.sources() if source.suite == apt.codename()]
     options = apt.options_of_own_state(folder / "apt", [source.line_of_sources for source in sources])
     programs.run(["apt-get", *options, "update"])
-    packages = (_python(), *_LIBRARIES)
+    packages = (_python(), *(library.package for library in _LIBRARIES))
     programs.run(["apt-get", *options, "source", "--download-only", *packages], folder=archives)
     return {package: _unpacked(archives, package, folder) for package in packages}
 
@@ -152,16 +173,24 @@ def _unpacked(archives: Path, package: str, folder: Path) -> Path:
 
 
 def _build(folder: Path, sources: dict[str, Path], root: Path) -> None:
-    libraries = folder / "libraries"
-    path = {"PATH": programs.search_path(_compiler(folder).parent), "CC": "gcc"}
-    for name, options in _LIBRARIES.items():
-        flags = {"CFLAGS": "-O2 -fPIC"}
-        _run_make(sources[name], (*options, f"--prefix={libraries}"), ("install",), path | flags)
-    # `configure` reads the first, the build of its modules the second.
-    flags = dict.fromkeys(("CFLAGS", "CPPFLAGS"), f"-I{libraries}/include") | {"LDFLAGS": f"-L{libraries}/lib"}
-    _run_make(sources[_python()], _OPTIONS, ("install", f"DESTDIR={root}"), path | flags)
-    for library in (root / "usr/local/lib").rglob("libpython*.a"):
-        library.unlink()
+    prefix = folder / "libraries"
+    _link_kernel_headers(prefix / "include")
+    include = f"-I{prefix}/include"
+    path = {"PATH": programs.search_path(_compiler(folder).parent), "CC": "gcc", "CPPFLAGS": include}
+    for library in _LIBRARIES:
+        configure = (*library.configure, f"--prefix={prefix}")
+        _run_make(sources[library.package], configure, (library.target,), path | {"CFLAGS": "-O2 -fPIC"})
+    flags = {"CFLAGS": include, "LDFLAGS": f"-L{prefix}/lib"}
+    configure = ("./configure", *_OPTIONS, f"--with-openssl={prefix}")
+    _run_make(sources[_python()], configure, ("install", f"DESTDIR={root}"), path | flags)
+    for static in (root / "usr/local/lib").rglob("libpython*.a"):
+        static.unlink()
+
+
+def _link_kernel_headers(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name, headers in _KERNEL_HEADERS.items():
+        (folder / name).symlink_to(headers)
 
 
 def _compiler(folder: Path) -> Path:
@@ -172,11 +201,11 @@ def _compiler(folder: Path) -> Path:
     return compiler
 
 
-def _run_make(source: Path, options: Sequence[str], targets: Sequence[str], variables: dict[str, str]) -> None:
+def _run_make(source: Path, configure: Sequence[str], targets: Sequence[str], variables: dict[str, str]) -> None:
     # `make` says in MAKEFLAGS what it was called with; that is not for another's Makefile.
     environment = variables | {"MAKEFLAGS": "", "MFLAGS": ""}
     politely = ("nice", "-n", "10")
-    programs.run([*politely, "./configure", *options], folder=source, extra_environment=environment)
+    programs.run([*politely, *configure], folder=source, extra_environment=environment)
     jobs = f"--jobs={os.cpu_count() or 1}"
     programs.run([*politely, "make", jobs, *targets], folder=source, extra_environment=environment)
 

@@ -39,10 +39,10 @@ def test_wheels_for_musl_are_installed_and_import(alpine: AlpineHost) -> None:
     assert alpine.own_base.left_behind() == ()
 
 
-def test_a_package_of_the_repository_is_installed_beside_python_packages(alpine: AlpineHost) -> None:
-    made = alpine.create(dependencies="six", packages="hello")
+def test_the_example_makes_an_image_that_has_what_was_asked_for(alpine: AlpineHost) -> None:
+    made = alpine.create(dependencies="mechanize", packages="hello")
     assert (made.status, made.state) == (0, "done"), made
-    assert alpine.said(made.image, "hello && python3 -c 'import six'") == HELLO.version
+    assert alpine.said(made.image, "hello && python3 -c 'import mechanize'") == HELLO.version
 
 
 def test_nothing_that_installing_took_stays_in_the_image(alpine: AlpineHost) -> None:
@@ -50,8 +50,7 @@ def test_nothing_that_installing_took_stays_in_the_image(alpine: AlpineHost) -> 
     files = "find / -xdev ( -type f -o -type d ) | sort".replace("(", r"\(").replace(")", r"\)")
     before = alpine.said(alpine.own_base.space.base_id, files).splitlines()
     added = set(alpine.said(made.image, files).splitlines()) - set(before)
-    packages = "/usr/local/lib/python3.11/site-packages/"
-    assert sorted(path for path in added if not path.startswith(packages)) == ["/usr/bin/hello"]
+    assert [path for path in added if "/site-packages/" not in path] == ["/usr/bin/hello"]
 
 
 def test_a_version_that_was_asked_for_is_installed_though_there_is_a_newer_one(alpine: AlpineHost) -> None:
