@@ -57,7 +57,7 @@ class Timeouts:
     """The interval for checking deadlines and the queue, and for updating the elapsed time of running jobs."""
     stop_seconds: float = 5.0
     """How long a build may take to end after a cancellation."""
-    retry_seconds: float = 5.0
+    retry_seconds: float = 2.0
     """The interval between retries while the daemon is away or the state cannot be written."""
     engine_wait_seconds: float = 3600.0
     """How long a job waits for a daemon that is away."""

@@ -76,5 +76,6 @@ def test_clicks_on_an_old_screen_change_nothing(driver: RoomDriver) -> None:
     ):
         dialog.click(action, by=person, stale=True)
         assert driver.bob.until_whispers(count).startswith(LATE)
-    assert len(dialog.shown) == seen
+    # The person who clicked saw an older stage, so the dialog may be shown again as it is.
+    assert {words(message) for message in dialog.shown[seen - 1 :]} == {words(dialog.shown[seen - 1])}
     one_image(driver)

@@ -25,19 +25,35 @@ def test_away_when_the_image_is_to_be_made(driver: RoomDriver) -> None:
     dialog.until("review")
     driver.host.engine.break_down()
     dialog.click("create")
-    failed = dialog.until("failed")
-    assert "No Docker daemon answers" in words(failed)
+    waiting = dialog.until_says("Waiting for Docker")
+    assert "No Docker daemon answers at `unix:///fake.sock`." in words(waiting)
+    assert "stop" in buttons(waiting)
     driver.host.engine.repair()
-    again = driver.create()
-    again.until("done")
-    assert driver.stages() == ["Failed", "Finished"]
+    dialog.until("done")
+    assert driver.stages() == ["Finished"]
 
 
-def test_gone_in_the_middle_and_tidied_up_once_it_is_back(driver: RoomDriver) -> None:
+def test_gone_in_the_middle_and_started_over_once_it_is_back(driver: RoomDriver) -> None:
     driver.host.steps.shut()
     dialog = driver.create()
     dialog.until_says("▸ *OS packages: wget*")
     # What a daemon that dies may keep of the job.
+    driver.host.engine.add_image(labels={JOB: dialog.id})
+    driver.host.engine.break_down()
+    dialog.until_says("Waiting for Docker")
+    driver.host.engine.repair()
+    driver.host.steps.open()
+    dialog.until("done")
+    assert driver.nameless() == 0
+    log = dialog.until_file(f"build-{dialog.id}.log")
+    assert "[the Docker daemon was away: the job starts over]" in log
+
+
+def test_gone_for_too_long_and_tidied_up_once_it_is_back(make_driver: Callable[..., RoomDriver]) -> None:
+    driver = make_driver(engine_wait_seconds=0.01)
+    driver.host.steps.shut()
+    dialog = driver.create()
+    dialog.until_says("▸ *OS packages: wget*")
     driver.host.engine.add_image(labels={JOB: dialog.id})
     driver.host.engine.break_down()
     failed = dialog.until("failed")
