@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from errno import ENOENT
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
@@ -86,6 +87,9 @@ class UvProgram:
         return self.indexes().secrets
 
     def _start(self, command: list[str], folder: str) -> subprocess.Popen[bytes]:
+        if shutil.which(self.binary) is None:
+            # The program that starts it would only say so in its output.
+            raise self._not_startable(os.strerror(ENOENT))
         try:
             # No shell; the program is trusted, and user input is only in files.
             return subprocess.Popen(
@@ -97,10 +101,13 @@ class UvProgram:
                 stderr=subprocess.PIPE,
             )
         except OSError as error:
-            raise Misconfigured(
-                f"`{self.binary}` cannot be started: {error.strerror}.",
-                hint="Install the bot again, or set the path of a working uv.",
-            ) from error
+            raise self._not_startable(error.strerror) from error
+
+    def _not_startable(self, reason: str | None) -> Misconfigured:
+        return Misconfigured(
+            f"`{self.binary}` cannot be started: {reason}.",
+            hint="Install the bot again, or set the path of a working uv.",
+        )
 
     def _ends_with_us(self) -> tuple[str, ...]:
         """Return the command that ends uv with the bot, also if that is killed; none where util-linux is missing."""

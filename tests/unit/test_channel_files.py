@@ -258,7 +258,8 @@ def sending(driver: ChannelDriver, hang: Hang) -> Iterator[Channel]:
 
 
 def post(driver: ChannelDriver, channel: Channel, dialog: Dialog) -> None:
-    driver.ledger.add(Entry(dialog, trigger=TRIGGER, response_url=RESPONSE_URL))
+    trigger = f"{TRIGGER}-{dialog.asked.dialog}"
+    assert driver.ledger.add(Entry(dialog, trigger=trigger, response_url=RESPONSE_URL))
     channel.show(dialog)
 
 
