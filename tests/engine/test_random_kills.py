@@ -43,10 +43,12 @@ class Victim:
             return None
         with self.program_room.bot() as bot:
             self._to_the_end("create", self._create())
-            # A newer image has the base's name from now on.
-            newer = self.own_base.space.built("RUN echo newer > /newer")
-            repository, _, tag = self.own_base.space.base.rpartition(":")
-            self.own_base.space.engine.tag(newer, repository, tag)
+            # A newer image has the base's name from now on, and the older one another name.
+            space = self.own_base.space
+            newer = space.built("RUN echo newer > /newer")
+            repository, _, tag = space.base.rpartition(":")
+            space.engine.tag(space.base_id, repository, f"{tag}-older")
+            space.engine.tag(newer, repository, tag)
             talk = None
             if self.kind == "roll back":
                 talk = self._to_the_end("update", self._update())
@@ -62,7 +64,9 @@ class Victim:
 
     def run_until_killed(self, number: int, before: CommandDialog | None) -> CommandDialog:
         """Begin, and kill the bot so many events of its log later."""
+        self.program_room.forget()
         with self.program_room.bot(doom=(f"command_accepted+{number}",), **self.settings) as bot:
+            bot.until_logged("slack_line_opened")
             talk = self._begin(before)
             self._confirm(self.kind, talk, until=lambda happening: is_over(happening) or self._is_told(talk))
             # The number may have been larger than what there was to log.
@@ -73,6 +77,7 @@ class Victim:
     def run_to_the_end(self, talk: CommandDialog) -> None:
         """Let another bot go on, under the same Slack."""
         with self.program_room.bot(**self.settings) as bot:
+            bot.until_logged("slack_line_opened")
             if not self._is_told(talk):
                 self._confirm(self.kind, talk, until=lambda _: self._is_told(talk))
             assert bot.ended(signal.SIGTERM) == 0

@@ -207,6 +207,11 @@ class ProgramRoom:
         """Type a command."""
         return CommandDialog(self, self.client.type(line))
 
+    def forget(self) -> None:
+        """Forget what has happened so far, such as the end of a bot."""
+        while not self.happenings.empty():
+            self.happenings.get()
+
     def until(self, wanted: Callable[[Happening], bool], *, within: float = PATIENCE) -> Happening:
         """Wait for something to happen; what happened before is gone."""
         end, passed = monotonic() + within, list[Happening]()
