@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bot.dialogs.ledger import Ledger
 from bot.dialogs.owner_lock import Hold, OwnerLock
-from bot.doctor.daemon import daemon_answers
+from bot.doctor.daemon import daemon_answers, disk_has_room, free_bytes, where_docker_answers
 from bot.doctor.report import Caution, Fault, Good, Verdict
 from bot.doctor.running import Check
 from bot.doctor.state import folder_is_writable
@@ -41,6 +41,7 @@ def ready_checks(
 
     return (
         Check("Docker", lambda: daemon_answers(engine)),
+        Check("Docker's disk", lambda: where_docker_answers(engine, lambda: disk_has_room(engine, free_bytes))),
         Check("Database", database),
         Check("Job logs", lambda: folder_is_writable(logs, setting="WARROOM_STATE_DIR")),
         Check("Slack", slack),

@@ -25,7 +25,8 @@ def test_a_room_tells_that_it_is_ready_and_what_it_has_done(own_base: OwnBase) -
     with Program("room", "--port", "0", environment=environment) as room:
         room.until_logged("bot_started")
         status, _, content = get(port, "/ready")
-        assert (status, set(lines(content))) == (200, {"Docker", "Database", "Job logs", "Slack"}), content
+        names = {"Docker", "Docker's disk", "Database", "Job logs", "Slack"}
+        assert (status, set(lines(content))) == (200, names), content
         assert json.loads(get(port, "/live")[2]) == {"live": True}
         assert b"warroom_queue_length 0.0" in get(port, "/metrics")[2]
 

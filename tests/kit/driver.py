@@ -523,7 +523,12 @@ class RoomDriver:
         return [message for message in mine if message.only_for is None and message.thread_ts is None]
 
 
-def open_room(limits: RateLimits | None = None, workspace: Workspace | None = None) -> Room:
+def open_room(
+    limits: RateLimits | None = None,
+    workspace: Workspace | None = None,
+    *,
+    ack_seconds: float = PATIENCE_SECONDS,
+) -> Room:
     """Open a room that knows the bot's commands; without `limits` nothing is limited.
 
     Slack's 3 s for an acknowledgement, and for opening a form, are not what is tested here, and a slow machine may
@@ -533,7 +538,7 @@ def open_room(limits: RateLimits | None = None, workspace: Workspace | None = No
         commands=[command.name for command in COMMANDS],
         limits=limits or RateLimits.boundless(),
         workspace=workspace,
-        ack_seconds=PATIENCE_SECONDS,
+        ack_seconds=ack_seconds,
         sources=RoomSources() if limits else RoomSources(clock=lambda: 0.0),
     ).start()
 

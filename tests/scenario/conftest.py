@@ -11,7 +11,7 @@ from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
 from bot.room.workspace import Workspace
 from bot.slack.pace import Pace
-from tests.fakes.host import Host
+from tests.fakes.host import PATIENCE_SECONDS, Host
 from tests.fakes.resolver import FakeResolver
 from tests.kit.driver import EVERYWHERE, HASTE, RoomDriver, make_settings, open_room
 
@@ -37,9 +37,10 @@ def make_driver(
         access: Access = EVERYWHERE,
         pace: Pace = HASTE,
         start: bool = True,
+        ack_seconds: float = PATIENCE_SECONDS,
         **settings: object,
     ) -> RoomDriver:
-        room = open_room(limits, workspace)
+        room = open_room(limits, workspace, ack_seconds=ack_seconds)
         driver = RoomDriver(
             make_settings(tmp_path / "state", cache, **settings), Host(), FakeResolver(), room, access, pace
         )

@@ -101,6 +101,16 @@ def test_a_running_bot_is_ready_and_says_what_it_lacks_when_it_is_not(driver: Ro
     driver.alice.until(lambda: faults(readiness(driver)) == ["Slack"], "that Slack is away")
 
 
+def test_readiness_looks_at_the_disk_of_the_daemon_while_the_daemon_answers(driver: RoomDriver) -> None:
+    def looks() -> str:
+        return next(line.verdict.says for line in readiness(driver).lines if line.name == "Docker's disk")
+
+    assert looks() == "overlay2; free space unknown"
+    driver.host.engine.break_down()
+    assert looks() == "Not checked: Docker does not answer."
+    driver.host.engine.repair()
+
+
 def test_a_bot_that_is_not_connected_yet_is_not_ready(make_driver: Callable[..., RoomDriver]) -> None:
     driver = make_driver(start=False)
     driver.bot = driver.make_bot()
