@@ -97,6 +97,7 @@ class Soak:
                 due += TABLE_SECONDS
                 print(*list(sample_rows(sampler.samples[-1:], COLUMNS, 0)), sep="\n", flush=True)
         closing_time.set()
+        board.end()
         for thread in threads:
             thread.join(120)
         return tally
@@ -212,6 +213,7 @@ def _environment(own: OwnBase, folder: Path, port: int, slack: SlackFaults) -> M
 
 def _report(sampler: SoakSampler, tally: SoakTally) -> str:
     rows = ["", *sample_rows(sampler.samples, COLUMNS, TABLE_SECONDS), "", *soak_table(sampler.samples), ""]
+    rows += [f"not in time: {each}" for each in tally.unanswered]
     return "\n".join([*rows, f"did: {dict(tally.counts)}", f"dialogs: {dict(tally.states.most_common())}"])
 
 

@@ -1,7 +1,7 @@
 """People who type commands, click and change their minds, in a random order that a seed decides."""
 
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ _NAMES = 8
 
 UNDELIVERED = "undelivered"
 ANSWERED = "answered"
+OVER = "cut short by the end of the soak"
 
 
 class SoakBoard:
@@ -29,7 +30,13 @@ class SoakBoard:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._dialogs: OrderedDict[str, RoomMessage | str] = OrderedDict()
-        self.ends: Counter[str] = Counter()
+        self._is_over = False
+
+    def end(self) -> None:
+        """Let nobody wait any more."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
 
     def hear(self, event: RoomEvent) -> None:
         """Take one event of the room."""
@@ -61,10 +68,18 @@ class SoakBoard:
 
         def met() -> bool:
             now = self._dialogs.get(trigger)
-            return isinstance(now, str) or (now is not None and wanted(now))
+            return self._is_over or isinstance(now, str) or (now is not None and wanted(now))
 
         with self._changed:
-            return self._dialogs.get(trigger) if self._changed.wait_for(met, seconds) else None
+            is_met = self._changed.wait_for(met, seconds)
+            return OVER if self._is_over else self._dialogs.get(trigger) if is_met else None
+
+    def story(self, trigger: str) -> str:
+        """Return what is shown of a command now."""
+        with self._changed:
+            shown = self._dialogs.get(trigger)
+        facts = facts_of(shown) if isinstance(shown, RoomMessage) else {}
+        return f"{trigger}: {facts.get('dialog')} {facts.get('state', shown)}"
 
 
 @dataclass(slots=True)
@@ -73,7 +88,8 @@ class SoakTally:
 
     counts: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
-    slowest: deque[float] = field(default_factory=lambda: deque(maxlen=1))
+    unanswered: list[str] = field(default_factory=list)
+    """The last that was shown of each command that did not get on in time."""
 
 
 class SoakPerson:
@@ -125,6 +141,7 @@ class SoakPerson:
             shown = self._decide(trigger, shown)
         if shown is None:
             self._tally.counts["unanswered"] += 1
+            self._tally.unanswered.append(self._board.story(trigger))
         elif isinstance(shown, str):
             self._tally.counts[shown] += 1
         else:
