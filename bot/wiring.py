@@ -26,7 +26,7 @@ from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
 from bot.doctor.running import Check
 from bot.health import HealthServer, Readiness, pages
-from bot.housekeeping import Chore, Housekeeper
+from bot.housekeeping import Chore, Housekeeper, seconds_between_chores
 from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
 from bot.readiness import ready_checks
@@ -262,7 +262,8 @@ def _housekeeper(
             Chore("remove old logs", forget_logs),
             Chore("clear the cache", forget_cache),
             Chore("clear states of single commands", lambda: clear_scratch(settings, engine)),
-        )
+        ),
+        every_seconds=seconds_between_chores(kept.total_seconds()),
     )
 
 

@@ -2,7 +2,7 @@
 
 import http.client
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +16,8 @@ from tests.kit.engine_space import LABEL
 
 SETTLED = 1 / 3
 """The part of a soak after which every cache is full."""
-CHORES_SECONDS = 600.0
-"""The time between two rounds of chores: what they clear away grows until then."""
+FLAT = 0.1
+"""What grew over the last two thirds by less than this part of its mean is flat: chores clear away in rounds."""
 
 Figures = Mapping[str, float]
 
@@ -132,49 +132,44 @@ def _of_metrics(port: int) -> Figures:
 
 # ── How fast they grow ──────────────────────────────────────────────────────────────────────────────────────────────
 
-COUNTERS = ("calls", "failed calls", "commands", "unanswered", "undelivered")
+COUNTERS = ("calls", "failed calls", "commands", "clicks", "late clicks", "answered", "unanswered", "undelivered")
 """Figures that only grow: their slope is a rate."""
 
 
 def slope(samples: Sequence[SoakSample], name: str) -> float:
     """Return the growth per hour over the last two thirds, by least squares."""
-    last = [each for each in samples if each.seconds >= samples[-1].seconds * SETTLED]
+    last = _settled(samples)
     if len(last) < 2:
         return 0.0
     per_second, _ = linear_regression([each.seconds for each in last], [each.figures.get(name, 0.0) for each in last])
     return per_second * 3600
 
 
-def growth_between_chores(samples: Sequence[SoakSample], name: str) -> float | None:
-    """Return the growth per hour from the mean of the last but one round of chores to that of the last one.
+def verdict(samples: Sequence[SoakSample], name: str) -> str:
+    """Say whether a figure is flat over the last two thirds, or a rate."""
+    if name in COUNTERS:
+        return "counter"
+    hours = samples[-1].seconds * (1 - SETTLED) / 3600
+    mean = fmean(each.figures.get(name, 0.0) for each in _settled(samples))
+    growth = slope(samples, name) * hours
+    return "flat" if abs(growth) <= FLAT * mean or abs(growth) < 1 else "grows" if growth > 0 else "falls"
 
-    A figure that chores clear away is a saw tooth, whose least squares rise within each round; None if the soak was
-    too short.
-    """
-    end = samples[-1].seconds
-    if end * (1 - SETTLED) < 2 * CHORES_SECONDS - 60:
-        return None
-    last = [each for each in samples if each.seconds > end - CHORES_SECONDS]
-    before = [each for each in samples if end - 2 * CHORES_SECONDS < each.seconds <= end - CHORES_SECONDS]
-    mean: Callable[[Sequence[SoakSample]], float] = lambda some: fmean(each.figures.get(name, 0.0) for each in some)  # noqa: E731
-    return (mean(last) - mean(before)) / CHORES_SECONDS * 3600
+
+def _settled(samples: Sequence[SoakSample]) -> Sequence[SoakSample]:
+    return [each for each in samples if each.seconds >= samples[-1].seconds * SETTLED]
 
 
 def soak_table(samples: Sequence[SoakSample]) -> Iterator[str]:
-    """Write the first, middle and last sample of every figure, the least and the most, and its growth."""
+    """Write the first, middle and last sample of every figure, the least and the most, and its slope."""
     first, middle, last = samples[0], samples[len(samples) // 2], samples[-1]
     minutes = " | ".join(f"{each.seconds / 60:.1f} min" for each in (first, middle, last))
-    yield f"| figure | {minutes} | least | most | per hour | between chores, per hour |"
+    yield f"| figure | {minutes} | least | most | slope per hour | verdict |"
     yield f"|---|{'---|' * 7}"
-    names = dict.fromkeys(name for each in samples for name in each.figures)
-    for name in names:
+    for name in dict.fromkeys(name for each in samples for name in each.figures):
         values = [each.figures.get(name, 0.0) for each in samples]
-        some = (first, middle, last)
-        shown = [*(each.figures.get(name, 0.0) for each in some), min(values), max(values), slope(samples, name)]
-        between = growth_between_chores(samples, name)
-        kind = " (counter)" if name in COUNTERS else ""
-        ends = "" if between is None else number(between)
-        yield f"| {name}{kind} | {' | '.join(map(number, shown))} | {ends} |"
+        some = [each.figures.get(name, 0.0) for each in (first, middle, last)]
+        shown = [*some, min(values), max(values), slope(samples, name)]
+        yield f"| {name} | {' | '.join(map(number, shown))} | {verdict(samples, name)} |"
 
 
 def sample_rows(samples: Sequence[SoakSample], names: Sequence[str], every_seconds: float) -> Iterator[str]:

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from bot.room.client.room_client import EventStream, RoomClient, RoomError
-from bot.room.events import MessageEdited, MessagePosted, RoomEvent, RoomMessage, Undelivered
+from bot.room.events import MessageEdited, MessagePosted, RoomEvent, RoomMessage, Undelivered, ViewShown
 from bot.room.server.room import Room
 from tests.kit.program import facts_of
 
@@ -45,6 +45,8 @@ class SoakBoard:
                 trigger = facts_of(message).get("trigger") if message.thread_ts is None else None
                 self._put(trigger, message)
                 self._put(message.answers if message.only_for else None, ANSWERED)
+            case ViewShown(view=view):
+                self._put(view.trigger_id, ANSWERED)
             case Undelivered(trigger_id=trigger):
                 self._put(trigger, UNDELIVERED)
             case _:
