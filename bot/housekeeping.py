@@ -11,6 +11,7 @@ log = structlog.get_logger()
 _FIRST_SECONDS = 5.0
 """How long after the start: nothing should wait for it."""
 _EVERY_SECONDS = 600.0
+_LEAST_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
 
 
@@ -20,6 +21,11 @@ class Chore:
 
     name: str
     do: Callable[[], int]
+
+
+def seconds_between_chores(kept_seconds: float) -> float:
+    """Return the time between two rounds: things are kept for at most half as long again as `kept_seconds`."""
+    return max(_LEAST_SECONDS, min(_EVERY_SECONDS, kept_seconds / 2))
 
 
 class Housekeeper:

@@ -1,6 +1,7 @@
 """The bot's metrics for `/metrics`. The only user of prometheus-client; no metric is global."""
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -15,6 +16,10 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
 """Seconds; Slack gives up after 3."""
 _BUILD_BUCKETS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+
+MOST_RESULTS = 100
+"""The most errors of Slack that are counted by name: what answers in Slack's place may make up a new one each time."""
+_ALWAYS = frozenset({"ok", "unreachable"})
 
 
 class Build:
@@ -52,6 +57,8 @@ class Meter:
         self._calls = Counter(
             "warroom_slack_calls", "Calls of Slack's Web API, by result.", ["method", "result"], registry=registry
         )
+        self._results: set[str] = set()
+        self._turn = threading.Lock()
         self._limited = Counter(
             "warroom_slack_rate_limited", "Calls that Slack refused for the rate (429).", registry=registry
         )
@@ -82,9 +89,19 @@ class Meter:
 
     def slack_called(self, method: str, result: str, *, limited: bool = False) -> None:
         """Count a call; `result` is `ok`, Slack's error code, or `unreachable`."""
-        self._calls.labels(method, result).inc()
+        self._calls.labels(method, self._known_result(result)).inc()
         if limited:
             self._limited.inc()
+
+    def _known_result(self, result: str) -> str:
+        """Return the result, or `other` if too many different ones have been counted."""
+        with self._turn:
+            if result in _ALWAYS or result in self._results:
+                return result
+            if len(self._results) >= MOST_RESULTS:
+                return "other"
+            self._results.add(result)
+            return result
 
     def watch_queue(self, length: Callable[[], int]) -> None:
         """Call `length` for the queue's length at each scrape."""

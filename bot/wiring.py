@@ -26,7 +26,7 @@ from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
 from bot.doctor.running import Check
 from bot.health import HealthServer, Readiness, pages
-from bot.housekeeping import Chore, Housekeeper
+from bot.housekeeping import Chore, Housekeeper, seconds_between_chores
 from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
 from bot.readiness import ready_checks
@@ -223,7 +223,7 @@ def make_bot(
             jobs,
             channel,
             connection,
-            _housekeeper(settings, jobs, job_log, ledger, daemon, is_file=not is_postgresql(url)),
+            _housekeeper(settings, jobs, channel, job_log, ledger, engine=daemon, is_file=not is_postgresql(url)),
             stack.pop_all(),
             checks=checks,
             meter=meter,
@@ -232,7 +232,14 @@ def make_bot(
 
 
 def _housekeeper(
-    settings: Settings, jobs: Jobs, job_log: JobLogFiles, ledger: Ledger, engine: Engine, *, is_file: bool
+    settings: Settings,
+    jobs: Jobs,
+    channel: Channel,
+    job_log: JobLogFiles,
+    ledger: Ledger,
+    *,
+    engine: Engine,
+    is_file: bool,
 ) -> Housekeeper:
     kept = timedelta(days=settings.keep_days)
     backups = Backups(settings.state_dir / "dialogs.sqlite", hours=settings.backup_hours if is_file else 0, clock=_now)
@@ -250,10 +257,13 @@ def _housekeeper(
             # Before anything is removed.
             Chore("copy the dialogs", lambda: int(backups.run_if_due() is not None)),
             Chore("remove old dialogs", lambda: jobs.forget(_now() - kept)),
+            # Only now: what waits belongs to a dialog that is stored.
+            Chore("forget messages of old dialogs", channel.forget_unknown),
             Chore("remove old logs", forget_logs),
             Chore("clear the cache", forget_cache),
             Chore("clear states of single commands", lambda: clear_scratch(settings, engine)),
-        )
+        ),
+        every_seconds=seconds_between_chores(kept.total_seconds()),
     )
 
 

@@ -46,6 +46,12 @@ class Allowance:
                 )
             self._open[asked.dialog] = asked
 
+    @property
+    def counted(self) -> tuple[DialogId, ...]:
+        """The commands that are counted."""
+        with self._lock:
+            return tuple(self._open)
+
     def give_back(self, dialog: DialogId) -> None:
         """Count a command no more."""
         with self._lock:

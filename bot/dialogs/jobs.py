@@ -38,7 +38,7 @@ from bot.dialogs.supervision import Supervisor
 from bot.dialogs.tasks import Tasks
 from bot.dialogs.transitions import Decision, Press, after_press, paused_stage, stopping_stage
 from commands.actions import Proposal
-from commands.errors import ShuttingDown, StateUnwritable
+from commands.errors import ShuttingDown, StateUnwritable, TooMany
 from commands.model.requests import Query
 
 log = structlog.get_logger()
@@ -166,7 +166,7 @@ class Jobs:
         """Accept and store a command, once for each trigger. Raise `StateUnwritable`, `TooMany` and `ShuttingDown`."""
         self._refuse_while_closing()
         dialog = Preparing(asked, doing="Reading the command")
-        self._allowance.take(asked)
+        self._count(asked)
         is_new = False
         try:
             is_new = self._ledger.add(Entry(dialog=dialog, trigger=trigger, response_url=response_url))
@@ -179,6 +179,15 @@ class Jobs:
         log.info("command_accepted", job=asked.dialog, line=asked.line, user=asked.user, channel=asked.channel)
         self._screen.show(dialog)
         self._starter.start_soon(dialog)
+
+    def _count(self, asked: Asked) -> None:
+        try:
+            self._allowance.take(asked)
+        except TooMany:
+            # Another process, or a transaction whose commit had no answer, may have ended some of them.
+            for ended in self._ledger.ids_at_rest(self._allowance.counted):
+                self._allowance.give_back(ended)
+            self._allowance.take(asked)
 
     def amend(self, dialog: DialogId, asked: Asked, *, trigger: str, response_url: str) -> Press:
         """Accept a command in place of a review and cancel the review; return `TAKEN` when both are stored.

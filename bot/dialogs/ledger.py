@@ -5,7 +5,7 @@ It is the source of truth for a command's state; messages and jobs follow it. A 
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.dialogs.databases import StateAccess, is_postgresql, open_engine
 from bot.dialogs.schema import DEFAULT_OWNER, DIALOGS, OWNERS, insert_once, prepare
-from bot.dialogs.stages import FINAL, UNFINISHED, Dialog, DialogId, is_shown_only
+from bot.dialogs.stages import AT_REST, FINAL, UNFINISHED, Dialog, DialogId, is_shown_only
 from bot.redaction import redacted
 from commands.errors import ShuttingDown
 
@@ -195,6 +195,13 @@ class Ledger:
     def in_stage(self, *stages: type[Any]) -> tuple[Entry, ...]:
         """Return the dialogs in one of these stages, in the order in which they were requested."""
         return self._select(DIALOGS.c.stage.in_([stage.__name__ for stage in stages]))
+
+    def ids_at_rest(self, dialogs: Collection[DialogId]) -> tuple[DialogId, ...]:
+        """Return which of these dialogs are at rest; read nothing else."""
+        is_at_rest = DIALOGS.c.stage.in_([stage.__name__ for stage in AT_REST])
+        with StateAccess(self._url), self._engine.connect() as connection:
+            rows = connection.execute(sa.select(DIALOGS.c.id).where(DIALOGS.c.id.in_(dialogs), is_at_rest))
+            return tuple(DialogId(row[0]) for row in rows)
 
     def queue(self, stage: type[Any]) -> tuple[DialogId, ...]:
         """Return the ids of the dialogs in this stage, in the order in which they entered it; read nothing else."""

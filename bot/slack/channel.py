@@ -148,6 +148,13 @@ class Channel:
         with self._changed:
             return self._closures.token_refusal
 
+    def forget_unknown(self) -> int:
+        """Forget what waits for dialogs that the ledger has forgotten; return for how many. Raise `StateUnwritable`."""
+        unknown = [dialog for dialog in self._boxes.dialogs if self._ledger.get(dialog) is None]
+        for dialog in unknown:
+            self._boxes.forget(dialog)
+        return len(unknown)
+
     def send_next(self) -> bool:
         """Send one note, file or message that is due; return False if none is. Tests call it in place of threads."""
         return self._send_note() or self._send_file() or self._send_message()

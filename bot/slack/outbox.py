@@ -190,6 +190,12 @@ class Outboxes:
         """Return a dialog's outbox, an empty one if there was none."""
         return self._boxes.setdefault(dialog, Outbox())
 
+    @property
+    def dialogs(self) -> tuple[DialogId, ...]:
+        """The dialogs that have an outbox."""
+        with self.changed:
+            return tuple(self._boxes)
+
     def waiting_outboxes(self) -> list[tuple[DialogId, Outbox]]:
         """Return the outboxes with a waiting part."""
         return [(dialog, box) for dialog, box in self._boxes.items() if box.owes]

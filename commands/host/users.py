@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class Lineage:
-    """Finds which images are built on which. It caches the layers of an image, which never change.
+    """Finds which images are built on which. It caches the layers of each listed image, which never change.
 
     Thread-safe.
     """
@@ -44,8 +44,8 @@ class Lineage:
         for container in self._engine.containers():
             containers[container.image].append(container)
         listing = self._engine.listing() if listing is None else listing
-        all_seen = self._look_into(images, listing)
-        above = self._above(images, listing)
+        layers, all_seen = self._look_into(images, listing)
+        above = _above(images, listing, layers)
         return {
             image: Users(
                 running=_sorted_names(container for container in containers[image] if container.is_running),
@@ -56,20 +56,23 @@ class Lineage:
             for image in images
         }
 
-    def _look_into(self, first: Iterable[ImageId], listing: Sequence[ListedImage]) -> bool:
-        """Read the layers of these images and of others up to the limit; return whether that covers all images."""
+    def _look_into(
+        self, first: Iterable[ImageId], listing: Sequence[ListedImage]
+    ) -> tuple[Mapping[ImageId, tuple[str, ...]], bool]:
+        """Return the layers of these images and of others up to the limit, and whether that covers all images."""
         wanted = dict.fromkeys((*first, *(image.id for image in listing)))
         with self._lock:
-            unknown = [image for image in wanted if image not in self._layers]
+            layers = {image: self._layers[image] for image in wanted if image in self._layers}
+        unknown = [image for image in wanted if image not in layers]
         now = unknown[:MOST_INSPECTED]
-        seen: dict[ImageId, tuple[str, ...]] = {}
         unread: list[ImageId] = []
         if now:
             with ThreadPoolExecutor(min(AT_ONCE, len(now)), thread_name_prefix="warroom-lineage") as pool:
-                list(pool.map(lambda image: self._look_at(image, seen, unread), now))
+                list(pool.map(lambda image: self._look_at(image, layers, unread), now))
         with self._lock:
-            self._layers.update(seen)
-        return len(now) == len(unknown) and not unread
+            # Without the images that are no longer listed: a host gets and loses images for years.
+            self._layers = layers
+        return layers, len(now) == len(unknown) and not unread
 
     def _look_at(self, image: ImageId, seen: dict[ImageId, tuple[str, ...]], unread: list[ImageId]) -> None:
         try:
@@ -82,21 +85,24 @@ class Lineage:
         if found is not None:
             seen[image] = found.layers
 
-    def _above(self, images: Sequence[ImageId], listing: Sequence[ListedImage]) -> Mapping[ImageId, list[str]]:
-        """Return the names of the images that are built on each of these."""
-        standing: dict[tuple[str, ...], list[ImageId]] = {}
-        for image in dict.fromkeys(images):
-            standing.setdefault(self._layers.get(image, ()), []).append(image)
-        created = {each.id: each.created for each in listing}
-        above: defaultdict[ImageId, list[str]] = defaultdict(list)
-        for other in listing:
-            layers = self._layers.get(other.id, ())
-            for height in range(1, len(layers) + 1):
-                for image in standing.get(layers[:height], ()):
-                    # Images with the same layers differ only in configuration: the later one is built on the other.
-                    if height < len(layers) or created.get(image, other.created) < other.created:
-                        above[image].append(preferred_name(other))
-        return above
+
+def _above(
+    images: Sequence[ImageId], listing: Sequence[ListedImage], layers_of: Mapping[ImageId, tuple[str, ...]]
+) -> Mapping[ImageId, list[str]]:
+    """Return the names of the images that are built on each of these."""
+    standing: dict[tuple[str, ...], list[ImageId]] = {}
+    for image in dict.fromkeys(images):
+        standing.setdefault(layers_of.get(image, ()), []).append(image)
+    created = {each.id: each.created for each in listing}
+    above: defaultdict[ImageId, list[str]] = defaultdict(list)
+    for other in listing:
+        layers = layers_of.get(other.id, ())
+        for height in range(1, len(layers) + 1):
+            for image in standing.get(layers[:height], ()):
+                # Images with the same layers differ only in configuration: the later one is built on the other.
+                if height < len(layers) or created.get(image, other.created) < other.created:
+                    above[image].append(preferred_name(other))
+    return above
 
 
 def _sorted_names(containers: Iterable[Container]) -> tuple[str, ...]:

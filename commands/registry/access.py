@@ -121,8 +121,16 @@ class RegistryAccess:
                 key, grant = of_repository, self._with_token(challenge, question)
             case _:
                 assert_never(challenge)
+        self._drop_expired()
         self._grants[key] = grant
         return grant
+
+    def _drop_expired(self) -> None:
+        """Drop expired grants: people may ask for any number of repositories."""
+        now = self._monotonic()
+        for key, grant in list(self._grants.items()):
+            if grant.until <= now:
+                self._grants.pop(key, None)
 
     def refusal(self, question: DigestQuestion, identity: Identity) -> LoginRefused:
         """Return the problem that the registry does not show the image."""

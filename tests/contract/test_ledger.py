@@ -189,6 +189,14 @@ def test_of_many_who_move_at_once_one_wins(ledger: Ledger) -> None:
 # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_dialogs_at_rest_are_found_among_others(ledger: Ledger) -> None:
+    for name in ("d-1", "d-2", "d-3"):
+        ledger.add(entry(preparing(name)))
+    ledger.move(Cancelled(asked_as("d-2"), BOB), after=[Preparing], now=ROW)
+
+    assert ledger.ids_at_rest([DialogId("d-1"), DialogId("d-2"), DialogId("d-9")]) == ("d-2",)
+
+
 def test_a_dialog_is_overdue_from_its_deadline_on(ledger: Ledger) -> None:
     ledger.add(entry(preparing("d-1")))
     ledger.move(UnderReview(ASKED, PROPOSAL, LATER), after=[Preparing], now=ROW, deadline=100.0)

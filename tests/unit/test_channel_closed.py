@@ -304,6 +304,21 @@ def test_a_refusal_that_nobody_knows_is_told_of_and_the_end_stays_owed(driver: C
     assert driver.entry().announced
 
 
+def test_what_was_set_aside_is_forgotten_with_its_dialog(driver: ChannelDriver) -> None:
+    driver.slack.refuse = refusing("a_new_error")
+    driver.asked(PREPARING)
+    driver.goes_to(DONE)
+    driver.passes(60)
+    known = driver.channel.forget_unknown()
+    driver.ledger.is_empty = True
+    forgotten = driver.channel.forget_unknown()
+    driver.ledger.is_empty = False
+    driver.channel.heard_from(CHANNEL)
+
+    assert (known, forgotten, driver.channel.forget_unknown()) == (0, 1, 0)
+    assert driver.passes(60) == []
+
+
 def test_a_new_stage_is_tried_although_the_one_before_was_refused(driver: ChannelDriver) -> None:
     driver.slack.refuse = refusing("a_new_error")
     driver.asked(PREPARING)

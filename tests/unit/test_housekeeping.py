@@ -16,7 +16,7 @@ from bot.dialogs.job_logs import JobLogFiles
 from bot.dialogs.ledger import sqlite_url
 from bot.dialogs.stages import Cancelled, DialogId, Finished, UnderReview
 from bot.dialogs.transitions import Decision, Press
-from bot.housekeeping import Chore, Housekeeper
+from bot.housekeeping import Chore, Housekeeper, seconds_between_chores
 from commands.packages.leftovers import clear_cache
 from commands.packages.uv_program import UvProgram
 from tests.fakes.host import PATIENCE_SECONDS
@@ -64,6 +64,13 @@ def test_chores_are_done_soon_after_the_start_and_again_until_it_is_closed() -> 
     housekeeper.close()
 
     assert not [thread for thread in threading.enumerate() if thread.name == "warroom-housekeeper"]
+
+
+@pytest.mark.parametrize(
+    ("kept_seconds", "seconds"), [(30 * DAY, 600.0), (DAY, 600.0), (432.0, 216.0), (1.0, 1.0), (0.01, 1.0)]
+)
+def test_what_is_kept_for_minutes_is_cleared_away_within_minutes(kept_seconds: float, seconds: float) -> None:
+    assert seconds_between_chores(kept_seconds) == seconds
 
 
 # ── Dialogs and the records of their tasks ──────────────────────────────────────────────────────────────────────────

@@ -213,6 +213,17 @@ def test_a_token_of_one_repository_is_not_sent_for_another(host: ScriptedRegistr
     assert ("HEAD", "/v2/c/manifests/1", None) in host.asked
 
 
+def test_a_token_that_has_expired_is_not_kept(host: ScriptedRegistry) -> None:
+    setup = RegistryClientSetup()
+    host.respond = token_service(host)
+    with setup.client() as client:
+        for number in range(5):
+            client.look_up(Reference(f"{host.address}/repository{number}", tag="1"))
+            setup.now += 30
+
+        assert len(client._access._grants) == 2
+
+
 @pytest.mark.parametrize(
     ("token", "good_for"),
     [

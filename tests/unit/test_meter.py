@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.meter import Meter
+from bot.meter import MOST_RESULTS, Meter
 from commands.errors import StateUnwritable
 
 
@@ -64,6 +64,20 @@ def test_calls_of_slack_are_counted_and_refusals_for_the_rate_by_themselves() ->
     told = numbers(meter)
     assert told['warroom_slack_calls_total{method="chat.update",result="ok"}'] == 1
     assert told["warroom_slack_rate_limited_total"] == 1
+
+
+def test_errors_that_all_differ_are_counted_together_after_the_first_ones() -> None:
+    meter = Meter()
+    for number in range(1000):
+        meter.slack_called("chat.update", f"request-{number}")
+    meter.slack_called("chat.update", "request-0")
+    meter.slack_called("chat.update", "ok")
+
+    told = {name: count for name, count in numbers(meter).items() if "warroom_slack_calls_total" in name}
+    assert len(told) == MOST_RESULTS + 2
+    assert told['warroom_slack_calls_total{method="chat.update",result="request-0"}'] == 2
+    assert told['warroom_slack_calls_total{method="chat.update",result="ok"}'] == 1
+    assert told['warroom_slack_calls_total{method="chat.update",result="other"}'] == 1000 - MOST_RESULTS
 
 
 def test_the_queue_is_asked_for_its_length_when_the_numbers_are_read() -> None:

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -20,12 +21,14 @@ class LookCountingEngine(FakeEngine):
         self.door = Gate()
         self.unreadable: set[str] = set()
         self.vanishing: set[str] = set()
+        self.on_look: Callable[[str], None] = lambda _: None
         self._counting = threading.Lock()
 
     def find_image(self, reference: str) -> LocalImage | None:
         """See `FakeEngine`."""
         with self._counting:
             self.looks.append(reference)
+        self.on_look(reference)
         self.door.pass_through()
         if reference in self.unreadable:
             raise Problem("It cannot be read.", hint="Remove it.")
@@ -111,6 +114,36 @@ def test_layers_are_remembered(engine: LookCountingEngine, lineage: Lineage) -> 
 
     assert lineage.users([base.id]) == {base.id: Users(images=("child:1",))}
     assert engine.looks == [child.id]
+
+
+def test_the_layers_of_an_image_that_was_removed_are_forgotten(engine: LookCountingEngine, lineage: Lineage) -> None:
+    base, gone = engine.add_image("base:1"), engine.add_image("gone:1")
+    listing = engine.listing()
+    lineage.users([base.id], listing)
+    lineage.users([base.id], [each for each in listing if each.id != gone.id])
+    engine.looks.clear()
+
+    lineage.users([base.id], listing)
+
+    assert engine.looks == [gone.id]
+
+
+def test_a_list_that_is_older_than_another_still_names_the_users(engine: LookCountingEngine, lineage: Lineage) -> None:
+    base = engine.add_image("base:1")
+    older = engine.listing()
+    child = engine.add_image("child:1", below=base.layers)
+    newer = engine.listing()
+    asked = threading.Event()
+
+    def ask_with_the_older_list(reference: str) -> None:
+        if reference == child.id and not asked.is_set():
+            asked.set()
+            lineage.users([base.id], older)
+
+    engine.on_look = ask_with_the_older_list
+
+    assert lineage.users([base.id], newer) == {base.id: Users(images=("child:1",))}
+    assert asked.is_set()
 
 
 def test_only_so_many_images_are_looked_into_at_a_time_the_newest_first(
