@@ -3,10 +3,15 @@
 # ruff: noqa: PLC0415 - each sub-command imports what it needs when it runs
 
 import gc
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+
+_END_SECONDS = 2.0
+"""How long the end of the process may wait for threads."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -92,5 +97,18 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
+def run() -> None:
+    """Run the command line, and let no thread that hangs keep the process alive."""
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        # A daemon thread, which still runs while the interpreter waits for the other threads.
+        end = threading.Timer(_END_SECONDS, os._exit, (status,))
+        end.daemon = True
+        end.start()
+        raise
+
+
 if __name__ == "__main__":
-    main()
+    run()

@@ -67,7 +67,7 @@ log = structlog.get_logger()
 
 _HOST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """Debian's path of the certificates that the host trusts."""
-_CLOSING_SECONDS = 9.0
+_CLOSING_SECONDS = 7.0
 """How long closing may take after the grace period."""
 _MEGABYTE = 1_000_000
 _SENDING_SECONDS = 10.0

@@ -47,15 +47,16 @@ def run_until_signal(bot: Bot, started: str | None = None) -> None:
 
 
 def close_in_time(bot: Bot, *, status: int = 0) -> None:
-    """Close a bot, and make sure that the process ends even if a daemon, a database or Slack hangs.
+    """Close a bot; if a daemon, a database or Slack hangs, end the process.
 
     A process that has to be ended by force exits with `status`: its jobs are stored, and the next process continues.
     """
-    # A daemon thread, which still runs while the interpreter waits for other threads at its end.
     force = threading.Timer(bot.closes_within, _end_by_force, (status,))
     force.daemon = True
     force.start()
-    if bot.close():
+    left = bot.close()
+    force.cancel()
+    if left:
         _end_by_force(status)
 
 

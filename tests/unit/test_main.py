@@ -71,6 +71,24 @@ def test_the_program_starts_as_a_module_and_says_what_it_can() -> None:
     assert shown.stderr == ""
 
 
+def test_a_thread_that_hangs_does_not_keep_the_process_alive() -> None:
+    program = (
+        "import sys, threading\n"
+        "from bot.__main__ import run\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        "sys.argv = ['warroom', sys.argv[1]]\n"
+        "run()\n"
+    )
+    ended = [
+        subprocess.run(
+            [sys.executable, "-c", program, command], capture_output=True, check=False, timeout=PATIENCE_SECONDS
+        ).returncode
+        for command in ("manifest", "no-such-command")
+    ]
+
+    assert ended == [0, 2]
+
+
 @pytest.mark.parametrize("command", ["slack", "room", "say", "manifest"])
 def test_every_command_has_help(warroom: Callable[..., Result], command: str) -> None:
     for option in ("-h", "--help"):
