@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from bot.room.workspace import RoomMessage
+from bot.room.events import RoomMessage
 from commands.model.images import LocalImage
 from tests.fakes.slack_faults import ANY, LOST_REQUEST, SlackFaults, faulty_slack, refused, unavailable
 from tests.kit.program import OVER, CommandDialog, Happening, LogEvent, ProgramRoom, facts_of, open_program_room
