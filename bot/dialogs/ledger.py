@@ -95,8 +95,10 @@ class Ledger:
                 connection.execute(sa.insert(OWNERS).values(owner=self._owner, epoch=1))
             present = sa.select(OWNERS.c.epoch).where(OWNERS.c.owner == self._owner)
             self._epoch = int(connection.execute(present).scalar_one())
-            # Dialogs without an owner come from a version that had no owners.
-            own = DIALOGS.c.owner.in_((self._owner, ""))
+            # Dialogs without an owner come from a version that had no owners. Ended ones, which may be thousands, need
+            # no epoch: nobody moves them.
+            unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
+            own = sa.or_(DIALOGS.c.owner == "", sa.and_(self._is_own, unfinished))
             connection.execute(sa.update(DIALOGS).where(own).values(owner=self._owner, epoch=self._epoch))
 
     def add(self, entry: Entry) -> bool:
@@ -248,14 +250,19 @@ class Ledger:
         self._set(dialog, announced=True)
 
     def set_attached(self, dialog: DialogId, kind: str) -> bool:
-        """Claim the only upload of this kind of file; return False if it was claimed before."""
+        """Claim the only upload of this kind of file; return False if it was claimed before.
+
+        Also return False in a process that was replaced.
+        """
         while (entry := self.get(dialog)) and kind not in entry.attached:
             before, after = _kinds_text(entry.attached), _kinds_text({*entry.attached, kind})
-            change = sa.update(DIALOGS).where(DIALOGS.c.id == dialog, DIALOGS.c.attached == before)
+            change = sa.update(DIALOGS).where(DIALOGS.c.id == dialog, DIALOGS.c.attached == before, self._is_present)
             with self._transaction() as connection:
                 # Retry if another kind was claimed concurrently.
                 if connection.execute(change.values(attached=after)).rowcount == 1:
                     return True
+            if self.is_replaced():
+                return False
         return False
 
     def forget(self, before: float, *, most: int = 1_000) -> int:
@@ -294,8 +301,9 @@ class Ledger:
             yield connection
 
     def _set(self, dialog: DialogId, **values: object) -> None:
+        # Not of a replaced process: what Slack shows is its successor's business.
         with self._transaction() as connection:
-            connection.execute(sa.update(DIALOGS).where(DIALOGS.c.id == dialog).values(**values))
+            connection.execute(sa.update(DIALOGS).where(DIALOGS.c.id == dialog, self._is_present).values(**values))
 
     def _select(self, *where: sa.ColumnElement[bool]) -> tuple[Entry, ...]:
         return tuple(entry for row in self._rows(*where) if (entry := _entry(row)))

@@ -70,6 +70,28 @@ def test_a_process_that_was_replaced_moves_nothing(url: str, role: Role) -> None
         assert new.move(running(), after=(Running,), now=2.0, role=role)
 
 
+def test_a_process_that_was_replaced_notes_nothing_of_what_slack_shows(url: str) -> None:
+    with closing(with_a_job(url, "one")) as old, closing(Ledger(url, owner="one")) as new:
+        before = new.get(asked_as("d-1").dialog)
+        new.take_over()
+        old.set_message(asked_as("d-1").dialog, "9.9")
+        old.set_shown(asked_as("d-1").dialog, 99)
+        old.set_announced(asked_as("d-1").dialog)
+
+        assert not old.set_attached(asked_as("d-1").dialog, "log")
+        assert new.get(asked_as("d-1").dialog) == before
+
+
+def test_a_start_leaves_ended_dialogs_as_they_are(tmp_path: Path, url: str) -> None:
+    with closing(Ledger(url)) as ledger:
+        ledger.take_over()
+        ledger.add(Entry(Stopped(asked_as("d-1"), PROPOSAL, BOB, PROGRESS), trigger="", response_url=""))
+        ledger.take_over()
+
+    with closing(sqlite3.connect(tmp_path / "dialogs.sqlite")) as database:
+        assert database.execute("SELECT epoch FROM warroom_dialogs").fetchall() == [(1,)]
+
+
 def test_a_process_that_was_replaced_takes_no_command(url: str) -> None:
     with closing(with_a_job(url, "one")) as old, closing(Ledger(url, owner="one")) as new:
         new.take_over()
