@@ -2,7 +2,8 @@
 
 import os
 import platform
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -86,6 +87,29 @@ def install(packages: Sequence[str]) -> None:
             _install(packages)
 
 
+def unpack(packages: Callable[[], Sequence[str]], folder: Path) -> None:
+    """Unpack packages into `folder`/tree without installing them; fetch the package lists only where it fails without.
+
+    Raises:
+        SetupError: apt could not fetch them; with its last lines.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    archives, partial = folder / "archives", folder / "tree.partial"
+    archives.mkdir(parents=True)
+    try:
+        _download(packages(), archives)
+    except SetupError:
+        if not may_install():
+            raise SetupError(
+                "Packages of Debian cannot be fetched.\nRun as root: apt-get update, and run this again."
+            ) from None
+        _run("update")
+        _download(packages(), archives)
+    for archive in sorted(archives.glob("*.deb")):
+        programs.run(["dpkg", "-x", archive, partial])
+    partial.rename(folder / "tree")
+
+
 def sources() -> tuple[Source, ...]:
     """Return the distribution's own sources of this machine, in its order."""
     found = _read_sources()
@@ -116,6 +140,11 @@ def options_of_own_state(state: Path, lines: Sequence[str]) -> list[str]:
 
 def _install(packages: Sequence[str]) -> None:
     _run("install", "--yes", "--no-install-recommends", *packages)
+
+
+def _download(packages: Sequence[str], folder: Path) -> None:
+    # `download` puts the files into the current folder. Without a sandbox: its user may not enter a person's own folder.
+    programs.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", *packages], folder=folder)
 
 
 def _run(*arguments: str) -> str:

@@ -3,8 +3,6 @@
 It is not installed: its package starts a registry on all addresses of the machine, and anew at each start.
 """
 
-from pathlib import Path
-
 import apt
 import dockerd
 import programs
@@ -23,35 +21,8 @@ def main() -> int:
     if not apt.is_there():
         raise SetupError("The tests of registries take the program `docker-registry`: install it and run this again.")
     with step(f"Debian's {_PACKAGE}, unpacked into {_FOLDER}"):
-        _unpack(_fetched())
+        apt.unpack(lambda: [_PACKAGE], _FOLDER)
     return 0
-
-
-def _fetched() -> Path:
-    """Fetch the package; fetch the package lists first only where it does not work without."""
-    archives = _FOLDER / "archives"
-    archives.mkdir(parents=True, exist_ok=True)
-    try:
-        _download(archives)
-    except SetupError:
-        if not apt.may_install():
-            raise SetupError(
-                f"The package {_PACKAGE} cannot be fetched.\nRun as root: apt-get update, and run this again."
-            ) from None
-        programs.run(["apt-get", "-o", "DPkg::Lock::Timeout=120", "update"])
-        _download(archives)
-    return max(archives.glob(f"{_PACKAGE}_*.deb"), key=lambda archive: archive.stat().st_mtime)
-
-
-def _download(archives: Path) -> None:
-    # `download` puts the file into the current folder. Without a sandbox: its user may not enter a person's own folder.
-    programs.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", _PACKAGE], folder=archives)
-
-
-def _unpack(archive: Path) -> None:
-    partial = _FOLDER / "tree.partial"
-    programs.run(["dpkg", "-x", archive, partial])
-    partial.rename(_FOLDER / "tree")
 
 
 if __name__ == "__main__":

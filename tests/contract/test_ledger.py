@@ -5,14 +5,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from bot.dialogs.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.stages import (
     AT_REST,
     Cancelled,
@@ -28,6 +27,7 @@ from bot.dialogs.stages import (
 from commands.errors import StateUnwritable
 from tests.fakes.host import PATIENCE_SECONDS
 from tests.kit.examples import ASKED, BOB, EVERY_KIND, LATER, PROGRESS, PROPOSAL, asked_as
+from tests.kit.ledgers import entry, ids, opened, preparing, queued
 
 T = TypeVar("T")
 ROW = 1.0
@@ -42,35 +42,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return database
 
 
-@contextmanager
-def opened(url: str) -> Iterator[Ledger]:
-    ledger = Ledger(url)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
 @pytest.fixture
 def ledger(url: str) -> Iterator[Ledger]:
     with opened(url) as made:
         yield made
-
-
-def entry(dialog: Dialog) -> Entry:
-    return Entry(dialog, trigger=f"t-{dialog.asked.dialog}", response_url="http://127.0.0.1/respond")
-
-
-def preparing(name: str) -> Preparing:
-    return Preparing(asked_as(name), "Reading")
-
-
-def queued(name: str) -> Queued:
-    return Queued(asked_as(name), PROPOSAL, BOB, 1)
-
-
-def ids(entries: tuple[Entry, ...]) -> list[str]:
-    return [each.id for each in entries]
 
 
 def at_once(act: Callable[[int], T], times: int) -> list[T]:

@@ -1,7 +1,6 @@
 """The ledger's own on SQLite: every stage, rows of other versions, files that fail. tests/contract has its suite."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.dialogs.ledger import Entry, Ledger, sqlite_url
+from bot.dialogs.ledger import Ledger, sqlite_url
 from bot.dialogs.stages import (
     Dialog,
     DialogId,
@@ -20,7 +19,8 @@ from bot.dialogs.stages import (
     Queued,
 )
 from commands.errors import StateUnwritable
-from tests.kit.examples import BOB, EVERY_KIND, PROPOSAL, asked_as
+from tests.kit.examples import EVERY_KIND
+from tests.kit.ledgers import entry, ids, opened, preparing, queued
 
 T = TypeVar("T")
 ROW = 1.0
@@ -32,35 +32,10 @@ def url(tmp_path: Path) -> str:
     return sqlite_url(tmp_path / "state" / "dialogs.sqlite")
 
 
-@contextmanager
-def opened(url: str) -> Iterator[Ledger]:
-    ledger = Ledger(url)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
 @pytest.fixture
 def ledger(url: str) -> Iterator[Ledger]:
     with opened(url) as made:
         yield made
-
-
-def entry(dialog: Dialog) -> Entry:
-    return Entry(dialog, trigger=f"t-{dialog.asked.dialog}", response_url="http://127.0.0.1/respond")
-
-
-def preparing(name: str) -> Preparing:
-    return Preparing(asked_as(name), "Reading")
-
-
-def queued(name: str) -> Queued:
-    return Queued(asked_as(name), PROPOSAL, BOB, 1)
-
-
-def ids(entries: tuple[Entry, ...]) -> list[str]:
-    return [each.id for each in entries]
 
 
 # ── Every stage comes back as it was ────────────────────────────────────────────────────────────────────────────────
