@@ -143,7 +143,7 @@ def _install(packages: Sequence[str]) -> None:
 
 
 def _download(packages: Sequence[str], folder: Path) -> None:
-    # `download` puts the files into the current folder. Without a sandbox: its user may not enter a person's own folder.
+    # `download` puts files into the current folder. Without a sandbox: its user may not enter a person's own folder.
     programs.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", *packages], folder=folder)
 
 

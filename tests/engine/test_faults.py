@@ -27,6 +27,7 @@ from tests.kit.program import (
     text_of,
 )
 from tests.kit.program_on_engine import OwnBase, installer, long_seconds
+from tests.kit.root_of_base import exported_root
 
 pytestmark = pytest.mark.engine
 
@@ -45,17 +46,7 @@ ROOM_FOR_THE_BASE = 160 << 20
 @pytest.fixture(scope="module")
 def base_root(tmp_path_factory: pytest.TempPathFactory, docker_host: str | None, base_reference: str) -> Path:
     """The file system of the configured base, as a tar to import on daemons that have nothing yet."""
-    address = {"base_url": docker_host} if docker_host else docker.utils.kwargs_from_env()
-    raw = docker.APIClient(version="auto", **address)
-    container = raw.create_container(base_reference, ["true"])["Id"]
-    path = tmp_path_factory.mktemp("base") / "base.tar"
-    try:
-        with path.open("wb") as file:
-            file.writelines(raw.export(container))
-    finally:
-        raw.remove_container(container)
-        raw.close()
-    return path
+    return exported_root(docker_host, base_reference, tmp_path_factory.mktemp("base"))
 
 
 @contextmanager
