@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from time import monotonic, time
+from time import time
 
 import structlog
 import uv
@@ -24,9 +24,9 @@ from bot.dialogs.moving import Observer
 from bot.dialogs.owner_lock import OwnerLock
 from bot.dialogs.runner import Runner, Task
 from bot.dialogs.stages import AT_REST, Dialog, DialogId, Queued
-from bot.doctor.running import Check
 from bot.health import HealthServer, Readiness, pages
 from bot.housekeeping import Chore, Housekeeper, seconds_between_chores
+from bot.lifetime import Bot
 from bot.logs import Redactor
 from bot.meter import CONTENT_TYPE, Meter
 from bot.readiness import ready_checks
@@ -45,7 +45,7 @@ from bot.work import CommandWork
 from commands.carry_out import Dependencies
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import Engine, RunOrder, RunOutcome
-from commands.errors import Misconfigured, Problem, ShuttingDown
+from commands.errors import Misconfigured
 from commands.host.allowed import AllowedRegistries, GuardedRegistry
 from commands.host.users import Lineage
 from commands.inventory.reading import Inventories
@@ -67,11 +67,7 @@ log = structlog.get_logger()
 
 _HOST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """Debian's path of the certificates that the host trusts."""
-_CLOSING_SECONDS = 7.0
-"""How long closing may take after the grace period."""
 _MEGABYTE = 1_000_000
-_SENDING_SECONDS = 10.0
-"""How long a closing bot sends what is pending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,73 +78,6 @@ class Credentials:
     app_token: str
     api_url: str | None
     access: Access
-
-
-class Bot:
-    """The whole bot: `start` continues the work of the last process, `close` leaves unfinished work to the next one."""
-
-    def __init__(
-        self,
-        jobs: Jobs,
-        channel: Channel,
-        connection: SlackConnection,
-        housekeeper: Housekeeper,
-        resources: ExitStack,
-        *,
-        checks: tuple[Check, ...],
-        meter: Meter,
-        grace_seconds: float,
-    ) -> None:
-        self._jobs = jobs
-        self._channel = channel
-        self._connection = connection
-        self._housekeeper = housekeeper
-        self._resources = resources
-        self.checks = checks
-        """The conditions for the bot to be ready."""
-        self.meter = meter
-        self.closes_within = grace_seconds + _CLOSING_SECONDS
-        """The seconds in which `close` ends, unless something hangs."""
-
-    def start(self) -> None:
-        """Open the connection and start; on an error, close the bot and raise `Misconfigured` or `StateUnwritable`."""
-        try:
-            self._channel.start()
-            self._jobs.start()
-            self._connection.open()
-            self._housekeeper.start()
-        except BaseException:
-            # Otherwise its threads would keep the process alive, and its lock would block the next process.
-            self.close()
-            raise
-        log.info("bot_started")
-
-    @property
-    def failure(self) -> Problem | None:
-        """The problem for which the bot must end, found after its start."""
-        if self._jobs.replaced.is_set():
-            return ShuttingDown(
-                "Another process has taken over the work of this bot, so this one ended.",
-                hint="Run one bot of each name (`WARROOM_OWNER`) on a database.",
-            )
-        return self._connection.failure
-
-    def close(self) -> tuple[str, ...]:
-        """Accept nothing new, wait for running builds for the grace period, send what is pending, and end.
-
-        Return the tasks that did not end. Their threads live until the process ends, and so does the lock on the state:
-        the next process must not work beside them.
-        """
-        log.info("bot_stopping")
-        end = monotonic() + self.closes_within
-        self._housekeeper.close()
-        left = self._jobs.close()
-        self._channel.close(max(0.0, min(_SENDING_SECONDS, end - monotonic())))
-        self._connection.close()
-        if not left:
-            self._resources.close()
-        log.info("bot_stopped", left=left)
-        return left
 
 
 def make_bot(

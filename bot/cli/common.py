@@ -13,12 +13,13 @@ from typing import Literal
 import click
 import structlog
 
+from bot.lifetime import Bot
 from bot.logs import set_up_logs
 from bot.room.client.room_client import RoomError
 from bot.room.client.say import Said
 from bot.room.server.store import RoomNotOpenedError
 from bot.settings import Settings, load_settings
-from bot.wiring import Bot, redactor
+from bot.wiring import redactor
 from commands.errors import Problem
 from commands.text import without_hidden
 

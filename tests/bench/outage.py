@@ -12,11 +12,12 @@ from io import StringIO
 from pathlib import Path
 
 from bot.access.rules import Access
+from bot.lifetime import Bot
 from bot.room.client.room_client import RoomClient
 from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.wiring import Bot, Credentials, make_bot
+from bot.wiring import Credentials, make_bot
 from tests.fakes.engine import FakeEngine
 from tests.fakes.files import FakeFiles
 from tests.fakes.logs import logs_to

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from bot.lifetime import Bot
 from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.wiring import Bot, Credentials, make_bot
+from bot.wiring import Credentials, make_bot
 from commands.engine.docker_daemon import DockerDaemon
 from commands.engine.interface import RunOrder
 from commands.recipe.labels import JOB

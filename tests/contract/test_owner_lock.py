@@ -19,10 +19,11 @@ from bot.dialogs.stages import Preparing
 from bot.doctor.report import Caution, Fault, Good
 from bot.doctor.running import run
 from bot.doctor.state import owner_is_free
+from bot.lifetime import Bot
 from bot.room.server.room import Room
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.wiring import Bot, Credentials, make_bot
+from bot.wiring import Credentials, make_bot
 from commands.errors import ShuttingDown, StateUnwritable
 from tests.fakes.engine import FakeEngine
 from tests.fakes.files import FakeFiles

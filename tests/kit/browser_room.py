@@ -15,12 +15,13 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
+from bot.lifetime import Bot
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
 from bot.room.server.sources import RoomSources
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.wiring import Bot, Credentials, make_bot
+from bot.wiring import Credentials, make_bot
 from tests.fakes.files import FakeFiles
 from tests.fakes.host import PATIENCE_SECONDS, Host
 from tests.fakes.resolver import FakeResolver

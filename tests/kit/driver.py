@@ -15,6 +15,7 @@ from typing import TypeVar
 from bot.access.rules import Access
 from bot.dialogs.ledger import Entry, Ledger, sqlite_url
 from bot.dialogs.stages import FINAL, Deciding
+from bot.lifetime import Bot
 from bot.room.blocks import clickables, options_of
 from bot.room.client.room_client import RoomClient
 from bot.room.events import (
@@ -35,7 +36,7 @@ from bot.room.workspace import ALICE, BOB, BOT, WAR_ROOM, Workspace
 from bot.router import COMMANDS
 from bot.settings import Settings
 from bot.slack.pace import Pace
-from bot.wiring import Bot, Credentials, make_bot
+from bot.wiring import Credentials, make_bot
 from commands.engine.interface import Engine
 from commands.packages.interface import Resolver
 from commands.recipe.labels import JOB

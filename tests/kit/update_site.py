@@ -12,13 +12,14 @@ from uuid import uuid4
 
 import docker
 
+from bot.lifetime import Bot
 from bot.room.events import RoomMessage
 from bot.room.server.rates import RateLimits
 from bot.room.server.room import Room
 from bot.room.workspace import ALICE, BOB
 from bot.router import COMMANDS
 from bot.settings import Settings
-from bot.wiring import Bot, Credentials, make_bot, make_registry
+from bot.wiring import Credentials, make_bot, make_registry
 from commands.engine.docker_daemon import DockerDaemon
 from commands.model.images import Platform
 from tests.bench.updates import network_of
