@@ -75,7 +75,13 @@ class BotOnDaemon:
 @contextmanager
 def bot_on_daemon(host: str, folder: Path, private: PrivateEngine | None = None) -> Iterator[BotOnDaemon]:
     """Put a bot to work on the daemon at this address, as a process of its own."""
-    environment = {"WARROOM_STATE_DIR": str(folder / "state"), "WARROOM_DOCKER_HOST": host, **_logins_in(folder)}
+    environment = {
+        "WARROOM_STATE_DIR": str(folder / "state"),
+        "WARROOM_DOCKER_HOST": host,
+        # A private daemon that was started again is in another network: the bot is not to find it by itself.
+        **({"WARROOM_ENGINE_WAIT_SECONDS": "0.01"} if private else {}),
+        **_logins_in(folder),
+    }
     with (
         open_program_room(environment) as program_room,
         program_room.bot() as bot,
