@@ -10,6 +10,7 @@ minutes, and at the end each figure with its slope over the last two thirds.
 
 import argparse
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -64,6 +65,7 @@ SETTINGS = {
     "WARROOM_KEEP_LOGS_MB": "1",
     "WARROOM_BACKUP_HOURS": "0.1",
     "WARROOM_REVIEW_SECONDS": "20",
+    "WARROOM_GRACE_SECONDS": "5",
 }
 
 
@@ -105,6 +107,7 @@ class Soak:
     def _persons(self, board: SoakBoard, tally: SoakTally) -> Iterator[SoakPerson]:
         for number, member in enumerate(self.people):
             yield SoakPerson(
+                member.id,
                 RoomClient(self.room.url, self.room.user_token, user=member.id, timeout=60),
                 board,
                 Random(self.seed * 100 + number),  # noqa: S311 - an order, no secret
@@ -201,6 +204,7 @@ def main() -> None:
         try:
             tally = soak.run(sampler, board, options.minutes * 60)
             print(_report(sampler, tally), flush=True)
+            print(f"the bot ended with {bot.ended(signal.SIGTERM)}, left on the daemon: {own.left_behind()}")
         finally:
             if options.log:
                 options.log.write_text(bot.errors)

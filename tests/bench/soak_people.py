@@ -31,6 +31,12 @@ class SoakBoard:
         self._changed = threading.Condition()
         self._dialogs: OrderedDict[str, RoomMessage | str] = OrderedDict()
         self._is_over = False
+        self._asking: dict[str, str] = {}
+
+    def expect(self, user: str, trigger: str) -> None:
+        """Take the next note for this person, which names no trigger, as an answer to this one."""
+        with self._changed:
+            self._asking[user] = trigger
 
     def end(self) -> None:
         """Let nobody wait any more."""
@@ -44,7 +50,8 @@ class SoakBoard:
             case MessagePosted(message=message) | MessageEdited(message=message):
                 trigger = facts_of(message).get("trigger") if message.thread_ts is None else None
                 self._put(trigger, message)
-                self._put(message.answers if message.only_for else None, ANSWERED)
+                if message.only_for:
+                    self._put(message.answers or self._asking.get(message.only_for), ANSWERED)
             case ViewShown(view=view):
                 self._put(view.trigger_id, ANSWERED)
             case Undelivered(trigger_id=trigger):
@@ -98,8 +105,17 @@ class SoakPerson:
     """One person, who does one thing after the other until told to end."""
 
     def __init__(
-        self, client: RoomClient, board: SoakBoard, random: Random, tally: SoakTally, *, prefix: str, python: str
+        self,
+        user: str,
+        client: RoomClient,
+        board: SoakBoard,
+        random: Random,
+        tally: SoakTally,
+        *,
+        prefix: str,
+        python: str,
     ) -> None:
+        self._user = user
         self._client = client
         self._board = board
         self._random = random
@@ -138,6 +154,7 @@ class SoakPerson:
 
     def _follow(self, trigger: str, depth: int = 0) -> None:
         """Follow a dialog to its end, and sometimes the dialogs that its buttons begin."""
+        self._board.expect(self._user, trigger)
         shown = self._board.until(trigger, _is_settled, ANSWER_SECONDS)
         if isinstance(shown, RoomMessage) and facts_of(shown)["asks"]:
             shown = self._decide(trigger, shown)
