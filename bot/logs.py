@@ -215,5 +215,6 @@ _QUIET = {
     "urllib3": logging.WARNING,
     "uvicorn": logging.WARNING,
     "websockets": logging.WARNING,
+    "websockets.client": logging.CRITICAL,  # a traceback for each line that carries nothing; the bot logs its own line
 }
 """Libraries whose lower levels are noise."""

@@ -160,7 +160,6 @@ LOST = ("Exception encountered in queue thread for builds", "Database connection
 """What dbos says of a lost database, by where it was at that moment."""
 FEW = 3
 """The most lines of an outage that differ in more than numbers."""
-"""What dbos logs at each attempt."""
 
 
 # ── Tasks to start ──────────────────────────────────────────────────────────────────────────────────────────────────
