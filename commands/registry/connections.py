@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from typing import Any
 
 import requests.adapters
@@ -63,6 +64,11 @@ def _limit_headers(connection: urllib3.connection.HTTPConnection) -> Iterator[No
     watch.start()
     try:
         yield
+    except (OSError, HTTPException) as error:
+        # A connection that is hung up before the status line arrived looks like a broken one.
+        if is_over.is_set():
+            raise TimeoutError from error
+        raise
     finally:
         watch.cancel()
     # http.client accepts truncated headers as complete.

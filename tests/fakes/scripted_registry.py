@@ -125,11 +125,14 @@ class SilentHost:
     def drip(self, _: LoopbackRequest) -> Reply:
         return Reply(0, parts=self._drops())
 
+    def drip_status(self, _: LoopbackRequest) -> Reply:
+        return Reply(0, parts=self._drops(b""))
+
     def drip_body(self, _: LoopbackRequest) -> Reply:
         return Reply(200, parts=self._drops(), length=1 << 20)
 
-    def _drops(self) -> Iterator[bytes]:
-        yield b"HTTP/1.0 200 OK\r\nName: "
+    def _drops(self, first: bytes = b"HTTP/1.0 200 OK\r\nName: ") -> Iterator[bytes]:
+        yield first
         while not self._over.wait(0.05):
             yield b"a"
 

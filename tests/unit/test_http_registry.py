@@ -210,7 +210,7 @@ def test_a_registry_of_the_internet_leads_nobody_into_the_inner_network(
     assert len(host.asked) == 1
 
 
-@pytest.mark.parametrize("kind", ["respond", "drip"])
+@pytest.mark.parametrize("kind", ["respond", "drip", "drip_status"])
 def test_a_registry_that_says_next_to_nothing_is_not_waited_for(kind: str) -> None:
     silence = SilentHost()
     with RegistryClientSetup().client(seconds=0.3) as client, scripted(getattr(silence, kind)) as host:
