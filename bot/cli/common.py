@@ -42,9 +42,10 @@ def run_until_signal(bot: Bot, started: str | None = None) -> None:
     # Not one long wait: a signal that is delivered to another thread does not wake this one.
     while not over.wait(_LOOK_SECONDS) and bot.failure is None:
         pass
-    close_in_time(bot, status=0 if bot.failure is None else 1)
-    if bot.failure is not None:
-        raise bot.failure
+    failure = bot.failure
+    close_in_time(bot, status=int(failure is not None))
+    if failure is not None:
+        raise failure
 
 
 def close_in_time(bot: Bot, *, status: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Copies of the SQLite file of dialogs, made while the bot runs. A malformed file is replaced by the newest of them."""
+"""Copies of the SQLite file of dialogs, made while the bot runs; an operator puts one in place of a malformed file."""
 
 import sqlite3
 from collections.abc import Callable

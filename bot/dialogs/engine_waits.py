@@ -1,8 +1,7 @@
 """Carries a job through an absence of the Docker daemon: it waits, says so, and starts over once the daemon is back."""
 
-import threading
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 from typing import TypeVar
 
 import structlog
@@ -11,6 +10,7 @@ from bot.dialogs.interface import JobLog, Timeouts, Work
 from bot.dialogs.runs import Run, Runs
 from bot.dialogs.stages import DialogId
 from commands.cancellation import Cancellation
+from commands.carry_out.guard import raise_if_stopped
 from commands.errors import BuildStopped, EngineUnavailable, Problem
 
 log = structlog.get_logger()
@@ -84,11 +84,6 @@ class EngineWaits:
 def _pause(cancellation: Cancellation, seconds: float) -> None:
     end = monotonic() + seconds
     while (left := end - monotonic()) > 0:
-        _raise_if_cancelled(cancellation)
-        threading.Event().wait(min(left, _LOOK_SECONDS))
-    _raise_if_cancelled(cancellation)
-
-
-def _raise_if_cancelled(cancellation: Cancellation) -> None:
-    if cancellation.reason is not None:
-        raise BuildStopped("The job was stopped.", hint="Type the command again to start over.")
+        raise_if_stopped(cancellation)
+        sleep(min(left, _LOOK_SECONDS))
+    raise_if_stopped(cancellation)

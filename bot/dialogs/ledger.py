@@ -97,7 +97,7 @@ class Ledger:
             self._epoch = int(connection.execute(present).scalar_one())
             # Dialogs without an owner come from a version that had no owners. Ended ones, which may be thousands, need
             # no epoch: nobody moves them.
-            unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
+            unfinished = _is_in(UNFINISHED)
             own = sa.or_(DIALOGS.c.owner == "", sa.and_(self._is_own, unfinished))
             connection.execute(sa.update(DIALOGS).where(own).values(owner=self._owner, epoch=self._epoch))
 
@@ -166,7 +166,7 @@ class Ledger:
         is_ours = sa.and_(self._is_own, DIALOGS.c.epoch == self._epoch)
         change = (
             sa.update(DIALOGS)
-            .where(DIALOGS.c.id == to.asked.dialog, DIALOGS.c.stage.in_([stage.__name__ for stage in after]))
+            .where(DIALOGS.c.id == to.asked.dialog, _is_in(after))
             .where(self._is_present, *([is_ours] if role is Role.OWNER else []))
             .values(**self._stage_of(to), changes=DIALOGS.c.changes + 1, since=now, deadline=deadline)
             .values(**(self._claim if role is Role.CLAIM else {}), **({"announced": True} if is_shown_only(to) else {}))
@@ -196,11 +196,11 @@ class Ledger:
 
     def in_stage(self, *stages: type[Any]) -> tuple[Entry, ...]:
         """Return the dialogs in one of these stages, in the order in which they were requested."""
-        return self._select(DIALOGS.c.stage.in_([stage.__name__ for stage in stages]))
+        return self._select(_is_in(stages))
 
     def ids_at_rest(self, dialogs: Collection[DialogId]) -> tuple[DialogId, ...]:
         """Return which of these dialogs are at rest; read nothing else."""
-        is_at_rest = DIALOGS.c.stage.in_([stage.__name__ for stage in AT_REST])
+        is_at_rest = _is_in(AT_REST)
         with StateAccess(self._url), self._engine.connect() as connection:
             rows = connection.execute(sa.select(DIALOGS.c.id).where(DIALOGS.c.id.in_(dialogs), is_at_rest))
             return tuple(DialogId(row[0]) for row in rows)
@@ -222,7 +222,7 @@ class Ledger:
 
     def split_unfinished(self) -> tuple[tuple[Entry, ...], tuple[DialogId, ...]]:
         """Return the unfinished dialogs, and the ids of those that cannot be read, from one query."""
-        unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
+        unfinished = _is_in(UNFINISHED)
         found = [(DialogId(row.id), _entry(row)) for row in self._rows(unfinished, self._is_own)]
         return tuple(entry for _, entry in found if entry), tuple(job for job, entry in found if entry is None)
 
@@ -232,7 +232,7 @@ class Ledger:
 
     def unshown_entries(self) -> tuple[Entry, ...]:
         """Return the dialogs whose present stage Slack does not show, or whose end was not announced."""
-        ended = DIALOGS.c.stage.in_([stage.__name__ for stage in FINAL])
+        ended = _is_in(FINAL)
         return self._select(
             self._is_own, sa.or_(DIALOGS.c.shown != DIALOGS.c.changes, sa.and_(ended, ~DIALOGS.c.announced))
         )
@@ -272,7 +272,7 @@ class Ledger:
         transaction, so that others need not wait long.
         """
         stuck = self.unreadable_ids()
-        unfinished = DIALOGS.c.stage.in_([stage.__name__ for stage in UNFINISHED])
+        unfinished = _is_in(UNFINISHED)
         old = sa.and_(self._is_own, DIALOGS.c.since < before, sa.or_(~unfinished, DIALOGS.c.id.in_(stuck)))
         forgotten = 0
         while True:
@@ -325,6 +325,11 @@ def _synced(connection: sa.Connection) -> Iterator[None]:
     finally:
         connection.rollback()
         connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+
+
+def _is_in(stages: Iterable[type[Any]]) -> sa.ColumnElement[bool]:
+    """Return the condition that a dialog is in one of these stages."""
+    return DIALOGS.c.stage.in_([stage.__name__ for stage in stages])
 
 
 @cache

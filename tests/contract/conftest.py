@@ -71,3 +71,11 @@ def postgresql() -> Iterator[PostgreSQLServer]:
     """Debian's PostgreSQL; a test that stops it starts it again."""
     with running_postgresql() as server:
         yield server
+
+
+@pytest.fixture
+def server(postgresql: PostgreSQLServer) -> Iterator[PostgreSQLServer]:
+    """The server, which runs again in the end."""
+    yield postgresql
+    if not postgresql.is_up:
+        postgresql.start()

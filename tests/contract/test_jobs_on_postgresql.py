@@ -19,14 +19,6 @@ from tests.kit.restartable_jobs import RestartableJobs, until
 
 
 @pytest.fixture
-def server(postgresql: PostgreSQLServer) -> Iterator[PostgreSQLServer]:
-    """The server, which runs again in the end."""
-    yield postgresql
-    if not postgresql.is_up:
-        postgresql.start()
-
-
-@pytest.fixture
 def jobs(server: PostgreSQLServer, tmp_path: Path) -> Iterator[RestartableJobs]:
     made = RestartableJobs(tmp_path, database=server.new_database())
     yield made

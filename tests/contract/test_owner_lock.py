@@ -38,14 +38,6 @@ LOOK_SECONDS = 0.01
 
 
 @pytest.fixture
-def server(postgresql: PostgreSQLServer) -> Iterator[PostgreSQLServer]:
-    """The server, which runs again in the end."""
-    yield postgresql
-    if not postgresql.is_up:
-        postgresql.start()
-
-
-@pytest.fixture
 def url(server: PostgreSQLServer) -> str:
     return server.new_database()
 

@@ -1,6 +1,7 @@
 """A channel on a fake Slack, whose time passes only when the test says so."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -135,3 +136,21 @@ def shows(message: Mapping[str, Any], dialog: Dialog, at: datetime) -> bool:
     """Return whether a message shows this stage."""
     picture = render(dialog, at)
     return (message["text"], tuple(message["blocks"])) == (picture.text, picture.blocks)
+
+
+@contextmanager
+def sending(driver: ChannelDriver, *, seconds: float = 0.0) -> Iterator[Channel]:
+    """Start the threads of a channel, and close it within `seconds` in the end."""
+    channel = Channel(
+        driver.slack,
+        driver.ledger,
+        redact=Redactor(),
+        clock=driver.time,
+        respond=driver.respond,
+        pace=driver.pace,
+    )
+    channel.start()
+    try:
+        yield channel
+    finally:
+        channel.close(seconds)

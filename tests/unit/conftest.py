@@ -1,4 +1,4 @@
-"""What the unit tests of the bot's Slack side share."""
+"""What the unit tests of the bot share."""
 
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.logs import logs_to
 from tests.kit.app import ListeningApp, open_apps
+from tests.kit.restartable_jobs import RestartableJobs
 
 
 @pytest.fixture
@@ -21,3 +22,11 @@ def open_app(tmp_path: Path) -> Iterator[Callable[..., ListeningApp]]:
 def app(open_app: Callable[..., ListeningApp]) -> ListeningApp:
     """Provide an app with the usual settings."""
     return open_app()
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[RestartableJobs]:
+    """A bot that can be closed, killed and started."""
+    made = RestartableJobs(tmp_path)
+    yield made
+    made.end()

@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -53,6 +52,7 @@ from tests.kit.channel_driver import (
     ChannelDriver,
     UnwritableLedger,
     methods,
+    sending,
     shows,
 )
 from tests.kit.examples import (
@@ -814,23 +814,6 @@ def test_a_secret_with_characters_that_views_escape_does_not_leave(ledger: Unwri
 
 
 # ── The thread ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def sending(driver: ChannelDriver) -> Iterator[Channel]:
-    channel = Channel(
-        driver.slack,
-        driver.ledger,
-        redact=Redactor(),
-        clock=driver.time,
-        respond=driver.respond,
-        pace=replace(driver.pace),
-    )
-    channel.start()
-    try:
-        yield channel
-    finally:
-        channel.close(0.0)
 
 
 def test_the_thread_sends_what_is_shown(driver: ChannelDriver) -> None:

@@ -13,7 +13,6 @@ from slack_sdk.errors import SlackRequestError
 
 from bot.dialogs.ledger import Entry, sqlite_url
 from bot.dialogs.stages import Attachment, Dialog, DialogId, Preparing
-from bot.logs import Redactor
 from bot.slack.channel import Channel
 from bot.slack.views import announcement
 from tests.fakes.host import PATIENCE_SECONDS
@@ -30,6 +29,7 @@ from tests.kit.channel_driver import (
     ChannelDriver,
     UnwritableLedger,
     methods,
+    sending,
 )
 from tests.kit.examples import ASKED, BOB, asked_as
 
@@ -240,21 +240,12 @@ class Hang:
 
 
 @contextmanager
-def sending(driver: ChannelDriver, hang: Hang) -> Iterator[Channel]:
-    channel = Channel(
-        driver.slack,
-        driver.ledger,
-        redact=Redactor(),
-        clock=driver.time,
-        respond=driver.respond,
-        pace=driver.pace,
-    )
-    channel.start()
-    try:
-        yield channel
-    finally:
-        hang.is_let_go.set()
-        channel.close(PATIENCE_SECONDS)
+def sending_until_let_go(driver: ChannelDriver, hang: Hang) -> Iterator[Channel]:
+    with sending(driver, seconds=PATIENCE_SECONDS) as channel:
+        try:
+            yield channel
+        finally:
+            hang.is_let_go.set()
 
 
 def post(driver: ChannelDriver, channel: Channel, dialog: Dialog) -> None:
@@ -270,7 +261,7 @@ def is_posted(slack: FakeSlackClient, dialog: str) -> bool:
 def test_a_hanging_upload_holds_no_message_and_no_note(driver: ChannelDriver) -> None:
     hang = Hang()
     driver.slack.refuse_step = hang
-    with sending(driver, hang) as channel:
+    with sending_until_let_go(driver, hang) as channel:
         post(driver, channel, REVIEW)
         channel.attach(D_1, PACKAGES)
         assert hang.begun.wait(PATIENCE_SECONDS)
@@ -285,7 +276,7 @@ def test_a_hanging_upload_holds_no_message_and_no_note(driver: ChannelDriver) ->
 def test_a_hanging_note_holds_no_message_and_no_file(driver: ChannelDriver) -> None:
     hang = Hang()
     driver.slack.refuse = lambda call: hang(call) if call.method == "chat.postEphemeral" else None
-    with sending(driver, hang) as channel:
+    with sending_until_let_go(driver, hang) as channel:
         channel.whisper("C0WARROOM", BOB, "Late.")
         assert hang.begun.wait(PATIENCE_SECONDS)
         post(driver, channel, REVIEW)
@@ -298,7 +289,7 @@ def test_a_hanging_note_holds_no_message_and_no_file(driver: ChannelDriver) -> N
 def test_a_hanging_message_holds_no_message_of_another_dialog(driver: ChannelDriver) -> None:
     hang = Hang()
     driver.slack.refuse = lambda call: hang(call) if "d-1" in str(call.body.get("metadata")) else None
-    with sending(driver, hang) as channel:
+    with sending_until_let_go(driver, hang) as channel:
         post(driver, channel, REVIEW)
         assert hang.begun.wait(PATIENCE_SECONDS)
         for number in range(2, 5):
@@ -309,7 +300,7 @@ def test_a_hanging_message_holds_no_message_of_another_dialog(driver: ChannelDri
 def test_no_two_threads_send_one_dialog(driver: ChannelDriver) -> None:
     hang = Hang()
     driver.slack.refuse = lambda call: hang(call) if len(driver.slack.calls) == 1 else None
-    with sending(driver, hang) as channel:
+    with sending_until_let_go(driver, hang) as channel:
         post(driver, channel, PREPARING)
         assert hang.begun.wait(PATIENCE_SECONDS)
         driver.goes_to(REVIEW)
@@ -325,7 +316,7 @@ def test_no_two_threads_send_one_dialog(driver: ChannelDriver) -> None:
 def test_closing_does_not_wait_longer_for_a_hanging_upload_than_it_may(driver: ChannelDriver) -> None:
     hang = Hang()
     driver.slack.refuse_step = hang
-    with sending(driver, hang) as channel:
+    with sending_until_let_go(driver, hang) as channel:
         post(driver, channel, REVIEW)
         channel.attach(D_1, PACKAGES)
         assert hang.begun.wait(PATIENCE_SECONDS)

@@ -21,13 +21,6 @@ HASTY = replace(PATIENCE, engine_wait_seconds=0.01)
 
 
 @pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[RestartableJobs]:
-    made = RestartableJobs(tmp_path)
-    yield made
-    made.end()
-
-
-@pytest.fixture
 def hasty(tmp_path: Path) -> Iterator[RestartableJobs]:
     """A bot that waits for the daemon for a moment only."""
     made = RestartableJobs(tmp_path, timeouts=HASTY)

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from time import time
@@ -24,13 +23,6 @@ from tests.kit.program import becomes
 from tests.kit.restartable_jobs import RestartableJobs, until
 
 DAY = 24 * 3600.0
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[RestartableJobs]:
-    made = RestartableJobs(tmp_path)
-    yield made
-    made.end()
 
 
 # ── When ────────────────────────────────────────────────────────────────────────────────────────────────────────────

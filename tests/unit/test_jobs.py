@@ -71,13 +71,6 @@ BROKEN_STEP = BuildFailed("Step 2 failed.", hint="See the lines below.", details
 D_1 = DialogId("d-1")
 
 
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[RestartableJobs]:
-    made = RestartableJobs(tmp_path)
-    yield made
-    made.end()
-
-
 @pytest.fixture(scope="module")
 def shared_jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RestartableJobs]:
     """A bot that looks at no deadlines, for tests that put dialogs into its ledger themselves."""

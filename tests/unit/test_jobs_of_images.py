@@ -1,8 +1,6 @@
 """Updates, lists, the way back: the stages that only they have, from the typed line to the end."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -69,13 +67,6 @@ SECOND_PAGE = replace(FIRST_PAGE, query=Query(page=2), rows=())
 VOID = ReviewVoid("`demisto/python3` has changed since the review.", hint="Look at it again.")
 GONE = EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 D_1 = DialogId("d-1")
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[RestartableJobs]:
-    made = RestartableJobs(tmp_path)
-    yield made
-    made.end()
 
 
 def confirmed(jobs: RestartableJobs, answer: Answer, outcome: Outcome | BaseException, button: Decision) -> None:

@@ -42,13 +42,6 @@ GONE = EngineUnavailable("No Docker daemon answers.", hint="Start it.")
 
 
 @pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[RestartableJobs]:
-    made = RestartableJobs(tmp_path)
-    yield made
-    made.end()
-
-
-@pytest.fixture
 def patient(tmp_path: Path) -> Iterator[RestartableJobs]:
     """A bot that gives running builds as much time as they need when it is closed."""
     made = RestartableJobs(tmp_path, timeouts=replace(PATIENCE, grace_seconds=60))

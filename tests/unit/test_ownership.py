@@ -1,7 +1,6 @@
 """Several processes on one database: who drives a dialog, who was replaced, and what an older version has left."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -39,13 +38,6 @@ INSERT INTO warroom_dialogs VALUES
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return sqlite_url(tmp_path / "dialogs.sqlite")
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[RestartableJobs]:
-    made = RestartableJobs(tmp_path)
-    yield made
-    made.end()
 
 
 def running() -> Running:
